@@ -1,0 +1,210 @@
+"""Transcripts: one representative a gene from a GTF, and the BED12 file that carries them."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from tissuestate.errors import InputError
+from tissuestate.files import atomic
+
+_GENE = re.compile(r'(?:^|[;\s])gene_id[ =]"?([^";]+)')
+_TRANSCRIPT = re.compile(r'(?:^|[;\s])transcript_id[ =]"?([^";]+)')
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One spliced transcript: exons 0-based and half-open, ascending, disjoint, on one strand."""
+
+    name: str
+    chrom: str
+    strand: str
+    exons: tuple[tuple[int, int], ...]
+
+    @property
+    def start(self) -> int:
+        """First base of the first exon."""
+        return self.exons[0][0]
+
+    @property
+    def end(self) -> int:
+        """One past the last base of the last exon."""
+        return self.exons[-1][1]
+
+    @property
+    def length(self) -> int:
+        """Bases in exons."""
+        return sum(end - start for start, end in self.exons)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[TextIO]:
+    """Open a text file, gzipped or not, for reading."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of an existing one.")
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rt") if zipped else path.open(encoding="utf-8") as handle:
+        try:
+            yield handle
+        except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{path}: cannot be read to its end ({error}); get a whole copy."
+            ) from error
+
+
+def _joined(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Exons sorted, overlapping or touching ones merged."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(exons):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def representative_transcripts(gtf: str | Path) -> list[Transcript]:
+    """Return one transcript a gene: that of the longest spliced exonic length.
+
+    Ties go to the transcript id that sorts first. Every gene with an exon line is represented;
+    lines of other features are not needed. The genes are ordered by chromosome (as they first
+    appear in the file), start, end and name. A transcript is named by its transcript id;
+    ids that stand on several chromosomes or strands (as in RefSeq) are separate transcripts and
+    separate genes, told apart by a suffix `_dup1`, `_dup2` and so on.
+
+    Raises InputError for a row that is no GTF, or a file without exons.
+    """
+    exons: dict[tuple[str, str, str, str], list[tuple[int, int]]] = {}
+    with _opened(gtf) as handle:
+        for number, line in enumerate(handle, 1):
+            if line.startswith("#") or not line.strip():
+                continue
+            fields = line.split("\t", 8)
+            if len(fields) < 9:
+                raise InputError(
+                    f"{gtf}, line {number}: {len(fields)} tab-separated columns, expected the 9 "
+                    "of a GTF."
+                )
+            if fields[2] != "exon":
+                continue
+            gene, transcript = _GENE.search(fields[8]), _TRANSCRIPT.search(fields[8])
+            if gene is None or transcript is None:
+                missing = "gene_id" if gene is None else "transcript_id"
+                raise InputError(
+                    f"{gtf}, line {number}: this exon has no {missing}; every exon of a GTF names "
+                    "its gene_id and its transcript_id."
+                )
+            chrom, strand = fields[0], fields[6]
+            if strand not in ("+", "-"):
+                raise InputError(f"{gtf}, line {number}: strand {strand!r}, expected '+' or '-'.")
+            try:
+                start, end = int(fields[3]) - 1, int(fields[4])
+            except ValueError:
+                start, end = -1, -1
+            if not 0 <= start < end:
+                raise InputError(
+                    f"{gtf}, line {number}: exon from {fields[3]} to {fields[4]}, expected two "
+                    "whole numbers, the first at least 1 and no larger than the second."
+                )
+            key = (gene[1], chrom, strand, transcript[1])
+            exons.setdefault(key, []).append((start, end))
+    if not exons:
+        raise InputError(f"{gtf}: no exon lines; expected a GTF with exon features.")
+
+    best: dict[tuple[str, str, str], Transcript] = {}
+    order: dict[str, int] = {}
+    for (gene_id, chrom, strand, name), parts in exons.items():
+        order.setdefault(chrom, len(order))
+        candidate = Transcript(name, chrom, strand, _joined(parts))
+        locus = (gene_id, chrom, strand)
+        holder = best.get(locus)
+        if holder is None or (-candidate.length, name) < (-holder.length, holder.name):
+            best[locus] = candidate
+    chosen = sorted(best.values(), key=lambda t: (order[t.chrom], t.start, t.end, t.name))
+    return _distinct(chosen)
+
+
+def _distinct(transcripts: list[Transcript]) -> list[Transcript]:
+    """The same transcripts, names that occur again made unique by a suffix."""
+    taken = {t.name for t in transcripts}
+    seen: dict[str, int] = {}
+    result = []
+    for t in transcripts:
+        copies = seen.get(t.name, 0)
+        seen[t.name] = copies + 1
+        if copies:
+            name = f"{t.name}_dup{copies}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            t = Transcript(name, t.chrom, t.strand, t.exons)
+        result.append(t)
+    return result
+
+
+def write_bed(path: str | Path, transcripts: list[Transcript]) -> None:
+    """Write transcripts as BED12, a row each; the thick part is the whole transcript."""
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
+        for t in transcripts:
+            sizes = ",".join(str(end - start) for start, end in t.exons)
+            starts = ",".join(str(start - t.start) for start, _ in t.exons)
+            handle.write(
+                f"{t.chrom}\t{t.start}\t{t.end}\t{t.name}\t0\t{t.strand}\t{t.start}\t{t.end}\t0\t"
+                f"{len(t.exons)}\t{sizes}\t{starts}\n"
+            )
+
+
+def read_bed(path: str | Path) -> list[Transcript]:
+    """Read the transcripts of a BED12 file, in its order.
+
+    Exons that touch are merged; comment, `track` and `browser` lines are skipped; a name that
+    occurs again gets the suffix `_dup1`, `_dup2` and so on.
+    Raises InputError, naming the line, for a row that is no BED12, or a file without transcripts.
+    """
+    transcripts: list[Transcript] = []
+    with _opened(path) as handle:
+        for number, line in enumerate(handle, 1):
+            if line.strip() and not line.startswith(("#", "track", "browser")):
+                fields = line.rstrip("\r\n").split("\t")
+                transcripts.append(_bed_row(fields, f"{path}, line {number}"))
+    if not transcripts:
+        raise InputError(f"{path}: no transcripts; expected BED12 rows.")
+    return _distinct(transcripts)
+
+
+def _bed_row(fields: list[str], where: str) -> Transcript:
+    """The transcript of one BED12 row; `where` names it in messages."""
+    if len(fields) < 12:
+        raise InputError(f"{where}: {len(fields)} tab-separated columns, expected the 12 of BED12.")
+    try:
+        start, end, count = int(fields[1]), int(fields[2]), int(fields[9])
+        sizes = [int(size) for size in fields[10].rstrip(",").split(",")]
+        offsets = [int(offset) for offset in fields[11].rstrip(",").split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"{where}: columns 2, 3, 10, 11 and 12 hold whole numbers in BED12 ({error})."
+        ) from error
+    if fields[5] not in ("+", "-"):
+        raise InputError(f"{where}: strand {fields[5]!r} in column 6, expected '+' or '-'.")
+    if not count == len(sizes) == len(offsets):
+        raise InputError(
+            f"{where}: {count} blocks announced, {len(sizes)} sizes and {len(offsets)} starts "
+            "found; the three must agree."
+        )
+    exons = [(start + o, start + o + s) for o, s in zip(offsets, sizes, strict=True)]
+    lengths_fine = all(size > 0 for size in sizes)
+    bounds = np.array(exons).ravel()
+    ascending = bool((np.diff(bounds) >= 0).all())
+    if start < 0 or not lengths_fine or not ascending or bounds[0] != start or bounds[-1] != end:
+        raise InputError(
+            f"{where}: the blocks do not fill {fields[0]}:{start}-{end} in ascending order without "
+            "overlap; expected BED12 blocks from its start to its end."
+        )
+    return Transcript(fields[3], fields[0], fields[5], _joined(exons))
