@@ -1,0 +1,80 @@
+"""The demo cohort's sample sheet: which donor gave what, and which study sequenced it.
+
+Two studies: `atlas` collects mostly healthy donors, `oncology` mostly patients, as GTEx and TCGA
+do, and each lab has its own gene-specific bias. Unlike those two, the studies cross: each has some
+samples of every state, and one specimen in each class was sequenced by both. Without that, study
+and disease state could not be told apart and no correction could be shown to work.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+SUBTYPES = {"kidney": ("kich", "kirc"), "liver": (), "lung": ("luad", "lusc"), "thyroid": ()}
+LABS = {"atlas": "lab_north", "oncology": "lab_south"}
+SPECIMENS = 5  # in each class of state, tissue and subtype
+TWO_ORGANS = {"liver": "kidney", "thyroid": "lung"}  # the same donors give to both
+SINGLE_END = ("A304-LUN", "P205-T")
+TWO_LANES = ("A103-KID", "P304-T")
+REVERSE = ("A403-THY", "P103-T", "P405-N")
+READS = "results/demo/reads"
+
+
+def demo_sheet() -> pd.DataFrame:
+    """Return the sheet of 84 samples, all columns strings, '' where a cell is empty."""
+    rows = []
+    for number, (tissue, subtypes) in enumerate(SUBTYPES.items(), start=1):
+        patients: list[list[tuple[str, str]]] = []
+        for block, subtype in enumerate(subtypes or ("",)):
+            donors = [f"P{number}{block * SPECIMENS + j + 1:02d}" for j in range(SPECIMENS)]
+            patients.append([(donor, subtype) for donor in donors])
+            for position, donor in enumerate(donors):
+                rows += _specimen(position, "oncology", donor, "T", "neoplastic", tissue, subtype)
+        # Adjacent tissue comes from patients with a tumour in the cohort, all but the first.
+        beside = [patients[j % len(patients)][j][0] for j in range(SPECIMENS)]
+        beside[0] = f"P{number}90"
+        for position, donor in enumerate(beside):
+            rows += _specimen(position, "oncology", donor, "N", "peri-neoplastic", tissue, "")
+        organ = tissue[:3].upper()
+        for position in range(SPECIMENS):
+            giver = TWO_ORGANS.get(tissue, tissue) if position == 1 else tissue
+            donor = f"A{[*SUBTYPES].index(giver) + 1}{position + 1:02d}"
+            rows += _specimen(position, "atlas", donor, organ, "non-neoplastic", tissue, "")
+    return pd.DataFrame(rows).sort_values("sample", ignore_index=True)
+
+
+def _specimen(
+    position: int, home: str, donor: str, part: str, state: str, tissue: str, subtype: str
+) -> list[dict[str, str]]:
+    """Rows of one specimen: the first of a class goes to both studies, the last to the other."""
+    specimen = f"{donor}-{part}"
+    away = next(study for study in LABS if study != home)
+    studies = {0: (home, away), SPECIMENS - 1: (away,)}.get(position, (home,))
+    rows = []
+    for study in studies:
+        sample = specimen if study == studies[0] else f"{specimen}-{study}"
+        lanes = ("_L1", "_L2") if sample in TWO_LANES else ("",)
+        first, second = (
+            ",".join(f"{READS}/{sample}{lane}_{mate}.fastq.gz" for lane in lanes) for mate in (1, 2)
+        )
+        rows.append(
+            {
+                "sample": sample,
+                "donor": donor,
+                "specimen": specimen,
+                "study": study,
+                "source": LABS[study],
+                "disease_state": state,
+                "tissue": tissue,
+                "subtype": subtype,
+                "strandedness": "reverse" if sample in REVERSE else "unstranded",
+                "fastq_1": first,
+                "fastq_2": "" if sample in SINGLE_END else second,
+            }
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    demo_sheet().to_csv(Path(sys.argv[1]), sep="\t", index=False, lineterminator="\n")
