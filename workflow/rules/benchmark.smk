@@ -1,0 +1,51 @@
+# The networks against classical models: balanced accuracy, time and memory.
+
+
+rule fit_baseline:
+    input:
+        features=features_of,
+        classes="<results>/cohort/classes.json",
+        library=library("baselines"),
+    output:
+        predictions="<results>/evaluation/{model}/predictions.tsv",
+        cost="<results>/evaluation/{model}/cost.json",
+    log:
+        "<logs>/fit_baseline/{model}.log",
+    benchmark:
+        "<benchmarks>/fit_baseline/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(config["benchmark"]["models"]) or "none",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=8),
+        runtime=minutes(60, per_gb=600),
+    params:
+        model="{model}",
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/fit_baseline.py"
+
+
+rule collect_benchmark:
+    input:
+        metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
+        costs=costs_of_models,
+        library=library("evaluate"),
+    output:
+        benchmark=report(
+            "<results>/benchmark/benchmark.tsv",
+            caption="../report/benchmark.rst",
+            category="6 Benchmark",
+        ),
+    log:
+        "<logs>/collect_benchmark.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/collect_benchmark.py"

@@ -1,0 +1,45 @@
+# Everything fitted, in one folder: what classifies a new sample.
+
+
+rule build_bundle:
+    input:
+        normaliser="<results>/expression/normaliser.npz",
+        correction="<results>/expression/correction.npz",
+        transformer=f"<results>/features/{config['bundle_features']}.npz",
+        features=f"<results>/features/{config['bundle_features']}.h5ad",
+        classes="<results>/cohort/classes.json",
+        multitask=model_files("multitask", config["bundle_features"]),
+        subtype=(model_files("subtype", config["bundle_features"]) if HAS_SUBTYPES else []),
+        calibration=f"<results>/evaluation/{BUNDLED}/calibration.json",
+        metrics=f"<results>/evaluation/{BUNDLED}/metrics.tsv",
+        samples="<results>/cohort/samples.tsv",
+        cohort="<results>/cohort/cohort.h5ad",
+        genes="<results>/cohort/gene_ids.tsv.gz",
+        integrity="<results>/integrity/reference.npz" if FROM_READS else [],
+        bed="<reference>/transcripts.bed" if FROM_READS else [],
+        library=library("bundle", "model_card"),
+    output:
+        bundle_files(),
+        bundle="<results>/bundle/bundle.json",
+        card=report(
+            "<results>/bundle/MODEL_CARD.md",
+            caption="../report/model_card.rst",
+            category="7 Model",
+        ),
+    log:
+        "<logs>/build_bundle.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=2),
+        runtime=minutes(20),
+    params:
+        config=bundle_config(),
+    script:
+        "../scripts/build_bundle.py"
+
+
+rule classify:
+    input:
+        needs_bundle,

@@ -1,0 +1,50 @@
+# New samples through a bundle: reads or counts, no labels, each on its own.
+
+
+rule apply_integrity:
+    input:
+        profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
+        bed="<reference>/transcripts.bed",
+        reference=f"{config['bundle']}/integrity.npz",
+        library=library("integrity"),
+    output:
+        mrin="<results>/integrity/mrin.tsv",
+    log:
+        "<logs>/apply_integrity.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, per_input=0.5),
+        runtime=minutes(10),
+    script:
+        "../scripts/apply_integrity.py"
+
+
+rule classify_samples:
+    input:
+        bundle=f"{config['bundle']}/bundle.json",
+        sheet=config["samples"],
+        classes=shipped(config["classes"]),
+        counts=per_sample("<results>/counts/{sample}.tsv"),
+        matrices=MATRICES,
+        mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
+        library=library("classify", "sheet"),
+    output:
+        calls="<results>/calls.tsv",
+        json="<results>/calls.json",
+    log:
+        "<logs>/classify_samples.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(20),
+    script:
+        "../scripts/classify_samples.py"
+
+
+rule classify:
+    input:
+        "<results>/calls.tsv",

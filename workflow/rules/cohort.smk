@@ -1,0 +1,119 @@
+# From the sheet and the counts to one AnnData of raw values: split, gene ids, gene intersection.
+
+if config["rnaseqdb"]:
+
+    rule fetch_rnaseqdb:
+        input:
+            library=library("fetch"),
+        output:
+            file="<results>/rnaseqdb/{file}.txt.gz",
+        log:
+            "<logs>/fetch_rnaseqdb/{file}.log",
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(500),
+            runtime=minutes(60),
+        params:
+            **rnaseqdb_download(),
+        script:
+            "../scripts/fetch_file.py"
+
+    rule list_rnaseqdb:
+        input:
+            matrices=rnaseqdb_matrices(),
+            table=shipped(config["rnaseqdb"]["table"]),
+            library=library("fetch", "sheet"),
+        output:
+            sheet="<results>/rnaseqdb/samples.tsv",
+        log:
+            "<logs>/list_rnaseqdb.log",
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=minutes(20),
+        script:
+            "../scripts/list_rnaseqdb.py"
+
+
+rule split_samples:
+    input:
+        sheet=[] if config["samples"] is None else config["samples"],
+        rnaseqdb="<results>/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
+        classes=shipped(config["classes"]),
+        library=library("sheet", "split"),
+    output:
+        samples=report(
+            "<results>/cohort/samples.tsv",
+            caption="../report/samples.rst",
+            category="2 Cohort",
+        ),
+    log:
+        "<logs>/split_samples.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        mode=lookup("split/mode", within=config),
+        fractions=lookup("split/fractions", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/split_samples.py"
+
+
+rule map_genes:
+    input:
+        annotation="<reference>/annotation.gtf" if FROM_READS else [],
+        library=library("genes"),
+    output:
+        genes="<results>/cohort/gene_ids.tsv.gz",
+    log:
+        "<logs>/map_genes.log",
+    conda:
+        "../../envs/orgdb.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=2),
+        runtime=minutes(20),
+    script:
+        "../scripts/map_genes.py"
+
+
+rule assemble_cohort:
+    input:
+        samples="<results>/cohort/samples.tsv",
+        qc="<results>/qc/samples.tsv" if FROM_READS else [],
+        counts=per_sample("<results>/counts/{sample}.tsv"),
+        matrices=MATRICES + rnaseqdb_matrices(),
+        genes="<results>/cohort/gene_ids.tsv.gz",
+        classes=shipped(config["classes"]),
+        library=library("cohort"),
+    output:
+        cohort="<results>/cohort/cohort.h5ad",
+        genes=report(
+            "<results>/cohort/genes.tsv",
+            caption="../report/genes.rst",
+            category="2 Cohort",
+        ),
+        classes="<results>/cohort/classes.json",
+    log:
+        "<logs>/assemble_cohort.log",
+    benchmark:
+        "<benchmarks>/assemble_cohort.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000, per_input=4),
+        runtime=minutes(30, per_gb=20),
+    params:
+        expected_genes=lookup("cohort/expected_genes", within=config),
+        missing_values=lookup("cohort/missing_values", within=config),
+    script:
+        "../scripts/assemble_cohort.py"

@@ -1,0 +1,340 @@
+# Every function that the rules use: the library's place, the sheet, paths, memory and time.
+import ast
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
+LIBRARY = WORKFLOW / "lib"
+sys.path.insert(0, str(LIBRARY))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")])
+)
+
+from tissuestate.errors import InputError
+from tissuestate.sheet import ClassTable, check_files, read_sheet
+from tissuestate.tools import missing_tools
+
+validate(config, str(WORKFLOW / "schemas" / "config.schema.yaml"))
+
+
+wildcard_constraints:
+    sample=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    task="multitask|subtype",
+    features="pca|rf|all",
+    model="[a-z_]+",
+
+
+# ---- config and sheet ---------------------------------------------------------------------------
+
+
+def shipped(path):
+    """A path in the working directory or, where there is no such file, in the workflow's own tree."""
+    return path if Path(path).exists() else str(WORKFLOW.parent / path)
+
+
+def load_sheet():
+    """The sample sheet, checked; an empty one where the cohort comes from RNAseqDB alone."""
+    try:
+        classes = ClassTable.read(shipped(config["classes"]))
+        if config["samples"] is None:
+            if not config["rnaseqdb"]:
+                raise InputError(
+                    "config: 'samples' names no sheet; give the path of your sample sheet."
+                )
+            return None
+        sheet = read_sheet(config["samples"], classes, labelled=not config.get("bundle"))
+        if not config["demo"]:
+            check_files(sheet)
+        return sheet
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
+SHEET = load_sheet()
+FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
+MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
+HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
+TASKS = ["multitask", "subtype"] if HAS_SUBTYPES else ["multitask"]
+
+FEATURES_OF = {
+    **{f"dl_{kind}": kind for kind in config["features"]["kinds"]},
+    **{model: "pca" if model == "logreg" else "all" for model in config["benchmark"]["models"]},
+}
+MODELS = list(FEATURES_OF)
+BUNDLED = f"dl_{config['bundle_features']}"
+
+
+def final_products():
+    """What a plain run ends with: calls of new samples, or the trained bundle and all of its report."""
+    if config.get("bundle"):
+        return ["<results>/calls.tsv"]
+    products = [
+        "<results>/bundle/bundle.json",
+        "<results>/benchmark/benchmark.tsv",
+        "<results>/summary.html",
+        "<results>/evaluation/paper.tsv",
+        "<results>/figures/expression/pca.png",
+        "<results>/figures/benchmark/accuracy.png",
+        *expand(
+            "<results>/figures/training/{task}.{features}.learning.png",
+            task=TASKS,
+            features=config["features"]["kinds"],
+        ),
+        *expand(
+            "<results>/figures/evaluation/{model}.confusion.png",
+            model=[m for m in MODELS if m.startswith("dl_")],
+        ),
+    ]
+    if FROM_READS:
+        products += [
+            "<results>/multiqc/multiqc.html",
+            "<results>/figures/integrity/mrin.png",
+        ]
+    return products
+
+
+# ---- tools --------------------------------------------------------------------------------------
+
+
+def check_tools():
+    """Name every tool that the run needs and the PATH lacks, before anything starts."""
+    if workflow.deployment_settings.deployment_method:
+        return  # conda or a container brings them
+    needed = {"Rscript": "r-base-core"} if not config.get("bundle") else {}
+    if FROM_READS:
+        needed |= {
+            "STAR": "rna-star",
+            "samtools": "samtools",
+            "featureCounts": "subread",
+        }
+        origins = set(SHEET["origin"])
+        if config["trim"]:
+            needed["fastp"] = "fastp"
+        if "sra" in origins:
+            needed |= {"prefetch": "sra-toolkit", "fasterq-dump": "sra-toolkit"}
+    sentence = missing_tools(needed)
+    if sentence:
+        raise WorkflowError(sentence)
+
+
+check_tools()
+
+
+# ---- the library files that a rule's result depends on ------------------------------------------
+
+
+@cache
+def library(*modules):
+    """The named modules of the library and all that they import from it, as paths."""
+    found, todo = set(), ["logs", "files", "errors", *modules]
+    while todo:
+        name = todo.pop()
+        path = LIBRARY / "tissuestate" / f"{name}.py"
+        if name in found or not path.exists():
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate"):
+                parts = node.module.split(".")
+                todo += [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+            elif isinstance(node, ast.Import):
+                todo += [
+                    a.name.split(".")[1] for a in node.names if a.name.startswith("tissuestate.")
+                ]
+    return sorted(str(LIBRARY / "tissuestate" / f"{name}.py") for name in found)
+
+
+# ---- memory and time ----------------------------------------------------------------------------
+
+
+def memory(base, per_input=0.0):
+    """MB: a base and a multiple of the inputs' size, doubled with each attempt."""
+
+    def mem_mb(wildcards, input, attempt):
+        return int((base + per_input * max(input.size_mb, 0)) * 2 ** (attempt - 1))
+
+    return mem_mb
+
+
+def minutes(base, per_gb=0.0):
+    """Minutes: a base and a multiple of the inputs' size in GB, doubled with each attempt."""
+
+    def runtime(wildcards, input, attempt):
+        return int((base + per_gb * max(input.size_mb, 0) / 1000) * 2 ** (attempt - 1))
+
+    return runtime
+
+
+# ---- report ---------------------------------------------------------------------------------------
+
+
+def figure(name, category):
+    """A figure of the report; its caption is named after the last part of its name."""
+    caption = name.rpartition("/")[2].rpartition(".")[2]
+    return report(
+        f"<results>/figures/{name}.png",
+        caption=f"../report/{caption}.rst",
+        category=category,
+        labels={
+            "figure": caption.replace("_", " "),
+            **(
+                {"of": "{task}.{features}"}
+                if "{task}" in name
+                else {"of": "{model}"} if "{model}" in name else {"of": "cohort"}
+            ),
+        },
+    )
+
+
+# ---- inputs -------------------------------------------------------------------------------------
+
+
+def is_url(path):
+    return str(path).startswith(("http://", "https://", "ftp://"))
+
+
+def reference_file(kind):
+    """The genome or annotation as given: a local file, or the download of its URL."""
+    path = config["reference"][kind]["path"]
+    return f"<reference>/downloads/{Path(path).name}" if is_url(path) else path
+
+
+def read_files(sample):
+    """The FASTQ files of a sample as its sheet row gives them: {'fastq_1': [...], 'fastq_2': [...]}."""
+    row = SHEET.loc[sample]
+    if row["origin"] == "sra":
+        return {f"fastq_{mate}": [f"<results>/reads/{sample}_{mate}.fastq.gz"] for mate in (1, 2)}
+    return {key: row[key].split(",") for key in ("fastq_1", "fastq_2") if row[key]}
+
+
+def raw_reads(wildcards):
+    return read_files(wildcards.sample)
+
+
+def reads_to_align(wildcards):
+    files = read_files(wildcards.sample)
+    if not config["trim"]:
+        return files
+    return {key: [f"<results>/trimmed/{wildcards.sample}_{key[-1]}.fastq.gz"] for key in files}
+
+
+def demo_reads():
+    """The FASTQ files that the demo's sheet names, in its order."""
+    sheet = read_sheet(config["demo"]["sheet"], None)
+    return [
+        path
+        for row in sheet.itertuples()
+        for files in (row.fastq_1, row.fastq_2)
+        for path in filter(None, files.split(","))
+    ]
+
+
+def rnaseqdb_table():
+    import pandas
+
+    return pandas.read_csv(shipped(config["rnaseqdb"]["table"]), sep="\t", dtype=str).fillna("")
+
+
+def rnaseqdb_matrices():
+    """RNAseqDB's matrices, where the cohort is built on them."""
+    if not config["rnaseqdb"]:
+        return []
+    return [f"<results>/rnaseqdb/{Path(file).name}" for file in rnaseqdb_table()["file"]]
+
+
+def rnaseqdb_download():
+    """Params of one matrix's download: its address or local copy, and its git blob id."""
+    table = rnaseqdb_table()
+    rows = {Path(row.file).name: row for row in table.itertuples()}
+
+    def address(wildcards):
+        row = rows[f"{wildcards.file}.txt.gz"]
+        local = config["rnaseqdb"]["local"]
+        return f"{local}/{Path(row.file).name}" if local else row.url
+
+    def checksum(wildcards):
+        return f"git-blob:{rows[f'{wildcards.file}.txt.gz'].blob}"
+
+    return {"url": address, "checksum": checksum}
+
+
+def alignment(wildcards):
+    """The BAM of a sample: STAR's, or the one its sheet row names."""
+    row = SHEET.loc[wildcards.sample]
+    return row["bam"] if row["origin"] == "bam" else f"<results>/align/{wildcards.sample}.bam"
+
+
+def per_sample(pattern, origins=("fastq", "sra", "bam")):
+    """`pattern` for every sample that comes from reads of one of `origins`."""
+    samples = [name for name in FROM_READS if SHEET.at[name, "origin"] in origins]
+    return expand(pattern, sample=samples)
+
+
+def model_files(task, features):
+    return expand(
+        "<results>/models/{task}.{features}/{file}",
+        task=task,
+        features=features,
+        file=["network.json", "weights.safetensors"],
+    )
+
+
+def networks_of(task):
+    """Input function: weights and description of a model's network for `task`; none without subtypes."""
+
+    def files(wildcards):
+        return model_files(task, FEATURES_OF[wildcards.model]) if task in TASKS else []
+
+    return files
+
+
+def features_of(wildcards):
+    return f"<results>/features/{FEATURES_OF[wildcards.model]}.h5ad"
+
+
+def costs_of_models(wildcards):
+    """Every file that says what a model cost to fit and to apply."""
+    costs = expand("<results>/evaluation/{model}/cost.json", model=MODELS)
+    for kind in config["features"]["kinds"]:
+        costs += expand("<results>/models/{task}.{features}/cost.json", task=TASKS, features=kind)
+    return costs
+
+
+def needs_bundle(wildcards):
+    raise WorkflowError(
+        "classify needs a trained bundle and your samples: "
+        "snakemake classify --cores 2 --config bundle=results/bundle samples=new_samples.tsv"
+    )
+
+
+def bundle_files():
+    """What the bundle holds beside bundle.json and the model card."""
+    names = [
+        "normaliser.npz",
+        "correction.npz",
+        "features.npz",
+        "genes.tsv.gz",
+        "training.npz",
+    ]
+    names += [f"{task}.{kind}" for task in TASKS for kind in ("json", "safetensors")]
+    names += ["integrity.npz", "transcripts.bed"] if FROM_READS else []
+    return expand("<results>/bundle/{name}", name=names)
+
+
+def bundle_config():
+    """The parts of the config that made the model, to be kept with it."""
+    kept = (
+        "seed",
+        "quality",
+        "split",
+        "fit_on",
+        "cohort",
+        "normalisation",
+        "correction",
+    )
+    return {key: config[key] for key in (*kept, "features", "tuning", "training")}

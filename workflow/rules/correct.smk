@@ -1,0 +1,58 @@
+# Normalisation and batch correction: fitted on training samples, frozen for the rest.
+
+
+rule normalise_expression:
+    input:
+        cohort="<results>/cohort/cohort.h5ad",
+        library=library("normalise"),
+    output:
+        normalised="<results>/expression/normalised.h5ad",
+        normaliser="<results>/expression/normaliser.npz",
+    log:
+        "<logs>/normalise_expression.log",
+    benchmark:
+        "<benchmarks>/normalise_expression.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, per_input=5),
+        runtime=minutes(10, per_gb=10),
+    params:
+        method=lookup("normalisation", within=config),
+        fit_on=lookup("fit_on", within=config),
+    script:
+        "../scripts/normalise_expression.py"
+
+
+rule correct_expression:
+    input:
+        normalised="<results>/expression/normalised.h5ad",
+        library=library("correction", "sva", "diagnostics"),
+    output:
+        corrected="<results>/expression/corrected.h5ad",
+        correction="<results>/expression/correction.npz",
+        diagnostics=report(
+            "<results>/expression/diagnostics.tsv",
+            caption="../report/diagnostics.rst",
+            category="3 Correction",
+        ),
+    log:
+        "<logs>/correct_expression.log",
+    benchmark:
+        "<benchmarks>/correct_expression.tsv"
+    conda:
+        "../../envs/sva.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=10),
+        runtime=minutes(20, per_gb=120),
+    params:
+        method=lookup("correction/method", within=config),
+        n_sv=lookup("correction/n_sv", within=config),
+        design=lookup("correction/design", within=config),
+        engine=lookup("correction/engine", within=config),
+        fit_on=lookup("fit_on", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/correct_expression.py"

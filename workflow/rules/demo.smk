@@ -1,0 +1,29 @@
+# The demo cohort: simulated reads of the samples in the demo's sheet, with their truth.
+
+if config["demo"]:
+
+    rule simulate_cohort:
+        input:
+            sheet=config["demo"]["sheet"],
+            library=library("simulate"),
+        output:
+            genome="results/demo/genome.fa",
+            annotation="results/demo/annotation.gtf",
+            truth_samples="results/demo/truth_samples.tsv",
+            truth_genes="results/demo/truth_genes.tsv",
+            reads=demo_reads(),
+        log:
+            "<logs>/simulate_cohort.log",
+        benchmark:
+            "<benchmarks>/simulate_cohort.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 2
+        resources:
+            mem_mb=memory(2000),
+            runtime=minutes(20),
+        params:
+            seed=config["seed"],
+            pairs=config["demo"]["pairs"],
+        script:
+            "../scripts/simulate_cohort.py"

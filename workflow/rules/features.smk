@@ -1,0 +1,28 @@
+# What the networks see: principal components, the forest's best genes, or all genes.
+
+
+rule extract_features:
+    input:
+        expression="<results>/expression/corrected.h5ad",
+        library=library("features"),
+    output:
+        features="<results>/features/{features}.h5ad",
+        transformer="<results>/features/{features}.npz",
+    log:
+        "<logs>/extract_features/{features}.log",
+    benchmark:
+        "<benchmarks>/extract_features/{features}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=10),
+        runtime=minutes(20, per_gb=60),
+    params:
+        kind="{features}",
+        components=lookup("features/components", within=config),
+        forest_genes=lookup("features/forest_genes", within=config),
+        fit_on=lookup("fit_on", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/extract_features.py"

@@ -1,0 +1,22 @@
+# mRIN: the 3' bias of each sample's coverage, against the training samples.
+
+
+rule profile_integrity:
+    input:
+        bam=alignment,
+        bed="<reference>/transcripts.bed",
+        library=library("integrity"),
+    output:
+        profile="<results>/integrity/profiles/{sample}.npz",
+    log:
+        "<logs>/profile_integrity/{sample}.log",
+    benchmark:
+        "<benchmarks>/profile_integrity/{sample}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(10, per_gb=10),
+    script:
+        "../scripts/profile_integrity.py"

@@ -1,0 +1,114 @@
+# The two networks in tandem: hyper-parameters by TPE, then the training proper.
+
+
+rule tune_network:
+    input:
+        features="<results>/features/{features}.h5ad",
+        classes="<results>/cohort/classes.json",
+        library=library("tune"),
+    output:
+        trials="<results>/models/{task}.{features}/trials.jsonl",
+        hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
+    log:
+        "<logs>/tune_network/{task}.{features}.log",
+    benchmark:
+        "<benchmarks>/tune_network/{task}.{features}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(120, per_gb=600),
+        gpu=1,
+    params:
+        task="{task}",
+        evaluations=lookup("tuning/evaluations", within=config),
+        epochs=lookup("tuning/epochs", within=config),
+        space=lookup("tuning/space", within=config),
+        seed=lookup("seed", within=config),
+        device=lookup("device", within=config),
+        # Outside the outputs, which are wiped when a job fails: an interrupted search goes on here.
+        journal=lambda wildcards, output: f"{output.trials}.journal",
+    script:
+        "../scripts/tune_network.py"
+
+
+rule train_network:
+    input:
+        features="<results>/features/{features}.h5ad",
+        classes="<results>/cohort/classes.json",
+        hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
+        library=library("train"),
+    output:
+        weights="<results>/models/{task}.{features}/weights.safetensors",
+        network="<results>/models/{task}.{features}/network.json",
+        history="<results>/models/{task}.{features}/history.tsv",
+        cost="<results>/models/{task}.{features}/cost.json",
+    log:
+        "<logs>/train_network/{task}.{features}.log",
+    benchmark:
+        "<benchmarks>/train_network/{task}.{features}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(60, per_gb=120),
+        gpu=1,
+    params:
+        task="{task}",
+        epochs=lookup("training/epochs", within=config),
+        seed=lookup("seed", within=config),
+        device=lookup("device", within=config),
+    script:
+        "../scripts/train_network.py"
+
+
+rule predict_network:
+    input:
+        features=features_of,
+        classes="<results>/cohort/classes.json",
+        multitask=networks_of("multitask"),
+        subtype=networks_of("subtype"),
+        library=library("evaluate", "networks", "calibrate"),
+    output:
+        predictions="<results>/evaluation/{model}/predictions.tsv",
+        calibration="<results>/evaluation/{model}/calibration.json",
+        cost="<results>/evaluation/{model}/cost.json",
+    log:
+        "<logs>/predict_network/{model}.log",
+    wildcard_constraints:
+        model="dl_[a-z]+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(20),
+    script:
+        "../scripts/predict_network.py"
+
+
+rule evaluate_predictions:
+    input:
+        predictions="<results>/evaluation/{model}/predictions.tsv",
+        classes="<results>/cohort/classes.json",
+        library=library("evaluate"),
+    output:
+        metrics="<results>/evaluation/{model}/metrics.tsv",
+        per_class="<results>/evaluation/{model}/per_class.tsv",
+        confusion="<results>/evaluation/{model}/confusion.tsv",
+        roc="<results>/evaluation/{model}/roc.tsv",
+    log:
+        "<logs>/evaluate_predictions/{model}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        resamples=lookup("evaluation/resamples", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/evaluate_predictions.py"

@@ -1,0 +1,86 @@
+# Which samples go on: alignment, assignment and mRIN against the thresholds; MultiQC over all of it.
+
+
+rule score_integrity:
+    input:
+        profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
+        bed="<reference>/transcripts.bed",
+        samples="<results>/cohort/samples.tsv",
+        library=library("integrity"),
+    output:
+        mrin="<results>/integrity/mrin.tsv",
+        gis="<results>/integrity/gis.tsv",
+        reference="<results>/integrity/reference.npz",
+        coverage="<results>/integrity/coverage.tsv",
+        multiqc_mrin="<results>/integrity/mrin_mqc.tsv",
+        multiqc_coverage="<results>/integrity/coverage_mqc.tsv",
+    log:
+        "<logs>/score_integrity.log",
+    benchmark:
+        "<benchmarks>/score_integrity.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=0.5),
+        runtime=minutes(10, per_gb=5),
+    params:
+        fit_on=lookup("fit_on", within=config),
+        min_mrin=lookup("quality/min_mrin", within=config),
+    script:
+        "../scripts/score_integrity.py"
+
+
+rule decide_quality:
+    input:
+        samples="<results>/cohort/samples.tsv",
+        mrin="<results>/integrity/mrin.tsv",
+        star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
+        summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
+        library=library("quality"),
+    output:
+        qc="<results>/qc/samples.tsv",
+    log:
+        "<logs>/decide_quality.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        min_aligned=lookup("quality/min_aligned", within=config),
+        min_assigned=lookup("quality/min_assigned", within=config),
+        min_mrin=lookup("quality/min_mrin", within=config),
+    script:
+        "../scripts/decide_quality.py"
+
+
+rule summarise_quality:
+    input:
+        per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
+        per_sample("<results>/counts/{sample}.tsv.summary"),
+        mrin="<results>/integrity/mrin_mqc.tsv",
+        coverage="<results>/integrity/coverage_mqc.tsv",
+    output:
+        report(
+            "<results>/multiqc/multiqc.html",
+            caption="../report/multiqc.rst",
+            category="1 Quality",
+        ),
+    log:
+        "<logs>/summarise_quality.log",
+    conda:
+        "../../envs/multiqc.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=20),
+        runtime=minutes(30),
+    params:
+        results=subpath(input.mrin, ancestor=2),
+    shell:
+        # The folders are named, not the files: the command stays short for any number of samples.
+        "multiqc --force --no-ansi --quiet --title tissuestate --filename {output:q}"
+        " $(for folder in align counts trimmed integrity; do"
+        " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"
+        " > {log:q} 2>&1"

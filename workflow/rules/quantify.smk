@@ -1,0 +1,24 @@
+# Reads (or read pairs) per gene.
+
+
+rule count_reads:
+    input:
+        bam=alignment,
+        annotation="<reference>/annotation.gtf",
+    output:
+        counts="<results>/counts/{sample}.tsv",
+        summary="<results>/counts/{sample}.tsv.summary",
+    log:
+        "<logs>/count_reads/{sample}.log",
+    benchmark:
+        "<benchmarks>/count_reads/{sample}.tsv"
+    conda:
+        "../../envs/subread.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(1000, per_input=0.2),
+        runtime=minutes(15, per_gb=10),
+    params:
+        strandedness=lambda wildcards: SHEET.at[wildcards.sample, "strandedness"],
+    script:
+        "../scripts/count_reads.sh"

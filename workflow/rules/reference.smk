@@ -1,0 +1,113 @@
+# Genome, annotation, STAR index and the representative transcripts that mRIN looks at.
+
+STAR_INDEX = [
+    f"<reference>/star/{name}"
+    for name in (
+        "Genome",
+        "SA",
+        "SAindex",
+        "chrLength.txt",
+        "chrName.txt",
+        "chrNameLength.txt",
+        "chrStart.txt",
+        "exonGeTrInfo.tab",
+        "exonInfo.tab",
+        "geneInfo.tab",
+        "genomeParameters.txt",
+        "sjdbInfo.txt",
+        "sjdbList.fromGTF.out.tab",
+        "sjdbList.out.tab",
+        "transcriptInfo.tab",
+    )
+]
+
+for kind in ("genome", "annotation"):
+    if is_url(config["reference"][kind]["path"]):
+
+        rule:
+            name:
+                f"fetch_{kind}"
+            input:
+                library=library("fetch"),
+            output:
+                file=protected(reference_file(kind)),
+            log:
+                f"<logs>/fetch_{kind}.log",
+            conda:
+                "../../envs/python.yaml"
+            threads: 1
+            resources:
+                mem_mb=memory(500),
+                runtime=minutes(240),
+            params:
+                url=config["reference"][kind]["path"],
+                checksum=config["reference"][kind]["checksum"],
+            script:
+                "../scripts/fetch_file.py"
+
+
+rule prepare_reference:
+    input:
+        genome=reference_file("genome"),
+        annotation=reference_file("annotation"),
+        library=library("reference"),
+    output:
+        genome="<reference>/genome.fa",
+        annotation="<reference>/annotation.gtf",
+    log:
+        "<logs>/prepare_reference.log",
+    benchmark:
+        "<benchmarks>/prepare_reference.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10, per_gb=20),
+    script:
+        "../scripts/prepare_reference.py"
+
+
+rule index_genome:
+    input:
+        genome="<reference>/genome.fa",
+        annotation="<reference>/annotation.gtf",
+    output:
+        STAR_INDEX,
+    log:
+        "<logs>/index_genome.log",
+    benchmark:
+        "<benchmarks>/index_genome.tsv"
+    conda:
+        "../../envs/star.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(2000, per_input=10 / config["reference"]["star_sparsity"]),
+        runtime=minutes(20, per_gb=40),
+    params:
+        sparsity=lookup("reference/star_sparsity", within=config),
+        overhang=lookup("reference/star_overhang", within=config),
+    script:
+        "../scripts/index_genome.sh"
+
+
+rule derive_transcripts:
+    input:
+        annotation=branch(
+            config["reference"]["transcripts"] is None,
+            then="<reference>/annotation.gtf",
+            otherwise=str(config["reference"]["transcripts"]),
+        ),
+        library=library("transcripts"),
+    output:
+        bed="<reference>/transcripts.bed",
+    log:
+        "<logs>/derive_transcripts.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, per_input=2),
+        runtime=minutes(20),
+    script:
+        "../scripts/derive_transcripts.py"

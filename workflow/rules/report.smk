@@ -1,0 +1,174 @@
+# Figures, the paper's numbers beside ours, and the summary that opens the report.
+
+
+rule plot_integrity:
+    input:
+        mrin="<results>/integrity/mrin.tsv",
+        coverage="<results>/integrity/coverage.tsv",
+        gis="<results>/integrity/gis.tsv",
+        qc="<results>/qc/samples.tsv",
+        library=library("plots"),
+    output:
+        mrin=figure("integrity/mrin", "1 Quality"),
+        coverage=figure("integrity/coverage", "1 Quality"),
+        gis=figure("integrity/gis", "1 Quality"),
+    log:
+        "<logs>/plot_integrity.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        min_mrin=lookup("quality/min_mrin", within=config),
+    script:
+        "../scripts/plot_integrity.py"
+
+
+rule plot_expression:
+    input:
+        normalised="<results>/expression/normalised.h5ad",
+        corrected="<results>/expression/corrected.h5ad",
+        diagnostics="<results>/expression/diagnostics.tsv",
+        library=library("plots"),
+    output:
+        pca=figure("expression/pca", "3 Correction"),
+        diagnostics=figure("expression/diagnostics", "3 Correction"),
+    log:
+        "<logs>/plot_expression.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(20),
+    script:
+        "../scripts/plot_expression.py"
+
+
+rule plot_training:
+    input:
+        history="<results>/models/{task}.{features}/history.tsv",
+        trials="<results>/models/{task}.{features}/trials.jsonl",
+        library=library("plots"),
+    output:
+        learning=figure("training/{task}.{features}.learning", "4 Training"),
+        tuning=figure("training/{task}.{features}.tuning", "4 Training"),
+    log:
+        "<logs>/plot_training/{task}.{features}.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/plot_training.py"
+
+
+rule plot_evaluation:
+    input:
+        predictions="<results>/evaluation/{model}/predictions.tsv",
+        metrics="<results>/evaluation/{model}/metrics.tsv",
+        per_class="<results>/evaluation/{model}/per_class.tsv",
+        confusion="<results>/evaluation/{model}/confusion.tsv",
+        roc="<results>/evaluation/{model}/roc.tsv",
+        classes="<results>/cohort/classes.json",
+        library=library("plots"),
+    output:
+        confusion=figure("evaluation/{model}.confusion", "5 Evaluation"),
+        roc=figure("evaluation/{model}.roc", "5 Evaluation"),
+        topk=figure("evaluation/{model}.topk", "5 Evaluation"),
+        reliability=figure("evaluation/{model}.reliability", "5 Evaluation"),
+    log:
+        "<logs>/plot_evaluation/{model}.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/plot_evaluation.py"
+
+
+rule plot_benchmark:
+    input:
+        benchmark="<results>/benchmark/benchmark.tsv",
+        metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
+        library=library("plots"),
+    output:
+        accuracy=figure("benchmark/accuracy", "6 Benchmark"),
+        cost=figure("benchmark/cost", "6 Benchmark"),
+    log:
+        "<logs>/plot_benchmark.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/plot_benchmark.py"
+
+
+rule compare_paper:
+    input:
+        metrics="<results>/evaluation/dl_pca/metrics.tsv",
+        paper=shipped("resources/paper_results.tsv"),
+        library=library("report"),
+    output:
+        table=report(
+            "<results>/evaluation/paper.tsv",
+            caption="../report/paper.rst",
+            category="5 Evaluation",
+        ),
+        html=report(
+            "<results>/evaluation/paper.html",
+            caption="../report/paper.rst",
+            category="5 Evaluation",
+        ),
+    log:
+        "<logs>/compare_paper.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(10),
+    script:
+        "../scripts/compare_paper.py"
+
+
+rule summarise_run:
+    input:
+        samples="<results>/cohort/samples.tsv",
+        qc="<results>/qc/samples.tsv" if FROM_READS else [],
+        genes="<results>/cohort/genes.tsv",
+        cohort="<results>/cohort/cohort.h5ad",
+        diagnostics="<results>/expression/diagnostics.tsv",
+        classes="<results>/cohort/classes.json",
+        metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
+        predictions="<results>/evaluation/dl_pca/predictions.tsv",
+        benchmark="<results>/benchmark/benchmark.tsv",
+        paper=shipped("resources/paper_results.tsv"),
+        truth="results/demo/truth_samples.tsv" if config["demo"] else [],
+        library=library("report"),
+    output:
+        html=report(
+            "<results>/summary.html",
+            caption="../report/summary.rst",
+            category="0 Summary",
+        ),
+        table="<results>/summary.tsv",
+    log:
+        "<logs>/summarise_run.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    script:
+        "../scripts/summarise_run.py"
