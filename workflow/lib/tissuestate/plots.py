@@ -30,6 +30,17 @@ HEADS = {
     "subtype": "Subtype",
     "subtype_tandem": "Subtype, in tandem",
 }
+MODELS = {
+    "dl_pca": "DL PCA",
+    "dl_rf": "DL RF",
+    "dl_all": "DL all genes",
+    "logreg": "logistic regression on PCs",
+    "svm": "support vector machine",
+    "sgd": "linear model by SGD",
+    "knn": "nearest neighbours",
+    "et": "extra trees",
+    "dt": "decision tree",
+}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -64,6 +75,17 @@ def save(figure: Figure, path: str | Path) -> None:
 def head_title(head: str) -> str:
     """The name of a head as a reader sees it."""
     return HEADS.get(head, head.replace("_", " ").capitalize())
+
+
+def model_title(model: str) -> str:
+    """The name of a model as a reader sees it."""
+    return MODELS.get(model, model.replace("_", " "))
+
+
+def _models(table: pd.DataFrame) -> list[str]:
+    """The models of a table, the known ones first and in the usual order."""
+    present = list(dict.fromkeys(table["model"]))
+    return sorted(present, key=lambda model: [*MODELS, model].index(model))
 
 
 def _new(width: float, height: float) -> Figure:
@@ -361,6 +383,28 @@ def tuning_history(trials: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Coordinates (samples × 2) on the first two principal components of samples × genes.
+
+    Missing values count as the gene's mean. Returns also the two shares of variance explained.
+    """
+    centred = np.asarray(values, dtype=np.float32)
+    means = np.nanmean(centred, axis=0, keepdims=True, dtype=np.float64)
+    centred = np.nan_to_num(centred - means.astype(np.float32), copy=False, nan=0.0)
+    gram = centred @ centred.T if len(centred) <= 4000 else None
+    if gram is not None:
+        variances, vectors = np.linalg.eigh(gram.astype(np.float64))
+        points = vectors[:, :-3:-1] * np.sqrt(np.clip(variances[:-3:-1], 0, None))
+    else:
+        from sklearn.utils.extmath import randomized_svd
+
+        left, sizes, _ = randomized_svd(centred, 2, n_iter=6, random_state=0)
+        points = left * sizes
+    total = float(np.square(centred, dtype=np.float64).sum())
+    shares = np.square(points).sum(axis=0) / total if total > 0 else np.zeros(2)
+    return points, (float(shares[0]), float(shares[1]))
+
+
 def principal_components(
     before: pd.DataFrame,
     after: pd.DataFrame,
@@ -586,14 +630,14 @@ def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
     return figure
 
 
-def benchmark_bars(benchmark: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
     """Balanced accuracy, a group of bars a head and a bar a model, as in the paper's figure 5.
 
     `benchmark` has the columns model, head, balanced_accuracy and, where intervals are known,
-    low, high. `names` gives models in the order of the bars with the names readers see.
+    low, high.
     """
     heads = [head for head in HEADS if (benchmark["head"] == head).any()]
-    models = [model for model in names if (benchmark["model"] == model).any()]
+    models = _models(benchmark)
     with rc_context(STYLE):
         figure = _new(4.3 * max(len(heads), 1), 1.5 + 0.4 * len(models))
         panels = figure.subplots(1, max(len(heads), 1), sharey=True, squeeze=False)[0]
@@ -619,7 +663,7 @@ def benchmark_bars(benchmark: pd.DataFrame, names: Mapping[str, str]) -> Figure:
                     va="center",
                     fontsize=9,
                 )
-            axes.set_yticks(place, [names[model] for model in models])
+            axes.set_yticks(place, [model_title(model) for model in models])
             axes.tick_params(axis="y", length=0)
             axes.set_xlim(0, 1.18)
             axes.set_xticks(np.linspace(0, 1, 6))
@@ -636,14 +680,14 @@ def _model_colour(model: str) -> str:
     return PALETTE[5] if model.startswith("dl_") else "#B0B0B0"
 
 
-def cost_bars(benchmark: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+def cost_bars(benchmark: pd.DataFrame) -> Figure:
     """What each model costs: seconds to fit, seconds to predict, peak memory (log scale)."""
     costs = {
         "fit_seconds": "seconds to fit",
         "predict_seconds": "seconds to predict the test set",
         "peak_memory_mb": "peak memory, MB",
     }
-    models = [model for model in names if (benchmark["model"] == model).any()]
+    models = _models(benchmark)
     per_model = benchmark.groupby("model")[list(costs)].max().reindex(models)
     with rc_context(STYLE):
         figure = _new(4.3 * len(costs), 1.5 + 0.4 * len(models))
@@ -664,7 +708,7 @@ def cost_bars(benchmark: pd.DataFrame, names: Mapping[str, str]) -> Figure:
             for y, value, usable in zip(place, values, known, strict=True):
                 if usable:
                     axes.text(value * 1.15, y, _short(value), va="center", fontsize=9)
-            axes.set_yticks(place, [names[model] for model in models])
+            axes.set_yticks(place, [model_title(model) for model in models])
             axes.tick_params(axis="y", length=0)
             axes.set_title(title)
             axes.grid(axis="x")

@@ -1,0 +1,13 @@
+"""Figures of one network: its learning curves and the search for its hyper-parameters."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import pandas as pd
+    from tissuestate import plots
+
+    task = snakemake.wildcards.task
+    history = pd.read_csv(snakemake.input.history, sep="\t")
+    trials = pd.read_json(snakemake.input.trials, lines=True)
+    plots.save(plots.learning_curves({task: history}), snakemake.output.learning)
+    plots.save(plots.tuning_history({task: trials}), snakemake.output.tuning)
