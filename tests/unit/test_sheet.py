@@ -1,0 +1,246 @@
+"""The sample sheet: what is accepted, and the sentence for what is not."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tissuestate.errors import InputError
+from tissuestate.sheet import (
+    COLUMNS,
+    ClassTable,
+    check_files,
+    read_samples,
+    read_sheet,
+)
+
+HEADER = "sample donor study source disease_state tissue subtype fastq_1 fastq_2 bam sra matrix"
+ROWS = [
+    "a1 d1 TCGA hospital neoplastic kidney kirc a1_1.fq.gz a1_2.fq.gz - - -",
+    "a2 d2 TCGA hospital neoplastic kidney kirc L1_1.fq,L2_1.fq L1_2.fq,L2_2.fq - - -",
+    "b1 d1 TCGA hospital peri-neoplastic kidney - - - b1.bam - -",
+    "b2 d3 TCGA hospital peri-neoplastic kidney - - - - SRR1039508 -",
+    "c1 d4 GTEx hospital non-neoplastic liver - single.fq - - - -",
+    "c2 d5 GTEx hospital non-neoplastic liver - - - /data/c2.bam - -",
+]
+
+
+def tsv(rows: list[str], header: str = HEADER) -> str:
+    """Rows written with spaces and '-' for an empty cell, as TSV."""
+    lines = [[("" if cell == "-" else cell) for cell in line.split(" ")] for line in rows]
+    return "\n".join("\t".join(line) for line in [header.split(" "), *lines]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def classes(root: Path) -> ClassTable:
+    return ClassTable.read(root / "resources" / "classes.tsv")
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str | bytes, name: str = "samples.tsv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def test_class_table_is_the_papers(classes):
+    assert len(classes.tissues) == 14
+    assert len(classes.subtypes) == 11
+    assert classes.states == ("non-neoplastic", "peri-neoplastic", "neoplastic")
+    assert classes.subtypes_of["colon"] == ("coad", "read")
+    assert classes.subtypes_of["liver"] == ()
+
+
+def test_class_table_refuses_a_subtype_of_two_tissues(write):
+    path = write("tissue\tsubtype\nlung\tx\nliver\tx\n")
+    with pytest.raises(InputError, match=r"row 3: subtype 'x' is already listed under.*'lung'"):
+        ClassTable.read(path)
+
+
+def test_sheet_is_read_with_defaults(write, classes):
+    sheet = read_sheet(write(tsv(ROWS)), classes)
+    assert list(sheet.columns) == list(COLUMNS)
+    assert list(sheet["origin"]) == ["fastq", "fastq", "bam", "sra", "fastq", "bam"]
+    assert set(sheet["unit"]) == {"count"}
+    assert set(sheet["strandedness"]) == {"auto"}
+    assert list(sheet["specimen"]) == list(sheet["sample"])
+    assert sheet.loc[1, "fastq_2"] == "L1_2.fq,L2_2.fq"
+    assert classes.present(sheet) == {
+        "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
+        "tissue": ["kidney", "liver"],
+        "subtype": ["kirc"],
+        "subtypes_of": {"kidney": ["kirc"]},
+    }
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("\n", "\t\t\n").encode() + b"\t\t\n\n",
+        lambda text: text.replace("L1_1.fq,L2_1.fq", '"L1_1.fq, L2_1.fq "').encode(),
+        lambda text: text.rstrip("\n").encode(),
+    ],
+    ids=["bom", "windows", "old mac", "empty columns", "spreadsheet quotes", "no last line end"],
+)
+def test_what_spreadsheets_do_changes_nothing(disguise, write, classes):
+    plain = read_sheet(write(tsv(ROWS)), classes)
+    pd.testing.assert_frame_equal(read_sheet(write(disguise(tsv(ROWS)), "other"), classes), plain)
+
+
+def test_several_sheets_are_one(write, classes):
+    first, second = write(tsv(ROWS[:3]), "1.tsv"), write(tsv(ROWS[3:]), "2.tsv")
+    whole = read_sheet(write(tsv(ROWS)), classes)
+    pd.testing.assert_frame_equal(read_sheet([first, second], classes), whole)
+    with pytest.raises(InputError, match=r"2\.tsv, row 2.*'a1' was already named in .*1\.tsv, row"):
+        read_sheet([first, write(tsv(ROWS[:1]), "2.tsv")], classes)
+
+
+def test_unlabelled_sheet_needs_sample_and_origin_only(write):
+    sheet = read_sheet(write("sample\tbam\tmatrix\nx\tx.bam\t\ny\t\tm.tsv\n"), labelled=False)
+    assert list(sheet["origin"]) == ["bam", "matrix"]
+    assert list(sheet["column"]) == ["", "y"]
+    assert list(sheet["unit"]) == ["count", ""]
+    assert list(sheet["donor"]) == ["x", "y"]
+
+
+def edit(row: int, old: str, new: str) -> list[str]:
+    assert old in ROWS[row]
+    return [line.replace(old, new) if i == row else line for i, line in enumerate(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([*ROWS, ROWS[0]], r"row 8, column sample: 'a1' was already named in .*row 2"),
+        (edit(1, "a2 d2", "A1 d2"), r"row 3.*'A1' differs only in case from 'a1'"),
+        (edit(0, "kidney", "kidny"), r"row 2, column tissue: unknown 'kidny'.*mean 'kidney'\?"),
+        (edit(0, "neoplastic", "tumour"), r"column disease_state: unknown 'tumour'; expected one"),
+        (edit(0, "kirc", "kircc"), r"column subtype: unknown 'kircc'.*'kirc'\?"),
+        (edit(0, "kirc", "luad"), r"'luad' is no subtype of kidney \(it has: kirc, kirp, kich\)"),
+        (edit(2, "kidney -", "kidney kirc"), r"row 4.*only neoplastic samples have one"),
+        (edit(4, "single.fq", "-"), r"row 6: none is given for sample 'c1'"),
+        (edit(5, "- - /data", "x.fq - /data"), r"row 7: fastq and bam are given for sample 'c2'"),
+        (edit(4, "single.fq -", "- single.fq"), r"column fastq_2: there is no fastq_1"),
+        (edit(1, ",L2_2.fq", ""), r"2 files in fastq_1 and 1 in fastq_2"),
+        (edit(3, "SRR1039508", "GSM12"), r"column sra: 'GSM12' is not a run accession"),
+        (edit(0, "a1 ", "a;rm "), r"column sample: 'a;rm' is not a safe name"),
+        (edit(0, "a1 ", "-a "), r"column sample: '-a' is not a safe name"),
+        (edit(0, "d1", "$(id)"), r"column donor: '\$\(id\)' is not a safe name"),
+        (edit(0, "d1", "-"), r"column donor: empty"),
+        (edit(5, "/data/c2.bam", "`x`.bam"), r"column bam: '`x`.bam' is not a safe path"),
+        (edit(5, "/data/c2.bam", "-x.bam"), r"column bam: '-x.bam' is not a safe path"),
+        (edit(5, "/data/c2.bam", "b1.bam"), r"row 7: b1.bam is already used in .*row 4"),
+        (edit(0, "a1_2", "a1_1"), r"row 2: a1_1.fq.gz is already used in .*row 2"),
+        (edit(5, "c2.bam - -", "c2.bam - m.tsv"), r"bam and matrix are given"),
+        (edit(5, "/data/c2.bam - -", "- - m.tsv"), r"row 7, column unit: found 'nothing'"),
+        (ROWS[:5], r"disease_state 'non-neoplastic' has one sample only"),
+        (edit(5, "d5", "d4"), r"disease_state 'non-neoplastic' has one donor only"),
+        ([], r"a header and no row below it"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_in_a_sentence(rows, sentence, write, classes):
+    path = write(tsv(rows))
+    with pytest.raises(InputError, match=sentence) as caught:
+        read_sheet(path, classes)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "the file is empty"),
+        (tsv(ROWS).replace("donor", "patient"), "column 'donor' is missing"),
+        (tsv(ROWS).replace("fastq_1", "fastq1"), r"unknown column 'fastq1'. Did you mean 'fastq_1"),
+        (tsv(ROWS).replace("study", "donor"), "two columns are named 'donor'"),
+        (tsv(ROWS).replace("\t", ","), "separate columns by tabs"),
+        (tsv(ROWS).encode("utf-16"), "not UTF-8 text"),
+        (tsv(ROWS) + 'x\t"y\n', "not tab-separated text"),
+        (tsv(ROWS) + "x\t" * 13 + "\n", None),
+        (tsv(ROWS).replace("-", "-").replace("SRR1039508\t", "SRR1039508\t\textra"), "extra tabs"),
+        (tsv([line.rsplit(" ", 5)[0] for line in ROWS], HEADER.rsplit(" ", 5)[0]), "no column say"),
+    ],
+)
+def test_broken_files_are_told_in_a_sentence(text, sentence, write, classes):
+    with pytest.raises(InputError, match=sentence):
+        read_sheet(write(text), classes)
+
+
+def test_specimen_has_one_donor(write, classes):
+    header = HEADER + " specimen"
+    rows = [f"{line} s{min(i, 1)}" for i, line in enumerate(ROWS)]
+    with pytest.raises(InputError, match=r"row 4: specimen 's1' is from donor 'd1' here and from"):
+        read_sheet(write(tsv(rows, header)), classes)
+
+
+def test_files_are_looked_for(write, classes, tmp_path):
+    sheet = read_sheet(write(tsv(ROWS)), classes)
+    with pytest.raises(InputError, match=r"sample 'a1', column fastq_1: there is no file 'a1_1"):
+        check_files(sheet)
+    for column in ("fastq_1", "fastq_2", "bam"):
+        sheet[column] = [
+            ",".join(str(write("x", Path(name).name)) for name in cell.split(",") if name)
+            for cell in sheet[column]
+        ]
+    check_files(sheet)
+    write("", "b1.bam")
+    with pytest.raises(InputError, match=r"sample 'b1', column bam: .* is empty"):
+        check_files(sheet)
+
+
+def test_validated_sheet_survives_writing(write, classes, tmp_path):
+    rows = [line.replace("a1 d1", "NA d1").replace("b1 d1", "1.0 d1") for line in ROWS]
+    sheet = read_sheet(write(tsv(rows)), classes)
+    sheet.to_csv(tmp_path / "out.tsv", sep="\t", index=False)
+    again = read_samples(tmp_path / "out.tsv")
+    assert list(again.index) == list(sheet["sample"])
+    pd.testing.assert_frame_equal(again.reset_index(drop=True), sheet)
+
+
+CELL = st.text(alphabet=st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
+    ["", "kidney", "neoplastic", "kirc", "x.bam", "SRR1039508", '"', "\t", "a1", "\x00", "\ufeff"]
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(table=st.lists(st.lists(CELL, max_size=14), max_size=4), with_header=st.booleans())
+def test_nothing_but_input_errors(table, with_header, write, classes):
+    rows = [HEADER.split(" ")] if with_header else []
+    text = "\n".join("\t".join(line) for line in rows + table)
+    for labelled in (True, False):
+        try:
+            sheet = read_sheet(write(text), classes, labelled)
+        except InputError as error:
+            assert "\n" not in str(error)
+        else:
+            assert sheet["sample"].str.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*").all()
+
+
+@settings(max_examples=200, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(content=st.binary(max_size=200))
+def test_nothing_but_input_errors_from_bytes(content, write, classes):
+    with pytest.raises(InputError):
+        read_sheet(write(content), classes)
+
+
+def test_real_cohort(data, classes, tmp_path):
+    from real_sheet import real_sheet
+
+    real_sheet(data / "tcga_gtex").to_csv(tmp_path / "real.tsv", sep="\t", index=False)
+    sheet = read_sheet(tmp_path / "real.tsv", classes)
+    check_files(sheet)
+    assert len(sheet) == 1825
+    assert sheet["specimen"].duplicated().sum() == 389
+    present = classes.present(sheet)
+    assert len(present["tissue"]) == 14
+    assert len(present["subtype"]) == 10

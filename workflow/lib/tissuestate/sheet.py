@@ -1,0 +1,414 @@
+"""The sample sheet: one TSV, a row a sample, checked before anything runs."""
+
+import csv
+import difflib
+import io
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from tissuestate.errors import InputError
+
+STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
+HEADS = ("disease_state", "tissue", "subtype")
+UNITS = ("count", "normalised", "log2")
+STRANDEDNESS = ("auto", "none", "forward", "reverse")
+ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
+
+LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
+ORIGIN_COLUMNS = ("fastq_1", "fastq_2", "bam", "sra", "matrix")
+OPTIONAL = ("specimen", "column", "unit", "strandedness")
+COLUMNS = (
+    *("sample", "donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"),
+    *("origin", *ORIGIN_COLUMNS, "column", "unit", "strandedness"),
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PATH = re.compile(r"[\w./][\w./+=@%:-]*")
+_RUN = re.compile(r"[SED]RR[0-9]{5,12}")
+_LONGEST_NAME = 150
+
+log = logging.getLogger(__name__)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """' Did you mean ...?' with the word most like `word`, or nothing where none is near."""
+    found = difflib.get_close_matches(word.lower(), sorted(words), n=1, cutoff=0.6)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes that a sample can belong to, in the order in which they are always listed."""
+
+    tissues: tuple[str, ...]
+    subtypes_of: dict[str, tuple[str, ...]]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The three disease states."""
+        return STATES
+
+    @property
+    def subtypes(self) -> tuple[str, ...]:
+        """The subtypes of all tissues."""
+        return tuple(subtype for group in self.subtypes_of.values() for subtype in group)
+
+    def of(self, head: str) -> tuple[str, ...]:
+        """The classes of one head (disease_state, tissue or subtype)."""
+        return {"disease_state": self.states, "tissue": self.tissues, "subtype": self.subtypes}[
+            head
+        ]
+
+    def present(self, samples: pd.DataFrame) -> dict[str, list[str] | dict[str, list[str]]]:
+        """The classes that occur among `samples`, in the table's order.
+
+        Returns lists under disease_state, tissue and subtype, and under subtypes_of the subtypes
+        of each tissue that has any.
+        """
+        here = {head: set(samples[head]) for head in HEADS}
+        groups = {
+            tissue: [name for name in group if name in here["subtype"]]
+            for tissue, group in self.subtypes_of.items()
+        }
+        return {
+            **{head: [name for name in self.of(head) if name in here[head]] for head in HEADS},
+            "subtypes_of": {tissue: group for tissue, group in groups.items() if group},
+        }
+
+    @classmethod
+    def read(cls, path: str | Path) -> "ClassTable":
+        """Read a TSV with the columns tissue and subtype, a row a pair (subtype may be empty).
+
+        Raises InputError for missing columns, unsafe names, and a subtype given to two tissues.
+        """
+        rows = _read_table(path, ("tissue", "subtype"))
+        subtypes: dict[str, list[str]] = {}
+        owner: dict[str, str] = {}
+        for number, row in rows:
+            tissue, subtype = row["tissue"], row["subtype"]
+            _check_name(path, number, "tissue", tissue)
+            group = subtypes.setdefault(tissue, [])
+            if not subtype:
+                continue
+            _check_name(path, number, "subtype", subtype)
+            if subtype in owner:
+                raise InputError(
+                    f"{path}, row {number}: subtype {subtype!r} is already listed under tissue "
+                    f"{owner[subtype]!r}; give each subtype one tissue and one row."
+                )
+            owner[subtype] = tissue
+            group.append(subtype)
+        return cls(tuple(subtypes), {name: tuple(group) for name, group in subtypes.items()})
+
+
+def read_sheet(
+    paths: str | Path | Sequence[str | Path],
+    classes: ClassTable | None = None,
+    labelled: bool = True,
+) -> pd.DataFrame:
+    """Read one or more sample sheets into one validated frame of strings.
+
+    Columns are `COLUMNS`: the sheet's own, defaults filled in ('' where nothing is said), and
+    `origin` (fastq, bam, sra or matrix). Rows keep the order of the sheets; the index is 0, 1, ...
+    A BOM and Windows line ends are accepted. With `labelled=False`, as for samples to be
+    classified, only sample and origin are needed and labels are not looked at.
+
+    Raises InputError naming file, row (the header is row 1), column, what was found and what was
+    expected. Files that the sheet names are not looked for: see `check_files`.
+    """
+    single = isinstance(paths, str | Path)
+    sheets: Sequence[str | Path] = [paths] if single else paths  # type: ignore[assignment, list-item]
+    required = ("sample", *LABELS) if labelled else ("sample",)
+    rows: list[dict[str, str]] = []
+    places: list[tuple[str | Path, int]] = []
+    for path in sheets:
+        for number, row in _read_table(path, required, (*LABELS, *ORIGIN_COLUMNS, *OPTIONAL)):
+            _check_name(path, number, "sample", row["sample"])
+            _complete(row, labelled)
+            if labelled:
+                _check_labels(path, number, row, classes)
+            _check_origin(path, number, row, labelled)
+            rows.append(row)
+            places.append((path, number))
+    if not rows:
+        raise InputError("no sample sheet is given; name at least one in the config.")
+    _check_unique(rows, places)
+    sheet = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
+    if labelled:
+        _check_specimens(rows, places)
+        _check_class_sizes(sheet, ", ".join(map(str, sheets)))
+    return sheet
+
+
+def read_samples(path: str | Path) -> pd.DataFrame:
+    """Read a validated sheet that a stage wrote (cohort/samples.tsv); strings, sample as index."""
+    samples = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False)
+    return samples.set_index("sample", drop=False).rename_axis(None)
+
+
+def check_files(sheet: pd.DataFrame) -> None:
+    """Raise InputError for the first file that a sheet names and that is not there or is empty."""
+    for column in ("fastq_1", "fastq_2", "bam", "matrix"):
+        for sample, cell in zip(sheet["sample"], sheet[column], strict=True):
+            for name in filter(None, cell.split(",")):
+                if "://" in name:
+                    continue
+                file = Path(name)
+                if not file.is_file():
+                    raise InputError(
+                        f"sample {sample!r}, column {column}: there is no file {name!r} (looked "
+                        f"for {file.absolute()}); correct the path in the sheet."
+                    )
+                if file.stat().st_size == 0:
+                    raise InputError(f"sample {sample!r}, column {column}: {name!r} is empty.")
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a UTF-8 file without BOM, with \\n line ends; InputError where it is none."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not UTF-8 text (byte {error.start}); save it as a tab-separated UTF-8 file."
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read_table(
+    path: str | Path, required: Sequence[str], known: Sequence[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a TSV as (row number, {column: stripped cell}); the header is row 1."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t", strict=True)
+    try:
+        lines = [
+            (number, [cell.strip() for cell in cells])
+            for number, cells in enumerate(reader, start=1)
+        ]
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, row {reader.line_num}: not tab-separated text ({error}); check its quotes."
+        ) from error
+    lines = [line for line in lines if any(line[1])]
+    if not lines:
+        raise InputError(f"{path}: the file is empty; expected a header and a row a sample.")
+    header = lines[0][1]
+    while header and not header[-1]:
+        header.pop()
+    _check_header(path, header, required, known)
+    if len(lines) == 1:
+        raise InputError(f"{path}: a header and no row below it; add a row a sample.")
+    rows = []
+    for number, cells in lines[1:]:
+        if any(cells[len(header) :]):
+            raise InputError(
+                f"{path}, row {number}: {len(cells)} cells under {len(header)} columns; "
+                "remove the extra tabs."
+            )
+        cells = cells + [""] * (len(header) - len(cells))
+        rows.append((number, dict(zip(header, cells, strict=False))))
+    return rows
+
+
+def _check_header(
+    path: str | Path, header: list[str], required: Sequence[str], known: Sequence[str]
+) -> None:
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError(f"{path}: two columns are named {name!r}; remove one.")
+    missing = [name for name in required if name not in header]
+    if missing:
+        if len(header) == 1 and ("," in header[0] or ";" in header[0]):
+            raise InputError(
+                f"{path}: its header has one column, {header[0]!r}: separate columns by tabs "
+                "(save as tab-separated text)."
+            )
+        raise InputError(
+            f"{path}: column {missing[0]!r} is missing (found {', '.join(header)}); expected "
+            f"{', '.join(required)}."
+        )
+    absent = [name for name in known if name not in header]
+    for name in header:
+        if known and name not in known and name not in required:
+            hint = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.8)
+            if hint:
+                raise InputError(f"{path}: unknown column {name!r}. Did you mean {hint[0]!r}?")
+            log.info("%s: column %r is not used", path, name)
+    if known and not any(name in header for name in ORIGIN_COLUMNS):
+        raise InputError(
+            f"{path}: no column says where the samples come from; add one of "
+            f"{', '.join(ORIGIN_COLUMNS)}."
+        )
+
+
+def _check_name(path: str | Path, number: int, column: str, value: str) -> None:
+    if not value:
+        raise InputError(f"{path}, row {number}, column {column}: empty; give it a name.")
+    if not _NAME.fullmatch(value):
+        raise InputError(
+            f"{path}, row {number}, column {column}: {value!r} is not a safe name; use letters, "
+            "digits, '.', '_' and '-', beginning with a letter or digit."
+        )
+    if len(value) > _LONGEST_NAME:
+        raise InputError(
+            f"{path}, row {number}, column {column}: {len(value)} characters are too many for a "
+            f"file name; use {_LONGEST_NAME} at most."
+        )
+
+
+def _complete(row: dict[str, str], labelled: bool) -> None:
+    """Fill in the defaults of one row, in place."""
+    for column in (*LABELS, *ORIGIN_COLUMNS, *OPTIONAL):
+        row.setdefault(column, "")
+    row["strandedness"] = row["strandedness"] or "auto"
+    row["specimen"] = row["specimen"] or row["sample"]
+    if not labelled:
+        row.update(dict.fromkeys(("study", "source", "disease_state", "tissue", "subtype"), ""))
+        row["donor"] = row["specimen"] = row["sample"]
+
+
+def _check_labels(
+    path: str | Path, number: int, row: dict[str, str], classes: ClassTable | None
+) -> None:
+    for column in ("donor", "specimen", "study", "source", "disease_state", "tissue"):
+        _check_name(path, number, column, row[column])
+    subtype = row["subtype"]
+    if subtype:
+        _check_name(path, number, "subtype", subtype)
+    allowed: dict[str, tuple[str, ...]] = {"disease_state": STATES}
+    if classes is not None:
+        allowed |= {"tissue": classes.tissues, "subtype": (*classes.subtypes, "")}
+    for column, names in allowed.items():
+        if row[column] not in names:
+            raise InputError(
+                f"{path}, row {number}, column {column}: unknown {row[column]!r}; expected one of "
+                f"{', '.join(filter(None, names))}.{nearest(row[column], names)}"
+            )
+    if subtype and row["disease_state"] != "neoplastic":
+        raise InputError(
+            f"{path}, row {number}, column subtype: a {row['disease_state']} sample has subtype "
+            f"{subtype!r}; only neoplastic samples have one: leave it empty."
+        )
+    if subtype and classes is not None and subtype not in classes.subtypes_of[row["tissue"]]:
+        group = ", ".join(classes.subtypes_of[row["tissue"]]) or "none"
+        raise InputError(
+            f"{path}, row {number}, column subtype: {subtype!r} is no subtype of "
+            f"{row['tissue']} (it has: {group})."
+        )
+
+
+def _check_origin(path: str | Path, number: int, row: dict[str, str], labelled: bool) -> None:
+    where = f"{path}, row {number}"
+    given = [name for name, column in ORIGINS.items() if row[column]]
+    if row["fastq_2"] and not row["fastq_1"]:
+        raise InputError(f"{where}, column fastq_2: there is no fastq_1 to go with it.")
+    if len(given) != 1:
+        found = "none is given" if not given else f"{' and '.join(given)} are given"
+        raise InputError(
+            f"{where}: {found} for sample {row['sample']!r}; expected exactly one of fastq_1, "
+            "bam, sra, matrix."
+        )
+    row["origin"] = origin = given[0]
+    for column in ("fastq_1", "fastq_2", "bam", "matrix"):
+        files = row[column].split(",") if column.startswith("fastq") else [row[column]]
+        files = [name.strip() for name in files] if row[column] else []
+        for name in files:
+            if not _PATH.fullmatch(name):
+                raise InputError(
+                    f"{where}, column {column}: {name!r} is not a safe path; use letters, digits "
+                    "and . _ / + = @ % : -, no spaces (rename the file or link to it)."
+                )
+        row[column] = ",".join(files)
+    lanes, mates = row["fastq_1"].split(","), row["fastq_2"].split(",")
+    if row["fastq_2"] and len(lanes) != len(mates):
+        raise InputError(
+            f"{where}: {len(lanes)} files in fastq_1 and {len(mates)} in fastq_2; give each lane "
+            "its two mates, in the same order."
+        )
+    if origin == "sra" and not _RUN.fullmatch(row["sra"]):
+        raise InputError(
+            f"{where}, column sra: {row['sra']!r} is not a run accession; expected SRR, ERR or "
+            "DRR and digits, such as SRR1039508."
+        )
+    if row["strandedness"] not in STRANDEDNESS:
+        raise InputError(
+            f"{where}, column strandedness: unknown {row['strandedness']!r}; expected one of "
+            f"{', '.join(STRANDEDNESS)}."
+        )
+    if origin == "matrix":
+        row["column"] = row["column"] or row["sample"]
+        if (row["unit"] or labelled) and row["unit"] not in UNITS:
+            raise InputError(
+                f"{where}, column unit: found {row['unit'] or 'nothing'!r}; a matrix needs its "
+                f"unit, one of {', '.join(UNITS)}."
+            )
+    else:
+        for column in ("column", "unit"):
+            if row[column] and (column, row[column]) != ("unit", "count"):
+                raise InputError(
+                    f"{where}, column {column}: {row[column]!r} is given for a sample from "
+                    f"{origin}; leave it empty, it belongs to matrices."
+                )
+        row["unit"] = "count"
+
+
+def _check_unique(rows: list[dict[str, str]], places: list[tuple[str | Path, int]]) -> None:
+    names: dict[str, int] = {}
+    origins: dict[tuple[str, str], int] = {}
+    for i, row in enumerate(rows):
+        path, number = places[i]
+        first = names.setdefault(row["sample"].lower(), i)
+        if first != i:
+            other, earlier = places[first]
+            same = rows[first]["sample"] == row["sample"]
+            raise InputError(
+                f"{path}, row {number}, column sample: {row['sample']!r} "
+                + ("was" if same else f"differs only in case from {rows[first]['sample']!r},")
+                + f" already named in {other}, row {earlier}; give each sample its own name."
+            )
+        keys = [(row["matrix"], row["column"])] if row["matrix"] else []
+        keys += [(name, "") for name in row["fastq_1"].split(",") if name]
+        keys += [(name, "") for name in row["fastq_2"].split(",") if name]
+        keys += [(row[column], "") for column in ("bam", "sra") if row[column]]
+        for key in keys:
+            first = origins.get(key, -1)
+            if first >= 0:
+                what = f"column {key[1]!r} of {key[0]}" if key[1] else key[0]
+                raise InputError(
+                    f"{path}, row {number}: {what} is already used in {places[first][0]}, row "
+                    f"{places[first][1]}; one of the two is a mistake."
+                )
+            origins[key] = i
+
+
+def _check_specimens(rows: list[dict[str, str]], places: list[tuple[str | Path, int]]) -> None:
+    donors: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        first = donors.setdefault(row["specimen"], i)
+        if rows[first]["donor"] != row["donor"]:
+            raise InputError(
+                f"{places[i][0]}, row {places[i][1]}: specimen {row['specimen']!r} is from donor "
+                f"{row['donor']!r} here and from {rows[first]['donor']!r} in {places[first][0]}, "
+                f"row {places[first][1]}; a specimen has one donor."
+            )
+
+
+def _check_class_sizes(sheet: pd.DataFrame, where: str) -> None:
+    for head in HEADS:
+        labelled = sheet[sheet[head] != ""]
+        sizes = labelled.groupby(head, sort=True)["donor"].agg(["size", "nunique"])
+        for name, row in sizes.iterrows():
+            for count, what in ((row["size"], "sample"), (row["nunique"], "donor")):
+                if count == 1:
+                    raise InputError(
+                        f"{where}: {head} {name!r} has one {what} only, which cannot be both "
+                        f"learnt and tested; add samples of other donors or leave the class out."
+                    )

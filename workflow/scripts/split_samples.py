@@ -1,0 +1,20 @@
+"""Check the sample sheets and assign every sample to train, validation or test."""
+
+from tissuestate.files import atomic
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.sheet import ClassTable, check_files, read_sheet
+    from tissuestate.split import split_samples
+
+    classes = ClassTable.read(snakemake.input.classes)
+    samples = read_sheet(list(snakemake.input.sheet), classes)
+    check_files(samples)
+    samples["split"] = split_samples(
+        samples,
+        mode=snakemake.params.mode,
+        fractions=snakemake.params.fractions,
+        seed=snakemake.params.seed,
+    )
+    with atomic(snakemake.output.samples) as temporary:
+        samples.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
