@@ -1,13 +1,13 @@
 """Simulate the demo cohort: genome, annotation, reads, and the truth about them."""
 
-import pandas as pd
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
+    from tissuestate.sheet import read_sheet
     from tissuestate.simulate import simulate_cohort
 
     simulate_cohort(
-        pd.read_csv(snakemake.input.sheet, sep="\t", dtype=str, keep_default_na=False),
+        read_sheet(snakemake.input.sheet),
         genome_path=snakemake.output.genome,
         annotation_path=snakemake.output.annotation,
         genes_path=snakemake.output.truth_genes,

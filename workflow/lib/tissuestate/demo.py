@@ -18,6 +18,7 @@ TWO_ORGANS = {"liver": "kidney", "thyroid": "lung"}  # the same donors give to b
 SINGLE_END = ("A304-LUN", "P205-T")
 TWO_LANES = ("A103-KID", "P304-T")
 REVERSE = ("A403-THY", "P103-T", "P405-N")
+UNSAID = ("A203-LIV", "P402-T")  # unstranded, but the workflow has to find out
 READS = "results/demo/reads"
 
 
@@ -68,12 +69,19 @@ def _specimen(
                 "disease_state": state,
                 "tissue": tissue,
                 "subtype": subtype,
-                "strandedness": "reverse" if sample in REVERSE else "unstranded",
+                "strandedness": _strandedness(sample),
                 "fastq_1": first,
                 "fastq_2": "" if sample in SINGLE_END else second,
             }
         )
     return rows
+
+
+def _strandedness(sample: str) -> str:
+    """What the sheet says of a sample's strandedness."""
+    if sample in REVERSE:
+        return "reverse"
+    return "auto" if sample in UNSAID else "none"
 
 
 if __name__ == "__main__":

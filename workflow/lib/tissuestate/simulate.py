@@ -59,7 +59,7 @@ class Library:
     pairs: int
     decay: float
     junk: float = JUNK_SHARE
-    strandedness: str = "unstranded"
+    strandedness: str = "none"
     error_rate: float = ERROR_RATE
     genomic: float = GENOMIC_SHARE
 
@@ -218,11 +218,8 @@ class ReadSimulator:
         for mate in (ahead, behind):
             mate[junk] = rng.integers(0, 4, size=(int(junk.sum()), self.read_length))
             self._add_errors(mate, library.error_rate, rng)
-        flipped = {
-            "unstranded": rng.random(library.pairs) < 0.5,
-            "forward": np.zeros(library.pairs, dtype=bool),
-            "reverse": np.ones(library.pairs, dtype=bool),
-        }[library.strandedness][:, None]
+        turned = {"forward": 0.0, "reverse": 1.0}.get(library.strandedness, 0.5)
+        flipped = rng.random((library.pairs, 1)) < turned
         return np.where(flipped, behind, ahead), np.where(flipped, ahead, behind)
 
     @staticmethod
@@ -271,7 +268,7 @@ def simulate_sample(
         pairs=int(truth["pairs"]),
         decay=float(truth["decay"]),
         junk=EMPTY_JUNK if truth["empty"] else JUNK_SHARE,
-        strandedness=row["strandedness"] or "unstranded",
+        strandedness=row["strandedness"],
     )
     rng = _generator(seed, 7, row["sample"])
     mates = simulator.draw(expression(genes, row, seed), library, rng)
@@ -295,8 +292,8 @@ def simulate_cohort(
 ) -> None:
     """Write the genome, its annotation, every FASTQ file the sheet names, and the truth.
 
-    The sheet's columns are strings: sample, specimen, study, disease_state, tissue, subtype,
-    strandedness, fastq_1, fastq_2. `genes_path` and `samples_path` get what `draw_genes` and
+    The sheet is as `tissuestate.sheet.read_sheet` returns it; a strandedness that it leaves open
+    (auto) is none. `genes_path` and `samples_path` get what `draw_genes` and
     `draw_samples` return. Raises InputError for a class the simulation does not know.
     """
     genome = synthesise_genome(seed)
