@@ -1,0 +1,318 @@
+"""Training a network: the whole set in memory, index-permuted batches, the best epoch kept."""
+
+import contextlib
+import copy
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tissuestate.errors import InputError
+from tissuestate.networks import Architecture, ClassifierNetwork, choose_device
+
+logger = logging.getLogger(__name__)
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
+SCALINGS = ("none", "global", "features")
+SCHEDULES = ("constant", "cosine")
+CLASS_WEIGHTS = ("none", "balanced")
+BLOCK = 1024  # rows a forward pass takes when predicting
+
+
+class Diverged(ArithmeticError):
+    """The loss was not a finite number before the first epoch had ended."""
+
+
+def _checked(value: str, allowed: Sequence[str], name: str) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} {value!r} is unknown; use one of {', '.join(allowed)}.")
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What tuning searches."""
+
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    widths: tuple[int, ...] = (512, 256, 128, 64, 32)
+    dropout: float = 0.2
+    optimizer: str = "adam"
+    activation: str = "relu"
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _checked(self.optimizer, OPTIMIZERS, "optimizer")
+        if self.learning_rate <= 0 or self.batch_size < 1 or self.weight_decay < 0:
+            raise InputError(
+                f"learning rate {self.learning_rate}, batch size {self.batch_size} and weight "
+                f"decay {self.weight_decay} must be above 0, at least 1 and at least 0."
+            )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Hyperparameters":
+        """Hyper-parameters from parsed JSON; unknown names are refused."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise InputError(f"unknown hyper-parameter: {', '.join(sorted(unknown))}.")
+        return cls(
+            **{**values, **({"widths": tuple(values["widths"])} if "widths" in values else {})}
+        )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, apart from what tuning searches.
+
+    scaling: 'none', one divisor for all features ('global'), or each to variance 1 ('features').
+    average: decay of an exponential moving average of the weights; 0 keeps the weights as stepped.
+    """
+
+    scaling: str = "features"
+    class_weight: str = "none"
+    label_smoothing: float = 0.0
+    schedule: str = "constant"
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        _checked(self.scaling, SCALINGS, "scaling")
+        _checked(self.class_weight, CLASS_WEIGHTS, "class_weight")
+        _checked(self.schedule, SCHEDULES, "schedule")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted network (on the CPU, evaluation mode) and how it came about."""
+
+    network: ClassifierNetwork
+    history: pd.DataFrame
+    best_epoch: int
+    fit_seconds: float
+
+
+@contextlib.contextmanager
+def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterator[None]:
+    """Seed torch and bound its threads inside the block; both are as before afterwards."""
+    before = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    devices = [device] if device.type == "cuda" else []
+    try:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def _optimizer(network: nn.Module, chosen: Hyperparameters) -> torch.optim.Optimizer:
+    parameters = list(network.parameters())
+    rate, decay = chosen.learning_rate, chosen.weight_decay
+    match chosen.optimizer:
+        case "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        case "sgd":
+            return torch.optim.SGD(parameters, rate, 0.9, weight_decay=decay, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, rate, weight_decay=decay, foreach=True)
+        case _:
+            return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
+
+
+def _input_scale(x: torch.Tensor, scaling: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shift and divisor of the inputs; a constant feature is left at its own scale."""
+    if scaling == "none":
+        return torch.zeros(x.shape[1]), torch.ones(x.shape[1])
+    variance, mean = torch.var_mean(x, dim=0, correction=0)
+    if scaling == "global":
+        variance = variance.mean().expand_as(variance)
+    deviation = variance.sqrt()
+    return mean, torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+
+
+def _class_weights(codes: np.ndarray, n_classes: int) -> torch.Tensor:
+    """Weights inverse to class frequency, 1 on average over the labelled samples."""
+    counts = np.bincount(codes[codes >= 0], minlength=n_classes)
+    weights = counts.sum() / np.maximum(counts, 1) / max((counts > 0).sum(), 1)
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def _loss(
+    logits: torch.Tensor, codes: torch.Tensor, weight: torch.Tensor | None, smoothing: float
+) -> torch.Tensor:
+    """Mean cross-entropy of the labelled samples of a batch; 0 where there is none."""
+    total = functional.cross_entropy(
+        logits, codes, weight, ignore_index=-1, reduction="sum", label_smoothing=smoothing
+    )
+    return total / (codes >= 0).sum().clamp(min=1)
+
+
+def _validate(
+    network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
+) -> dict[str, float]:
+    """Cross-entropy and accuracy of each head, and the sum of the cross-entropies."""
+    network.eval()
+    with torch.inference_mode():
+        blocks = [network(block) for block in x.split(BLOCK)]
+        measured = {"validation_loss": 0.0}
+        for head, codes in y.items():
+            logits = torch.cat([block[head] for block in blocks])
+            loss = float(_loss(logits, codes, None, 0.0))
+            right = (logits.argmax(1) == codes).sum() / (codes >= 0).sum().clamp(min=1)
+            measured["validation_loss"] += loss
+            measured[f"{head}_validation_loss"] = loss
+            measured[f"{head}_validation_accuracy"] = float(right)
+    network.train()
+    return measured
+
+
+def fit_network(
+    x: np.ndarray,
+    y: Mapping[str, np.ndarray],
+    x_validation: np.ndarray,
+    y_validation: Mapping[str, np.ndarray],
+    classes: Mapping[str, Sequence[str]],
+    hyperparameters: Hyperparameters,
+    *,
+    epochs: int,
+    seed: int,
+    recipe: Recipe = Recipe(),
+    device: str = "auto",
+    threads: int | None = None,
+) -> Trained:
+    """Train a network and keep the epoch of least validation cross-entropy (summed over heads).
+
+    x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
+    number a sample, -1 where unknown (left out of the loss). Equal arguments, threads and device
+    give bit-identical weights. Raises `Diverged` if the loss never was a finite number.
+    """
+    place = choose_device(device)
+    started = time.perf_counter()
+    with reproducible(seed, threads, place):
+        train_x = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(place)
+        check_x = torch.from_numpy(np.ascontiguousarray(x_validation, dtype=np.float32)).to(place)
+        train_y = {head: torch.from_numpy(y[head]).long().to(place) for head in classes}
+        check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
+        weights = {
+            head: _class_weights(y[head], len(names)).to(place)
+            if recipe.class_weight == "balanced"
+            else None
+            for head, names in classes.items()
+        }
+        architecture = Architecture(
+            n_features=x.shape[1],
+            widths=hyperparameters.widths,
+            dropout=hyperparameters.dropout,
+            activation=hyperparameters.activation,
+            heads={head: tuple(names) for head, names in classes.items()},
+        )
+        network = ClassifierNetwork(architecture).to(place)
+        network.standardise(*_input_scale(train_x, recipe.scaling))
+        kept = copy.deepcopy(network) if recipe.average else network
+        optimizer = _optimizer(network, hyperparameters)
+        batch, n = hyperparameters.batch_size, len(train_x)
+        steps = epochs * -(-n // batch)
+        schedule = (
+            torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+            if recipe.schedule == "cosine"
+            else None
+        )
+        history: list[dict[str, float]] = []
+        best_loss, best_epoch, best_state = float("inf"), 0, None
+        network.train()
+        for epoch in range(1, epochs + 1):
+            order = torch.randperm(n).to(place)
+            summed = torch.zeros((), device=place)
+            for rows in order.split(batch):
+                logits = network(train_x[rows])
+                losses = [
+                    _loss(logits[head], codes[rows], weights[head], recipe.label_smoothing)
+                    for head, codes in train_y.items()
+                ]
+                loss = torch.stack(losses).sum()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                if schedule is not None:
+                    schedule.step()
+                if recipe.average:
+                    _average(kept, network, recipe.average)
+                summed += loss.detach() * len(rows)
+            measured = {"epoch": epoch, "loss": float(summed) / n}
+            measured |= _validate(kept, check_x, check_y)
+            if not np.isfinite([measured["loss"], measured["validation_loss"]]).all():
+                logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
+                break
+            history.append(measured)
+            if measured["validation_loss"] < best_loss:
+                best_loss, best_epoch = measured["validation_loss"], epoch
+                best_state = {name: t.clone() for name, t in kept.state_dict().items()}
+            if epoch % max(1, epochs // 20) == 0:
+                logger.info(
+                    "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
+                    epoch,
+                    epochs,
+                    measured["loss"],
+                    measured["validation_loss"],
+                    best_loss,
+                    best_epoch,
+                )
+        if best_state is None:
+            raise Diverged(f"no epoch of {epochs} had a finite loss")
+        kept.load_state_dict(best_state)
+    return Trained(
+        network=kept.cpu().eval(),
+        history=pd.DataFrame(history),
+        best_epoch=best_epoch,
+        fit_seconds=time.perf_counter() - started,
+    )
+
+
+def _average(kept: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights a step towards the network's."""
+    with torch.no_grad():
+        torch._foreach_lerp_(list(kept.parameters()), list(network.parameters()), 1 - decay)
+
+
+def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Logits of each head, samples × classes, float64, computed on the CPU.
+
+    Double precision makes a sample's result the same alone and among others (to about 1e-12).
+    """
+    exact = copy.deepcopy(network).cpu().double().eval()
+    with torch.inference_mode():
+        blocks = [
+            exact(torch.from_numpy(np.asarray(x[start : start + BLOCK], dtype=np.float64)))
+            for start in range(0, max(len(x), 1), BLOCK)
+        ]
+    return {head: torch.cat([b[head] for b in blocks]).numpy() for head in exact.heads}
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities (float64, rows sum to 1) of logits divided by a temperature."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+def predict_proba(
+    network: ClassifierNetwork, x: np.ndarray, temperatures: Mapping[str, float] | None = None
+) -> dict[str, np.ndarray]:
+    """Probabilities of each head, samples × classes, float64; alone or among others the same."""
+    temperatures = temperatures or {}
+    logits = predict_logits(network, x)
+    return {head: softmax(z, temperatures.get(head, 1.0)) for head, z in logits.items()}
