@@ -1,0 +1,176 @@
+"""The model bundle: a folder of plain data that classifies a new sample, and nothing else.
+
+Arrays as npz, weights as safetensors, tables as text, one bundle.json that says what they are and
+holds a checksum of each. Nothing in it is code or can become code on loading. The checksums show
+damage and careless edits; they are no signature: whoever can replace all files can forge them.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tissuestate.errors import InputError
+from tissuestate.files import atomic
+
+FORMAT = 1
+VERSION = "0.1.0"
+DESCRIPTION = "bundle.json"
+REQUIRED = (
+    "normaliser.npz",
+    "correction.npz",
+    "features.npz",
+    "training.npz",
+    "genes.tsv.gz",
+    "multitask/network.json",
+    "multitask/weights.safetensors",
+)
+OPTIONAL = (
+    "subtype/network.json",
+    "subtype/weights.safetensors",
+    "integrity.npz",
+    "transcripts.bed",
+)
+FIELDS = {
+    "classes": dict,
+    "subtypes_of": dict,
+    "genes": list,
+    "temperatures": dict,
+    "thresholds": dict,
+    "metrics": list,
+}
+PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "safetensors", "anndata")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files are all there and are those that were written."""
+
+    folder: Path
+    description: dict[str, Any]
+
+    def path(self, name: str) -> Path:
+        """Where the file `name` of the bundle lies."""
+        return self.folder / name
+
+    def has(self, name: str) -> bool:
+        """Whether the bundle holds the file `name`."""
+        return name in self.description["files"]
+
+
+def file_checksum(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions of this library, of Python and of the packages that the numbers depend on."""
+    found = {"tissuestate": VERSION, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_bundle(
+    folder: str | Path, files: Mapping[str, str | Path | bytes], description: Mapping[str, Any]
+) -> None:
+    """Copy `files` (name in the bundle → source path or content) and write bundle.json last.
+
+    `description` is anything JSON can hold, with at least the keys of `FIELDS`; format, versions
+    and checksums are added. Equal inputs give equal bytes. A bundle that stood there before is
+    unreadable from the first file on until bundle.json is written.
+    """
+    folder = Path(folder)
+    missing = [name for name in REQUIRED if name not in files]
+    unknown = [name for name in files if name not in REQUIRED + OPTIONAL]
+    if missing or unknown:
+        raise ValueError(f"bundle files missing: {missing}; unknown: {unknown}")
+    (folder / DESCRIPTION).unlink(missing_ok=True)
+    checksums = {}
+    for name, source in sorted(files.items()):
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with atomic(folder / name) as temporary:
+            temporary.write_bytes(content)
+        checksums[name] = hashlib.sha256(content).hexdigest()
+    whole = {"format": FORMAT, "versions": versions(), **description, "files": checksums}
+    whole["checksum"] = _description_checksum(whole)
+    with atomic(folder / DESCRIPTION) as temporary:
+        text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Open a bundle given as its folder or its bundle.json, and verify every checksum.
+
+    Raises InputError for a missing, damaged, altered or newer bundle. Reads no array and builds
+    no network: see `tissuestate.classify`.
+    """
+    path = Path(path)
+    folder = path.parent if path.name == DESCRIPTION else path
+    description = _read_description(folder)
+    for name, checksum in description["files"].items():
+        _check_name(folder, name)
+        file = folder / name
+        if not file.is_file():
+            raise InputError(
+                f"{folder}: the bundle's file {name} is missing; copy the whole folder."
+            )
+        if file_checksum(file) != checksum:
+            raise InputError(
+                f"{file}: is not the file that was written into the bundle (its checksum "
+                "differs); copy the bundle again from where it was made."
+            )
+    for name in REQUIRED:
+        if name not in description["files"]:
+            raise InputError(
+                f"{folder / DESCRIPTION}: does not list {name}; build the bundle anew."
+            )
+    return Bundle(folder, description)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise InputError(f"{folder}: no bundle here (there is no {DESCRIPTION}).")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: not readable as JSON ({error}); copy the bundle again."
+        ) from error
+    if not isinstance(description, dict) or not isinstance(description.get("files"), dict):
+        raise InputError(f"{path}: not the description of a bundle; copy the bundle again.")
+    if description.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: the bundle has format {description.get('format')!r}, this release reads "
+            f"format {FORMAT}; use the release that wrote it, or build the bundle anew."
+        )
+    if description.get("checksum") != _description_checksum(description):
+        raise InputError(
+            f"{path}: was changed after it was written (its checksum differs); copy the bundle "
+            "again from where it was made."
+        )
+    for field, kind in FIELDS.items():
+        if not isinstance(description.get(field), kind):
+            raise InputError(f"{path}: {field!r} is missing or malformed; build the bundle anew.")
+    return description
+
+
+def _check_name(folder: Path, name: str) -> None:
+    """Refuse a file name that leads out of the bundle or that no bundle has."""
+    if PurePosixPath(name).is_absolute() or name not in REQUIRED + OPTIONAL:
+        raise InputError(f"{folder / DESCRIPTION}: lists a file that no bundle has: {name!r}.")
+
+
+def _description_checksum(description: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in description.items() if key != "checksum"}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,420 @@
+"""What the workflow itself writes for the reader: the run on one page, and the paper beside it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate import pages
+from tissuestate.plots import head_title, model_title
+
+HEADS = ("disease_state", "tissue", "subtype")
+DEEP = "dl_pca"
+SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
+
+
+def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """The metrics.tsv of several models as one frame; a model is named by its file's folder."""
+    tables = [pd.read_csv(path, sep="\t").assign(model=Path(path).parent.name) for path in paths]
+    return pd.concat(tables, ignore_index=True)
+
+
+def beside_paper(metrics: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's test results beside ours: head, metric, paper, ours, low, high, n, difference.
+
+    `metrics` has head, metric, value, low, high, n; `paper` has head, metric, value. The order is
+    the paper's; a metric that we lack stays empty.
+    """
+    table = paper.rename(columns={"value": "paper"}).merge(
+        metrics.rename(columns={"value": "ours"}), on=["head", "metric"], how="left"
+    )
+    table["difference"] = table["ours"] - table["paper"]
+    return table[["head", "metric", "paper", "ours", "low", "high", "n", "difference"]]
+
+
+def comparison_page(table: pd.DataFrame) -> str:
+    """The table of `beside_paper` as an HTML page."""
+    shown = table.assign(
+        head=[head_title(head) for head in table["head"]],
+        metric=[metric_title(metric) for metric in table["metric"]],
+        ours=[
+            _with_interval(*row)
+            for row in table[["ours", "low", "high"]].itertuples(index=False, name=None)
+        ],
+        n=table["n"].astype("Int64").astype(str).replace("<NA>", ""),
+    ).drop(columns=["low", "high"])
+    shown = shown.rename(columns={"ours": "ours (95 % interval)", "n": "test samples"})
+    return pages.page(
+        "The paper's test results beside ours",
+        [
+            pages.table(shown),
+            pages.paragraph(
+                "Paper: Hong, Hachem & Fehlings, Scientific Reports 2022, on 10,116 samples with a "
+                "random split and with batch correction fitted on all samples. Ours: the samples "
+                "of this run; unless the config says otherwise, no donor is on both sides of the "
+                "split and nothing is fitted on test samples, which gives lower and more honest "
+                "figures. A difference between the columns is therefore not a difference "
+                "between programs alone.",
+                "small",
+            ),
+        ],
+    )
+
+
+def metric_title(metric: str) -> str:
+    """The name of a metric as a reader sees it."""
+    known = {"auc": "AUC (macro)", "f1": "F1 (macro)", "log_loss": "log loss"}
+    return known.get(metric, metric.replace("_", " "))
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "not computed"
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+@dataclass
+class Facts:
+    """Facts of a run, each once: section, item, value; the numbers behind the page's sentences."""
+
+    rows: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def add(self, section: str, item: str, value: Any) -> None:
+        """Note one fact."""
+        self.rows.append((section, item, value))
+
+    def table(self) -> pd.DataFrame:
+        """The facts as a long table."""
+        return pd.DataFrame(self.rows, columns=["section", "item", "value"])
+
+
+@dataclass(frozen=True)
+class Run:
+    """The tables of a run that its summary is made from; column names are those of the stages.
+
+    samples: the sheet with its split. kept: labels of the samples in the cohort (index sample).
+    qc and truth may be None. metrics: those of all models, with a column model.
+    """
+
+    samples: pd.DataFrame
+    kept: pd.DataFrame
+    qc: pd.DataFrame | None
+    datasets: pd.DataFrame
+    genes: int
+    diagnostics: pd.DataFrame
+    classes: Mapping[str, Any]
+    metrics: pd.DataFrame
+    benchmark: pd.DataFrame
+    paper: pd.DataFrame
+    truth: pd.DataFrame | None = None
+
+
+def summarise(run: Run) -> tuple[str, pd.DataFrame]:
+    """The run as one HTML page and as a long table of facts (section, item, value)."""
+    facts = Facts()
+    body = [
+        *_first_paragraph(run, facts),
+        *_performance(run, facts),
+        *_confounding(run, facts),
+        *_cohort(run, facts),
+        *_quality(run, facts),
+        *_genes(run, facts),
+        *_correction(run, facts),
+        *_truth(run, facts),
+    ]
+    return pages.page("Disease state and tissue of origin: this run in brief", body), facts.table()
+
+
+def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Samples by head, class and split; kept has disease_state, tissue, subtype and split."""
+    rows = []
+    for head in HEADS:
+        for name in classes[head]:
+            chosen = kept[kept[head] == name]
+            counts = {
+                split: int((chosen["split"] == split).sum())
+                for split in ("train", "validation", "test")
+            }
+            rows.append({"head": head, "class": name, **counts, "total": len(chosen)})
+    return pd.DataFrame(rows)
+
+
+def contrasts(kept: pd.DataFrame, by: str = "study") -> pd.DataFrame:
+    """For every two disease states, the studies that have samples of both.
+
+    Returns the columns first, second, studies (names, '' = none) and samples (in those studies).
+    Where there is none, the two states cannot be told from the studies they come from.
+    """
+    counts = pd.crosstab(kept[by], kept["disease_state"])
+    rows = []
+    for first, second in combinations(_states(kept), 2):
+        both = counts.index[(counts[first] > 0) & (counts[second] > 0)]
+        rows.append(
+            {
+                "first": first,
+                "second": second,
+                "studies": ", ".join(map(str, both)),
+                "samples": int(counts.loc[both, [first, second]].to_numpy().sum()),
+            }
+        )
+    return pd.DataFrame(rows, columns=["first", "second", "studies", "samples"])
+
+
+def _states(kept: pd.DataFrame) -> list[str]:
+    order = ("non-neoplastic", "peri-neoplastic", "neoplastic")
+    return [state for state in order if (kept["disease_state"] == state).any()]
+
+
+def cramers_v(first: pd.Series, second: pd.Series) -> float:
+    """Cramér's V of two labels: 0 independent, 1 one determines the other (NaN if one is constant).
+
+    Cramér 1946, chapter 21; without bias correction.
+    """
+    counts = pd.crosstab(first, second).to_numpy(float)
+    smaller = min(counts.shape) - 1
+    if smaller < 1:
+        return float("nan")
+    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
+    chi_squared = float(((counts - expected) ** 2 / expected).sum())
+    return float(np.sqrt(chi_squared / (counts.sum() * smaller)))
+
+
+def winners(benchmark: pd.DataFrame) -> pd.DataFrame:
+    """The best model of each head by balanced accuracy, and the score of DL PCA beside it."""
+    rows = []
+    for head in HEADS:
+        scored = benchmark[benchmark["head"] == head].dropna(subset=["balanced_accuracy"])
+        if scored.empty:
+            continue
+        scores = scored.set_index("model")["balanced_accuracy"]
+        deep = float(scores.get(DEEP, np.nan))
+        best = DEEP if deep >= scores.max() else str(scores.idxmax())
+        rows.append({"head": head, "best": best, "best_score": float(scores[best]), DEEP: deep})
+    return pd.DataFrame(rows, columns=["head", "best", "best_score", DEEP])
+
+
+def _first_paragraph(run: Run, facts: Facts) -> list[str]:
+    kept, splits = run.kept, run.kept["split"].value_counts()
+    studies = kept["study"].value_counts()
+    named = ", ".join(f"{name} ({count:,})" for name, count in studies.items())
+    text = (
+        f"Trained on {splits.get('train', 0):,} samples of "
+        f"{kept.loc[kept['split'] == 'train', 'donor'].nunique():,} donors, chosen on "
+        f"{splits.get('validation', 0):,} and tested on {splits.get('test', 0):,}, from "
+        f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}: {named}. "
+        f"{len(run.classes['disease_state'])} disease states, {len(run.classes['tissue'])} "
+        f"tissues, {len(run.classes['subtype'])} subtypes; {run.genes:,} genes."
+    )
+    for split in ("train", "validation", "test"):
+        facts.add("cohort", f"{split} samples", int(splits.get(split, 0)))
+    facts.add("cohort", "donors", int(kept["donor"].nunique()))
+    facts.add("cohort", "genes", run.genes)
+    shared = int((kept.groupby("donor")["split"].nunique() > 1).sum())
+    facts.add("cohort", "donors on several sides of the split", shared)
+    parts = [pages.paragraph(text), pages.paragraph(_verdict(run, facts), "note")]
+    if shared:
+        parts.append(
+            pages.paragraph(
+                f"{shared:,} donors have samples on several sides of the split, as in the paper's "
+                "random split: the test figures are optimistic for new patients.",
+                "warning",
+            )
+        )
+    return parts
+
+
+def _verdict(run: Run, facts: Facts) -> str:
+    """Whether anything beats the network of the paper, said before any number."""
+    sentences = []
+    for row in winners(run.benchmark).itertuples():
+        name = head_title(row.head).lower()
+        facts.add("benchmark", f"best model, {row.head}", row.best)
+        facts.add("benchmark", f"balanced accuracy of the best, {row.head}", row.best_score)
+        if row.best == DEEP:
+            sentences.append(f"For {name}, DL PCA is best or shares the first place.")
+            continue
+        interval = run.metrics[
+            (run.metrics["model"] == DEEP)
+            & (run.metrics["head"] == row.head)
+            & (run.metrics["metric"] == "balanced_accuracy")
+        ]
+        low, high = interval[["low", "high"]].iloc[0] if len(interval) else (np.nan, np.nan)
+        within = bool(low <= row.best_score <= high)
+        sentences.append(
+            f"For {name}, {model_title(row.best)} scores higher than DL PCA ({row.best_score:.3f} "
+            f"against {getattr(row, DEEP):.3f} balanced accuracy), "
+            + (
+                "within the uncertainty of the test set."
+                if within
+                else "and by more than the uncertainty of the test set."
+            )
+        )
+    return " ".join(sentences) or "No model was scored."
+
+
+def _performance(run: Run, facts: Facts) -> list[str]:
+    ours = run.metrics[run.metrics["model"] == DEEP]
+    rows = []
+    for head in (*HEADS, "subtype_tandem"):
+        known = ours[ours["head"] == head].set_index("metric")
+        if known.empty:
+            continue
+        row = {"question": head_title(head)}
+        for metric in SHOWN:
+            if metric in known.index:
+                value, low, high = known.loc[metric, ["value", "low", "high"]].astype(float)
+                row[metric_title(metric)] = _with_interval(value, low, high)
+                facts.add("test metrics", f"{metric}, {head}", value)
+        row["test samples"] = str(int(known["n"].max()))
+        rows.append(row)
+    return [
+        pages.heading("How good on test samples"),
+        pages.table(pd.DataFrame(rows).fillna("")),
+        pages.paragraph(
+            "DL PCA, the paper's network; in brackets the 95 % bootstrap interval. Balanced "
+            "accuracy counts every class the same, however rare. “In tandem” asks "
+            "for the subtype only where the tissue called has subtypes, as it is used. The "
+            "intervals describe other samples of the same studies, not other studies: "
+            "classifiers of this kind lose accuracy on data from elsewhere.",
+            "small",
+        ),
+    ]
+
+
+def _confounding(run: Run, facts: Facts) -> list[str]:
+    kept = run.kept
+    association = cramers_v(kept["study"], kept["disease_state"])
+    facts.add("confounding", "Cramér's V, study and disease state", association)
+    sentences = []
+    for row in contrasts(kept).itertuples():
+        facts.add("confounding", f"samples that contrast {row.first} and {row.second}", row.samples)
+        if row.studies:
+            sentences.append(
+                f"{row.first.capitalize()} and {row.second} both occur in {row.studies} "
+                f"({row.samples:,} samples), so the difference between them can be learnt "
+                "within a study."
+            )
+        else:
+            sentences.append(
+                f"{row.first.capitalize()} and {row.second} never occur in the same study: what "
+                "tells them apart may be the study, and this data cannot say."
+            )
+    if kept["study"].nunique() == 1:
+        sentences.append("All samples are from one study; nothing is known about any other.")
+    strength = "" if np.isnan(association) else f" (Cramér's V {association:.2f}; 1 = fully)"
+    table = pd.crosstab(kept["study"], kept["disease_state"])[_states(kept)].reset_index()
+    return [
+        pages.heading("What to beware of: study and disease state"),
+        pages.paragraph(
+            f"How far study and disease state go together{strength} limits what a call of the "
+            "disease state means. " + " ".join(sentences),
+            "warning" if (contrasts(kept)["studies"] == "").any() else "",
+        ),
+        pages.table(table.rename_axis(columns=None), "Samples kept, by study and disease state"),
+    ]
+
+
+def _cohort(run: Run, facts: Facts) -> list[str]:
+    table = split_table(run.kept, {head: run.classes[head] for head in HEADS})
+    return [
+        pages.heading("What it was trained on"),
+        *(
+            pages.table(
+                table[table["head"] == head].drop(columns="head"),
+                f"{head_title(head)}: samples by split",
+            )
+            for head in HEADS
+            if len(run.classes[head])
+        ),
+    ]
+
+
+def _quality(run: Run, facts: Facts) -> list[str]:
+    if run.qc is None:
+        return [
+            pages.heading("Quality"),
+            pages.paragraph("The cohort comes from matrices alone: no reads, no quality control."),
+        ]
+    dropped = run.qc[~run.qc["kept"].astype(bool)]
+    facts.add("quality", "samples checked", len(run.qc))
+    facts.add("quality", "samples excluded", len(dropped))
+    parts = [
+        pages.heading("Quality"),
+        pages.paragraph(f"{len(dropped)} of {len(run.qc)} samples from reads were excluded."),
+    ]
+    if len(dropped):
+        shown = [column for column in ("sample", "mrin", "reason") if column in dropped]
+        parts.append(pages.table(dropped[shown]))
+    return parts
+
+
+def _genes(run: Run, facts: Facts) -> list[str]:
+    for row in run.datasets.itertuples():
+        facts.add("genes", f"recognised, {row.dataset}", row.recognised)
+    return [
+        pages.heading("Genes"),
+        pages.paragraph(
+            f"{run.genes:,} genes are common to all datasets. The last column tells how many "
+            "there would be without that dataset."
+        ),
+        pages.table(run.datasets),
+    ]
+
+
+def _correction(run: Run, facts: Facts) -> list[str]:
+    table = run.diagnostics
+    wide = table[table["stage"].isin(["before", "after"])].pivot_table(
+        index="measure", columns="stage", values="value", sort=False, aggfunc="first"
+    )
+    wide = wide.reindex(columns=["before", "after"])
+    for measure, row in wide.iterrows():
+        for stage in ("before", "after"):
+            facts.add("correction", f"{measure}, {stage}", row[stage])
+    shown = wide.rename_axis(columns=None).reset_index()
+    shown["measure"] = shown["measure"].astype(str).str.replace("_", " ")
+    return [pages.heading("Batch correction"), pages.table(shown)]
+
+
+def _truth(run: Run, facts: Facts) -> list[str]:
+    """Checks against the simulated truth: who should have been excluded, and calls above chance."""
+    if run.truth is None:
+        return []
+    truth = run.truth.set_index("sample")
+    bad = truth["degraded"].astype(bool) | truth["empty"].astype(bool)
+    excluded = ~truth.index.isin(run.kept.index)
+    checks = [
+        ("degraded samples", int(truth["degraded"].astype(bool).sum())),
+        ("degraded samples excluded", int((truth["degraded"].astype(bool) & excluded).sum())),
+        ("empty samples", int(truth["empty"].astype(bool).sum())),
+        ("empty samples excluded", int((truth["empty"].astype(bool) & excluded).sum())),
+        ("intact samples", int((~bad).sum())),
+        ("intact samples excluded", int((~bad & excluded).sum())),
+    ]
+    shown: list[tuple[str, str]] = [(name, pages.number(value)) for name, value in checks]
+    for name, value in checks:
+        facts.add("truth", name, value)
+    ours = run.metrics[(run.metrics["model"] == DEEP) & (run.metrics["metric"] == "accuracy")]
+    test = run.kept[run.kept["split"] == "test"]
+    for head in HEADS:
+        accuracy = ours.loc[ours["head"] == head, "value"]
+        labels = test.loc[test[head] != "", head]
+        if accuracy.empty or labels.empty:
+            continue
+        chance = float(labels.value_counts(normalize=True).max())
+        facts.add("truth", f"test accuracy, {head}", float(accuracy.iloc[0]))
+        facts.add("truth", f"share of the most frequent class, {head}", chance)
+        shown.append(
+            (
+                f"{head_title(head)}: test calls right, against always naming the commonest class",
+                f"{float(accuracy.iloc[0]):.3f} against {chance:.3f}",
+            )
+        )
+    return [
+        pages.heading("The simulation's truth"),
+        pages.paragraph("The demo cohort is simulated; this is what should come out, and did."),
+        pages.table(pd.DataFrame(shown, columns=["check", "found"])),
+    ]
