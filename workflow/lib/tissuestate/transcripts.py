@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
-
-import numpy as np
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
@@ -199,10 +198,8 @@ def _bed_row(fields: list[str], where: str) -> Transcript:
             "found; the three must agree."
         )
     exons = [(start + o, start + o + s) for o, s in zip(offsets, sizes, strict=True)]
-    lengths_fine = all(size > 0 for size in sizes)
-    bounds = np.array(exons).ravel()
-    ascending = bool((np.diff(bounds) >= 0).all())
-    if start < 0 or not lengths_fine or not ascending or bounds[0] != start or bounds[-1] != end:
+    whole = exons[0][0] == start >= 0 and exons[-1][1] == end and min(sizes) > 0
+    if not whole or any(after[0] < before[1] for before, after in pairwise(exons)):
         raise InputError(
             f"{where}: the blocks do not fill {fields[0]}:{start}-{end} in ascending order without "
             "overlap; expected BED12 blocks from its start to its end."

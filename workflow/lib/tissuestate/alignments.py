@@ -1,0 +1,222 @@
+"""Alignments: the intervals of the reads in a BAM file, decoded in blocks with numpy.
+
+A Python object per read would cost more than everything else together, so the file is
+decompressed in blocks (several threads, if asked) and the fields of all records in a block are
+gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF) and 4.2 (BAM).
+"""
+
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tissuestate.errors import InputError
+
+try:  # the same functions, two to three times faster
+    from isal import isal_zlib
+except ImportError:
+    inflate = zlib.decompress
+else:
+    inflate = isal_zlib.decompress
+
+_BATCH = 4 << 20  # compressed bytes decoded at a time
+_PAD = 64  # zero bytes after a block of records, so that fixed-size views stay inside it
+_CORE = np.dtype(
+    [
+        ("ref", "<i4"),
+        ("pos", "<i4"),
+        ("name_length", "u1"),
+        ("mapq", "u1"),
+        ("bin", "<u2"),
+        ("operations", "<u2"),
+        ("flag", "<u2"),
+    ]
+)
+_ON_REFERENCE = np.zeros(16, np.int64)
+_ON_REFERENCE[[0, 2, 3, 7, 8]] = 1  # M D N = X advance along the reference
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Reads as intervals: chromosome number, first base, one past the last base; int64 each."""
+
+    ref: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def references(bam: str | Path) -> dict[str, int]:
+    """Return the chromosomes of a BAM file with their lengths, in the order of its header.
+
+    Raises InputError if the file is missing, no BAM, or cut off at its end.
+    """
+    import pysam
+
+    path = Path(bam)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of an existing BAM file.")
+    verbosity = pysam.set_verbosity(0)
+    try:
+        with pysam.AlignmentFile(str(path), "rb", check_sq=False) as handle:
+            if not handle.is_bam:
+                raise InputError(f"{path}: a {handle.format} file, expected BAM.")
+            return dict(zip(handle.references, handle.lengths, strict=True))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be opened as BAM ({error}); is it another format, or a broken copy?"
+        ) from error
+    finally:
+        pysam.set_verbosity(verbosity)
+
+
+def read_intervals(
+    bam: str | Path, threads: int = 1, min_mapq: int = 30, exclude_flags: int = 1548
+) -> Iterator[Intervals]:
+    """Yield the intervals of the reads that pass, some ten thousand at a time, in file order.
+
+    A read passes if none of `exclude_flags` is set, its mapping quality is at least `min_mapq`
+    and it has a position; it reaches from its first to its last aligned base, introns and
+    deletions inside it included. No index is needed. Memory does not depend on the file's size.
+    Raises InputError if the file is truncated or damaged.
+    """
+    path = Path(bam)
+    left = b""
+    header = True
+    for block in _decompressed(path, threads):
+        data = b"".join((left, *block, bytes(_PAD)))
+        size = len(data) - _PAD
+        begin = 0
+        if header:
+            end = _end_of_header(data[:size], path)
+            if end is None:
+                left = data[:size]
+                continue
+            begin, header = end, False
+        offsets, rest = _record_offsets(data, begin, size)
+        left = data[rest:size]
+        if len(offsets):
+            yield _decode(data, offsets, min_mapq, exclude_flags, path)
+    if left or header:
+        raise InputError(f"{path}: ends in the middle of a record: the file is cut off.")
+
+
+def _decompressed(path: Path, threads: int) -> Iterator[list[bytes]]:
+    """Yield the uncompressed BGZF blocks of a file in lists of some megabytes."""
+    with path.open("rb") as handle:
+        if threads < 2:
+            for batch in _batches(handle, path):
+                yield _inflate(batch, path)
+            return
+        with ThreadPoolExecutor(threads - 1) as pool:
+            waiting: deque[Future[list[bytes]]] = deque()
+            for batch in _batches(handle, path):
+                waiting.append(pool.submit(_inflate, batch, path))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+
+def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
+    """Yield lists of whole compressed BGZF blocks."""
+    left = b""
+    last = 0
+    while fresh := handle.read(_BATCH):
+        data = left + fresh
+        view, batch, start = memoryview(data), [], 0
+        while start + 18 <= len(data):
+            if data[start : start + 4] != b"\x1f\x8b\x08\x04" or data[start + 12 : start + 14] != (
+                b"BC"
+            ):
+                raise InputError(f"{path}: damaged at a BGZF block, or no BAM file; copy it anew.")
+            last = struct.unpack_from("<H", data, start + 16)[0] + 1
+            if start + last > len(data):
+                break
+            batch.append(view[start : start + last])
+            start += last
+        left = data[start:]
+        if batch:
+            yield batch
+    if left or last != 28:  # an empty block of 28 bytes marks the end
+        raise InputError(
+            f"{path}: the end-of-file mark is missing: the file is cut off, or was still being "
+            "written; copy or make it anew."
+        )
+
+
+def _inflate(batch: list[memoryview], path: Path) -> list[bytes]:
+    """Uncompress BGZF blocks, their checksums verified."""
+    try:
+        return [inflate(block, 31, 65536) for block in batch]
+    except zlib.error as error:
+        raise InputError(f"{path}: damaged inside ({error}); copy or make it anew.") from error
+
+
+def _end_of_header(data: bytes, path: Path) -> int | None:
+    """Where the first record begins, or None if `data` is too short to tell."""
+    if data[:4] != b"BAM\x01":
+        raise InputError(f"{path}: no BAM file; expected alignments in BAM format.")
+    try:
+        (at,) = struct.unpack_from("<I", data, 4)
+        at += 8
+        (count,) = struct.unpack_from("<I", data, at)
+        at += 4
+        for _ in range(count):
+            at += 8 + struct.unpack_from("<I", data, at)[0]
+    except struct.error:
+        return None
+    return at if at <= len(data) else None
+
+
+def _record_offsets(data: bytes, begin: int, size: int) -> tuple[np.ndarray, int]:
+    """Offsets of the whole records in data[begin:size], and where the first partial one begins."""
+    offsets: list[int] = []
+    append, unpack = offsets.append, struct.Struct("<I").unpack_from
+    at, last = begin, size - 4
+    while at <= last:
+        append(at)
+        at += unpack(data, at)[0] + 4
+    if at > size:
+        at = offsets.pop()
+    return np.array(offsets, np.int64), at
+
+
+def _view(data: bytes, dtype: np.dtype) -> np.ndarray:
+    """An array whose element i is what stands at byte i (i is often unaligned)."""
+    return np.ndarray(len(data) - dtype.itemsize + 1, dtype, data, strides=(1,))
+
+
+def _decode(
+    data: bytes, offsets: np.ndarray, min_mapq: int, exclude_flags: int, path: Path
+) -> Intervals:
+    """The intervals of the records at `offsets` that pass."""
+    core = _view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
+    passing = (core["flag"] & exclude_flags) == 0
+    passing &= core["mapq"] >= min_mapq
+    passing &= (core["ref"] >= 0) & (core["pos"] >= 0)
+    core = core[passing]
+    operations = core["operations"].astype(np.int64)
+    cigar = offsets[passing] + 36 + core["name_length"]
+    if len(cigar) and int((cigar + 4 * operations).max()) > len(data):
+        raise InputError(f"{path}: a record is longer than it says: the file is damaged.")
+
+    words = _view(data, np.dtype("<u4"))
+    first = words[cigar]
+    span = (first >> 4) * _ON_REFERENCE[first & 15]
+    span[operations == 0] = 0
+    several = np.flatnonzero(operations > 1)
+    if len(several):
+        counts = operations[several]
+        ends = np.cumsum(counts)
+        within = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
+        word = words[np.repeat(cigar[several], counts) + 4 * within]
+        along = (word >> 4) * _ON_REFERENCE[word & 15]
+        span[several] = np.add.reduceat(along, ends - counts)
+    start = core["pos"].astype(np.int64)
+    return Intervals(core["ref"].astype(np.int64), start, start + span)

@@ -1,0 +1,137 @@
+"""Coverage: how many reads cover each exonic base, in memory that depends on the exons alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tissuestate.alignments import Intervals, read_intervals, references
+from tissuestate.errors import InputError
+from tissuestate.transcripts import Transcript
+
+
+class ExonicBases:
+    """The bases of one chromosome that lie in any exon, numbered from 0 in ascending order."""
+
+    def __init__(self, transcripts: Sequence[Transcript]) -> None:
+        exons = np.array(sorted({exon for t in transcripts for exon in t.exons}), np.int64)
+        reach = np.maximum.accumulate(exons[:, 1])
+        first = np.flatnonzero(np.concatenate(([True], exons[1:, 0] > reach[:-1])))
+        self._starts = exons[first, 0]
+        self._sizes = reach[np.append(first[1:], len(exons)) - 1] - self._starts
+        self._before = np.concatenate(([0], np.cumsum(self._sizes)))
+        self.count = int(self._before[-1])
+
+    def rank(self, positions: np.ndarray) -> np.ndarray:
+        """How many exonic bases lie before each position."""
+        region = np.searchsorted(self._starts, positions, side="right") - 1
+        inside = np.minimum(positions - self._starts[region], self._sizes[region])
+        return np.where(region < 0, 0, self._before[region] + inside)
+
+
+class Coverage:
+    """Reads per exonic base, added up block by block.
+
+    Parameters: the transcripts, and the chromosome names in the order of their numbers.
+    """
+
+    def __init__(self, transcripts: Sequence[Transcript], chroms: Sequence[str]) -> None:
+        numbers = {chrom: number for number, chrom in enumerate(chroms)}
+        self._transcripts = transcripts
+        self._members: dict[int, list[int]] = {}  # transcripts on each chromosome, by index
+        for index, transcript in enumerate(transcripts):
+            self._members.setdefault(numbers[transcript.chrom], []).append(index)
+        self._bases = {
+            number: ExonicBases([transcripts[index] for index in members])
+            for number, members in self._members.items()
+        }
+        self._steps: dict[int, np.ndarray] = {}  # change of the depth at each exonic base
+        self.reads = 0
+
+    def add(self, reads: Intervals) -> None:
+        """Count reads in, each from its start to its end."""
+        self.reads += len(reads.ref)
+        ref, start, end = reads.ref, reads.start, reads.end
+        if (np.diff(ref) < 0).any():
+            order = np.argsort(ref, kind="stable")
+            ref, start, end = ref[order], start[order], end[order]
+        borders = [0, *(np.flatnonzero(np.diff(ref)) + 1).tolist(), len(ref)]
+        for these in map(slice, borders, borders[1:]):
+            number = int(ref[these.start]) if len(ref) else -1
+            bases = self._bases.get(number)
+            if bases is None:
+                continue
+            steps = self._steps.get(number)
+            if steps is None:
+                steps = self._steps[number] = np.zeros(bases.count + 1, np.int32)
+            np.add.at(steps, bases.rank(start[these]), np.int32(1))
+            np.add.at(steps, bases.rank(end[these]), np.int32(-1))
+
+    def depths(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (index, reads per base of its joined exons) of each transcript that has any.
+
+        The bases are in genomic order, whatever the strand. Ordered by chromosome.
+        """
+        for number, steps in self._steps.items():
+            bases = self._bases[number]
+            depth = np.cumsum(steps[:-1], dtype=np.int64)
+            before = np.concatenate(([0], np.cumsum(depth)))
+            members = self._members[number]
+            spliced = [self._transcripts[index].exons for index in members]
+            exons = np.array([exon for exons in spliced for exon in exons], np.int64)
+            starts = bases.rank(exons[:, 0])
+            ends = starts + exons[:, 1] - exons[:, 0]
+            counts = [len(exons) for exons in spliced]
+            last = np.cumsum(counts, dtype=np.int64)
+            covered = np.add.reduceat(before[ends] - before[starts], last - counts) > 0
+            pieces = list(zip(starts.tolist(), ends.tolist(), strict=True))
+            for k in np.flatnonzero(covered).tolist():
+                mine = pieces[last[k] - counts[k] : last[k]]
+                yield members[k], np.concatenate([depth[a:b] for a, b in mine])
+
+
+def check_build(
+    bam: str | Path, lengths: Mapping[str, int], transcripts: Sequence[Transcript]
+) -> None:
+    """Raise InputError unless every transcript fits on a chromosome of the BAM file."""
+    missing = sorted({t.chrom for t in transcripts} - set(lengths))
+    if missing:
+        raise InputError(
+            f"{bam}: aligned to another genome than the transcripts: it has "
+            f"{_some(list(lengths))}, but the transcripts lie on {_some(missing)} too; use reads "
+            "and annotation of the same genome build."
+        )
+    for t in transcripts:
+        if t.end > lengths[t.chrom]:
+            raise InputError(
+                f"{bam}: aligned to another genome than the transcripts: its {t.chrom} has "
+                f"{lengths[t.chrom]} bases, but transcript {t.name} ends at {t.end}; use reads "
+                "and annotation of the same genome build."
+            )
+
+
+def _some(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(names[:3]) or "no chromosomes"
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def coverage_of_bam(
+    bam: str | Path,
+    transcripts: Sequence[Transcript],
+    threads: int = 1,
+    min_mapq: int = 30,
+    exclude_flags: int = 1548,
+) -> Coverage:
+    """Return the coverage of the transcripts' exons by the reads of a BAM file, in one pass.
+
+    Each read that passes (see `read_intervals`) covers every base from its start to its end,
+    introns inside it included; mates count apart, strands together (Feng, Zhang & Zhang 2015).
+    Raises InputError for a file of another genome build, or a damaged one.
+    """
+    lengths = references(bam)
+    check_build(bam, lengths, transcripts)
+    coverage = Coverage(transcripts, list(lengths))
+    for reads in read_intervals(bam, threads, min_mapq, exclude_flags):
+        coverage.add(reads)
+    return coverage

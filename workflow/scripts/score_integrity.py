@@ -1,0 +1,28 @@
+"""mRIN of every sample with reads, against the medians of the training samples."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    import pandas as pd
+    from tissuestate.files import atomic, save_arrays
+    from tissuestate.integrity import score_cohort
+    from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+
+    out = snakemake.output
+    profiles = {Path(path).name.removesuffix(".npz"): path for path in snakemake.input.profiles}
+    sheet = pd.read_csv(snakemake.input.samples, sep="\t", dtype=str, keep_default_na=False)
+    train = sheet["split"].eq("train") | (snakemake.params.fit_on == "all")
+    cohort = score_cohort(profiles, snakemake.input.bed, set(sheet.loc[train, "sample"]))
+
+    save_arrays(out.reference, cohort.model.to_arrays())
+    with atomic(out.mrin) as path:
+        cohort.mrin.to_csv(path, sep="\t", index=False)
+    with atomic(out.gis) as path:
+        cohort.gis.to_csv(path, sep="\t", index=False)
+    with atomic(out.coverage) as path:
+        cohort.coverage.to_csv(path, sep="\t")
+    mrin = cohort.mrin.set_index("sample")["mrin"]
+    write_multiqc_mrin(out.multiqc_mrin, mrin, snakemake.params.min_mrin)
+    write_multiqc_coverage(out.multiqc_coverage, cohort.coverage)
