@@ -3,12 +3,18 @@
 from tissuestate.files import atomic
 from tissuestate.logs import logged
 
+
+def listed(files):
+    return [files] if isinstance(files, str) else list(files)
+
+
 with logged(snakemake.log[0]):
     from tissuestate.sheet import ClassTable, check_files, read_sheet
     from tissuestate.split import split_samples
 
     classes = ClassTable.read(snakemake.input.classes)
-    samples = read_sheet(list(snakemake.input.sheet), classes)
+    sheets = listed(snakemake.input.sheet) + listed(snakemake.input.get("rnaseqdb", []))
+    samples = read_sheet(sheets, classes)
     check_files(samples)
     samples["split"] = split_samples(
         samples,

@@ -1,0 +1,211 @@
+"""Gene ids of every kind to one symbol a gene; Bioconductor's own look-up is the witness."""
+
+import gzip
+import subprocess
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tissuestate.errors import InputError
+from tissuestate.genes import COLUMNS, GeneMap, build_gene_map
+
+TABLE = pd.DataFrame(
+    [
+        ("A1BG", "ENSG00000121410", "1", "A1B|ABG", ""),
+        ("KMT2D", "ENSG00000167548", "8085", "MLL2|ALR|C12ORF1", "ENST00000301067"),
+        ("KMT2B", "ENSG00000272333", "9757", "MLL4|MLL2", ""),
+        ("GFER", "ENSG00000127554", "2671", "ALR", ""),
+        ("TWNK", "ENSG00000107815|ENSG00000999999", "56652", "C10orf2|PEO", ""),
+        ("ABG2", "", "", "A1BG", ""),
+    ],
+    columns=list(COLUMNS),
+)
+
+
+@pytest.fixture
+def gene_map() -> GeneMap:
+    return GeneMap(TABLE)
+
+
+@pytest.fixture(scope="module")
+def database() -> str:
+    """The SQLite file of org.Hs.eg.db."""
+    query = 'cat(system.file("extdata", "org.Hs.eg.sqlite", package = "org.Hs.eg.db"))'
+    try:
+        found = subprocess.run(["Rscript", "-e", query], capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("Rscript is not installed")
+    if not found.stdout.strip():
+        pytest.skip("R package org.Hs.eg.db is not installed")
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def human(database) -> GeneMap:
+    return build_gene_map(database)
+
+
+@pytest.mark.parametrize(
+    ("given_id", "symbol"),
+    [
+        ("A1BG", "A1BG"),
+        (" A1BG ", "A1BG"),
+        ("ENSG00000121410", "A1BG"),
+        ("ENSG00000121410.12", "A1BG"),
+        ("ENSG00000121410.3_PAR_Y", "A1BG"),
+        ("ENSG00000999999", "TWNK"),
+        ("1", "A1BG"),
+        ("A1BG|1", "A1BG"),
+        ("anything|56652", "TWNK"),
+        ("?|56652", "TWNK"),
+        ("?|77", ""),
+        ("PEO|77", "TWNK"),
+        ("ENST00000301067.4", "KMT2D"),
+        ("ENST00000000001.4|ENSG00000167548.9|-|-|KMT2D-1|KMT2D|500|", "KMT2D"),
+        ("C10orf2", "TWNK"),
+        ("A1B", "A1BG"),
+        ("MLL2", "MLL2"),  # an alias of two genes says nothing
+        ("ALR", "ALR"),
+        ("unheard-of", "unheard-of"),
+        ("ENSG00000000000", ""),
+        ("ENSMUSG00000000001", ""),
+        ("424242", ""),
+        ("", ""),
+    ],
+)
+def test_each_kind_of_id(given_id, symbol, gene_map):
+    assert gene_map.to_symbols([given_id])[0].tolist() == [symbol]
+
+
+def test_alias_gives_way_to_the_gene_itself(gene_map):
+    symbols, found = gene_map.to_symbols(["C10orf2", "TWNK", "A1B"])
+    assert symbols.tolist() == ["C10orf2", "TWNK", "A1BG"]
+    assert (found.n_recognised, found.kind) == (2, "symbol")
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind", "sentence"),
+    [
+        (["A1BG", "C10orf2", "x"], "symbol", "2 of 3 genes found as gene symbols"),
+        (["ENSG00000121410.1", "ENSG00000000000"], "ensembl", "1 of 2 genes found as Ensembl ids"),
+        (["1", "8085"], "entrez", "2 of 2 genes found as Entrez ids"),
+        (["ENST00000301067"], "transcript", "1 of 1 genes found as Ensembl transcript ids"),
+        (["A1BG", "ENSG00000167548"], "mixed", "2 of 2 genes found as ids of several kinds"),
+        (["ENSMUSG00000000001"], "ensembl", "0 of 1 genes found as Ensembl ids"),
+        (["x", "y"], "unknown", "0 of 2 genes found as ids of no known kind"),
+        ([], "unknown", "0 of 0 genes found as ids of no known kind"),
+    ],
+)
+def test_kind_and_count_are_told(ids, kind, sentence, gene_map):
+    assert gene_map.detect(ids) == kind
+    assert gene_map.to_symbols(ids)[1].sentence() == sentence
+
+
+def test_sentence_has_thousands_separators(gene_map):
+    ids = ["A1BG"] * 17412 + ["x"] * 581
+    assert gene_map.to_symbols(ids)[1].sentence().startswith("17,412 of 17,993 genes found as")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text() | st.sampled_from([*TABLE["symbol"], "|", "||", "1|", "|1"])))
+def test_any_ids_are_answered(ids):
+    symbols, found = GeneMap(TABLE).to_symbols(ids)
+    assert len(symbols) == len(ids) == found.n_ids
+
+
+def test_map_survives_writing_with_equal_bytes(gene_map, tmp_path):
+    gene_map.write(tmp_path / "a.tsv.gz")
+    again = GeneMap.read(tmp_path / "a.tsv.gz")
+    again.write(tmp_path / "b.tsv.gz")
+    pd.testing.assert_frame_equal(again.table, TABLE)
+    assert (tmp_path / "a.tsv.gz").read_bytes() == (tmp_path / "b.tsv.gz").read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"symbol\tensembl\n", b"\x1f\x8bgarbage", b"\xff\xfe"])
+def test_broken_map_is_refused(content, tmp_path):
+    path = tmp_path / "genes.tsv.gz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="make it anew"):
+        GeneMap.read(path)
+
+
+def test_restricted_map_keeps_ambiguity(gene_map):
+    small = gene_map.restricted_to(["KMT2D", "A1BG", "new"])
+    assert small.to_symbols(["MLL2", "8085", "A1B", "new"])[0].tolist() == [
+        "MLL2",
+        "KMT2D",
+        "A1BG",
+        "new",
+    ]
+    assert small.annotate(["new", "A1BG"])["ensembl"].tolist() == ["", "ENSG00000121410"]
+
+
+GTF = """#!genome
+chr1\tx\tgene\t1\t9\t.\t+\t.\tgene_id "ENSG00000107815.7"; gene_name "C10orf2";
+chr1\tx\texon\t1\t9\t.\t+\t.\tgene_id "ENSG00000107815.7"; transcript_id "ENST00000000009.1"; gene_name "C10orf2";
+chr1\tx\texon\t1\t9\t.\t+\t.\tgene_id "ENSG00000121410.1"; transcript_id "t1"; gene_name "SIM1";
+chr1\tx\texon\t1\t9\t.\t+\t.\tgene_id "Q7x"; transcript_id "Q7x.1";
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_annotation_alone(zipped, tmp_path):
+    path = tmp_path / "a.gtf"
+    path.write_bytes(gzip.compress(GTF.encode()) if zipped else GTF.encode())
+    found = build_gene_map(None, path)
+    ids = ["ENSG00000107815", "ENSG00000121410.9", "Q7x", "SIM1", "ENST00000000009"]
+    assert found.to_symbols(ids)[0].tolist() == ["C10orf2", "SIM1", "Q7x", "SIM1", "C10orf2"]
+
+
+def test_annotation_beside_the_database(database, tmp_path):
+    path = tmp_path / "a.gtf"
+    path.write_text(GTF)
+    found = build_gene_map(database, path)
+    # an old name is the gene's alias: the database's symbol stays; another gene's name decides
+    ids = ["ENSG00000107815", "ENST00000000009", "ENSG00000121410", "Q7x", "A1BG"]
+    assert found.to_symbols(ids)[0].tolist() == ["TWNK", "TWNK", "SIM1", "Q7x", "A1BG"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no gtf\n", b"\x1f\x8b\x08\x00", b"\xff\xff"])
+def test_broken_annotation(content, tmp_path):
+    path = tmp_path / "a.gtf"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.gtf"):
+        build_gene_map(None, path)
+
+
+def test_nothing_to_build_from(tmp_path):
+    with pytest.raises(InputError, match=r"org\.Hs\.eg\.db"):
+        build_gene_map(None)
+    (tmp_path / "x.sqlite").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(InputError, match=r"not org\.Hs\.eg\.db's SQLite file"):
+        build_gene_map(tmp_path / "x.sqlite")
+
+
+def test_agrees_with_bioconductor(human, tmp_path):
+    """mapIds of AnnotationDbi, for 400 Ensembl and 400 Entrez ids."""
+    script = """
+    suppressMessages(library(org.Hs.eg.db))
+    for (type in c("ENSEMBL", "ENTREZID")) {
+      ids <- keys(org.Hs.eg.db, type)
+      ids <- ids[seq(1, length(ids), length.out = 400)]
+      found <- suppressMessages(mapIds(org.Hs.eg.db, ids, "SYMBOL", type, multiVals = "list"))
+      cat(sprintf("%s\\t%s\\n", ids, sapply(found, paste, collapse = "|")), sep = "")
+    }
+    """
+    run = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=True)
+    rows = [line.split("\t") for line in run.stdout.splitlines()]
+    assert len(rows) == 800
+    symbols, found = human.to_symbols([row[0] for row in rows])
+    assert found.n_recognised == 800
+    assert all(symbol in row[1].split("|") for symbol, row in zip(symbols, rows, strict=True))
+
+
+def test_real_ids(human, data):
+    with gzip.open(data / "tcga_gtex/damirseq/damirseq_gtex_brain_counts_ensg.tsv.gz", "rt") as f:
+        ids = [line.split("\t")[0] for line in f][1:]
+    found = human.to_symbols(ids)[1]
+    assert found.kind == "ensembl"
+    assert found.n_recognised > 0.8 * len(ids)
+    assert human.to_symbols(["C1ORF112"])[0].tolist() == human.to_symbols(["C1orf112"])[0].tolist()

@@ -1,0 +1,14 @@
+"""Write the map of gene ids from org.Hs.eg.db and, where reads are counted, the annotation."""
+
+import subprocess
+
+from tissuestate.logs import logged
+
+FIND = 'cat(system.file("extdata", "org.Hs.eg.sqlite", package = "org.Hs.eg.db"))'
+
+with logged(snakemake.log[0]):
+    from tissuestate.genes import build_gene_map
+
+    found = subprocess.run(["Rscript", "-e", FIND], check=True, capture_output=True, text=True)
+    annotation = snakemake.input.get("annotation")
+    build_gene_map(found.stdout.strip() or None, annotation or None).write(snakemake.output.genes)
