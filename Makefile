@@ -1,0 +1,37 @@
+# Each target sets up what it needs first; a second run finds nothing to do.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo real test lint bench pin
+
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/workflow/lib
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install the tools (Debian packages) and .venv, where missing
+	@envs/setup.sh requirements.txt
+
+setup-dev: ## the same, and what tests and linters need
+	@envs/setup.sh requirements-dev.txt
+
+demo: setup ## run the whole workflow on the simulated cohort
+	snakemake --cores $(CORES)
+	@echo "The report is $(CURDIR)/results/report.html"
+
+test: setup-dev ## run every test
+	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
+
+lint: setup-dev ## check style and types
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+	mypy workflow/lib
+
+pin: ## renew envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
+	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }
+	@command -v snakedeploy >/dev/null || { echo "pin: pip install snakedeploy first" >&2; exit 1; }
+	snakedeploy pin-conda-envs envs/*.yaml
