@@ -388,18 +388,13 @@ def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
 
     Missing values count as the gene's mean. Returns also the two shares of variance explained.
     """
+    from sklearn.utils.extmath import randomized_svd
+
     centred = np.asarray(values, dtype=np.float32)
     means = np.nanmean(centred, axis=0, keepdims=True, dtype=np.float64)
     centred = np.nan_to_num(centred - means.astype(np.float32), copy=False, nan=0.0)
-    gram = centred @ centred.T if len(centred) <= 4000 else None
-    if gram is not None:
-        variances, vectors = np.linalg.eigh(gram.astype(np.float64))
-        points = vectors[:, :-3:-1] * np.sqrt(np.clip(variances[:-3:-1], 0, None))
-    else:
-        from sklearn.utils.extmath import randomized_svd
-
-        left, sizes, _ = randomized_svd(centred, 2, n_iter=6, random_state=0)
-        points = left * sizes
+    left, sizes, _ = randomized_svd(centred, 2, n_iter=8, random_state=0)
+    points = np.asarray(left * sizes, dtype=np.float64)
     total = float(np.square(centred, dtype=np.float64).sum())
     shares = np.square(points).sum(axis=0) / total if total > 0 else np.zeros(2)
     return points, (float(shares[0]), float(shares[1]))

@@ -96,11 +96,11 @@ class Facts:
 class Run:
     """The tables of a run that its summary is made from; column names are those of the stages.
 
-    samples: the sheet with its split. kept: labels of the samples in the cohort (index sample).
-    qc and truth may be None. metrics: those of all models, with a column model.
+    kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
+    no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
+    column model.
     """
 
-    samples: pd.DataFrame
     kept: pd.DataFrame
     qc: pd.DataFrame | None
     datasets: pd.DataFrame
@@ -109,7 +109,6 @@ class Run:
     classes: Mapping[str, Any]
     metrics: pd.DataFrame
     benchmark: pd.DataFrame
-    paper: pd.DataFrame
     truth: pd.DataFrame | None = None
 
 

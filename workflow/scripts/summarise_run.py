@@ -1,0 +1,35 @@
+"""The run on one page, and the facts behind it as a table."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import json
+    from pathlib import Path
+
+    import anndata
+    import pandas as pd
+    from tissuestate.files import atomic
+    from tissuestate.report import Run, read_metrics, summarise
+
+    def table(path):
+        return pd.read_csv(path, sep="\t", dtype={"sample": str}) if path else None
+
+    source = snakemake.input
+    cohort = anndata.read_h5ad(source.cohort, backed="r")
+    html, facts = summarise(
+        Run(
+            kept=cohort.obs.astype(str),
+            genes=cohort.n_vars,
+            qc=table(source.get("qc")),
+            datasets=table(source.genes),
+            diagnostics=table(source.diagnostics),
+            classes=json.loads(Path(source.classes).read_text(encoding="utf-8")),
+            metrics=read_metrics(source.metrics),
+            benchmark=table(source.benchmark),
+            truth=table(source.get("truth")),
+        )
+    )
+    with atomic(snakemake.output.html) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    with atomic(snakemake.output.table) as temporary:
+        facts.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
