@@ -108,7 +108,7 @@ def test_learning_curves_mark_the_epoch_of_least_validation_loss(tmp_path):
 
 
 def test_tuning_history_ignores_failed_trials(tmp_path):
-    trials = pd.DataFrame({"trial": [0, 1, 2], "loss": [1.0, np.nan, 0.5]})
+    trials = pd.DataFrame({"number": [0, 1, 2], "loss": [1.0, np.nan, 0.5]})
     figure = plots.tuning_history({"multitask": trials})
     assert figure.axes[0].lines[0].get_ydata().tolist() == [1.0, 0.5]
     drawn(figure, tmp_path)

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tissuestate.calibrate import expected_calibration_error
 from tissuestate.files import atomic
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -355,20 +356,20 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 def tuning_history(trials: Mapping[str, pd.DataFrame]) -> Figure:
     """Loss of every trial of a search, and the best so far, a panel a network.
 
-    Each table has the columns trial and loss; missing losses are trials that failed.
+    Each table has the columns number and loss; missing losses are trials that failed.
     """
     with rc_context(STYLE):
         figure = _new(5.2 * max(len(trials), 1), 3.4)
         panels = figure.subplots(1, max(len(trials), 1), squeeze=False)[0]
         for axes, (name, table) in zip(panels, trials.items(), strict=False):
-            done = table.dropna(subset=["loss"]).sort_values("trial")
+            done = table.dropna(subset=["loss"]).sort_values("number")
             axes.set_title(name)
             if done.empty:
                 _say_nothing_to_show(axes, "no finished trial")
                 continue
-            axes.scatter(done["trial"], done["loss"], s=18, color=PALETTE[5], label="trial")
+            axes.scatter(done["number"], done["loss"], s=18, color=PALETTE[5], label="trial")
             axes.step(
-                done["trial"],
+                done["number"],
                 done["loss"].cummin(),
                 where="post",
                 color=PALETTE[0],
@@ -717,12 +718,12 @@ def _short(value: float) -> str:
 
 
 def reliability(
-    predictions: pd.DataFrame, classes: Mapping[str, Sequence[str]], bins: int = 10
+    predictions: pd.DataFrame, classes: Mapping[str, Sequence[str]], bins: int = 15
 ) -> Figure:
     """Reliability diagrams on test samples: confidence of the call against how often it is right.
 
     `predictions` has split, and per head `{head}_true`, `{head}_call`, `{head}:{class}`. Bins are
-    of equal width; each title gives the expected calibration error (Guo et al. 2017).
+    of equal width; each title gives the expected calibration error.
     """
     test = predictions[predictions["split"] == "test"]
     heads = [head for head in classes if f"{head}_true" in test.columns]
@@ -743,9 +744,10 @@ def reliability(
             confidence = probabilities.max(axis=1)
             called = np.asarray(classes[head])[probabilities.argmax(axis=1)]
             right = called == rows[f"{head}_true"].to_numpy(str)
+            codes = pd.Index(classes[head]).get_indexer(pd.Index(rows[f"{head}_true"]))
+            error = expected_calibration_error(probabilities, codes, bins)
             edges = np.linspace(0, 1, bins + 1)
-            index = np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, bins - 1)
-            error = 0.0
+            index = np.minimum((confidence * bins).astype(int), bins - 1)
             axes.plot([0, 1], [0, 1], color="#CCCCCC", linewidth=1)
             means, shares, sizes = [], [], []
             for number in range(bins):
@@ -755,7 +757,6 @@ def reliability(
                 means.append(confidence[inside].mean())
                 shares.append(right[inside].mean())
                 sizes.append(inside.sum())
-                error += inside.mean() * abs(shares[-1] - means[-1])
             axes.plot(means, shares, color=PALETTE[0], linewidth=1)
             axes.scatter(
                 means,
