@@ -63,7 +63,7 @@ install_python() {
     [ "$(cat "$stamp" 2>/dev/null)" != "$state" ] || return 0
     say "installing the Python packages of $requirements"
     # rpy2 without a compiler and without R's headers.
-    RPY2_CFFI_MODE=ABI PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install --quiet \
+    RPY2_CFFI_MODE=ABI PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -qq \
         --requirement "$requirements" --constraint constraints.txt
     printf '%s\n' "$state" >"$stamp"
 }
