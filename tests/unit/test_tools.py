@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 
 
