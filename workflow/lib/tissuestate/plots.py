@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tissuestate.calibrate import expected_calibration_error
+from tissuestate.composition import STATES, TITLES, head_title
 from tissuestate.files import atomic
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,12 +26,6 @@ LINES = ("-", "--", ":", "-.")
 GREY = "#8C8C8C"
 KEPT, DROPPED = PALETTE[0], PALETTE[1]
 STAGES = {"before": GREY, "after": PALETTE[0]}
-HEADS = {
-    "disease_state": "Disease state",
-    "tissue": "Tissue of origin",
-    "subtype": "Subtype",
-    "subtype_tandem": "Subtype, in tandem",
-}
 MODELS = {
     "dl_pca": "DL PCA",
     "dl_rf": "DL RF",
@@ -71,11 +66,6 @@ def save(figure: Figure, path: str | Path) -> None:
         figure.savefig(
             temporary, dpi=DPI, metadata=metadata.get(suffix.lstrip(".")), format=suffix.lstrip(".")
         )
-
-
-def head_title(head: str) -> str:
-    """The name of a head as a reader sees it."""
-    return HEADS.get(head, head.replace("_", " ").capitalize())
 
 
 def model_title(model: str) -> str:
@@ -276,7 +266,7 @@ def top_k(metrics: pd.DataFrame) -> Figure:
     """Top-K accuracy against K, a panel a head, with its interval (metrics top1, top2, ...)."""
     rows = metrics[metrics["metric"].str.fullmatch(r"top\d+")].copy()
     rows["k"] = rows["metric"].str.slice(3).astype(int)
-    heads = [head for head in HEADS if (rows["head"] == head).any()]
+    heads = [head for head in TITLES if (rows["head"] == head).any()]
     with rc_context(STYLE):
         figure = _new(4.2 * max(len(heads), 1), 3.4)
         panels = figure.subplots(1, max(len(heads), 1), squeeze=False)[0]
@@ -414,11 +404,7 @@ def principal_components(
     stages = {"before": before, "after": after}
     studies = sorted(before["study"].unique())
     tissues = sorted(before["tissue"].unique())
-    states = [
-        state
-        for state in ("non-neoplastic", "peri-neoplastic", "neoplastic")
-        if (before["disease_state"] == state).any()
-    ]
+    states = [state for state in STATES if (before["disease_state"] == state).any()]
     with rc_context(STYLE):
         figure = _new(12.5, 9.0)
         grid = figure.subplots(2, 2)
@@ -632,7 +618,7 @@ def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
     `benchmark` has the columns model, head, balanced_accuracy and, where intervals are known,
     low, high.
     """
-    heads = [head for head in HEADS if (benchmark["head"] == head).any()]
+    heads = [head for head in TITLES if (benchmark["head"] == head).any()]
     models = _models(benchmark)
     with rc_context(STYLE):
         figure = _new(4.3 * max(len(heads), 1), 1.5 + 0.4 * len(models))

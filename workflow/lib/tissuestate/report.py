@@ -1,8 +1,7 @@
 """What the workflow itself writes for the reader: the run on one page, and the paper beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,16 @@ import numpy as np
 import pandas as pd
 
 from tissuestate import pages
-from tissuestate.plots import head_title, model_title
+from tissuestate.composition import (
+    HEADS,
+    contrasts,
+    cramers_v,
+    head_title,
+    split_table,
+    states_of,
+)
+from tissuestate.plots import model_title
 
-HEADS = ("disease_state", "tissue", "subtype")
 DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
 
@@ -126,60 +132,6 @@ def summarise(run: Run) -> tuple[str, pd.DataFrame]:
         *_truth(run, facts),
     ]
     return pages.page("Disease state and tissue of origin: this run in brief", body), facts.table()
-
-
-def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Samples by head, class and split; kept has disease_state, tissue, subtype and split."""
-    rows = []
-    for head in HEADS:
-        for name in classes[head]:
-            chosen = kept[kept[head] == name]
-            counts = {
-                split: int((chosen["split"] == split).sum())
-                for split in ("train", "validation", "test")
-            }
-            rows.append({"head": head, "class": name, **counts, "total": len(chosen)})
-    return pd.DataFrame(rows)
-
-
-def contrasts(kept: pd.DataFrame, by: str = "study") -> pd.DataFrame:
-    """For every two disease states, the studies that have samples of both.
-
-    Returns the columns first, second, studies (names, '' = none) and samples (in those studies).
-    Where there is none, the two states cannot be told from the studies they come from.
-    """
-    counts = pd.crosstab(kept[by], kept["disease_state"])
-    rows = []
-    for first, second in combinations(_states(kept), 2):
-        both = counts.index[(counts[first] > 0) & (counts[second] > 0)]
-        rows.append(
-            {
-                "first": first,
-                "second": second,
-                "studies": ", ".join(map(str, both)),
-                "samples": int(counts.loc[both, [first, second]].to_numpy().sum()),
-            }
-        )
-    return pd.DataFrame(rows, columns=["first", "second", "studies", "samples"])
-
-
-def _states(kept: pd.DataFrame) -> list[str]:
-    order = ("non-neoplastic", "peri-neoplastic", "neoplastic")
-    return [state for state in order if (kept["disease_state"] == state).any()]
-
-
-def cramers_v(first: pd.Series, second: pd.Series) -> float:
-    """Cramér's V of two labels: 0 independent, 1 one determines the other (NaN if one is constant).
-
-    Cramér 1946, chapter 21; without bias correction.
-    """
-    counts = pd.crosstab(first, second).to_numpy(float)
-    smaller = min(counts.shape) - 1
-    if smaller < 1:
-        return float("nan")
-    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
-    chi_squared = float(((counts - expected) ** 2 / expected).sum())
-    return float(np.sqrt(chi_squared / (counts.sum() * smaller)))
 
 
 def winners(benchmark: pd.DataFrame) -> pd.DataFrame:
@@ -305,7 +257,7 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
     if kept["study"].nunique() == 1:
         sentences.append("All samples are from one study; nothing is known about any other.")
     strength = "" if np.isnan(association) else f" (Cramér's V {association:.2f}; 1 = fully)"
-    table = pd.crosstab(kept["study"], kept["disease_state"])[_states(kept)].reset_index()
+    table = pd.crosstab(kept["study"], kept["disease_state"])[states_of(kept)].reset_index()
     return [
         pages.heading("What to beware of: study and disease state"),
         pages.paragraph(

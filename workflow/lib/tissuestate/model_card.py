@@ -1,0 +1,171 @@
+"""The model card: what a bundle may be used for and how far to trust it, from its description.
+
+Sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tissuestate.composition import head_title
+
+SHOWN = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "auc": "AUC",
+    "log_loss": "log loss",
+}
+
+
+def write_card(description: Mapping[str, Any]) -> str:
+    """The card in Markdown, from the description in bundle.json (see `tissuestate.bundle`)."""
+    parts = [
+        "# Model card",
+        "Calls the disease state, the tissue of origin and, where the tissue has them, the "
+        "tumour subtype of a human bulk RNA-seq sample. Two neural networks in tandem after Hong, "
+        "Hachem & Fehlings, *Scientific Reports* 2022. This card was written by the workflow that "
+        "trained the model; its numbers are those of `bundle.json` beside it.",
+        *_use(),
+        *_classes(description),
+        *_data(description["data"]),
+        *_performance(description["metrics"]),
+        *_limits(description),
+        *_provenance(description),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def _use() -> list[str]:
+    return [
+        "## Intended use",
+        "- Research on RNA-seq of bulk human tissue: a second opinion on the origin of a tumour, a "
+        "check of sample labels, a baseline for other classifiers.\n"
+        "- The sample gives raw or expected counts of genes (best), or normalised values whose "
+        "unit is stated.",
+        "Not for diagnosis or treatment decisions: it is no medical device and was not validated "
+        "as one. Not for cell lines, single cells, xenografts, blood, other species, or "
+        "tissues that are not listed below: the model knows no other answer and will name one of "
+        "its classes all the same.",
+    ]
+
+
+def _classes(description: Mapping[str, Any]) -> list[str]:
+    classes, subtypes_of = description["classes"], description["subtypes_of"]
+    subtypes = "; ".join(f"{tissue}: {', '.join(own)}" for tissue, own in subtypes_of.items())
+    return [
+        "## Classes",
+        f"- Disease state: {', '.join(classes['disease_state'])}\n"
+        f"- Tissue: {', '.join(classes['tissue'])}\n"
+        f"- Subtype, asked only for these tissues: {subtypes or 'none'}",
+        f"The networks see {len(description['genes']):,} genes. A sample with less than "
+        f"{description['thresholds']['genes']:.0%} of them is refused.",
+    ]
+
+
+def _data(data: Mapping[str, Any]) -> list[str]:
+    splits = data["samples"]
+    parts = [
+        "## Training data",
+        f"{splits.get('train', 0):,} training samples fitted the model, "
+        f"{splits.get('validation', 0):,} validation samples chose its settings and calibrated "
+        f"its probabilities, {splits.get('test', 0):,} test samples gave the figures below; "
+        f"{data['donors']:,} donors in all.",
+        _table(
+            ["study", "disease state", "samples"],
+            [
+                (study, state, f"{count:,}")
+                for study, states in data["studies"].items()
+                for state, count in states.items()
+                if count
+            ],
+        ),
+        _table(
+            ["question", "class", "train", "validation", "test"],
+            [
+                (
+                    head_title(row["head"]),
+                    row["class"],
+                    row["train"],
+                    row["validation"],
+                    row["test"],
+                )
+                for row in data["classes"]
+            ],
+        ),
+    ]
+    if data["shared_donors"]:
+        parts.append(
+            f"**{data['shared_donors']:,} donors have samples on several sides of the split:** the "
+            "test figures are optimistic for new patients."
+        )
+    return parts
+
+
+def _performance(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    def cell(row: Mapping[str, Any]) -> str:
+        if row["value"] is None:
+            return "not computed"
+        if row["low"] is None:
+            return f"{row['value']:.3f}"
+        return f"{row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f})"
+
+    rows = [
+        (head_title(row["head"]), SHOWN[row["metric"]], cell(row), row["n"])
+        for row in metrics
+        if row["metric"] in SHOWN
+    ]
+    return [
+        "## Performance on test samples",
+        _table(["question", "metric", "value (95 % interval)", "samples"], rows),
+        "Intervals are by bootstrap over donors: they tell what other samples of the same studies "
+        "would give. “In tandem” asks for the subtype only where the called tissue has "
+        "subtypes, as in use. Published classifiers of this kind report 97–99 % within their "
+        "study and 72–91 % outside it.",
+    ]
+
+
+def _limits(description: Mapping[str, Any]) -> list[str]:
+    apart = [
+        f"{row['first']} and {row['second']}"
+        for row in description["data"]["contrasts"]
+        if not row["studies"]
+    ]
+    lines = []
+    if apart:
+        lines.append(
+            f"**Study and disease state are confounded.** These states never occur in the same "
+            f"study: {'; '.join(apart)}. What tells them apart may be the study (its donors, "
+            "laboratory, library preparation), and neither the figures above nor the batch "
+            "correction can show otherwise. A call that rests on such a difference is not "
+            "evidence of disease."
+        )
+    lines += [
+        "Probabilities were calibrated on validation samples of the same studies. For samples "
+        "unlike them a high probability can be wrong.",
+        "Classes with few test samples have wide intervals; see the report's confusion matrix.",
+        "A subtype is named for every sample whose called tissue has subtypes, even if its state "
+        "is not called neoplastic; it means something for tumours only.",
+    ]
+    if description["config"].get("fit_on") == "all":
+        lines.append(
+            "Normalisation, correction and features were fitted on all samples, test samples "
+            "included (as in the paper): the figures above are optimistic."
+        )
+    return ["## Known limits", "\n".join(f"- {line}" for line in lines)]
+
+
+def _provenance(description: Mapping[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
+    prints = description["data"]["fingerprints"]
+    return [
+        "## Provenance",
+        f"- Versions: {versions}\n"
+        + "\n".join(f"- SHA-256 of {name}: `{value}`" for name, value in prints.items()),
+        "The bundle holds plain arrays and text, no code; `bundle.json` has a checksum of each "
+        "file. It holds no names of samples or donors.",
+    ]
