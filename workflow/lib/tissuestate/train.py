@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from tissuestate.errors import InputError
 from tissuestate.networks import Architecture, ClassifierNetwork, choose_device
+from tissuestate.tasks import TaskData
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Recipe:
     average: decay of an exponential moving average of the weights; 0 keeps the weights as stepped.
     """
 
-    scaling: str = "features"
+    scaling: str = "global"
     class_weight: str = "none"
     label_smoothing: float = 0.0
     schedule: str = "constant"
@@ -85,6 +86,20 @@ class Recipe:
         _checked(self.scaling, SCALINGS, "scaling")
         _checked(self.class_weight, CLASS_WEIGHTS, "class_weight")
         _checked(self.schedule, SCHEDULES, "schedule")
+
+
+RECIPES = {"paper": Recipe()}
+
+
+def read_recipe(chosen: str | Mapping[str, Any]) -> Recipe:
+    """The recipe of a name in `RECIPES`, or of a mapping of `Recipe`'s fields."""
+    if isinstance(chosen, Mapping):
+        unknown = set(chosen) - {field.name for field in fields(Recipe)}
+        if unknown:
+            raise InputError(f"unknown part of a recipe: {', '.join(sorted(unknown))}.")
+        return Recipe(**chosen)
+    _checked(chosen, tuple(RECIPES), "recipe")
+    return RECIPES[chosen]
 
 
 @dataclass(frozen=True)
@@ -190,15 +205,16 @@ def fit_network(
     *,
     epochs: int,
     seed: int,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = RECIPES["paper"],
     device: str = "auto",
     threads: int | None = None,
+    progress: bool = True,
 ) -> Trained:
     """Train a network and keep the epoch of least validation cross-entropy (summed over heads).
 
     x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
     number a sample, -1 where unknown (left out of the loss). Equal arguments, threads and device
-    give bit-identical weights. Raises `Diverged` if the loss never was a finite number.
+    give bit-identical weights. `progress` logs twenty lines on the way. Raises `Diverged` if the loss never was a finite number.
     """
     place = choose_device(device)
     started = time.perf_counter()
@@ -261,7 +277,7 @@ def fit_network(
             if measured["validation_loss"] < best_loss:
                 best_loss, best_epoch = measured["validation_loss"], epoch
                 best_state = {name: t.clone() for name, t in kept.state_dict().items()}
-            if epoch % max(1, epochs // 20) == 0:
+            if progress and epoch % max(1, epochs // 20) == 0:
                 logger.info(
                     "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
                     epoch,
@@ -279,6 +295,19 @@ def fit_network(
         history=pd.DataFrame(history),
         best_epoch=best_epoch,
         fit_seconds=time.perf_counter() - started,
+    )
+
+
+def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -> Trained:
+    """`fit_network` on the samples of a task."""
+    return fit_network(
+        data.x,
+        data.y,
+        data.x_validation,
+        data.y_validation,
+        data.classes,
+        hyperparameters,
+        **options,
     )
 
 

@@ -1,0 +1,93 @@
+"""The classical models that the networks are compared with, one a head."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from tissuestate.errors import InputError
+from tissuestate.train import softmax
+
+# scikit-learn's defaults, as in the paper. SVC breaks ties by the decision function, so that the
+# class called is always the one of the highest score. Seeds and threads change no default.
+MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
+    "dt": lambda seed, threads: DecisionTreeClassifier(random_state=seed),
+    "et": lambda seed, threads: ExtraTreesClassifier(random_state=seed, n_jobs=threads),
+    "svm": lambda seed, threads: SVC(random_state=seed, break_ties=True),
+    "sgd": lambda seed, threads: SGDClassifier(random_state=seed, n_jobs=threads),
+    "knn": lambda seed, threads: KNeighborsClassifier(n_jobs=threads),
+    "logreg": lambda seed, threads: make_pipeline(
+        StandardScaler(), LogisticRegression(max_iter=1000, random_state=seed)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """Probabilities of each head for the samples asked about, and what they cost."""
+
+    probabilities: dict[str, np.ndarray]
+    fit_seconds: float
+    predict_seconds: float
+
+
+def class_scores(model: ClassifierMixin, x: np.ndarray, n_classes: int) -> np.ndarray:
+    """Samples × classes, rows summing to 1; classes absent from training get 0.
+
+    Probabilities where the model gives them, else the softmax of its decision function (svm,
+    sgd): ordered as the model ranks the classes, but not calibrated.
+    """
+    if hasattr(model, "predict_proba"):
+        known = model.predict_proba(x)
+    else:
+        decision = model.decision_function(x)
+        if decision.ndim == 1:
+            decision = np.column_stack([-decision / 2, decision / 2])
+        known = softmax(decision)
+    scores = np.zeros((len(x), n_classes))
+    scores[:, model.classes_] = known
+    return scores
+
+
+def fit_predict(
+    name: str,
+    x: np.ndarray,
+    y: Mapping[str, np.ndarray],
+    x_new: np.ndarray,
+    classes: Mapping[str, Sequence[str]],
+    *,
+    seed: int,
+    threads: int = 1,
+) -> BaselineResult:
+    """Fit model `name` for each head of `classes` and score new samples.
+
+    x: samples × features. y: class numbers, -1 where unknown (left out). A head for which the
+    training samples show a single class gets that class, with probability 1.
+    """
+    if name not in MODELS:
+        raise InputError(f"model {name!r} is unknown; use one of {', '.join(MODELS)}.")
+    probabilities: dict[str, np.ndarray] = {}
+    fitting = predicting = 0.0
+    for head, names in classes.items():
+        known = y[head] >= 0
+        seen = np.unique(y[head][known])
+        if len(seen) < 2:
+            probabilities[head] = np.zeros((len(x_new), len(names)))
+            probabilities[head][:, seen] = 1.0
+            continue
+        start = time.perf_counter()
+        model = MODELS[name](seed, threads).fit(x[known], y[head][known])
+        fitted = time.perf_counter()
+        probabilities[head] = class_scores(model, x_new, len(names))
+        fitting += fitted - start
+        predicting += time.perf_counter() - fitted
+    return BaselineResult(probabilities, fitting, predicting)

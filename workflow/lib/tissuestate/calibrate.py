@@ -1,0 +1,90 @@
+"""Calibration: one temperature a head, fitted on validation samples, and how much it helps."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from tissuestate.train import softmax
+
+logger = logging.getLogger(__name__)
+
+LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
+
+
+def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
+    """The temperature of least cross-entropy on the labelled samples (Guo et al. 2017).
+
+    logits: samples × classes. codes: class numbers, -1 where unknown. Returns 1 where there is
+    nothing to fit on, or nothing to gain.
+    """
+    known = codes >= 0
+    if not known.any() or logits.shape[1] < 2:
+        return 1.0
+    z, y = np.asarray(logits[known], dtype=np.float64), codes[known]
+
+    def cross_entropy(log_temperature: float) -> float:
+        scaled = log_softmax(z * np.exp(-log_temperature), axis=1)
+        return -float(scaled[np.arange(len(y)), y].mean())
+
+    found = minimize_scalar(
+        cross_entropy, bounds=(-LOG_BOUND, LOG_BOUND), method="bounded", options={"xatol": 1e-6}
+    )
+    if not found.fun < cross_entropy(0.0):
+        return 1.0
+    if abs(found.x) > LOG_BOUND - 0.1:
+        logger.warning(
+            "calibration: every validation sample is called right (or none is); its temperature "
+            "of %.3g is a bound, not an estimate, and 1 is used", np.exp(found.x),
+        )  # fmt: skip
+        return 1.0
+    return float(np.exp(found.x))
+
+
+def expected_calibration_error(
+    probabilities: np.ndarray, codes: np.ndarray, bins: int = 15
+) -> float:
+    """The mean gap between confidence and accuracy over equal-width bins of confidence.
+
+    probabilities: samples × classes. codes: class numbers, -1 where unknown (left out). NaN where
+    no sample is labelled. Naeini, Cooper & Hauskrecht 2015, equation 3.
+    """
+    known = codes >= 0
+    if not known.any():
+        return float("nan")
+    p, y = probabilities[known], codes[known]
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == y
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(y))
+
+
+def calibrate_heads(
+    logits: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], split: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Calibrated probabilities of each head, and a report of what calibration did.
+
+    logits: samples × classes for each head. labels: class numbers, -1 where unknown. split: of
+    each sample; the 'validation' ones are fitted on. The report is ready for JSON: `temperatures`
+    by head, and `ece` by head, split and before/after (null where a split has no labelled sample).
+    """
+    probabilities: dict[str, np.ndarray] = {}
+    temperatures: dict[str, float] = {}
+    errors: dict[str, dict[str, dict[str, float | None]]] = {}
+    for head, z in logits.items():
+        fitted_on = split == "validation"
+        temperatures[head] = fit_temperature(z[fitted_on], labels[head][fitted_on])
+        probabilities[head] = softmax(z, temperatures[head])
+        stages = {"before": softmax(z), "after": probabilities[head]}
+        errors[head] = {}
+        for part in ("validation", "test"):
+            rows = split == part
+            found = {
+                stage: expected_calibration_error(p[rows], labels[head][rows])
+                for stage, p in stages.items()
+            }
+            errors[head][part] = {s: None if np.isnan(e) else e for s, e in found.items()}
+    return probabilities, {"temperatures": temperatures, "ece": errors}

@@ -1,0 +1,305 @@
+"""Evaluation: the tandem rule, the table of predictions, and metrics with intervals."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.errors import InputError
+from tissuestate.tasks import HEADS, encode
+
+logger = logging.getLogger(__name__)
+
+TANDEM = "subtype_tandem"
+TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
+
+
+def route_subtypes(
+    subtype: np.ndarray, called_tissue: Sequence[str] | pd.Series, classes: Mapping[str, Any]
+) -> np.ndarray:
+    """Probabilities of the subtypes, given the tissue that was called.
+
+    subtype: samples × subtypes, of the subtype network. Only the subtypes of the called tissue
+    keep theirs, scaled to sum to 1; a sample of a tissue without subtypes has NaN throughout.
+    """
+    names = list(classes["subtype"])
+    tissues = {tissue: np.isin(names, own) for tissue, own in classes["subtypes_of"].items() if own}
+    none = np.zeros(len(names), dtype=bool)
+    allowed = np.array([tissues.get(tissue, none) for tissue in called_tissue], dtype=bool)
+    allowed = allowed.reshape(len(subtype), len(names))
+    kept = np.where(allowed, subtype, 0.0)
+    total = kept.sum(axis=1, keepdims=True)
+    # Where every allowed subtype underflowed to 0, they are equally likely.
+    kept = np.where(allowed & (total == 0), 1.0, kept)
+    total = kept.sum(axis=1, keepdims=True)
+    return np.divide(kept, total, out=np.full(kept.shape, np.nan), where=total > 0)
+
+
+def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """The most probable class of each sample, '' where there are no probabilities."""
+    called = np.array([*names, ""], dtype=object)
+    known = (
+        ~np.isnan(probabilities).any(axis=1) if len(names) else np.zeros(len(probabilities), bool)
+    )
+    best = np.where(
+        known, np.nan_to_num(probabilities).argmax(axis=1) if len(names) else 0, len(names)
+    )
+    return called[best]
+
+
+def tabulate(
+    obs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
+) -> pd.DataFrame:
+    """The table of predictions, a row a sample of `obs`, in its order.
+
+    Columns: sample, split, donor, then for each head `{head}_true` ('' unknown), `{head}_call` and
+    `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if the tissue called
+    has no subtypes), whereas `subtype:{class}` are those of the subtype network for any sample.
+    """
+    table = pd.DataFrame({"sample": obs.index.astype(str)})
+    for column in ("split", "donor"):
+        table[column] = obs[column].to_numpy() if column in obs else table["sample"]
+    for head in (head for head in HEADS if head in probabilities):
+        names = list(classes[head])
+        called = probabilities[head]
+        if head == "subtype":
+            called = route_subtypes(called, table["tissue_call"], classes)
+        table[f"{head}_true"] = obs[head].where(obs[head].isin(names), "").to_numpy()
+        table[f"{head}_call"] = _calls(called, names)
+        scores = pd.DataFrame(probabilities[head], columns=[f"{head}:{name}" for name in names])
+        table = pd.concat([table, scores], axis=1)
+    return table
+
+
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Read a table of predictions; labels are strings, '' where there is none."""
+    header = pd.read_csv(path, sep="\t", nrows=0).columns
+    text = {column: str for column in header if ":" not in column}
+    return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values={})
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One head's test samples that have a true class: codes and probabilities.
+
+    called: class numbers, -1 for no call. scores: samples × classes (0 where there is no call).
+    """
+
+    head: str
+    classes: tuple[str, ...]
+    true: np.ndarray
+    called: np.ndarray
+    scores: np.ndarray
+    donors: np.ndarray
+
+
+def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]:
+    """What there is to judge in a table of predictions: each head on its labelled test samples.
+
+    `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the
+    same samples as the tandem calls them. A head without classes or test samples is left out.
+    """
+    test = predictions[predictions["split"] == "test"]
+    judged = []
+    for head in HEADS:
+        names = tuple(classes.get(head, ()))
+        if not names or f"{head}_true" not in test:
+            continue
+        rows = test[test[f"{head}_true"] != ""]
+        if rows.empty:
+            logger.warning("%s: no test sample has a true class; it is not evaluated", head)
+            continue
+        true = encode(rows[f"{head}_true"], names)
+        scores = rows[[f"{head}:{name}" for name in names]].to_numpy(dtype=float)
+        donors = pd.factorize(rows["donor"])[0]
+        absent = [name for number, name in enumerate(names) if not (true == number).any()]
+        if absent:
+            logger.warning(
+                "%s: no test sample of %s; left out of the averages", head, ", ".join(absent)
+            )
+        judged.append(Judged(head, names, true, scores.argmax(axis=1), scores, donors))
+        if head == "subtype":
+            routed = route_subtypes(scores, rows["tissue_call"], classes)
+            called = encode(rows["subtype_call"], names)
+            judged.append(Judged(TANDEM, names, true, called, np.nan_to_num(routed), donors))
+    return judged
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis, missing values left out; NaN where all are missing."""
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1).astype(float))
+
+
+def _auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve for each row of sample weights; ties count one half."""
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])
+    pos = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
+    neg = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
+    below = np.cumsum(neg, axis=1) - neg
+    return _ratio((pos * (below + neg / 2)).sum(axis=1), pos.sum(axis=1) * neg.sum(axis=1))
+
+
+def _ranks(judged: Judged) -> np.ndarray:
+    """The place of the true class among the scores, 0 for the highest; ties by class order."""
+    own = judged.scores[np.arange(len(judged.true)), judged.true][:, None]
+    earlier = np.arange(len(judged.classes)) < judged.true[:, None]
+    return ((judged.scores > own) | ((judged.scores == own) & earlier)).sum(axis=1)
+
+
+def measure(
+    judged: Judged, weights: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Metrics for each row of sample weights (resamples × samples), overall and per class.
+
+    Returns {metric: resamples} and {metric: resamples × classes}. Averages over classes leave out
+    classes without a sample, precision, recall and F1 are 0 where nothing was called; log_loss
+    is given only where every sample has a call.
+    """
+    numbers = np.arange(len(judged.classes))
+    is_true = (judged.true[:, None] == numbers).astype(float)
+    is_called = (judged.called[:, None] == numbers).astype(float)
+    right = (judged.true == judged.called).astype(float)
+    total = weights.sum(axis=1)
+    support, called, hits = weights @ is_true, weights @ is_called, weights @ (is_true * is_called)
+    present = np.where(support > 0, 0.0, np.nan)
+    recall = _ratio(hits, support)
+    precision = np.where(called > 0, _ratio(hits, called), 0.0) + present
+    f1 = _ratio(2 * hits, support + called) + present
+    auc = np.column_stack([_auc(judged.scores[:, c], judged.true == c, weights) for c in numbers])
+    overall = {
+        "accuracy": _ratio(weights @ right, total),
+        "balanced_accuracy": _mean(recall),
+        "precision": _mean(precision),
+        "recall": _mean(recall),
+        "f1": _mean(f1),
+        "auc": _mean(auc),
+    }
+    ranks = np.where(judged.scores.sum(axis=1) > 0, _ranks(judged), len(numbers))
+    for k in range(1, min(TOP, len(numbers)) + 1):
+        overall[f"top{k}"] = _ratio(weights @ (ranks < k).astype(float), total)
+    if (judged.called >= 0).all() and judged.head != TANDEM:
+        own = judged.scores[np.arange(len(judged.true)), judged.true]
+        loss = -np.log(np.maximum(own, np.finfo(float).eps))
+        overall["log_loss"] = _ratio(weights @ loss, total)
+    per_class = {"precision": precision, "recall": recall, "f1": f1, "support": support, "auc": auc}
+    return overall, per_class
+
+
+def bootstrap_weights(donors: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """How often each sample is drawn (resamples × samples) when donors are drawn with return.
+
+    All samples of a donor are drawn together, since they are not independent.
+    """
+    n = int(donors.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return drawn[:, donors].astype(float)
+
+
+def score(
+    predictions: pd.DataFrame, classes: Mapping[str, Any], *, resamples: int = 1000, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics (head, metric, value, low, high, n) and metrics per class, on the test samples.
+
+    low and high: 2.5th and 97.5th percentile over bootstrap resamples of donors. Precision,
+    recall, F1 and AUC (one against the rest) of a head are unweighted means over its classes.
+    """
+    rows, class_rows = [], []
+    for judged in judge(predictions, classes):
+        n = len(judged.true)
+        values, per_class = measure(judged, np.ones((1, n)))
+        spread, _ = measure(judged, bootstrap_weights(judged.donors, resamples, seed))
+        for metric, value in values.items():
+            known = spread[metric][~np.isnan(spread[metric])]
+            low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+            rows.append((judged.head, metric, value[0], low, high, n))
+        columns = {metric: by_class[0] for metric, by_class in per_class.items()}
+        table = pd.DataFrame({"head": judged.head, "class": judged.classes, **columns})
+        class_rows.append(table.astype({"support": int}))
+    if not rows:
+        raise InputError("evaluation: no test sample has a true class; enlarge the cohort.")
+    metrics = pd.DataFrame(rows, columns=["head", "metric", "value", "low", "high", "n"])
+    return metrics, pd.concat(class_rows, ignore_index=True)
+
+
+def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
+    """Counts of each true and called class on the test samples: head, true, called, count.
+
+    Every pair of classes has a row; a subtype that the tandem did not call counts as called ''.
+    """
+    rows = []
+    for judged in judge(predictions, classes):
+        names = (*judged.classes, "") if judged.head == TANDEM else judged.classes
+        called = np.where(judged.called < 0, len(judged.classes), judged.called)
+        counts = np.zeros((len(judged.classes), len(names)), dtype=int)
+        np.add.at(counts, (judged.true, called), 1)
+        for (i, j), count in np.ndenumerate(counts):
+            rows.append((judged.head, judged.classes[i], names[j], count))
+    return pd.DataFrame(rows, columns=["head", "true", "called", "count"])
+
+
+def roc(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
+    """ROC curves, one class against the rest, on the test samples: head, class, fpr, tpr.
+
+    Points on a straight stretch of a curve are left out; a class that all or none of the test
+    samples belong to has no curve.
+    """
+    parts = []
+    for judged in judge(predictions, classes):
+        for number, name in enumerate(judged.classes):
+            positive = judged.true == number
+            if positive.all() or not positive.any():
+                continue
+            order = np.argsort(-judged.scores[:, number], kind="stable")
+            ends = np.r_[np.flatnonzero(np.diff(judged.scores[order, number])), len(order) - 1]
+            hits, misses = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
+            hits, misses = np.r_[0, hits], np.r_[0, misses]
+            bend = (
+                np.diff(hits)[:-1] * np.diff(misses)[1:] != np.diff(hits)[1:] * np.diff(misses)[:-1]
+            )
+            keep = np.r_[True, bend, True]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "head": judged.head,
+                        "class": name,
+                        "fpr": misses[keep] / misses[-1],
+                        "tpr": hits[keep] / hits[-1],
+                    }
+                )
+            )
+    columns = ["head", "class", "fpr", "tpr"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def compare_models(
+    metrics: Mapping[str, pd.DataFrame], costs: Mapping[str, Mapping[str, float]]
+) -> pd.DataFrame:
+    """One row a model and head: balanced accuracy, accuracy, and what the model cost.
+
+    Costs are those of the whole model (all heads). Seconds to fit are those of the final fit: the
+    tuning of the networks and the fitting of scaler, PCA or feature selection are not in them.
+    """
+    rows = []
+    for model, table in metrics.items():
+        values = table.pivot(index="head", columns="metric", values="value")
+        for head in dict.fromkeys(table["head"]):
+            rows.append(
+                {
+                    "model": model,
+                    "head": head,
+                    "balanced_accuracy": values.loc[head, "balanced_accuracy"],
+                    "accuracy": values.loc[head, "accuracy"],
+                    **costs[model],
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,20 @@
+"""Put the scores and costs of all models into one table."""
+
+import pandas as pd
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.cost import read_cost
+    from tissuestate.evaluate import compare_models
+    from tissuestate.files import atomic
+
+    models = snakemake.params.models
+    table = compare_models(
+        {
+            m: pd.read_csv(path, sep="\t")
+            for m, path in zip(models, snakemake.input.metrics, strict=True)
+        },
+        {m: read_cost(path) for m, path in zip(models, snakemake.input.costs, strict=True)},
+    )
+    with atomic(snakemake.output.benchmark) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -1,0 +1,23 @@
+"""Score one model's predictions on the test samples."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate import evaluate
+    from tissuestate.files import atomic
+    from tissuestate.tasks import read_classes
+
+    predictions = evaluate.read_predictions(snakemake.input.predictions)
+    classes = read_classes(snakemake.input.classes)
+    metrics, per_class = evaluate.score(
+        predictions, classes, resamples=snakemake.params.resamples, seed=snakemake.params.seed
+    )
+    tables = {
+        snakemake.output.metrics: metrics,
+        snakemake.output.per_class: per_class,
+        snakemake.output.confusion: evaluate.confusion(predictions, classes),
+        snakemake.output.roc: evaluate.roc(predictions, classes),
+    }
+    for path, table in tables.items():
+        with atomic(path) as temporary:
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -1,0 +1,34 @@
+"""Fit one classical model on the training samples and predict validation and test samples."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.baselines import fit_predict
+    from tissuestate.cost import peak_memory_mb, write_cost
+    from tissuestate.evaluate import tabulate
+    from tissuestate.files import atomic
+    from tissuestate.tasks import HEADS, encode, read_classes, read_features
+
+    classes = read_classes(snakemake.input.classes)
+    x, obs = read_features(snakemake.input.features)
+    train = (obs["split"] == "train").to_numpy()
+    asked = obs["split"].isin(["validation", "test"]).to_numpy()
+    heads = {head: classes[head] for head in HEADS if classes[head]}
+    result = fit_predict(
+        snakemake.params.model,
+        x[train],
+        {head: encode(obs[head][train], names) for head, names in heads.items()},
+        x[asked],
+        heads,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )
+    with atomic(snakemake.output.predictions) as temporary:
+        table = tabulate(obs[asked], result.probabilities, classes)
+        table.to_csv(temporary, sep="\t", index=False)
+    write_cost(
+        snakemake.output.cost,
+        fit_seconds=result.fit_seconds,
+        predict_seconds=result.predict_seconds,
+        peak_memory_mb=peak_memory_mb(),
+    )

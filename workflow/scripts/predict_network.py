@@ -1,0 +1,39 @@
+"""Send the validation and test samples through the tandem of networks, calibrated."""
+
+import json
+import time
+from pathlib import Path
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.calibrate import calibrate_heads
+    from tissuestate.cost import peak_memory_mb, read_cost, write_cost
+    from tissuestate.evaluate import tabulate
+    from tissuestate.files import atomic
+    from tissuestate.networks import load_network
+    from tissuestate.tasks import encode, read_classes, read_features
+    from tissuestate.train import predict_logits
+
+    inputs, output = snakemake.input, snakemake.output
+    classes = read_classes(inputs.classes)
+    x, obs = read_features(inputs.features)
+    asked = obs["split"].isin(["validation", "test"]).to_numpy()
+    x, obs = x[asked], obs[asked]
+    networks = [load_network(Path(weights).parent) for weights in inputs.weights]
+    started = time.perf_counter()
+    logits = {head: z for network in networks for head, z in predict_logits(network, x).items()}
+    predict_seconds = time.perf_counter() - started
+    labels = {head: encode(obs[head], classes[head]) for head in logits}
+    probabilities, report = calibrate_heads(logits, labels, obs["split"].to_numpy())
+    with atomic(output.predictions) as temporary:
+        tabulate(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)
+    with atomic(output.calibration) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    costs = [read_cost(cost) for cost in inputs.costs]
+    write_cost(
+        output.cost,
+        fit_seconds=sum(cost["fit_seconds"] for cost in costs),
+        predict_seconds=predict_seconds,
+        peak_memory_mb=max([peak_memory_mb(), *(cost["peak_memory_mb"] for cost in costs)]),
+    )
