@@ -14,6 +14,9 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pandas as pd
+
+from tissuestate.composition import contrasts, split_table, states_of
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -42,6 +45,8 @@ FIELDS = {
     "temperatures": dict,
     "thresholds": dict,
     "metrics": list,
+    "data": dict,
+    "config": dict,
 }
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "safetensors", "anndata")
 
@@ -66,6 +71,27 @@ def file_checksum(path: str | Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the training cohort was, in counts without any name of a sample or donor.
+
+    `kept` has a row a sample: donor, study, split, disease_state, tissue, subtype.
+    """
+    studies = pd.crosstab(kept["study"], kept["disease_state"])[states_of(kept)]
+    return {
+        "samples": {str(name): int(count) for name, count in kept["split"].value_counts().items()},
+        "donors": int(kept["donor"].nunique()),
+        "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
+        "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},
+        "classes": split_table(kept, classes).to_dict("records"),
+        "contrasts": contrasts(kept).to_dict("records"),
+    }
+
+
+def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table of metrics as JSON records; what is not a number becomes null."""
+    return json.loads(metrics.to_json(orient="records", double_precision=6))
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tissuestate.composition import head_title
 
+SPLITS = ("train", "validation", "test")
 SHOWN = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -85,7 +86,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
             ],
         ),
         _table(
-            ["question", "class", "train", "validation", "test"],
+            ["question", "class", *SPLITS],
             [
                 (
                     head_title(row["head"]),

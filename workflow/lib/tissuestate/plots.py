@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tissuestate.calibrate import expected_calibration_error
-from tissuestate.composition import STATES, TITLES, head_title
+from tissuestate.composition import TITLES, head_title
 from tissuestate.files import atomic
+from tissuestate.sheet import STATES
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D")

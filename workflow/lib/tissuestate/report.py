@@ -10,7 +10,6 @@ import pandas as pd
 
 from tissuestate import pages
 from tissuestate.composition import (
-    HEADS,
     contrasts,
     cramers_v,
     head_title,
@@ -18,6 +17,7 @@ from tissuestate.composition import (
     states_of,
 )
 from tissuestate.plots import model_title
+from tissuestate.sheet import HEADS
 
 DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")

@@ -1,0 +1,159 @@
+"""The bundle: written and read back, refused when damaged, and never a way to run code."""
+
+import json
+import pickle
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate import bundle
+from tissuestate.errors import InputError
+from tissuestate.files import save_arrays
+
+DESCRIPTION = {
+    "classes": {"disease_state": ["neoplastic"], "tissue": ["kidney"], "subtype": []},
+    "subtypes_of": {},
+    "genes": ["A", "B"],
+    "temperatures": {"tissue": 1.5},
+    "thresholds": {"genes": 0.5},
+    "metrics": [],
+    "data": {},
+    "config": {"seed": 1},
+}
+
+
+@pytest.fixture
+def written(tmp_path):
+    source = tmp_path / "source.npz"
+    save_arrays(source, {"a": np.arange(3.0)})
+    files = dict.fromkeys(bundle.REQUIRED, source) | {"genes.tsv.gz": b"symbol\n"}
+    bundle.write_bundle(tmp_path / "bundle", files, DESCRIPTION)
+    return tmp_path / "bundle"
+
+
+def test_what_was_written_is_read_from_the_folder_or_its_description(written):
+    for path in (written, written / "bundle.json", str(written)):
+        found = bundle.read_bundle(path)
+        assert found.description["genes"] == ["A", "B"]
+        assert found.path("features.npz").is_file()
+        assert found.has("features.npz")
+        assert not found.has("subtype/network.json")
+
+
+def test_equal_contents_are_equal_bytes(written, tmp_path):
+    files = {name: written / name for name in bundle.REQUIRED}
+    bundle.write_bundle(tmp_path / "again", files, DESCRIPTION)
+    for file in sorted(path for path in written.rglob("*") if path.is_file()):
+        assert (tmp_path / "again" / file.relative_to(written)).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("name", bundle.REQUIRED)
+def test_any_altered_file_is_refused_by_name(written, name):
+    content = bytearray((written / name).read_bytes())
+    content[-1] ^= 1
+    (written / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        bundle.read_bundle(written)
+
+
+@pytest.mark.parametrize("name", [*bundle.REQUIRED, "bundle.json"])
+def test_a_missing_or_truncated_file_is_refused(written, name):
+    content = (written / name).read_bytes()
+    (written / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=name):
+        bundle.read_bundle(written)
+    (written / name).unlink()
+    with pytest.raises(InputError, match=name):
+        bundle.read_bundle(written)
+
+
+def test_an_edited_description_is_refused(written):
+    text = (written / "bundle.json").read_text()
+    (written / "bundle.json").write_text(text.replace('"tissue": 1.5', '"tissue": 9.5'))
+    with pytest.raises(InputError, match="was changed"):
+        bundle.read_bundle(written)
+
+
+def rewrite(written, **changes):
+    """Change the description as a careful forger would, its checksum included."""
+    description = json.loads((written / "bundle.json").read_text()) | changes
+    description["checksum"] = bundle._description_checksum(description)
+    (written / "bundle.json").write_text(json.dumps(description))
+
+
+def test_a_newer_format_names_what_to_do(written):
+    rewrite(written, format=bundle.FORMAT + 1)
+    with pytest.raises(InputError, match=r"format 2.*reads format 1"):
+        bundle.read_bundle(written)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "features.pkl"])
+def test_a_description_cannot_point_outside_or_at_other_kinds_of_file(written, name):
+    rewrite(written, files={name: "0" * 64})
+    with pytest.raises(InputError, match="no bundle has"):
+        bundle.read_bundle(written)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "{" * 100_000, "\x00"])
+def test_a_description_that_is_none_is_refused(written, text):
+    (written / "bundle.json").write_text(text)
+    with pytest.raises(InputError, match=r"bundle\.json"):
+        bundle.read_bundle(written)
+
+
+def test_an_interrupted_write_leaves_no_readable_bundle(written, tmp_path):
+    files = {name: written / name for name in bundle.REQUIRED}
+    files["training.npz"] = tmp_path / "not there"
+    with pytest.raises(FileNotFoundError):
+        bundle.write_bundle(written, files, DESCRIPTION)
+    with pytest.raises(InputError, match="no bundle here"):
+        bundle.read_bundle(written)
+
+
+def test_a_pickle_in_place_of_arrays_is_never_opened(written, tmp_path):
+    from tissuestate.files import load_arrays
+
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    (written / "features.npz").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(InputError):
+        bundle.read_bundle(written)
+    with pytest.raises(InputError):
+        load_arrays(written / "features.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_version_is_that_of_the_project(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert project["version"] == bundle.VERSION
+
+
+def test_the_data_are_described_in_counts_without_names():
+    kept = pd.DataFrame(
+        {
+            "donor": ["secret1", "secret1", "secret2"],
+            "study": ["GTEx", "GTEx", "TCGA"],
+            "split": ["train", "test", "train"],
+            "disease_state": ["non-neoplastic", "non-neoplastic", "neoplastic"],
+            "tissue": "kidney",
+            "subtype": ["", "", "kirc"],
+        },
+        index=["name1", "name2", "name3"],
+    )
+    classes = {
+        "disease_state": ["non-neoplastic", "neoplastic"],
+        "tissue": ["kidney"],
+        "subtype": ["kirc"],
+    }
+    described = bundle.describe_data(kept, classes)
+    assert described["samples"] == {"train": 2, "test": 1}
+    assert described["donors"] == 2
+    assert described["shared_donors"] == 1
+    assert described["studies"]["TCGA"] == {"non-neoplastic": 0, "neoplastic": 1}
+    assert described["contrasts"][0]["studies"] == ""
+    text = json.dumps(described)
+    assert "secret" not in text
+    assert "name1" not in text
