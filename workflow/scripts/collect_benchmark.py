@@ -1,5 +1,7 @@
 """Put the scores and costs of all models into one table."""
 
+from pathlib import Path
+
 import pandas as pd
 from tissuestate.logs import logged
 
@@ -8,7 +10,7 @@ with logged(snakemake.log[0]):
     from tissuestate.evaluate import compare_models
     from tissuestate.files import atomic
 
-    models = snakemake.params.models
+    models = [Path(path).parent.name for path in snakemake.input.metrics]
     table = compare_models(
         {
             m: pd.read_csv(path, sep="\t")

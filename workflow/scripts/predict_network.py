@@ -20,7 +20,8 @@ with logged(snakemake.log[0]):
     x, obs = read_features(inputs.features)
     asked = obs["split"].isin(["validation", "test"]).to_numpy()
     x, obs = x[asked], obs[asked]
-    networks = [load_network(Path(weights).parent) for weights in inputs.weights]
+    folders = {Path(file).parent: None for file in (*inputs.multitask, *inputs.subtype)}
+    networks = [load_network(folder) for folder in folders]
     started = time.perf_counter()
     logits = {head: z for network in networks for head, z in predict_logits(network, x).items()}
     predict_seconds = time.perf_counter() - started

@@ -16,7 +16,7 @@ with logged(snakemake.log[0]):
     settings = {
         "epochs": params.epochs,
         "seed": params.seed,
-        "recipe": read_recipe(params.recipe),
+        "recipe": read_recipe(params.get("recipe", "paper")),
     }
     mark = tune.fingerprint(data, params.space, **settings)
     journal = tune.Journal(Path(params.journal), mark)

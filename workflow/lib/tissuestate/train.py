@@ -214,7 +214,8 @@ def fit_network(
 
     x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
     number a sample, -1 where unknown (left out of the loss). Equal arguments, threads and device
-    give bit-identical weights. `progress` logs twenty lines on the way. Raises `Diverged` if the loss never was a finite number.
+    give bit-identical weights. `progress` logs twenty lines on the way. Raises `Diverged` if the
+    loss never was a finite number.
     """
     place = choose_device(device)
     started = time.perf_counter()

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,15 @@ from tissuestate.train import Diverged, Hyperparameters, Recipe, fit_task
 
 logger = logging.getLogger(__name__)
 
-DISTRIBUTIONS = ("randint", "loguniform", "uniform", "choice")
+N_HIDDEN = 5  # hidden layers, as in the paper
+_RANGES = {
+    "learning_rate": "loguniform",
+    "batch_size": "randint",
+    "width": "randint",
+    "dropout": "uniform",
+    "weight_decay": "loguniform",
+}
+_CHOICES = ("optimizer", "activation")
 
 
 @dataclass(frozen=True)
@@ -36,67 +44,67 @@ class Trial:
     seconds: float
 
 
-def _bad(label: str, found: Any) -> InputError:
-    return InputError(
-        f"search space: {label} is {found!r}; expected a value, or one of "
-        "{randint: [low, high]}, {randint: [low, high, step]}, {loguniform: [low, high]}, "
-        "{uniform: [low, high]}, {choice: [...]}."
-    )
-
-
-def _dimension(label: str, entry: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """A hyperopt expression (None where the value is fixed), and a function from draw to value."""
-    if not isinstance(entry, Mapping):
-        return None, lambda _: entry
-    if len(entry) != 1 or next(iter(entry)) not in DISTRIBUTIONS:
-        raise _bad(label, dict(entry))
-    kind, bounds = next(iter(entry.items()))
-    if kind == "choice":
-        if not bounds:
-            raise _bad(label, dict(entry))
-        return hp.choice(label, list(range(len(bounds)))), lambda draw: bounds[int(draw)]
-    if len(bounds) not in ((2, 3) if kind == "randint" else (2,)) or not bounds[0] < bounds[1]:
-        raise _bad(label, dict(entry))
-    low, high = bounds[:2]
-    if kind == "randint":
-        step = bounds[2] if len(bounds) == 3 else 1
-        whole = all(isinstance(number, int) for number in bounds)
-        count = int(np.floor((high - low) / step + 1e-9)) + 1
-        if step <= 0:
-            raise _bad(label, dict(entry))
-        return (
-            hp.randint(label, count),
-            lambda draw: low + step * int(draw) if whole else float(low + step * int(draw)),
-        )
-    if kind == "loguniform":
-        if low <= 0:
-            raise _bad(label, dict(entry))
-        return hp.loguniform(label, np.log(low), np.log(high)), float
-    return hp.uniform(label, low, high), float
-
-
 class SearchSpace:
-    """The search space of a config: a distribution, or a fixed value, for each hyper-parameter.
+    """What TPE draws from, as a config states it.
 
-    `{randint: [low, high, step]}` draws low, low + step, …, high (both ends included; step 1
-    unless given); `widths` is a list with an entry a hidden layer.
+    space: `learning_rate` [low, high] (log-uniform), `batch_size` and `width` [low, high]
+    (randint, both ends included; one draw a hidden layer), `dropout` [low, high] (uniform),
+    `optimizer` and `activation` (lists to choose from), and optionally `weight_decay` [low, high]
+    (log-uniform). Where both ends are equal, or a list has one entry, nothing is drawn.
     """
 
-    def __init__(self, space: Mapping[str, Any]) -> None:
-        entries = {name: entry for name, entry in space.items() if name != "widths"}
-        self._n_widths = len(space["widths"]) if "widths" in space else 0
-        entries |= {f"width_{i}": space["widths"][i] for i in range(self._n_widths)}
-        dimensions = {label: _dimension(label, entry) for label, entry in entries.items()}
-        self._values = {label: value for label, (_, value) in dimensions.items()}
-        expressions = {label: e for label, (e, _) in dimensions.items() if e is not None}
+    def __init__(self, space: Mapping[str, Sequence[Any]]) -> None:
+        unknown = set(space) - {*_RANGES, *_CHOICES}
+        missing = {*_RANGES, *_CHOICES} - {"weight_decay"} - set(space)
+        if unknown or missing:
+            raise InputError(
+                f"search space: unknown {sorted(unknown)}, missing {sorted(missing)}; "
+                f"it states {', '.join((*_RANGES, *_CHOICES))}."
+            )
+        self._space = {name: tuple(entry) for name, entry in space.items()}
+        for name, entry in self._space.items():
+            lowest = 0 if name == "dropout" else 1 if _RANGES.get(name) == "randint" else 1e-300
+            if not entry or (
+                name in _RANGES and not (len(entry) == 2 and lowest <= entry[0] <= entry[1])
+            ):
+                raise InputError(
+                    f"search space: {name} is {list(entry)}; expected "
+                    + ("[low, high]." if name in _RANGES else "a list to choose from.")
+                )
+        expressions = {}
+        for label, name in self._labels():
+            entry = self._space[name]
+            if entry[0] == entry[-1]:
+                continue
+            match _RANGES.get(name):
+                case "randint":
+                    expressions[label] = hp.randint(label, int(entry[0]), int(entry[1]) + 1)
+                case "uniform":
+                    expressions[label] = hp.uniform(label, *entry)
+                case "loguniform":
+                    expressions[label] = hp.loguniform(label, *np.log(entry))
+                case _:
+                    expressions[label] = hp.choice(label, list(range(len(entry))))
         self.labels = tuple(expressions)
         self.domain = hyperopt.Domain(lambda point: 0.0, expressions)
 
+    def _labels(self) -> list[tuple[str, str]]:
+        names = [name for name in self._space if name != "width"]
+        layers = [f"width_{number}" for number in range(1, N_HIDDEN + 1)]
+        return [(name, name) for name in names] + [(layer, "width") for layer in layers]
+
     def parameters(self, point: Mapping[str, float | int]) -> dict[str, Any]:
-        """The hyper-parameters, JSON-ready, that a point drawn by hyperopt stands for."""
-        values = {label: value(point.get(label)) for label, value in self._values.items()}
-        widths = [values.pop(f"width_{i}") for i in range(self._n_widths)]
-        return {**values, **({"widths": widths} if widths else {})}
+        """The hyper-parameters, ready for JSON, that a point drawn by hyperopt stands for."""
+        values = {}
+        for label, name in self._labels():
+            draw = point.get(label)
+            if name in _CHOICES:
+                values[label] = self._space[name][int(draw or 0)]
+            else:
+                value = self._space[name][0] if draw is None else draw
+                values[label] = int(value) if _RANGES[name] == "randint" else float(value)
+        widths = [values.pop(label) for label, name in self._labels() if name == "width"]
+        return {**values, "widths": widths}
 
 
 def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
