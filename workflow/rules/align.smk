@@ -23,7 +23,7 @@ rule align_reads:
         "<benchmarks>/align_reads/{sample}.tsv"
     conda:
         "../../envs/star.yaml"
-    threads: 8
+    threads: align_threads()
     resources:
         mem_mb=memory(3000, per_input=1.1),
         runtime=minutes(30, per_gb=30),

@@ -31,7 +31,7 @@ rule fit_baseline:
 rule collect_benchmark:
     input:
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        costs=costs_of_models,
+        costs=expand("<results>/evaluation/{model}/cost.json", model=MODELS),
         library=library("evaluate"),
     output:
         benchmark=report(

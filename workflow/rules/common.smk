@@ -17,7 +17,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
-from tissuestate.tools import missing_tools
+from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 
 validate(config, str(WORKFLOW / "schemas" / "config.schema.yaml"))
 
@@ -50,7 +50,7 @@ def load_sheet():
         sheet = read_sheet(config["samples"], classes, labelled=not config.get("bundle"))
         if not config["demo"]:
             check_files(sheet)
-        return sheet
+        return sheet.set_index("sample", drop=False)
     except InputError as error:
         raise WorkflowError(str(error))
 
@@ -105,19 +105,13 @@ def check_tools():
     """Name every tool that the run needs and the PATH lacks, before anything starts."""
     if workflow.deployment_settings.deployment_method:
         return  # conda or a container brings them
-    needed = {"Rscript": "r-base-core"} if not config.get("bundle") else {}
+    tools = set() if config.get("bundle") else {"Rscript"}
     if FROM_READS:
-        needed |= {
-            "STAR": "rna-star",
-            "samtools": "samtools",
-            "featureCounts": "subread",
-        }
-        origins = set(SHEET["origin"])
-        if config["trim"]:
-            needed["fastp"] = "fastp"
-        if "sra" in origins:
-            needed |= {"prefetch": "sra-toolkit", "fasterq-dump": "sra-toolkit"}
-    sentence = missing_tools(needed)
+        tools |= {"STAR", "samtools", "featureCounts"}
+        tools |= {"fastp"} if config["trim"] else set()
+        tools |= {"prefetch", "fasterq-dump"} if "sra" in set(SHEET["origin"]) else set()
+    r_packages = {} if config.get("bundle") else DEBIAN_R_PACKAGES
+    sentence = missing_tools({tool: DEBIAN_TOOLS[tool] for tool in tools}, r_packages)
     if sentence:
         raise WorkflowError(sentence)
 
@@ -168,6 +162,11 @@ def minutes(base, per_gb=0.0):
         return int((base + per_gb * max(input.size_mb, 0) / 1000) * 2 ** (attempt - 1))
 
     return runtime
+
+
+def align_threads():
+    """Eight for real reads; the demo's samples are so small that they go side by side instead."""
+    return 1 if config["demo"] else 8
 
 
 # ---- report ---------------------------------------------------------------------------------------
@@ -297,12 +296,9 @@ def features_of(wildcards):
     return f"<results>/features/{FEATURES_OF[wildcards.model]}.h5ad"
 
 
-def costs_of_models(wildcards):
-    """Every file that says what a model cost to fit and to apply."""
-    costs = expand("<results>/evaluation/{model}/cost.json", model=MODELS)
-    for kind in config["features"]["kinds"]:
-        costs += expand("<results>/models/{task}.{features}/cost.json", task=TASKS, features=kind)
-    return costs
+def costs_of_networks(wildcards):
+    features = FEATURES_OF[wildcards.model]
+    return expand("<results>/models/{task}.{features}/cost.json", task=TASKS, features=features)
 
 
 def needs_bundle(wildcards):

@@ -25,5 +25,7 @@ if config["demo"]:
         params:
             seed=config["seed"],
             pairs=config["demo"]["pairs"],
+        message:
+            "Simulating the demo cohort: genome, annotation, reads and their truth"
         script:
             "../scripts/simulate_cohort.py"

@@ -24,6 +24,7 @@ rule tune_network:
         task="{task}",
         evaluations=lookup("tuning/evaluations", within=config),
         epochs=lookup("tuning/epochs", within=config),
+        recipe=lookup("training/recipe", within=config),
         space=lookup("tuning/space", within=config),
         seed=lookup("seed", within=config),
         device=lookup("device", within=config),
@@ -58,6 +59,7 @@ rule train_network:
     params:
         task="{task}",
         epochs=lookup("training/epochs", within=config),
+        recipe=lookup("training/recipe", within=config),
         seed=lookup("seed", within=config),
         device=lookup("device", within=config),
     script:
@@ -70,6 +72,7 @@ rule predict_network:
         classes="<results>/cohort/classes.json",
         multitask=networks_of("multitask"),
         subtype=networks_of("subtype"),
+        costs=costs_of_networks,
         library=library("evaluate", "networks", "calibrate"),
     output:
         predictions="<results>/evaluation/{model}/predictions.tsv",

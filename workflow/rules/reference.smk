@@ -93,11 +93,7 @@ rule index_genome:
 
 rule derive_transcripts:
     input:
-        annotation=branch(
-            config["reference"]["transcripts"] is None,
-            then="<reference>/annotation.gtf",
-            otherwise=str(config["reference"]["transcripts"]),
-        ),
+        transcripts=config["reference"]["transcripts"] or "<reference>/annotation.gtf",
         library=library("transcripts"),
     output:
         bed="<reference>/transcripts.bed",

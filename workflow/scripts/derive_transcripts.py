@@ -1,12 +1,14 @@
-"""One representative transcript a gene, from the annotation, as BED12."""
+"""One representative transcript a gene as BED12: derived from a GTF, or checked where a BED is given."""
 
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import logging
 
-    from tissuestate.transcripts import representative_transcripts, write_bed
+    from tissuestate.transcripts import read_bed, representative_transcripts, write_bed
 
-    transcripts = representative_transcripts(snakemake.input.gtf)
+    source = snakemake.input.transcripts
+    is_bed = source.removesuffix(".gz").endswith(".bed")
+    transcripts = read_bed(source) if is_bed else representative_transcripts(source)
     write_bed(snakemake.output.bed, transcripts)
     logging.info("%d representative transcripts", len(transcripts))
