@@ -1,0 +1,260 @@
+"""Counts and matrices of many sources merged into one cohort on the genes they share."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.errors import InputError
+from tissuestate.files import atomic
+from tissuestate.genes import KINDS, GeneMap, Recognition
+from tissuestate.matrices import Missing, read_counts, read_matrix
+from tissuestate.normalise import linear_scale
+from tissuestate.sheet import HEADS, ClassTable
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+OBS = (
+    *("donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"),
+    *("origin", "unit", "split"),
+)
+READS = "reads"  # the data set of all samples counted by this workflow
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Part:
+    """What one file gives: some rows of the cohort on its own genes."""
+
+    dataset: str
+    path: Path
+    rows: np.ndarray  # positions in the cohort
+    values: np.ndarray  # rows × symbols, float32
+    symbols: np.ndarray  # sorted, unique
+    found: Recognition
+
+
+def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.DataFrame:
+    """The samples that quality control kept; those it did not look at (matrices) stay.
+
+    Raises InputError where a class that is left among validation or test samples has no training
+    sample any more, and where no sample is left.
+    """
+    kept = samples
+    if quality is not None:
+        dropped = set(quality.loc[~quality["kept"].astype(bool), "sample"])
+        kept = samples[~samples["sample"].isin(dropped)]
+        log.info("%d of %d samples pass quality control", len(kept), len(samples))
+    if kept.empty:
+        raise InputError("no sample passes quality control; see the reasons in qc/samples.tsv.")
+    training = kept[kept["split"] == "train"]
+    for head in HEADS:
+        lost = set(kept[head]) - {""} - set(training[head])
+        for name in sorted(lost):
+            count = (kept[head] == name).sum()
+            raise InputError(
+                f"{head} {name!r} has {count} sample(s) to validate or test and, after quality "
+                "control, none to train with; add samples of it, leave it out of the sheet, or "
+                "change the seed of the split."
+            )
+        for name in sorted(set(samples[head]) - {""} - set(kept[head])):
+            log.warning("no sample of %s %r passes quality control", head, name)
+    return kept
+
+
+def assemble(
+    samples: pd.DataFrame,
+    gene_map: GeneMap,
+    counts: Mapping[str, str | Path] | None = None,
+    expected_genes: int | None = None,
+    missing: Missing = "error",
+) -> tuple["AnnData", pd.DataFrame]:
+    """Merge all samples on the genes common to every data set.
+
+    `samples` are rows of the validated sheet with `split`; `counts` has the count table of each
+    sample that comes from reads. A data set is a source of matrices, or all samples from reads
+    together. Ids become symbols, rows of one symbol are summed (on the linear scale), symbols
+    stand in alphabetical order.
+
+    Returns the cohort (samples × genes, float32, each sample in its own unit) and a table with a
+    row a data set: dataset, genes, recognised (ids), id_type, common_without (size of the
+    intersection had this data set been left out).
+
+    Raises InputError for unreadable files, a data set of which no gene id is known, and an empty
+    intersection.
+    """
+    import anndata
+
+    counts = counts or {}
+    reader = _Reader(gene_map, missing)
+    parts = reader.read_matrices(samples)
+    reads = [name for name in samples["sample"] if name in counts]
+    absent = samples.loc[samples["origin"] != "matrix", "sample"]
+    absent = absent[~absent.isin(reads)]
+    if len(absent):
+        raise InputError(f"sample {absent.iloc[0]!r} comes from reads and has no count table.")
+    first = reader.read_count_table(reads[0], Path(counts[reads[0]])) if reads else None
+
+    genes_of: dict[str, set[str]] = {}
+    for part in [*parts, *([first] if first else [])]:
+        names = set(part.symbols.tolist())
+        genes_of[part.dataset] = genes_of.get(part.dataset, names) & names
+    common = np.array(sorted(set.intersection(*genes_of.values())), dtype=str)
+    table = _gene_table(genes_of, [*parts, *([first] if first else [])])
+    _report_genes(table, len(common), expected_genes)
+
+    values = np.empty((len(samples), len(common)), dtype=np.float32)
+    while parts:
+        part = parts.pop()
+        values[part.rows] = part.values[:, np.searchsorted(part.symbols, common)]
+    positions = {name: row for row, name in enumerate(samples["sample"])}
+    for name in reads:
+        part = reader.read_count_table(name, Path(counts[name]))
+        values[positions[name]] = part.values[0, np.searchsorted(part.symbols, common)]
+
+    obs = samples.set_index("sample")[list(OBS)].rename_axis(None)
+    cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(common))
+    return cohort, table
+
+
+def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
+    """The classes present among training samples: see `ClassTable.present`."""
+    obs = cohort.obs.astype(str)
+    return classes.present(obs[obs["split"] == "train"])
+
+
+def write_h5ad(path: str | Path, data: "AnnData") -> None:
+    """Write an AnnData whole or not at all."""
+    with atomic(path) as temporary:
+        data.write_h5ad(temporary)
+
+
+class _Reader:
+    """Reads files on symbols; ids met before are not mapped again."""
+
+    def __init__(self, gene_map: GeneMap, missing: Missing) -> None:
+        self.gene_map = gene_map
+        self.missing = missing
+        self._mapped: dict[bytes, tuple[np.ndarray, list[np.ndarray], Recognition]] = {}
+        self._counted: np.ndarray | None = None
+
+    def read_matrices(self, samples: pd.DataFrame) -> list[_Part]:
+        """A part for each matrix file, unit and strandedness."""
+        rows = samples.reset_index(drop=True)
+        rows = rows[rows["origin"] == "matrix"]
+        parts = []
+        for keys, group in rows.groupby(["source", "matrix", "unit", "strandedness"], sort=False):
+            source, path, unit, strandedness = keys
+            matrix = read_matrix(
+                path,
+                group["column"].tolist(),
+                unit=unit,
+                missing=self.missing,
+                strandedness=strandedness,
+            )
+            parts.append(
+                self._part(
+                    source, Path(path), group.index.to_numpy(), matrix.values, matrix.ids, unit
+                )
+            )
+        return parts
+
+    def read_count_table(self, sample: str, path: Path) -> _Part:
+        """One row of counts; every table must list the same genes."""
+        ids, values = read_counts(path)
+        if self._counted is None:
+            self._counted = ids
+        elif not np.array_equal(self._counted, ids):
+            raise InputError(
+                f"{path}: sample {sample!r} was counted on other genes than the samples before it; "
+                "count all samples with one annotation."
+            )
+        return self._part(READS, path, np.zeros(1, dtype=int), values[None], ids, "count")
+
+    def _part(
+        self,
+        dataset: str,
+        path: Path,
+        rows: np.ndarray,
+        values: np.ndarray,
+        ids: np.ndarray,
+        unit: str,
+    ) -> _Part:
+        symbols, members, found = self._map(path, ids)
+        collapsed = values[:, [group[0] for group in members]]
+        for column, group in enumerate(members):
+            if len(group) > 1:
+                collapsed[:, column] = _sum_of_rows(values, group, unit)
+        return _Part(dataset, path, rows, collapsed, symbols, found)
+
+    def _map(self, path: Path, ids: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], Recognition]:
+        """Sorted symbols, the positions of the ids of each, and how many were recognised."""
+        key = ids.tobytes()
+        if key not in self._mapped:
+            symbols, found = self.gene_map.to_symbols(ids.tolist())
+            log.info("%s: %s", path, found.sentence())
+            if found.n_recognised == 0:
+                raise InputError(
+                    f"{path}: none of its {found.n_ids:,} genes is known (they look like "
+                    f"{KINDS[found.kind]}, such as {ids[0]!r}); expected human gene symbols, "
+                    "Ensembl or Entrez ids in the first column."
+                )
+            order = np.argsort(symbols, kind="stable")
+            order = order[symbols[order] != ""]
+            names, starts = np.unique(symbols[order], return_index=True)
+            self._mapped[key] = names, np.split(order, starts[1:]), found
+        return self._mapped[key]
+
+
+def _sum_of_rows(values: np.ndarray, group: np.ndarray, unit: str) -> np.ndarray:
+    """The sum over the genes of `group`, taken on the linear scale and given in `unit`."""
+    total = linear_scale(values[:, group], unit).sum(axis=1)
+    return np.log2(total + 1) if unit == "log2" else total
+
+
+def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFrame:
+    rows = []
+    for dataset, genes in genes_of.items():
+        found = [part.found for part in parts if part.dataset == dataset]
+        kinds = sorted({recognition.kind for recognition in found})
+        others = [names for name, names in genes_of.items() if name != dataset]
+        rows.append(
+            {
+                "dataset": dataset,
+                "genes": len(genes),
+                "recognised": min(recognition.n_recognised for recognition in found),
+                "id_type": kinds[0] if len(kinds) == 1 else "mixed",
+                "common_without": len(set.intersection(*others)) if others else 0,
+            }
+        )
+    columns = ["dataset", "genes", "recognised", "id_type", "common_without"]
+    return pd.DataFrame(rows, columns=columns).sort_values("dataset", ignore_index=True)
+
+
+def _report_genes(table: pd.DataFrame, common: int, expected: int | None) -> None:
+    found = ", ".join(f"{r.dataset} {r.genes:,} ({KINDS[r.id_type]})" for r in table.itertuples())
+    if common == 0:
+        raise InputError(
+            f"no gene is common to all data sets: {found}; leave one out or correct its ids."
+        )
+    log.info("%s genes are common to %d data set(s): %s", f"{common:,}", len(table), found)
+    if expected is not None and common != expected:
+        costs = table.sort_values("common_without", ascending=False)
+        cost = [
+            f"{row.dataset} {row.common_without - common:,}"
+            for row in costs.itertuples()
+            if row.common_without > common
+        ]
+        log.warning(
+            "the gene intersection has %s genes where %s are expected; genes that a data set alone "
+            "costs: %s",
+            f"{common:,}",
+            f"{expected:,}",
+            ", ".join(cost) or "none",
+        )

@@ -1,0 +1,194 @@
+"""Expression of every unit on one log2 scale, each sample by itself."""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from tissuestate.errors import InputError
+from tissuestate.sheet import UNITS
+
+METHODS = ("upper-quartile", "tmm", "cpm")
+Method = Literal["upper-quartile", "tmm", "cpm"]
+
+log = logging.getLogger(__name__)
+
+
+def linear_scale(values: np.ndarray, unit: str) -> np.ndarray:
+    """Values on the linear scale, float64, NaN where missing.
+
+    log2 values are taken for log2(x + 1); what is below 0 (of logarithms without the 1) is 0.
+    """
+    linear = np.asarray(values, dtype=np.float64)
+    return np.maximum(np.exp2(linear) - 1, 0) if unit == "log2" else linear
+
+
+class Normaliser:
+    """log2(scaled expression + 1), the scale of a sample set by itself and a frozen reference.
+
+    Methods: `upper-quartile` brings the upper quartile of a sample's expressed genes (Bullard et
+    al. 2010) to its median over the training samples; `tmm` multiplies by the trimmed mean of
+    M-values against one frozen training sample (Robinson & Oshlack 2010, as edgeR computes it);
+    `cpm` brings the total to its median over the training samples. The result of a sample never
+    depends on the samples beside it, which rules out rnanorm (2.2): its UQ and TMM drop the genes
+    that are zero in all samples *given*, so that one sample alone is scaled otherwise or fails.
+
+    Missing genes (NaN) stay missing. They are left out of a sample's statistic, which is then
+    compared with the training profile's statistic on the same genes.
+    """
+
+    def __init__(self, method: Method = "upper-quartile") -> None:
+        if method not in METHODS:
+            raise InputError(
+                f"normalisation {method!r} is unknown; expected one of {', '.join(METHODS)}."
+            )
+        self.method = method
+
+    def fit(
+        self, X: np.ndarray, units: Sequence[str], samples: Sequence[str] | None = None
+    ) -> "Normaliser":
+        """Learn the reference from training samples (samples × genes, each in its own unit)."""
+        names = self._names(X, units, samples)
+        profile = np.zeros(X.shape[1])
+        statistics = np.empty(len(X))
+        quartiles = np.empty(len(X))
+        for i, (row, unit) in enumerate(zip(X, units, strict=True)):
+            linear = self._linear(row, unit, names[i])
+            quartiles[i] = _upper_quartile(linear)
+            statistics[i] = self._statistic(linear)
+            profile += np.nan_to_num(linear) / statistics[i]
+        if self.method == "tmm":
+            # edgeR's choice: the sample whose upper quartile, as a share of its total, is nearest
+            # the mean of all
+            totals = statistics
+            share = quartiles / totals
+            chosen = int(np.argmin(np.abs(share - share.mean())))
+            self.reference_ = self._linear(X[chosen], units[chosen], names[chosen])
+            factors = np.array(
+                [
+                    tmm_factor(linear_scale(row, unit), self.reference_)
+                    for row, unit in zip(X, units, strict=True)
+                ]
+            )
+            self.target_ = float(np.median(totals * factors))
+        else:
+            self.reference_ = profile / len(X)
+            self.target_ = float(np.median(statistics))
+        return self
+
+    def transform(
+        self, X: np.ndarray, units: Sequence[str], samples: Sequence[str] | None = None
+    ) -> np.ndarray:
+        """log2 expression, float32, samples × genes in the order of `fit`.
+
+        Raises InputError naming the sample for one without any expressed gene, and for another
+        number of genes than in training.
+        """
+        names = self._names(X, units, samples)
+        if X.shape[1] != len(self.reference_):
+            raise InputError(
+                f"{X.shape[1]:,} genes given, {len(self.reference_):,} were normalised in training."
+            )
+        result = np.empty(X.shape, dtype=np.float32)
+        for i, (row, unit) in enumerate(zip(X, units, strict=True)):
+            linear = self._linear(row, unit, names[i])
+            result[i] = np.log2(linear * self._factor(linear) + 1)
+        return result
+
+    def _factor(self, linear: np.ndarray) -> float:
+        """What the sample is multiplied by."""
+        present = ~np.isnan(linear)
+        seen, reference = linear[present], self.reference_[present]
+        complete = bool(present.all())
+        if self.method == "tmm":
+            # of the reference's total only the genes present can be compared
+            total = seen.sum() * tmm_factor(seen, reference)
+            share = 1.0 if complete else reference.sum() / self.reference_.sum()
+            return self.target_ * share / total
+        share = 1.0
+        if not complete and reference.max(initial=0) > 0:
+            share = self._statistic(reference) / self._statistic(self.reference_)
+        return self.target_ * share / self._statistic(seen)
+
+    def _statistic(self, linear: np.ndarray) -> float:
+        if self.method == "upper-quartile":
+            return _upper_quartile(linear)
+        return float(np.nansum(linear))
+
+    @staticmethod
+    def _names(X: np.ndarray, units: Sequence[str], samples: Sequence[str] | None) -> Sequence[str]:
+        if len(units) != len(X):
+            raise ValueError(f"{len(units)} units for {len(X)} samples")
+        return samples if samples is not None else [f"number {i + 1}" for i in range(len(X))]
+
+    @staticmethod
+    def _linear(row: np.ndarray, unit: str, sample: str) -> np.ndarray:
+        if unit not in UNITS:
+            raise InputError(
+                f"sample {sample}: unknown unit {unit!r}; expected one of {', '.join(UNITS)}."
+            )
+        linear = linear_scale(row, unit)
+        if not np.nanmax(linear, initial=0) > 0:
+            raise InputError(
+                f"sample {sample}: no gene is expressed (all values are zero or missing); leave "
+                "the sample out."
+            )
+        return linear
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The fitted state as plain arrays."""
+        return {
+            "method": np.array(self.method),
+            "reference": self.reference_,
+            "target": np.array(self.target_),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Normaliser":
+        """The normaliser that `to_arrays` described."""
+        normaliser = cls(str(arrays["method"]))  # type: ignore[arg-type]
+        normaliser.reference_ = arrays["reference"]
+        normaliser.target_ = float(arrays["target"])
+        return normaliser
+
+
+def _upper_quartile(linear: np.ndarray) -> float:
+    """The 75th percentile of the expressed genes."""
+    return float(np.quantile(linear[linear > 0], 0.75))
+
+
+def tmm_factor(
+    counts: np.ndarray, reference: np.ndarray, m_trim: float = 0.3, a_trim: float = 0.05
+) -> float:
+    """Trimmed mean of M-values of one sample against a reference, as edgeR's .calcFactorTMM.
+
+    `counts` and `reference` are on the linear scale and need not be integers. The factor
+    multiplies the sample's total; it is not centred over samples.
+    """
+    total, reference_total = np.nansum(counts), np.nansum(reference)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, reference_share = counts / total, reference / reference_total
+        m = np.log2(share / reference_share)
+        a = (np.log2(share) + np.log2(reference_share)) / 2
+        variance = (total - counts) / total / counts
+        variance += (reference_total - reference) / reference_total / reference
+    usable = np.isfinite(m) & np.isfinite(a) & (a > -1e10)
+    m, a, variance = m[usable], a[usable], variance[usable]
+    n = len(m)
+    if n == 0 or np.abs(m).max() < 1e-6:
+        return 1.0
+    m_low, a_low = np.floor(n * m_trim) + 1, np.floor(n * a_trim) + 1
+    m_rank, a_rank = _average_rank(m), _average_rank(a)
+    keep = (m_rank >= m_low) & (m_rank <= n + 1 - m_low)
+    keep &= (a_rank >= a_low) & (a_rank <= n + 1 - a_low)
+    weight = 1 / variance[keep]
+    if not keep.any() or not np.isfinite(weight).all() or weight.sum() == 0:
+        return 1.0
+    return float(np.exp2((m[keep] * weight).sum() / weight.sum()))
+
+
+def _average_rank(values: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    return rankdata(values)

@@ -1,0 +1,31 @@
+"""Merge counts and matrices of the samples that passed quality control into one AnnData."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from tissuestate.files import atomic
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
+    from tissuestate.genes import GeneMap
+    from tissuestate.sheet import ClassTable, read_samples
+
+    quality = snakemake.input.get("qc")
+    samples = keep_samples(
+        read_samples(snakemake.input.samples), pd.read_csv(quality, sep="\t") if quality else None
+    )
+    cohort, genes = assemble(
+        samples,
+        GeneMap.read(snakemake.input.genes),
+        counts={Path(path).stem: path for path in snakemake.input.get("counts", [])},
+        expected_genes=snakemake.params.expected_genes,
+        missing=snakemake.params.missing_values,
+    )
+    classes = training_classes(cohort, ClassTable.read(snakemake.input.classes))
+    write_h5ad(snakemake.output.cohort, cohort)
+    with atomic(snakemake.output.genes) as temporary:
+        genes.to_csv(temporary, sep="\t", index=False)
+    with atomic(snakemake.output.classes) as temporary:
+        temporary.write_text(json.dumps(classes, indent=2) + "\n")

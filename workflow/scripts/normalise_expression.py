@@ -1,0 +1,18 @@
+"""Bring every sample to one log2 scale; the reference is fitted on the training samples."""
+
+from tissuestate.files import save_arrays
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import anndata
+    from tissuestate.cohort import write_h5ad
+    from tissuestate.normalise import Normaliser
+
+    data = anndata.read_h5ad(snakemake.input.cohort)
+    units = data.obs["unit"].astype(str).to_numpy()
+    fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
+    normaliser = Normaliser(snakemake.params.method)
+    normaliser.fit(data.X[fitted], units[fitted], data.obs_names[fitted])
+    data.X = normaliser.transform(data.X, units, data.obs_names)
+    save_arrays(snakemake.output.normaliser, normaliser.to_arrays())
+    write_h5ad(snakemake.output.normalised, data)
