@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from tissuestate.calibrate import expected_calibration_error
 from tissuestate.composition import TITLES, head_title
 from tissuestate.files import atomic
-from tissuestate.sheet import STATES
+from tissuestate.sheet import HEADS, STATES
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D")
@@ -619,7 +619,7 @@ def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
     `benchmark` has the columns model, head, balanced_accuracy and, where intervals are known,
     low, high.
     """
-    heads = [head for head in TITLES if (benchmark["head"] == head).any()]
+    heads = [head for head in HEADS if (benchmark["head"] == head).any()]
     models = _models(benchmark)
     with rc_context(STYLE):
         figure = _new(4.3 * max(len(heads), 1), 1.5 + 0.4 * len(models))

@@ -1,0 +1,117 @@
+"""Making a bundle out of what the stages wrote."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from tissuestate.bundle import describe_data, file_checksum, metric_records, versions, write_bundle
+from tissuestate.errors import InputError
+from tissuestate.files import atomic, save_arrays
+from tissuestate.genes import GeneMap
+from tissuestate.model_card import write_card
+from tissuestate.training_map import TrainingMap
+
+LEAST_GENES = 0.5  # share of the genes below which a sample is refused
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The files of the stages that a bundle is made from; names are those of the workflow.
+
+    `multitask` and `subtype` are the files of one network each (network.json,
+    weights.safetensors); subtype, integrity and transcripts are empty where the cohort has none.
+    """
+
+    normaliser: str
+    correction: str
+    transformer: str
+    features: str
+    genes: str
+    cohort: str
+    samples: str
+    classes: str
+    calibration: str
+    metrics: str
+    multitask: Sequence[str]
+    subtype: Sequence[str] = ()
+    integrity: str = ""
+    transcripts: str = ""
+
+
+def build_bundle(
+    folder: str | Path, card: str | Path, stages: Stages, config: Mapping[str, Any]
+) -> None:
+    """Write the bundle into `folder` and its model card to `card`.
+
+    Everything in it was fitted before; this adds a plane on which new samples can be shown, the
+    gene map cut down to the genes in use, and the description.
+    """
+    import anndata
+
+    cohort = anndata.read_h5ad(stages.cohort, backed="r")
+    genes = cohort.var_names.astype(str).tolist()
+    kept = cohort.obs.astype(str).replace("nan", "")
+    cohort.file.close()
+    classes = json.loads(Path(stages.classes).read_text(encoding="utf-8"))
+    calibration = json.loads(Path(stages.calibration).read_text(encoding="utf-8"))
+    with TemporaryDirectory() as parts:
+        files: dict[str, str | Path | bytes] = {
+            "normaliser.npz": stages.normaliser,
+            "correction.npz": stages.correction,
+            "features.npz": stages.transformer,
+            "training.npz": _training_map(stages.features, Path(parts) / "training.npz"),
+            "genes.tsv.gz": _gene_map(stages.genes, genes, Path(parts) / "genes.tsv.gz"),
+            **_network("multitask", stages.multitask),
+            **_network("subtype", stages.subtype),
+        }
+        if stages.integrity:
+            files["integrity.npz"] = stages.integrity
+            files["transcripts.bed"] = stages.transcripts
+        description = {
+            "classes": {head: classes[head] for head in ("disease_state", "tissue", "subtype")},
+            "subtypes_of": classes["subtypes_of"],
+            "genes": genes,
+            "temperatures": calibration["temperatures"],
+            "thresholds": {"genes": LEAST_GENES, "mrin": config["quality"]["min_mrin"]},
+            "metrics": metric_records(pd.read_csv(stages.metrics, sep="\t")),
+            "data": {
+                **describe_data(kept, classes),
+                "fingerprints": {
+                    name: file_checksum(path)
+                    for name, path in (
+                        ("the sample sheet", stages.samples),
+                        ("the cohort", stages.cohort),
+                    )
+                },
+            },
+            "config": dict(config),
+        }
+        write_bundle(folder, files, description)
+    with atomic(card) as temporary:
+        temporary.write_text(write_card({**description, "versions": versions()}), encoding="utf-8")
+
+
+def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
+    files = {f"{task}/{Path(path).name}": path for path in paths}
+    if paths and set(files) != {f"{task}/network.json", f"{task}/weights.safetensors"}:
+        raise InputError(f"the {task} network is not complete: {', '.join(map(str, paths))}")
+    return files
+
+
+def _training_map(features: str | Path, path: Path) -> Path:
+    from tissuestate.tasks import read_features
+
+    values, labels = read_features(features)
+    training = (labels["split"] == "train").to_numpy()
+    save_arrays(path, TrainingMap().fit(values[training], labels[training]).to_arrays())
+    return path
+
+
+def _gene_map(source: str | Path, genes: Sequence[str], path: Path) -> Path:
+    GeneMap.read(source).restricted_to(genes).write(path)
+    return path

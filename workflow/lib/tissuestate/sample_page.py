@@ -1,0 +1,117 @@
+"""The page a person reads about one classified sample: the call, how sure, and what to doubt."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate import pages
+from tissuestate.composition import head_title
+
+LEAST_SHOWN = 0.005
+
+
+def sample_page(
+    record: Mapping[str, Any], training: pd.DataFrame, contrasts: list[Mapping[str, Any]]
+) -> str:
+    """One sample's result as a self-contained HTML page.
+
+    `record` is what `Predictions.record` returns; `training` the training samples on the plane of
+    `TrainingMap` (x, y, tissue, disease_state); `contrasts` those of the bundle's data.
+    """
+    title = f"Sample {record['sample']}"
+    if record["refused"]:
+        return pages.page(
+            title,
+            [
+                pages.paragraph(f"No call: {record['refused']}", "warning"),
+                *_closing(),
+            ],
+        )
+    body = [
+        pages.paragraph(_sentence(record), "note"),
+        *(pages.paragraph(text, "warning") for text in record["warnings"]),
+    ]
+    for head, found in record["heads"].items():
+        shown = _shown(found["probabilities"])
+        body += [pages.heading(head_title(head)), pages.bars(shown)]
+        hidden = len(found["probabilities"]) - len(shown)
+        if hidden:
+            body.append(pages.paragraph(f"{hidden} more classes below 0.5 % each.", "small"))
+    body += [
+        pages.heading("Where it lies among the training samples"),
+        _picture(record, training),
+        pages.paragraph(
+            "First two principal components of what the networks see; filled marks are neoplastic, "
+            "pale ones peri-neoplastic, hollow ones non-neoplastic. Two components show only part "
+            "of the picture.",
+            "small",
+        ),
+        pages.heading("About the sample"),
+        pages.table(pd.DataFrame(_facts(record), columns=["what", "found"])),
+        pages.heading("What to beware of"),
+        pages.items(_cautions(record, contrasts)),
+        *_closing(),
+    ]
+    return pages.page(title, body)
+
+
+def _sentence(record: Mapping[str, Any]) -> str:
+    heads = record["heads"]
+    parts = [
+        f"{head_title(head)}: {found['call']} ({found['probability']:.0%})"
+        for head, found in heads.items()
+        if found["call"]
+    ]
+    return ". ".join(parts) + "."
+
+
+def _shown(probabilities: Mapping[str, float]) -> dict[str, float]:
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    return {
+        name: share
+        for place, (name, share) in enumerate(ranked)
+        if place < 2 or share >= LEAST_SHOWN
+    }
+
+
+def _picture(record: Mapping[str, Any], training: pd.DataFrame) -> str:
+    from tissuestate.plots import embedding
+
+    place = pd.DataFrame([record["point"]], columns=["x", "y"], index=[record["sample"]])
+    figure = embedding(training, place)
+    return pages.picture(
+        pages.figure_bytes(figure), "the sample among the training samples, by tissue"
+    )
+
+
+def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [
+        ("genes", f"{record['genes_found']:,} of {record['genes_expected']:,}"),
+        ("read as", record["unit"]),
+    ]
+    if record["mrin"] is not None and np.isfinite(record["mrin"]):
+        facts.append(("RNA integrity (mRIN; lower is more degraded)", f"{record['mrin']:.3f}"))
+    else:
+        facts.append(("RNA integrity", "not known: the sample did not come as reads"))
+    return facts
+
+
+def _cautions(record: Mapping[str, Any], contrasts: list[Mapping[str, Any]]) -> list[str]:
+    cautions = [
+        "The model knows the classes listed here and no other: a sample of any other origin is "
+        "given one of them all the same.",
+        "Probabilities hold for samples like those of the training cohort.",
+    ]
+    apart = [f"{row['first']} and {row['second']}" for row in contrasts if not row["studies"]]
+    if apart:
+        cautions.append(
+            f"In training, {'; '.join(apart)} never came from the same study: what tells them "
+            "apart may be the study, not the disease."
+        )
+    return cautions
+
+
+def _closing() -> list[str]:
+    return [pages.paragraph("For research only; not a medical device.", "small")]

@@ -1,0 +1,28 @@
+"""Gather everything that was fitted into the bundle that classifies new samples."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    from tissuestate.bundle_builder import Stages, build_bundle
+
+    source = snakemake.input
+    stages = Stages(
+        normaliser=source.normaliser,
+        correction=source.correction,
+        transformer=source.transformer,
+        features=source.features,
+        genes=source.genes,
+        cohort=source.cohort,
+        samples=source.samples,
+        classes=source.classes,
+        calibration=source.calibration,
+        metrics=source.metrics,
+        multitask=source.multitask,
+        subtype=source.get("subtype") or [],
+        integrity=source.get("integrity") or "",
+        transcripts=source.get("bed") or "",
+    )
+    folder = Path(snakemake.output.bundle).parent
+    build_bundle(folder, snakemake.output.card, stages, snakemake.params.config)

@@ -1,0 +1,39 @@
+"""Send new samples through a bundle: a table, JSON, and where asked a page a sample."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+    from tissuestate.classify import Classifier, Predictions
+    from tissuestate.errors import InputError
+    from tissuestate.files import atomic
+    from tissuestate.new_samples import read_new_samples
+    from tissuestate.sample_page import sample_page
+    from tissuestate.sheet import read_sheet
+
+    source, output = snakemake.input, snakemake.output
+    classifier = Classifier.load(source.bundle)
+    sheet = read_sheet(source.sheet, labelled=False)
+    mrin = None
+    if source.get("mrin"):
+        mrin = pd.read_csv(source.mrin, sep="\t", dtype={"sample": str}, index_col="sample")["mrin"]
+    counts = {Path(path).stem: path for path in source.get("counts", [])}
+    groups = read_new_samples(sheet, counts)
+    found = Predictions.concat([classifier.predict(frame, unit, mrin) for frame, unit in groups])
+    records = [found.record(sample) for sample in sheet["sample"]]
+    if all(record["refused"] for record in records):
+        raise InputError(f"no sample can be classified: {records[0]['refused']}")
+    with atomic(output.calls) as temporary:
+        table = found.table().set_index("sample").loc[sheet["sample"]]
+        table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
+    with atomic(output.json) as temporary:
+        temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    if output.get("pages"):
+        training = classifier.map.frame()
+        for record in records:
+            with atomic(Path(output.pages) / f"{record['sample']}.html") as temporary:
+                page = sample_page(record, training, classifier.description["data"]["contrasts"])
+                temporary.write_text(page, encoding="utf-8")
