@@ -1,0 +1,306 @@
+"""What the networks see: principal components, the forest's best genes, or all genes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
+
+import numpy as np
+import scipy.linalg
+
+from tissuestate.errors import InputError
+
+_BLOCK = 128  # rows computed at once; a constant, so that a row's result has no companions
+_GENES = 2048  # genes whose products are added up at once
+
+Arrays = dict[str, np.ndarray]
+
+
+class _Scaled:
+    """Base of the transformers: genes centred and divided by their standard deviation."""
+
+    kind: ClassVar[str]
+    genes_: list[str]
+    names_: list[str]
+    mean_: np.ndarray
+    scale_: np.ndarray
+
+    def _fit_scale(self, X: np.ndarray, genes: Sequence[str] | None) -> None:
+        """Mean and population standard deviation per gene, 1 for a gene that never varies."""
+        if X.ndim != 2 or len(X) == 0 or X.shape[1] == 0:
+            raise InputError(f"features need samples and genes; found a table of {X.shape}.")
+        self.genes_ = list(genes) if genes is not None else [f"g{i}" for i in range(X.shape[1])]
+        if len(self.genes_) != X.shape[1]:
+            raise ValueError(f"{len(self.genes_)} names for {X.shape[1]} genes")
+        self.mean_ = np.empty(X.shape[1])
+        self.scale_ = np.empty(X.shape[1])
+        for part in _parts(X.shape[1]):
+            block = X[:, part].astype(np.float64)
+            if not np.isfinite(block).all():
+                gene = self.genes_[part][int(np.argmax(~np.isfinite(block).all(axis=0)))]
+                raise InputError(f"gene {gene!r} has missing or infinite values; cannot be scaled.")
+            self.mean_[part] = block.mean(axis=0)
+            deviation = block.std(axis=0)
+            # as scikit-learn: what rounding alone makes of a constant is not variation
+            constant = deviation <= 10 * np.finfo(float).eps * np.abs(self.mean_[part])
+            self.scale_[part] = np.where(constant, 1.0, deviation)
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Features (samples × features, float32); each row's bytes depend on that row alone."""
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(self.genes_):
+            raise InputError(f"{X.shape} values given; {len(self.genes_):,} genes were fitted.")
+        result = np.empty((len(X), len(self.names_)), dtype=np.float32)
+        apply = self._rows()
+        for start in range(0, len(X), _BLOCK):
+            rows = X[start : start + _BLOCK]
+            result[start : start + _BLOCK] = apply(rows)[: len(rows)]
+        return result
+
+    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+        """The function that transforms one block of rows."""
+        raise NotImplementedError
+
+    def to_arrays(self) -> Arrays:
+        """The fitted state as plain arrays."""
+        return {
+            "kind": np.array(self.kind),
+            "genes": np.array(self.genes_, dtype=str),
+            "names": np.array(self.names_, dtype=str),
+            "mean": self.mean_,
+            "scale": self.scale_,
+        }
+
+    def _restore(self, arrays: Arrays) -> None:
+        self.genes_ = arrays["genes"].tolist()
+        self.names_ = arrays["names"].tolist()
+        self.mean_ = arrays["mean"]
+        self.scale_ = arrays["scale"]
+
+
+class AllGenes(_Scaled):
+    """Every gene, scaled."""
+
+    kind = "all"
+
+    def fit(
+        self, X: np.ndarray, y: object = None, genes: Sequence[str] | None = None
+    ) -> "AllGenes":
+        """Learn mean and deviation of each gene; `y` is not looked at."""
+        self._fit_scale(X, genes)
+        self.names_ = list(self.genes_)
+        return self
+
+    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda rows: (rows - self.mean_) / self.scale_
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "AllGenes":
+        """The transformer that `to_arrays` described."""
+        result = cls()
+        result._restore(arrays)
+        return result
+
+
+class ForestGenes(_Scaled):
+    """The genes that a random forest finds most important for telling classes apart, scaled."""
+
+    kind = "rf"
+
+    def __init__(
+        self, n_genes: int = 1000, seed: int = 0, n_trees: int = 300, threads: int = 1
+    ) -> None:
+        self.n_genes = n_genes
+        self.seed = seed
+        self.n_trees = n_trees
+        self.threads = threads
+
+    def fit(
+        self, X: np.ndarray, y: Sequence[str] | np.ndarray, genes: Sequence[str] | None = None
+    ) -> "ForestGenes":
+        """Choose genes by impurity decrease for the classes `y` (state × tissue × subtype).
+
+        Raises InputError where more genes are asked for than there are.
+        """
+        from sklearn.ensemble import RandomForestClassifier
+
+        if not 1 <= self.n_genes <= X.shape[1]:
+            raise InputError(
+                f"{self.n_genes:,} forest genes asked for, {X.shape[1]:,} genes are there; set "
+                f"features: forest_genes to {X.shape[1]} at most."
+            )
+        self._fit_scale(X, genes)
+        forest = RandomForestClassifier(
+            n_estimators=self.n_trees,
+            max_features="sqrt",
+            class_weight="balanced_subsample",
+            random_state=self.seed,
+            n_jobs=self.threads,
+        ).fit(X, np.asarray(y, dtype=str))
+        importance = forest.feature_importances_
+        self.selected_ = np.sort(np.argsort(-importance, kind="stable")[: self.n_genes])
+        self.importance_ = importance[self.selected_]
+        self.names_ = [self.genes_[i] for i in self.selected_]
+        return self
+
+    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+        chosen = self.selected_
+        mean, scale = self.mean_[chosen], self.scale_[chosen]
+        return lambda rows: (rows[:, chosen] - mean) / scale
+
+    def to_arrays(self) -> Arrays:
+        """The fitted state as plain arrays."""
+        return super().to_arrays() | {
+            "selected": self.selected_,
+            "importance": self.importance_,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "ForestGenes":
+        """The transformer that `to_arrays` described."""
+        result = cls(len(arrays["selected"]))
+        result._restore(arrays)
+        result.selected_ = arrays["selected"]
+        result.importance_ = arrays["importance"]
+        return result
+
+
+class PrincipalComponents(_Scaled):
+    """Standardised genes projected on the leading principal components of the training samples.
+
+    The components are those of scikit-learn's StandardScaler and PCA(svd_solver="full"), with the
+    same signs: the largest loading of each is positive. They come from the eigenvectors of the
+    Gram matrix on the smaller side, accumulated in float64 from blocks of genes.
+    """
+
+    kind = "pca"
+
+    def __init__(self, n_components: int = 2000) -> None:
+        self.n_components = n_components
+
+    def fit(
+        self, X: np.ndarray, y: object = None, genes: Sequence[str] | None = None
+    ) -> "PrincipalComponents":
+        """Learn scale and components from X (samples × genes); `y` is not looked at.
+
+        A component without variance (the last where there are as many as samples) is zero.
+        Raises InputError where more components are asked for than samples or genes allow.
+        """
+        samples, n_genes = X.shape
+        largest = min(samples, n_genes)
+        if not 1 <= self.n_components <= largest:
+            raise InputError(
+                f"{self.n_components:,} principal components asked for, but {samples:,} training "
+                f"samples × {n_genes:,} genes allow {largest:,}; set features: components to "
+                f"{largest} at most."
+            )
+        self._fit_scale(X, genes)
+        by_samples = samples <= n_genes
+        gram = self._sample_gram(X) if by_samples else self._gene_gram(X)
+        total = float(np.trace(gram))
+        size, k = len(gram), self.n_components
+        values, vectors = scipy.linalg.eigh(
+            gram, subset_by_index=(size - k, size - 1), overwrite_a=True, check_finite=False
+        )
+        del gram
+        values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+        singular = np.sqrt(values)
+        # eigenvalues carry an error of about eps × the largest: below it there is no direction
+        none = values <= values[0] * size * np.finfo(float).eps
+        singular[none] = 0
+        components = np.empty((k, n_genes), dtype=np.float32)
+        if by_samples:
+            inverse = np.divide(1, singular, out=np.zeros(k), where=~none)
+            for part in _parts(n_genes):
+                components[:, part] = (vectors * inverse).T @ self._standardised(X, part)
+        else:
+            components[:] = np.where(none, 0, vectors).T
+        largest_loading = np.abs(components).argmax(axis=1)
+        components *= np.where(components[np.arange(k), largest_loading] < 0, -1, 1)[:, None]
+        self.components_ = components
+        self.explained_variance_ = singular**2 / max(samples - 1, 1)
+        self.explained_variance_ratio_ = singular**2 / total if total > 0 else singular
+        self.names_ = [f"PC{i + 1}" for i in range(k)]
+        return self
+
+    def _standardised(self, X: np.ndarray, part: slice) -> np.ndarray:
+        return (X[:, part] - self.mean_[part]) / self.scale_[part]
+
+    def _sample_gram(self, X: np.ndarray) -> np.ndarray:
+        """Samples × samples (lower triangle)."""
+        gram = np.zeros((len(X), len(X)), order="F")
+        for part in _parts(X.shape[1]):
+            block = np.asfortranarray(self._standardised(X, part))
+            gram = scipy.linalg.blas.dsyrk(1.0, block, beta=1.0, c=gram, lower=1, overwrite_c=1)
+        return gram
+
+    def _gene_gram(self, X: np.ndarray) -> np.ndarray:
+        """Genes × genes (lower triangle)."""
+        gram = np.zeros((X.shape[1], X.shape[1]), order="F")
+        for start in range(0, len(X), _GENES):
+            block = (X[start : start + _GENES] - self.mean_) / self.scale_
+            gram = scipy.linalg.blas.dsyrk(
+                1.0, np.asfortranarray(block), beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1
+            )
+        return gram
+
+    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+        loadings = np.ascontiguousarray(self.components_.T, dtype=np.float64)
+        block = np.zeros((_BLOCK, len(self.genes_)))
+
+        def apply(rows: np.ndarray) -> np.ndarray:
+            block[: len(rows)] = (rows - self.mean_) / self.scale_
+            block[len(rows) :] = 0
+            return block @ loadings
+
+        return apply
+
+    def to_arrays(self) -> Arrays:
+        """The fitted state as plain arrays."""
+        return super().to_arrays() | {
+            "components": self.components_,
+            "explained_variance": self.explained_variance_,
+            "explained_variance_ratio": self.explained_variance_ratio_,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "PrincipalComponents":
+        """The transformer that `to_arrays` described."""
+        result = cls(len(arrays["components"]))
+        result._restore(arrays)
+        result.components_ = arrays["components"]
+        result.explained_variance_ = arrays["explained_variance"]
+        result.explained_variance_ratio_ = arrays["explained_variance_ratio"]
+        return result
+
+
+Transformer = AllGenes | ForestGenes | PrincipalComponents
+
+
+def make_transformer(
+    kind: str, components: int = 2000, forest_genes: int = 1000, seed: int = 0, threads: int = 1
+) -> Transformer:
+    """The unfitted transformer of a kind: pca, rf or all."""
+    if kind == "pca":
+        return PrincipalComponents(components)
+    if kind == "rf":
+        return ForestGenes(forest_genes, seed=seed, threads=threads)
+    if kind == "all":
+        return AllGenes()
+    raise InputError(f"features {kind!r} are unknown; expected pca, rf or all.")
+
+
+def load_transformer(arrays: Arrays) -> Transformer:
+    """The fitted transformer that any `to_arrays` described."""
+    kinds: dict[str, Callable[[Arrays], Transformer]] = {
+        "all": AllGenes.from_arrays,
+        "rf": ForestGenes.from_arrays,
+        "pca": PrincipalComponents.from_arrays,
+    }
+    kind = str(arrays.get("kind", ""))
+    if kind not in kinds:
+        raise InputError(f"features of kind {kind!r} are unknown; expected pca, rf or all.")
+    return kinds[kind](arrays)
+
+
+def _parts(genes: int) -> Iterator[slice]:
+    for start in range(0, genes, _GENES):
+        yield slice(start, min(start + _GENES, genes))

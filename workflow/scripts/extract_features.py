@@ -1,0 +1,29 @@
+"""Turn corrected expression into features; the transformer is fitted on the training samples."""
+
+from tissuestate.files import save_arrays
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import anndata
+    import pandas as pd
+    from threadpoolctl import threadpool_limits
+    from tissuestate.cohort import write_h5ad
+    from tissuestate.features import make_transformer
+    from tissuestate.sheet import HEADS
+
+    data = anndata.read_h5ad(snakemake.input.expression)
+    fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
+    labels = data.obs[list(HEADS)].astype(str).agg("|".join, axis=1).to_numpy()
+    transformer = make_transformer(
+        snakemake.params.kind,
+        components=snakemake.params.components,
+        forest_genes=snakemake.params.forest_genes,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )
+    with threadpool_limits(snakemake.threads):
+        transformer.fit(data.X[fitted], labels[fitted], genes=data.var_names)
+        features = transformer.transform(data.X)
+    save_arrays(snakemake.output.transformer, transformer.to_arrays())
+    var = pd.DataFrame(index=transformer.names_)
+    write_h5ad(snakemake.output.features, anndata.AnnData(features, obs=data.obs, var=var))
