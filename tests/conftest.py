@@ -1,11 +1,18 @@
-"""Where the tests find the real data, and the repository."""
+"""Where the tests find the real data and the repository, and how they run the workflow."""
 
 import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +28,34 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set TISSUESTATE_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def snakemake() -> Snakemake:
+    """Run the workflow in a folder: snakemake(folder, 'target', '-n', ...), output in `.stdout`."""
+
+    def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(folder), "--cores", str(cores), *arguments]
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def demo_folder(tmp_path: Path) -> Path:
+    """An empty folder to run in, with the demo's config and sheet."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path
+
+
+def write_config(folder: Path, base: str = "config", **changes: object) -> Path:
+    """A config file in `folder`: a shipped one with some top-level keys changed."""
+    config = yaml.safe_load((ROOT / "config" / f"{base}.yaml").read_text())
+    for key, value in changes.items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path

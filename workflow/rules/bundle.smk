@@ -41,5 +41,14 @@ rule build_bundle:
 
 
 rule classify:
-    input:
-        needs_bundle,
+    log:
+        "<logs>/classify.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(100),
+        runtime=minutes(1),
+    shell:
+        "echo 'Error: classify needs a trained bundle and your samples: snakemake classify --cores 2"
+        " --config bundle=results/bundle samples=new_samples.tsv' | tee {log:q} >&2; exit 1"

@@ -33,6 +33,7 @@ rule classify_samples:
     output:
         calls="<results>/calls.tsv",
         json="<results>/calls.json",
+        pages=directory("<results>/pages"),
     log:
         "<logs>/classify_samples.log",
     conda:

@@ -301,13 +301,6 @@ def costs_of_networks(wildcards):
     return expand("<results>/models/{task}.{features}/cost.json", task=TASKS, features=features)
 
 
-def needs_bundle(wildcards):
-    raise WorkflowError(
-        "classify needs a trained bundle and your samples: "
-        "snakemake classify --cores 2 --config bundle=results/bundle samples=new_samples.tsv"
-    )
-
-
 def bundle_files():
     """What the bundle holds beside bundle.json and the model card."""
     names = [

@@ -1,0 +1,142 @@
+"""The rules as declarations: complete, plannable for every shipped config, clear when misused."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import write_config
+
+SECTIONS = ("log", "conda", "threads", "resources")
+
+
+def rules(root: Path) -> dict[str, str]:
+    """The text of every rule, by name."""
+    found = {}
+    for file in sorted((root / "workflow" / "rules").glob("*.smk")):
+        parts = re.split(r"^ *rule (\w*):\n", file.read_text(), flags=re.M)
+        for name, body in zip(parts[1::2], parts[2::2], strict=True):
+            found[f"{file.stem}:{name}"] = body
+    return found
+
+
+def test_every_rule_that_runs_something_states_its_needs(root: Path) -> None:
+    for name, body in rules(root).items():
+        if not re.search(r"^ *(script|shell|run):", body, flags=re.M):
+            continue
+        missing = [s for s in SECTIONS if not re.search(rf"^ *{s}:", body, flags=re.M)]
+        assert not missing, f"{name} lacks {missing}"
+        assert "mem_mb=memory(" in body and "runtime=minutes(" in body, name
+
+
+def test_gpu_rules_are_tagged_and_no_others(root: Path) -> None:
+    tagged = {name for name, body in rules(root).items() if "gpu=1" in body}
+    assert tagged == {"model:tune_network", "model:train_network"}
+
+
+def test_the_demo_plans_every_stage(snakemake, demo_folder: Path) -> None:
+    planned = snakemake(demo_folder, "-n", "--quiet", "rules")
+    assert planned.returncode == 0, planned.stdout
+    for rule in ("simulate_cohort", "align_reads", "correct_expression", "tune_network"):
+        assert re.search(rf"^{rule} +\d+$", planned.stdout, flags=re.M), rule
+    assert not (demo_folder / "results").exists()
+
+
+def test_the_matrices_of_rnaseqdb_need_no_reads(snakemake, root: Path, tmp_path: Path) -> None:
+    config = str(root / "config" / "rnaseqdb.yaml")
+    planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
+    assert planned.returncode == 0, planned.stdout
+    assert re.search(r"^fetch_rnaseqdb +52$", planned.stdout, flags=re.M), planned.stdout
+    assert "align_reads" not in planned.stdout
+
+
+def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    sheet = (root / "config" / "samples.tsv").read_text()
+    (tmp_path / "config" / "paper.tsv").write_text(sheet)
+    for path in set(re.findall(r"results/demo/reads/\S+?\.fastq\.gz", sheet)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"reads")
+    config = str(root / "config" / "paper.yaml")
+    planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
+    assert planned.returncode == 0, planned.stdout
+    assert re.search(r"^fetch_genome +1$", planned.stdout, flags=re.M), planned.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"quality": {"min_mrin": "low"}}, ["min_mrin", "low"]),
+        ({"correction": {"method": "combat"}}, ["method", "combat"]),
+        ({"sede": 1}, ["sede"]),
+        ({"samples": None}, ["samples", "sheet"]),
+        ({"samples": "nowhere.tsv"}, ["nowhere.tsv"]),
+    ],
+)
+def test_a_mistake_in_the_config_is_named(
+    snakemake, demo_folder: Path, changes: dict, words: list[str]
+) -> None:
+    config = write_config(demo_folder, **changes)
+    run = snakemake(demo_folder, "--configfile", str(config))
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert all(word in run.stdout for word in words), run.stdout
+    assert not (demo_folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t + t.splitlines(keepends=True)[1], ["samples.tsv", "A101-KID", "row"]),
+        (lambda t: t.replace("\tkidney\t", "\tkidny\t", 1), ["row 2", "kidny", "kidney"]),
+        (lambda t: t.replace("\tneoplastic\t", "\tcancer\t", 1), ["disease_state", "cancer"]),
+        (lambda t: t.replace("A101-KID\t", "$(rm -rf x)\t", 1), ["row 2", "safe name"]),
+        (lambda t: t.replace("tissue", "organ", 1), ["tissue", "missing"]),
+    ],
+)
+def test_a_mistake_in_the_sheet_is_named(snakemake, demo_folder: Path, spoil, words) -> None:
+    sheet = demo_folder / "config" / "samples.tsv"
+    sheet.write_text(spoil(sheet.read_text()))
+    run = snakemake(demo_folder)
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert all(word in run.stdout for word in words), run.stdout
+    assert not (demo_folder / "results").exists()
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_accepted(snakemake, demo_folder: Path) -> None:
+    sheet = demo_folder / "config" / "samples.tsv"
+    sheet.write_bytes(b"\xef\xbb\xbf" + sheet.read_bytes().replace(b"\n", b"\r\n"))
+    planned = snakemake(demo_folder, "-n", "--quiet", "rules")
+    assert planned.returncode == 0, planned.stdout
+
+
+def test_a_missing_fastq_is_named_before_anything_starts(snakemake, demo_folder: Path) -> None:
+    config = write_config(demo_folder, demo=None)
+    run = snakemake(demo_folder, "--configfile", str(config))
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert "A101-KID_1.fastq.gz" in run.stdout and "there is no file" in run.stdout
+    assert not (demo_folder / "results").exists()
+
+
+def test_a_missing_tool_is_named_with_the_command_that_installs_it(
+    snakemake, demo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = demo_folder / "bin"
+    tools.mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if program.name != "STAR":
+            (tools / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(tools))
+    run = snakemake(demo_folder)
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert "STAR" in run.stdout and "rna-star" in run.stdout
+    assert not (demo_folder / "results").exists()
+
+
+def test_classify_without_a_bundle_says_what_it_needs(snakemake, demo_folder: Path) -> None:
+    run = snakemake(demo_folder, "classify")
+    assert run.returncode != 0
+    assert "classify needs a trained bundle" in run.stdout
+    assert "Traceback" not in run.stdout
