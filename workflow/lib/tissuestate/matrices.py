@@ -109,6 +109,11 @@ def read_matrix(
     return _check_values(path, matrix, unit, missing)
 
 
+def sample_names(path: str | Path) -> list[str]:
+    """The samples of a text matrix, from its header alone."""
+    return list(_lay_out(Path(path), "count", "auto").values)
+
+
 def read_counts(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Ids and counts (float32) of one sample's count table, as `read_matrix` reads it."""
     matrix = read_matrix(path)

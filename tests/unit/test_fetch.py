@@ -1,0 +1,230 @@
+"""Downloads from a local server that stalls, truncates, fails and serves something else."""
+
+import gzip
+import hashlib
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tissuestate.errors import InputError
+from tissuestate.fetch import fetch, file_digest, parse_checksum
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
+ZIPPED = gzip.compress(b"genes")
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT after a script of misbehaviours, one for each request."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: list[str] = []
+        self.ranges: list[str | None] = []
+        self.stalled = threading.Event()
+        self.content = CONTENT
+
+    def url(self, name: str = "file.bin") -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        act = self.server.script.pop(0) if self.server.script else "serve"
+        asked = self.headers.get("Range")
+        self.server.ranges.append(asked)
+        content = self.server.content
+        if act.isdigit():
+            self.send_error(int(act))
+            return
+        if act == "other":
+            content = b"<html>" + content[6:]
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        if act == "ignore range":
+            start = 0
+        if start >= len(content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            at = start + 1 if act == "shift" else start
+            self.send_header("Content-Range", f"bytes {at}-{len(content) - 1}/{len(content)}")
+        if act != "no length":
+            self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        if act in ("truncate", "stall", "reset"):
+            self.wfile.write(content[start : start + 1_200_000])
+            self.wfile.flush()
+            if act == "stall":
+                self.server.stalled.wait(10)
+            self.connection.close()
+            return
+        self.wfile.write(content[start:])
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.stalled.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "file.bin"
+
+
+def get(server: Server, target: Path, checksum: str | None = SHA256, **options) -> list[float]:
+    """Fetch with pauses that are written down instead of waited for."""
+    pauses: list[float] = []
+    fetch(server.url(target.name), target, checksum, timeout=1, sleep=pauses.append, **options)
+    return pauses
+
+
+def test_plain_download(server, target):
+    assert get(server, target) == []
+    assert target.read_bytes() == CONTENT
+    assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
+
+
+@pytest.mark.parametrize("fault", ["truncate", "stall"])
+def test_interrupted_download_goes_on_where_it_was(fault, server, target):
+    server.script = [fault, fault]
+    assert get(server, target) == [2, 4]
+    assert target.read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=1200000-", "bytes=2400000-"]
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "429"])
+def test_failing_server_is_asked_again_and_later(fault, server, target):
+    server.script = [fault] * 4
+    assert get(server, target) == [2, 4, 8, 16]
+    assert target.read_bytes() == CONTENT
+
+
+def test_server_that_cannot_continue_starts_over(server, target):
+    server.script = ["truncate", "ignore range"]
+    get(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_server_that_continues_elsewhere_starts_over(server, target):
+    server.script = ["truncate", "shift"]
+    get(server, target)
+    assert target.read_bytes() == CONTENT
+    assert server.ranges[-1] is None
+
+
+def test_next_run_continues(server, target):
+    server.script = ["truncate"]
+    with pytest.raises(InputError, match="after 1 attempts"):
+        get(server, target, attempts=1)
+    assert not target.exists()
+    get(server, target)
+    assert server.ranges == [None, "bytes=1200000-"]
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("left", [b"part of another file", CONTENT, CONTENT + b"more"])
+def test_what_another_run_left_is_never_trusted(left, server, target):
+    target.parent.mkdir()
+    (target.parent / ".file.bin.part").write_bytes(left)
+    get(server, target)
+    assert target.read_bytes() == CONTENT
+    assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
+
+
+def test_without_checksum_nothing_is_continued_from_another_run(server, target):
+    target.parent.mkdir()
+    (target.parent / ".file.bin.part").write_bytes(b"part of another file")
+    get(server, target, None)
+    assert server.ranges == [None]
+    assert target.read_bytes() == CONTENT
+
+
+def test_answer_without_length_is_taken(server, target):
+    server.script = ["no length"]
+    get(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_wrong_content_is_refused(server, target):
+    server.script = ["other"]
+    with pytest.raises(InputError, match=r"sha256 is \w+, expected .*changed upstream"):
+        get(server, target)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_page_instead_of_gzip_is_refused(server, target):
+    with pytest.raises(InputError, match="no gzip file but something else"):
+        get(server, target.with_name("file.gz"), None)
+    assert list(target.parent.iterdir()) == []
+    server.content = ZIPPED
+    get(server, target.with_name("file.gz"), None)
+
+
+@pytest.mark.parametrize("status", ["404", "403", "410"])
+def test_wrong_address_is_not_tried_again(status, server, target):
+    server.script = [status] * 9
+    with pytest.raises(InputError, match=rf"the server says {status}.*correct the address"):
+        get(server, target)
+    assert len(server.ranges) == 1
+    assert not target.exists()
+
+
+def test_server_that_stays_broken(server, target):
+    server.script = ["502"] * 9
+    with pytest.raises(InputError, match=r"not downloaded after 6 attempts .*502"):
+        get(server, target)
+    assert not target.exists()
+
+
+def test_no_server_and_no_network(target):
+    for url in ("http://127.0.0.1:9/file", "http://no-such-host.invalid/file"):
+        with pytest.raises(InputError, match=r"after 2 attempts \(.*\); check the network"):
+            fetch(url, target, attempts=2, timeout=2, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize("url", ["gopher://x/y", "http://", "http://[bad/", "http://a b/c"])
+def test_no_address(url, target):
+    with pytest.raises(InputError, match=r"no address to load from|network"):
+        fetch(url, target, attempts=1, timeout=2)
+
+
+@pytest.mark.parametrize("checksum", ["sha256:1234", "abc", "crc:00", "md5:" + "z" * 32, ""])
+def test_malformed_checksum(checksum):
+    with pytest.raises(InputError, match="expected one of"):
+        parse_checksum(checksum)
+
+
+def test_local_copy(tmp_path, target):
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    fetch(source, target, SHA256)
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(InputError, match=r"source: its sha256 is .* expected"):
+        fetch(source, target, SHA256[:-4] + "0000")
+    with pytest.raises(InputError, match="there is no such local copy"):
+        fetch(tmp_path / "nothing", target)
+
+
+def test_git_blob_id_is_gits(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(CONTENT)
+    run = subprocess.run(["git", "hash-object", path], capture_output=True, text=True, check=True)
+    assert file_digest(path, "git-blob") == run.stdout.strip()

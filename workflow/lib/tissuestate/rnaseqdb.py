@@ -1,0 +1,54 @@
+"""RNAseqDB's expected-count matrices as a sample sheet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from tissuestate.errors import InputError
+from tissuestate.matrices import sample_names
+
+LABELS = ("study", "source", "disease_state", "tissue", "subtype")
+
+
+def read_file_table(path: str | Path) -> pd.DataFrame:
+    """The table of files: file (index), url, blob (git's id), the labels of its samples, note."""
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return table.set_index("file")
+
+
+def rnaseqdb_sheet(matrices: Sequence[str | Path], table: pd.DataFrame) -> pd.DataFrame:
+    """A sheet with a row a sample of the matrices, labelled after the file each stands in.
+
+    The donor is the first two fields of a GTEx name, the first three of a TCGA barcode. A name that
+    occurs again gets '.2', '.3' ... as sample and stays the specimen.
+    Raises InputError for a file that the table does not know, or another kind of name.
+    """
+    rows: list[dict[str, str]] = []
+    times: dict[str, int] = {}
+    for path in map(Path, matrices):
+        if path.name not in table.index:
+            raise InputError(f"{path}: not one of the table's files; add it with its labels.")
+        for barcode in sample_names(path):
+            times[barcode] = times.get(barcode, 0) + 1
+            rows.append(
+                {
+                    "sample": barcode + (f".{times[barcode]}" if times[barcode] > 1 else ""),
+                    "donor": donor_of(path, barcode),
+                    "specimen": barcode,
+                    **{label: table.at[path.name, label] for label in LABELS},
+                    "matrix": str(path),
+                    "column": barcode,
+                    "unit": "count",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def donor_of(path: str | Path, barcode: str) -> str:
+    """The donor of a GTEx sample name or TCGA barcode."""
+    fields = barcode.split("-")
+    length = {"GTEX": 2, "TCGA": 3}.get(fields[0], 0)
+    if not length or len(fields) < length:
+        raise InputError(f"{path}: column {barcode!r} is neither a GTEx name nor a TCGA barcode.")
+    return "-".join(fields[:length])
