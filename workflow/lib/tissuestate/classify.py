@@ -20,6 +20,7 @@ from tissuestate.genes import KINDS, GeneMap, Recognition
 from tissuestate.sheet import HEADS, UNITS
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
+LARGEST_LOG = 30.0
 UNSURE = 0.5  # probability of a call below which a sample gets a warning
 
 
@@ -30,8 +31,8 @@ class Predictions:
     calls: a row a sample; for each head the class called ('' = none) and its probability.
     probabilities: for each head samples × classes, NaN where the head was not asked.
     points: x and y of each sample on the plane of the training samples.
-    samples: genes_found, recognition (how its gene ids were understood), unit, mrin (NaN = not
-    known), refused (why there is no call; '' = not refused).
+    samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, mrin
+    (NaN = not known), refused (why there is no call; '' = not refused).
     warnings: for each sample what to doubt, in sentences.
     """
 
@@ -100,7 +101,7 @@ class Classifier:
 
     def __init__(self, bundle: Bundle) -> None:
         from tissuestate.correction import SurrogateVariableCorrection
-        from tissuestate.features import load_features
+        from tissuestate.features import load_transformer
         from tissuestate.networks import load_network
         from tissuestate.normalise import Normaliser
         from tissuestate.training_map import TrainingMap
@@ -112,7 +113,7 @@ class Classifier:
         self.correction = SurrogateVariableCorrection.from_arrays(
             load_arrays(bundle.path("correction.npz"))
         )
-        self.features = load_features(load_arrays(bundle.path("features.npz")))
+        self.features = load_transformer(load_arrays(bundle.path("features.npz")))
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
         self.networks = [
             load_network(bundle.folder / task)
@@ -128,18 +129,19 @@ class Classifier:
     def predict(
         self,
         frame: pd.DataFrame,
-        unit: str | pd.Series = "count",
+        unit: str | pd.Series = "auto",
         mrin: pd.Series | None = None,
     ) -> Predictions:
         """Classify samples × genes; columns are gene ids of any kind, several kinds together too.
 
-        unit: count (raw or expected), normalised (TPM, FPKM, scaled) or log2 (of normalised + 1),
-        one for all or a value a sample. mrin: of samples that came as reads. Missing genes (absent
-        or NaN) count as the training mean; a sample with too few genes is refused, not guessed.
+        unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), or
+        auto (or '') to tell from the values; one for all or a value a sample. mrin: of samples
+        that came as reads. Missing genes (absent or NaN) count as the training mean; a sample with
+        too few genes is refused, not guessed.
 
         Raises InputError for repeated samples, an unknown unit, and values that are no expression.
         """
-        units = self._units(frame, unit)
+        units, guessed = self._units(frame, unit)
         values, recognition = self._on_bundle_genes(frame, units)
         found = np.isfinite(values).sum(axis=1)
         refused = self._refusals(found, values)
@@ -159,6 +161,7 @@ class Classifier:
                 "genes_found": found,
                 "recognition": recognition,
                 "unit": units,
+                "unit_stated": ~guessed,
                 "mrin": np.nan if mrin is None else mrin.reindex(frame.index).to_numpy(float),
                 "refused": refused,
             },
@@ -169,17 +172,26 @@ class Classifier:
         }
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
-    def _units(self, frame: pd.DataFrame, unit: str | pd.Series) -> np.ndarray:
+    def _units(self, frame: pd.DataFrame, unit: str | pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """The unit of each sample, and whether it was told from the values."""
         if frame.empty:
             raise InputError("there is no sample to classify.")
         repeated = frame.index[frame.index.duplicated()]
         if len(repeated):
             raise InputError(f"sample {repeated[0]!r} is given twice; give each sample once.")
-        units = pd.Series(unit, index=frame.index) if isinstance(unit, str) else unit[frame.index]
+        stated = pd.Series(unit, index=frame.index) if isinstance(unit, str) else unit[frame.index]
+        guessed = stated.isin(["", "auto"]).to_numpy()
+        units = np.array(
+            [
+                guess_unit(frame.iloc[row].to_numpy(float)) if guessed[row] else name
+                for row, name in enumerate(stated)
+            ],
+            dtype=object,
+        )
         unknown = sorted(set(units) - set(UNITS))
         if unknown:
             raise InputError(f"unit {unknown[0]!r} is unknown; use one of {', '.join(UNITS)}.")
-        return units.to_numpy(str)
+        return units, guessed
 
     def _on_bundle_genes(self, frame: pd.DataFrame, units: np.ndarray) -> tuple[np.ndarray, str]:
         """Samples × the bundle's genes (NaN = missing), and a sentence on what was recognised."""
@@ -188,19 +200,18 @@ class Classifier:
         symbols, recognition = self.gene_map.to_symbols(frame.columns.astype(str))
         places = pd.Index(self.genes).get_indexer(pd.Index(symbols))
         result = np.full((len(frame), len(self.genes)), np.nan, dtype=np.float32)
-        sums_of_logs = units == "log2"
+        logs = units == "log2"
         order = np.argsort(places, kind="stable")
         order = order[places[order] >= 0]
         targets, starts = np.unique(places[order], return_index=True)
-        for target, columns in zip(targets, np.split(order, starts[1:]), strict=True):
+        for target, columns in zip(targets, np.split(order, starts[1:]), strict=False):
             if len(columns) == 1:
                 result[:, target] = values[:, columns[0]]
                 continue
             block = values[:, columns].astype(np.float64)
-            linear = np.maximum(np.exp2(block) - 1, 0)
-            summed = np.where(
-                sums_of_logs, np.log2(1 + np.nansum(linear, axis=1)), np.nansum(block, axis=1)
-            )
+            summed = np.nansum(block, axis=1)
+            linear = np.maximum(np.exp2(block[logs]) - 1, 0)
+            summed[logs] = np.log2(1 + np.nansum(linear, axis=1))
             result[:, target] = np.where(np.isnan(block).all(axis=1), np.nan, summed)
         return result, _sentence(len(targets), len(self.genes), recognition)
 
@@ -263,6 +274,10 @@ class Classifier:
                 f"Only {about['genes_found']:,} of {len(self.genes):,} genes have a value; the "
                 "others count as average."
             )
+        if not about["unit_stated"]:
+            warnings.append(
+                f"The unit was not stated; from the values it was taken for {about['unit']}."
+            )
         least = self.description["thresholds"].get("mrin")
         if least is not None and about["mrin"] < least:
             warnings.append(
@@ -279,6 +294,18 @@ class Classifier:
                 f"The subtype is one of tumours, but the sample is called {call['disease_state']}."
             )
         return warnings
+
+
+def guess_unit(values: np.ndarray) -> str:
+    """The unit (count, normalised or log2) that one sample's values look like.
+
+    Whole numbers are counts; negative values, or none above 30 (2³⁰ reads of one gene), logarithms.
+    Between expected counts and TPM no difference is made: both are scaled alike.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known) or (known.min() >= 0 and (known == np.round(known)).all()):
+        return "count"
+    return "log2" if known.min() < 0 or known.max() <= LARGEST_LOG else "normalised"
 
 
 def _sentence(found: int, expected: int, recognition: Recognition) -> str:

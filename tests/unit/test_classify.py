@@ -1,0 +1,420 @@
+"""Classification with a bundle that real pipeline pieces made: the numbers of training again."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate.bundle_builder import Stages, build_bundle
+from tissuestate.classify import Classifier, Predictions, guess_unit
+from tissuestate.correction import SurrogateVariableCorrection
+from tissuestate.errors import InputError
+from tissuestate.evaluate import tabulate
+from tissuestate.features import PrincipalComponents
+from tissuestate.files import save_arrays
+from tissuestate.genes import GeneMap
+from tissuestate.networks import load_network, save_network
+from tissuestate.new_samples import read_new_samples
+from tissuestate.normalise import Normaliser
+from tissuestate.sample_page import sample_page
+from tissuestate.sheet import read_sheet
+from tissuestate.train import Hyperparameters, fit_network, predict_proba
+
+GENES = [f"GENE{number}" for number in range(60)]
+CLASSES = {
+    "disease_state": ["non-neoplastic", "neoplastic"],
+    "tissue": ["kidney", "liver"],
+    "subtype": ["kirc", "kirp"],
+    "subtypes_of": {"kidney": ["kirc", "kirp"]},
+}
+TEMPERATURES = {"disease_state": 1.3, "tissue": 0.8, "subtype": 1.1}
+
+
+def gene_map() -> GeneMap:
+    """The bundle's genes and some others, with every kind of name."""
+    names = [*GENES, "OTHER1", "OTHER2"]
+    return GeneMap(
+        pd.DataFrame(
+            {
+                "symbol": names,
+                "ensembl": [f"ENSG{number:011d}" for number in range(len(names))],
+                "entrez": [str(1000 + number) for number in range(len(names))],
+                "aliases": [f"OLD{number}" for number in range(len(names))],
+                "transcripts": "",
+            },
+            dtype=str,
+        )
+    )
+
+
+def cohort() -> anndata.AnnData:
+    """90 samples whose counts tell state, tissue and subtype."""
+    rng = np.random.default_rng(7)
+    n = 90
+    obs = pd.DataFrame(
+        {
+            "donor": [f"donor{number // 2}" for number in range(n)],
+            "study": rng.choice(["GTEx", "TCGA"], n),
+            "source": "lab",
+            "disease_state": rng.choice(CLASSES["disease_state"], n),
+            "tissue": rng.choice(CLASSES["tissue"], n),
+            "split": np.repeat(["train", "validation", "test"], [60, 15, 15]),
+            "unit": "count",
+        },
+        index=[f"S{number}" for number in range(n)],
+    )
+    tumour = (obs["disease_state"] == "neoplastic") & (obs["tissue"] == "kidney")
+    obs["subtype"] = np.where(tumour, rng.choice(CLASSES["subtype"], n), "")
+    means = np.full((n, 60), 100.0)
+    means[:, 0:10] *= np.where(obs["tissue"] == "kidney", 8, 1)[:, None]
+    means[:, 10:20] *= np.where(obs["disease_state"] == "neoplastic", 8, 1)[:, None]
+    means[:, 20:25] *= np.where(obs["subtype"] == "kirc", 8, 1)[:, None]
+    means[:, 25:30] *= np.where(obs["study"] == "TCGA", 3, 1)[:, None]
+    values = rng.poisson(means * rng.uniform(0.5, 2, (n, 1))).astype(np.float32)
+    return anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=GENES))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Every stage from cohort to bundle: (bundle folder, cohort, probabilities in training)."""
+    folder = tmp_path_factory.mktemp("stages")
+    data = cohort()
+    obs, train = data.obs, (data.obs["split"] == "train").to_numpy()
+    units = obs["unit"].tolist()
+    normaliser = Normaliser().fit(
+        data.X[train], [u for u, t in zip(units, train, strict=True) if t]
+    )
+    expression = normaliser.transform(data.X, units)
+    correction = SurrogateVariableCorrection("two-step", 1).fit(
+        expression[train], obs.loc[train, ["tissue", "disease_state"]]
+    )
+    corrected = correction.transform(expression)
+    transformer = PrincipalComponents(10).fit(corrected[train], genes=GENES)
+    features = transformer.transform(corrected)
+    for name, fitted in (
+        ("normaliser", normaliser),
+        ("correction", correction),
+        ("features", transformer),
+    ):
+        save_arrays(folder / f"{name}.npz", fitted.to_arrays())
+    probabilities = {}
+    for task, heads in (("multitask", ("disease_state", "tissue")), ("subtype", ("subtype",))):
+        codes = {head: pd.Index(CLASSES[head]).get_indexer(pd.Index(obs[head])) for head in heads}
+        asked = train & np.any([codes[head] >= 0 for head in heads], axis=0)
+        labels = {head: codes[head][asked] for head in heads}
+        fitted = fit_network(
+            features[asked],
+            labels,
+            features[asked],
+            labels,
+            {head: CLASSES[head] for head in heads},
+            Hyperparameters(widths=(16, 16, 16, 16, 16), batch_size=16, dropout=0.0),
+            epochs=120,
+            seed=1,
+            threads=1,
+        )
+        save_network(folder / task, fitted.network)
+        probabilities |= predict_proba(load_network(folder / task), features, TEMPERATURES)
+    anndata.AnnData(features, obs=obs).write_h5ad(folder / "features.h5ad")
+    data.write_h5ad(folder / "cohort.h5ad")
+    obs.to_csv(folder / "samples.tsv", sep="\t")
+    gene_map().write(folder / "genes.tsv.gz")
+    (folder / "classes.json").write_text(json.dumps(CLASSES))
+    (folder / "calibration.json").write_text(json.dumps({"temperatures": TEMPERATURES}))
+    metrics = [
+        ("tissue", "accuracy", 1.0, 0.9, 1.0, 15),
+        ("tissue", "auc", np.nan, np.nan, np.nan, 0),
+    ]
+    pd.DataFrame(metrics, columns=["head", "metric", "value", "low", "high", "n"]).to_csv(
+        folder / "metrics.tsv", sep="\t", index=False
+    )
+    network = [str(folder / "{}" / name) for name in ("network.json", "weights.safetensors")]
+    stages = Stages(
+        normaliser=str(folder / "normaliser.npz"),
+        correction=str(folder / "correction.npz"),
+        transformer=str(folder / "features.npz"),
+        features=str(folder / "features.h5ad"),
+        genes=str(folder / "genes.tsv.gz"),
+        cohort=str(folder / "cohort.h5ad"),
+        samples=str(folder / "samples.tsv"),
+        classes=str(folder / "classes.json"),
+        calibration=str(folder / "calibration.json"),
+        metrics=str(folder / "metrics.tsv"),
+        multitask=[path.format("multitask") for path in network],
+        subtype=[path.format("subtype") for path in network],
+    )
+    config = {"seed": 1, "quality": {"min_mrin": -0.11}, "fit_on": "train"}
+    bundle = folder / "bundle"
+    build_bundle(bundle, bundle / "MODEL_CARD.md", stages, config)
+    return bundle, data, probabilities, stages, config
+
+
+@pytest.fixture(scope="module")
+def classifier(trained):
+    return Classifier.load(trained[0])
+
+
+@pytest.fixture(scope="module")
+def frame(trained):
+    data = trained[1]
+    return pd.DataFrame(data.X, data.obs_names, GENES)
+
+
+def equal(first: Predictions, second: Predictions, samples, tolerance=1e-6):
+    for head, shares in first.probabilities.items():
+        pd.testing.assert_frame_equal(
+            shares.loc[samples], second.probabilities[head].loc[samples], atol=tolerance, rtol=0
+        )
+        assert (first.calls.loc[samples, head] == second.calls.loc[samples, head]).all()
+
+
+def test_every_sample_gives_what_it_gave_in_training(trained, classifier, frame):
+    _, data, probabilities, _, _ = trained
+    found = classifier.predict(frame)
+    for head in ("disease_state", "tissue"):
+        np.testing.assert_allclose(
+            found.probabilities[head].to_numpy(), probabilities[head], atol=1e-9
+        )
+    expected = tabulate(data.obs, probabilities, CLASSES).set_index("sample")
+    for head in ("disease_state", "tissue", "subtype"):
+        assert (found.calls[head] == expected[f"{head}_call"]).all()
+
+
+def test_calls_are_right_on_test_samples(trained, classifier, frame):
+    obs = trained[1].obs
+    test = obs.index[obs["split"] == "test"]
+    calls = classifier.predict(frame.loc[test]).calls
+    assert (calls["tissue"] == obs.loc[test, "tissue"]).mean() > 0.9
+    assert (calls["disease_state"] == obs.loc[test, "disease_state"]).mean() > 0.9
+
+
+def test_alone_among_others_and_in_another_order_are_the_same(classifier, frame):
+    together = classifier.predict(frame)
+    for sample in frame.index[:5]:
+        equal(classifier.predict(frame.loc[[sample]]), together, [sample])
+    equal(classifier.predict(frame.iloc[::-1]), together, frame.index)
+
+
+@pytest.mark.parametrize("kind", ["ensembl", "version", "entrez", "alias", "mixed", "piped"])
+def test_any_kind_of_gene_id_gives_the_same_call(classifier, frame, kind):
+    table = gene_map().table.set_index("symbol").loc[GENES]
+    ids = {
+        "ensembl": table["ensembl"],
+        "version": table["ensembl"] + ".12",
+        "entrez": table["entrez"],
+        "alias": table["aliases"],
+        "mixed": table["ensembl"].where(np.arange(60) % 2 == 0, table["entrez"]),
+        "piped": table.index.to_series() + "|" + table["entrez"],
+    }[kind]
+    found = classifier.predict(frame.set_axis(ids.to_numpy(), axis=1))
+    equal(found, classifier.predict(frame), frame.index)
+    assert found.samples["recognition"].iloc[0].startswith("60 of 60 genes found as ")
+
+
+def test_genes_the_model_does_not_use_change_nothing(classifier, frame):
+    more = frame.assign(OTHER1=1e6, ENSG99999999999=5.0, nonsense=7.0)
+    equal(classifier.predict(more), classifier.predict(frame), frame.index)
+
+
+def test_two_ids_of_one_gene_are_summed(classifier, frame):
+    halves = frame.copy()
+    halves["GENE0"] = frame["GENE0"] - 1
+    halves["ENSG00000000000.3"] = 1.0
+    equal(classifier.predict(halves), classifier.predict(frame), frame.index, 1e-5)
+
+
+def test_units_other_than_counts_are_brought_to_the_same_scale(classifier, frame):
+    logs = np.log2(frame / 3 + 1)
+    equal(classifier.predict(logs, "log2"), classifier.predict(frame), frame.index, 1e-4)
+    units = pd.Series("count", frame.index)
+    units.iloc[1] = "log2"
+    mixed = frame.copy()
+    mixed.iloc[1] = logs.iloc[1]
+    equal(classifier.predict(mixed, units), classifier.predict(frame), frame.index, 1e-4)
+
+
+def test_a_unit_that_is_not_stated_is_told_from_the_values_and_said(classifier, frame):
+    for values, unit in ((frame, "count"), (np.log2(frame / 3 + 1), "log2")):
+        found = classifier.predict(values)
+        equal(found, classifier.predict(values, unit), frame.index, 0)
+        assert any(f"taken for {unit}" in text for text in found.warnings["S0"])
+    assert not classifier.predict(frame, "count").warnings["S0"]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([0, 3, 12], "count"),
+        ([0, 3.5, 1200], "normalised"),
+        ([0, 3.5, 12.25], "log2"),
+        ([-2.5, 40.5, 0], "log2"),
+        ([np.nan, 3, 12], "count"),
+    ],
+)
+def test_units_look_like_what_they_are(values, unit):
+    assert guess_unit(np.array(values, dtype=float)) == unit
+
+
+def test_a_missing_gene_and_an_absent_one_are_the_same_and_are_said(classifier, frame):
+    absent = classifier.predict(frame.drop(columns=GENES[50:]))
+    missing = frame.copy()
+    missing[GENES[50:]] = np.nan
+    equal(absent, classifier.predict(missing), frame.index, 0)
+    assert absent.samples["genes_found"].tolist() == [50] * len(frame)
+    assert any("Only 50 of 60 genes" in text for text in absent.warnings["S0"])
+    assert (absent.calls["tissue"] == classifier.predict(frame).calls["tissue"]).mean() > 0.9
+
+
+def test_a_sample_with_too_few_genes_is_refused_with_its_reason_and_the_others_are_called(
+    classifier, frame
+):
+    few = frame.iloc[:2].copy()
+    few.iloc[0, 20:] = np.nan
+    found = classifier.predict(few)
+    assert "20 of the model's 60 genes (33%)" in found.samples.at["S0", "refused"]
+    assert found.calls.at["S0", "tissue"] == ""
+    assert found.probabilities["tissue"].loc["S0"].isna().all()
+    equal(found, classifier.predict(frame), ["S1"])
+    record = found.record("S0")
+    assert record["heads"] == {}
+    json.dumps(record, allow_nan=False)
+
+
+def test_unknown_ids_are_never_called(classifier, frame):
+    mouse = frame.set_axis([f"ENSMUSG{number:011d}" for number in range(60)], axis=1)
+    found = classifier.predict(mouse)
+    assert (found.calls["tissue"] == "").all()
+    assert found.samples["recognition"].iloc[0].startswith("0 of 60 genes")
+    assert found.samples["refused"].str.contains("check the gene ids").all()
+
+
+def test_a_sample_of_one_value_is_refused(classifier, frame):
+    for value in (0.0, 5.0):
+        flat = frame.iloc[:1] * 0 + value
+        assert "same value" in classifier.predict(flat).samples.at["S0", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda frame: frame.iloc[:0], "no sample"),
+        (lambda frame: frame.iloc[[0, 0]], "given twice"),
+        (lambda frame: -frame, "'S0'.*cannot be a count"),
+        (lambda frame: frame.replace(frame.iloc[0, 0], np.inf), "inf cannot be"),
+    ],
+)
+def test_bad_input_is_a_sentence(classifier, frame, change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        classifier.predict(change(frame), "count")
+
+
+def test_an_unknown_unit_is_named(classifier, frame):
+    with pytest.raises(InputError, match="'furlong' is unknown"):
+        classifier.predict(frame, "furlong")
+
+
+def test_only_subtypes_of_the_called_tissue_and_only_where_it_has_some(classifier, frame):
+    found = classifier.predict(frame)
+    liver = found.calls["tissue"] == "liver"
+    assert (found.calls.loc[liver, "subtype"] == "").all()
+    assert found.probabilities["subtype"].loc[liver].isna().all(axis=None)
+    assert found.calls.loc[~liver, "subtype"].isin(["kirc", "kirp"]).all()
+
+
+def test_degraded_rna_is_warned_about(classifier, frame):
+    mrin = pd.Series({"S0": -0.3, "S1": 0.01})
+    found = classifier.predict(frame.iloc[:3], mrin=mrin)
+    assert any("degraded (mRIN -0.300" in text for text in found.warnings["S0"])
+    assert not any("degraded" in text for text in found.warnings["S1"] + found.warnings["S2"])
+    assert found.record("S2")["mrin"] is None
+
+
+def test_the_table_has_a_row_a_sample_with_calls_and_probabilities(classifier, frame):
+    table = classifier.predict(frame.iloc[:4]).table()
+    assert table["sample"].tolist() == ["S0", "S1", "S2", "S3"]
+    shares = table[["tissue:kidney", "tissue:liver"]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1)
+
+
+def test_results_of_groups_join(classifier, frame):
+    parts = [classifier.predict(frame.iloc[:2]), classifier.predict(frame.iloc[2:4])]
+    joined = Predictions.concat(parts)
+    assert joined.table()["sample"].tolist() == ["S0", "S1", "S2", "S3"]
+    assert joined.record("S3")["heads"] == parts[1].record("S3")["heads"]
+
+
+def test_new_samples_are_read_from_the_files_of_their_sheet(tmp_path, classifier, frame):
+    frame.iloc[:3].T.to_csv(tmp_path / "matrix.tsv", sep="\t", index_label="gene")
+    counts = tmp_path / "S9.tsv"
+    frame.iloc[3].astype(int).to_csv(counts, sep="\t", header=False)
+    sheet = tmp_path / "sheet.tsv"
+    rows = [f"new{number}\t{tmp_path}/matrix.tsv\tS{number}\t" for number in range(3)]
+    sheet.write_text("\n".join(["sample\tmatrix\tcolumn\tbam", *rows, "S9\t\t\tS9.bam"]) + "\n")
+    groups = list(read_new_samples(read_sheet(sheet, labelled=False), {"S9": counts}))
+    found = Predictions.concat([classifier.predict(*group) for group in groups])
+    expected = classifier.predict(frame.iloc[:4])
+    assert found.calls["tissue"].to_dict() == dict(
+        zip(["new0", "new1", "new2", "S9"], expected.calls["tissue"], strict=True)
+    )
+
+
+def test_equal_stages_give_equal_bundles_and_damage_is_refused(trained, tmp_path):
+    bundle, _, _, stages, config = trained
+    build_bundle(tmp_path / "again", tmp_path / "again" / "MODEL_CARD.md", stages, config)
+    for file in sorted(path for path in bundle.rglob("*") if path.is_file()):
+        assert (tmp_path / "again" / file.relative_to(bundle)).read_bytes() == file.read_bytes()
+    weights = tmp_path / "again" / "multitask" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(InputError, match=r"multitask/weights\.safetensors"):
+        Classifier.load(tmp_path / "again")
+
+
+def test_a_cohort_without_subtypes_makes_a_bundle_without_them(trained, tmp_path, frame):
+    _, _, _, stages, config = trained
+    classes = tmp_path / "classes.json"
+    classes.write_text(json.dumps({**CLASSES, "subtype": [], "subtypes_of": {}}))
+    plain = replace(stages, subtype=[], classes=str(classes))
+    build_bundle(tmp_path / "bundle", tmp_path / "card.md", plain, config)
+    found = Classifier.load(tmp_path / "bundle").predict(frame.iloc[:2])
+    assert set(found.probabilities) == {"disease_state", "tissue"}
+
+
+def test_the_bundle_names_no_sample_and_no_donor(trained):
+    for file in trained[0].rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert b"donor1" not in content
+            assert "donor1".encode("utf-32-le") not in content
+            assert "S17".encode("utf-32-le") not in content
+
+
+def test_neither_r_nor_snakemake_is_needed(trained, root):
+    code = (
+        "import sys; sys.modules['rpy2'] = sys.modules['snakemake'] = None\n"
+        "from tissuestate.classify import Classifier\n"
+        f"Classifier.load({str(trained[0])!r})\n"
+        "assert 'matplotlib' not in sys.modules\n"
+    )
+    environment = {"PYTHONPATH": str(root / "workflow" / "lib"), "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_the_page_says_call_warnings_and_place_and_stands_alone(classifier, frame):
+    found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
+    page = sample_page(found.record("S0"), classifier.map.frame(), [])
+    assert f"Tissue of origin: {found.calls.at['S0', 'tissue']}" in page
+    assert "looks degraded" in page
+    assert "data:image/png;base64," in page
+    for outside in ("http://", "https://", "<script", "<link"):
+        assert outside not in page
+
+
+def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(classifier, frame):
+    found = classifier.predict(frame.iloc[:1, :10])
+    page = sample_page(found.record("S0"), classifier.map.frame(), [])
+    assert "No call: 10 of the model" in page
+    assert "Tissue of origin" not in page

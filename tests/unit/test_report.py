@@ -1,0 +1,224 @@
+"""The run on one page: the truth about the run, whichever way it went."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate import pages
+from tissuestate.composition import contrasts, cramers_v, split_table
+from tissuestate.report import Run, beside_paper, comparison_page, summarise, winners
+
+CLASSES = {
+    "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
+    "tissue": ["kidney", "liver"],
+    "subtype": ["kirc"],
+}
+
+
+def cohort(study_of_state: dict[str, str]) -> pd.DataFrame:
+    rows = []
+    for number, (state, study) in enumerate(list(study_of_state.items()) * 4):
+        split = ("train", "train", "validation", "test")[number // len(study_of_state)]
+        tissue = CLASSES["tissue"][number % 2]
+        subtype = "kirc" if state == "neoplastic" else ""
+        rows.append((f"s{number}", f"d{number}", study, state, tissue, subtype, split))
+    columns = ["sample", "donor", "study", "disease_state", "tissue", "subtype", "split"]
+    return pd.DataFrame(rows, columns=columns).set_index("sample")
+
+
+CONFOUNDED = {"non-neoplastic": "GTEx", "peri-neoplastic": "TCGA", "neoplastic": "TCGA"}
+
+
+@pytest.fixture
+def run():
+    kept = cohort(CONFOUNDED)
+    metrics = pd.DataFrame(
+        [
+            (model, head, metric, value, value - 0.02, value + 0.02, 3)
+            for model, shift in (("dl_pca", 0.0), ("logreg", 0.01))
+            for head, value in (("disease_state", 0.9), ("tissue", 0.8 + shift))
+            for metric in ("accuracy", "balanced_accuracy", "auc")
+        ],
+        columns=["model", "head", "metric", "value", "low", "high", "n"],
+    )
+    chosen = metrics["metric"] == "balanced_accuracy"
+    benchmark = metrics[chosen].rename(columns={"value": "balanced_accuracy"})
+    qc = pd.DataFrame(
+        {
+            "sample": ["s0", "bad"],
+            "mrin": [0.01, -0.4],
+            "kept": [True, False],
+            "reason": [np.nan, "mRIN -0.4 < -0.11"],
+        }
+    )
+    datasets = pd.DataFrame(
+        {"dataset": ["reads"], "genes": [300], "recognised": [290], "id_type": ["ensembl"]}
+    )
+    diagnostics = pd.DataFrame(
+        [("before", "source", 1.0), ("after", "source", 0.5), ("after", "n_sv", 3.0)],
+        columns=["stage", "measure", "value"],
+    )
+    return Run(
+        kept=kept,
+        qc=qc,
+        datasets=datasets,
+        genes=300,
+        diagnostics=diagnostics,
+        classes=CLASSES,
+        metrics=metrics,
+        benchmark=benchmark,
+    )
+
+
+def fact(facts: pd.DataFrame, section: str, item: str):
+    return facts.set_index(["section", "item"]).loc[(section, item), "value"]
+
+
+def replaced(run: Run, **changes) -> Run:
+    return Run(**{**run.__dict__, **changes})
+
+
+def test_a_classical_model_that_wins_is_said_before_any_number(run):
+    html, facts = summarise(run)
+    sentence = "For tissue of origin, logistic regression on PCs scores higher than DL PCA"
+    assert sentence in html
+    assert html.index(sentence) < html.index("How good on test samples")
+    assert "within the uncertainty of the test set" in html
+    assert "For disease state, DL PCA is best or shares the first place." in html
+    assert fact(facts, "benchmark", "best model, tissue") == "logreg"
+
+
+def test_a_clear_defeat_is_called_one(run):
+    run.benchmark.loc[run.benchmark["model"] == "logreg", "balanced_accuracy"] = 0.99
+    assert "by more than the uncertainty of the test set" in summarise(run)[0]
+
+
+def test_confounding_is_spelt_out_with_the_contrast_that_can_be_learnt(run):
+    html, facts = summarise(run)
+    assert "Non-neoplastic and neoplastic never occur in the same study" in html
+    assert "Peri-neoplastic and neoplastic both occur in TCGA (8 samples)" in html
+    assert fact(facts, "confounding", "Cramér's V, study and disease state") == pytest.approx(1)
+
+
+def test_without_confounding_there_is_no_such_warning(run):
+    kept = pd.concat(
+        [cohort(dict.fromkeys(CONFOUNDED, study)).add_prefix(study, axis=0) for study in "AB"]
+    )
+    html, facts = summarise(replaced(run, kept=kept))
+    assert "never occur" not in html
+    assert fact(facts, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
+
+
+def test_exclusions_carry_their_reason(run):
+    html, facts = summarise(run)
+    assert "1 of 2 samples from reads were excluded" in html
+    assert "mRIN -0.4 &lt; -0.11" in html
+    assert fact(facts, "quality", "samples excluded") == 1
+
+
+def test_a_cohort_of_matrices_has_no_quality_table(run):
+    assert "no reads, no quality control" in summarise(replaced(run, qc=None))[0]
+
+
+def test_correction_before_and_after(run):
+    facts = summarise(run)[1]
+    assert fact(facts, "correction", "source, before") == 1
+    assert fact(facts, "correction", "source, after") == 0.5
+
+
+def test_truth_of_a_simulation_is_counted(run):
+    truth = pd.DataFrame(
+        {
+            "sample": [*run.kept.index, "bad", "void", "lost"],
+            "degraded": [False] * len(run.kept) + [True, False, False],
+            "empty": [False] * len(run.kept) + [False, True, False],
+        }
+    )
+    facts = summarise(replaced(run, truth=truth))[1]
+    assert fact(facts, "truth", "degraded samples excluded") == 1
+    assert fact(facts, "truth", "empty samples excluded") == 1
+    assert fact(facts, "truth", "intact samples excluded") == 1  # 'lost' should have been kept
+    assert fact(facts, "truth", "intact samples") == len(run.kept) + 1
+    assert fact(facts, "truth", "test accuracy, tissue") == pytest.approx(0.8)
+    assert fact(facts, "truth", "share of the most frequent class, tissue") == pytest.approx(2 / 3)
+
+
+def test_donors_on_both_sides_are_a_warning(run):
+    kept = run.kept.assign(donor="one")
+    html, facts = summarise(replaced(run, kept=kept))
+    assert "1 donors have samples on several sides" in html
+    assert fact(facts, "cohort", "donors on several sides of the split") == 1
+
+
+def test_the_paper_stands_beside_ours_in_its_order(run):
+    paper = pd.DataFrame(
+        [("tissue", "accuracy", 0.97), ("subtype", "accuracy", 0.92)],
+        columns=["head", "metric", "value"],
+    )
+    ours = run.metrics[run.metrics["model"] == "dl_pca"].drop(columns="model")
+    table = beside_paper(ours, paper)
+    assert table["head"].tolist() == ["tissue", "subtype"]
+    assert table["difference"].iloc[0] == pytest.approx(0.8 - 0.97)
+    assert table["ours"].isna().tolist() == [False, True]
+    page = comparison_page(table)
+    assert "0.800 (0.780–0.820)" in page
+    assert "not computed" in page
+
+
+def test_cramers_v_of_a_table_worked_by_hand():
+    # 2 × 2 with cells 3, 1, 1, 3: chi-squared 2 of n 8, so V = sqrt(2 / 8).
+    first = pd.Series(list("aaaabbbb"))
+    second = pd.Series(list("xxxyxyyy"))
+    assert cramers_v(first, second) == pytest.approx(0.5)
+
+
+def test_contrasts_name_every_pair_of_states_once():
+    found = contrasts(cohort(CONFOUNDED))
+    assert list(zip(found["first"], found["second"], strict=True)) == [
+        ("non-neoplastic", "peri-neoplastic"),
+        ("non-neoplastic", "neoplastic"),
+        ("peri-neoplastic", "neoplastic"),
+    ]
+
+
+def test_split_table_counts_each_class():
+    table = split_table(cohort(CONFOUNDED), CLASSES).set_index(["head", "class"])
+    assert table.loc[("disease_state", "neoplastic")].tolist() == [2, 1, 1, 4]
+
+
+def test_winners_prefer_the_network_on_a_tie():
+    table = pd.DataFrame(
+        {"model": ["svm", "dl_pca"], "head": "tissue", "balanced_accuracy": [0.9, 0.9]}
+    )
+    assert winners(table)["best"].tolist() == ["dl_pca"]
+
+
+def test_pages_escape_what_they_are_given():
+    nasty = "<script>alert('x')</script>"
+    frame = pd.DataFrame({nasty: [nasty]})
+    html = pages.page(
+        nasty,
+        [
+            pages.heading(nasty),
+            pages.paragraph(nasty),
+            pages.items([nasty]),
+            pages.table(frame, nasty),
+            pages.bars({nasty: 0.5}),
+            pages.picture(b"", nasty),
+        ],
+    )
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234, "1,234"),
+        (0.12345, "0.123"),
+        (12345.6, "12,346"),
+        (np.nan, ""),
+        (True, "yes"),
+        ("a", "a"),
+    ],
+)
+def test_numbers_as_readers_want_them(value, text):
+    assert pages.number(value) == text
