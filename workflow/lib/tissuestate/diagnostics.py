@@ -1,0 +1,326 @@
+"""Measures of what a batch correction did: to the batches, and to the biology.
+
+All of them look at samples in the space of the leading principal components or gene by gene, and
+need labels only to measure. From more than `MAX_SAMPLES` samples a seeded subset is measured
+(specimens that occur more than once are kept first), from more than `MAX_GENES` genes those that
+vary most.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.covariance import ledoit_wolf
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils.extmath import randomized_svd
+
+BATCHES = ("study", "source")
+BIOLOGY = ("tissue", "disease_state", "subtype")
+COMPONENTS = 100
+MAX_SAMPLES = 2000
+MAX_GENES = 5000
+MIN_REPLICATES = 10
+TOLERANCE = 0.01
+NEGLIGIBLE = 0.002
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What can be measured of a matrix; NaN where the labels do not allow it.
+
+    `concordance` of replicated specimens, `within`: share of variance that the batch explains
+    within groups of equal biology, `biology`: balanced accuracy for each head, `errors`: its
+    standard error.
+    """
+
+    concordance: float
+    within: float
+    biology: dict[str, float]
+    errors: dict[str, float]
+
+    @classmethod
+    def of(cls, Y: np.ndarray, obs: pd.DataFrame, seed: int = 0) -> "Measures":
+        """Measure a matrix, samples × genes, with the labels of its samples."""
+        scores = principal_components(Y, COMPONENTS, seed)
+        biology, errors = {}, {}
+        for head in BIOLOGY:
+            if head in obs:
+                labels = obs[head].astype(str).to_numpy()
+                biology[head] = predictability(
+                    scores[:, : components_for(len(Y))], labels, donors(obs), seed
+                )
+                count = max(1, int(np.sum(labels != "")))
+                errors[head] = math.sqrt(biology[head] * (1 - biology[head]) / count)
+        return cls(
+            concordance(scores, specimens(obs)),
+            explained(Y, labels_of(obs, BATCHES), labels_of(obs, BIOLOGY)),
+            biology,
+            errors,
+        )
+
+    def remains(self, before: "Measures") -> float:
+        """How much of the batch is left, 0 to 1; NaN where there is nothing to measure it by."""
+        if not math.isnan(before.concordance):
+            return 1 - self.concordance
+        if math.isnan(before.within) or before.within < NEGLIGIBLE:
+            return float("nan")
+        return max(0.0, self.within / before.within)
+
+    def harm(self, before: "Measures") -> float:
+        """The largest loss of accuracy of a head beyond what is tolerated; positive is too much."""
+        losses = [
+            before.biology[head] - accuracy - TOLERANCE - before.errors[head]
+            for head, accuracy in self.biology.items()
+            if not math.isnan(accuracy)
+        ]
+        return max(losses, default=-TOLERANCE)
+
+
+def labels_of(obs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray | None:
+    """One label a sample: the values of those columns that there are, joined; None without any."""
+    present = [column for column in columns if column in obs]
+    if not present:
+        return None
+    return obs[present].astype(str).agg("\t".join, axis=1).to_numpy()
+
+
+def donors(obs: pd.DataFrame) -> np.ndarray:
+    """The donor of each sample; where there is no such column, each sample is its own."""
+    return (obs["donor"] if "donor" in obs else obs.index.to_series()).astype(str).to_numpy()
+
+
+def specimens(obs: pd.DataFrame) -> np.ndarray:
+    """The specimen of each sample, unique names for those that are not replicated in sources.
+
+    With fewer replicated specimens than `MIN_REPLICATES` none counts as replicated.
+    """
+    names = np.array([f"\t{i}" for i in range(len(obs))], dtype=object)
+    if "specimen" in obs:
+        several = replicated(obs["specimen"], obs.get("source"))
+        if obs["specimen"][several].nunique() >= MIN_REPLICATES:
+            names[several] = obs["specimen"].astype(str).to_numpy()[several]
+    return names.astype(str)
+
+
+def subset(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Sorted row numbers of at most `size` samples, replicated specimens whole and first.
+
+    Replicated specimens take up to half of the places.
+    """
+    if len(obs) <= size:
+        return np.arange(len(obs))
+    order = rng.permutation(len(obs))
+    names = specimens(obs)
+    _, codes, counts = np.unique(names, return_inverse=True, return_counts=True)
+    several = order[counts[codes[order]] > 1]
+    wanted = pd.unique(codes[several])
+    taken = wanted[np.cumsum(counts[wanted]) <= size // 2]
+    first = np.flatnonzero(np.isin(codes, taken))
+    rest = order[~np.isin(order, first)][: size - len(first)]
+    return np.sort(np.concatenate([first, rest]))
+
+
+def components_for(samples: int) -> int:
+    """How many components a linear model is given: 50, fewer where samples are few."""
+    return max(2, min(50, samples // 4))
+
+
+def explained(Y: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None = None) -> float:
+    """Share of the variance of all genes that labels explain, adjusted for their number.
+
+    With `given`, the share of what is left within the groups of equal `given` (adjusted partial
+    R²). NaN where labels are missing, have one class or are determined by `given`. Below zero is
+    possible, as with every adjusted R².
+    """
+    if labels is None or len(np.unique(labels)) < 2:
+        return float("nan")
+    blocks = [np.ones((len(Y), 1))] + ([] if given is None else [_indicators(given)])
+    known = _span(np.hstack(blocks))
+    both = _span(np.hstack([known, _indicators(labels)]))
+    added, left = both.shape[1] - known.shape[1], len(Y) - both.shape[1]
+    if added < 1 or left < 1:
+        return float("nan")
+    total = float(np.einsum("ij,ij->", Y, Y))
+    unexplained = total - float(np.sum((known.T @ Y) ** 2))
+    rest = total - float(np.sum((both.T @ Y) ** 2))
+    if unexplained <= 1e-12 * total:
+        return float("nan")
+    return 1 - (rest / left) / (unexplained / (len(Y) - known.shape[1]))
+
+
+def _indicators(labels: np.ndarray) -> np.ndarray:
+    return (labels[:, None] == np.unique(labels)).astype(np.float64)
+
+
+def _span(matrix: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the columns of a matrix of any rank."""
+    u, s, _ = np.linalg.svd(matrix, full_matrices=False)
+    return u[:, s > 1e-8 * s[0]]
+
+
+def principal_components(Y: np.ndarray, components: int = COMPONENTS, seed: int = 0) -> np.ndarray:
+    """Scores (samples × components) of the leading principal components, unscaled genes."""
+    centred = Y - Y.mean(axis=0)
+    components = min(components, len(Y) - 1, Y.shape[1])
+    u, s, _ = randomized_svd(
+        centred, components, n_iter=4, random_state=seed, power_iteration_normalizer="QR"
+    )
+    return u * s
+
+
+def replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
+    """Which samples (boolean) are of a specimen measured more than once (in several sources)."""
+    known = specimen.notna() & (specimen.astype(str) != "")
+    counted = specimen.to_frame("specimen")
+    counted["source"] = np.arange(len(counted)) if source is None else source.to_numpy()
+    sources = counted.groupby("specimen", observed=True)["source"].transform("nunique")
+    return (known & (sources > 1)).to_numpy()
+
+
+def concordance(scores: np.ndarray, specimen: np.ndarray) -> float:
+    """Share of replicated specimens whose samples are all each other's nearest neighbours.
+
+    `scores` is samples × components, `specimen` a name for each sample; a sample whose name occurs
+    once is a possible neighbour only. NaN where no specimen is replicated. A specimen with two
+    samples counts when each is the other's nearest neighbour (Euclidean); with more, when the
+    nearest neighbour of each is of the same specimen.
+    """
+    squares = np.einsum("ij,ij->i", scores, scores)
+    names, codes, counts = np.unique(specimen, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(counts[codes] > 1)
+    if not len(several):
+        return float("nan")
+    hits = np.ones(len(names), dtype=bool)
+    for start in range(0, len(several), 1024):
+        rows = several[start : start + 1024]
+        distance = squares - 2 * (scores[rows] @ scores.T)
+        distance[np.arange(len(rows)), rows] = np.inf
+        same = codes[np.argmin(distance, axis=1)] == codes[rows]
+        np.logical_and.at(hits, codes[rows], same)
+    return float(hits[counts > 1].mean())
+
+
+def predictability(
+    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0, folds: int = 5
+) -> float:
+    """Cross-validated balanced accuracy of a linear model that predicts labels from scores.
+
+    Shrunken linear discriminant analysis with equal priors; all samples of a group (donor) are in
+    one fold; classes with fewer groups than two are left out. NaN with fewer than two classes.
+    """
+    frame = pd.DataFrame({"label": labels.astype(str), "group": groups.astype(str)})
+    sizes = frame.groupby("label")["group"].nunique()
+    kept = frame["label"].isin(sizes.index[sizes >= 2]) & (frame["label"] != "")
+    kept = kept.to_numpy()
+    label, group, x = frame["label"].to_numpy()[kept], frame["group"].to_numpy()[kept], scores[kept]
+    classes = np.unique(label)
+    if len(classes) < 2:
+        return float("nan")
+    folds = max(2, min(folds, int(sizes[classes].min())))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    called = np.empty(len(label), dtype=object)
+    for train, test in splitter.split(x, label, group):
+        called[test] = _discriminant(x[train], label[train], x[test])
+    return float(np.mean([np.mean(called[label == name] == name) for name in classes]))
+
+
+def _discriminant(x: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Labels of new samples by linear discriminant analysis.
+
+    Equal priors; the covariance within classes, pooled, is shrunken as Ledoit & Wolf 2004.
+    """
+    classes, codes = np.unique(labels, return_inverse=True)
+    means = np.stack([x[codes == code].mean(axis=0) for code in range(len(classes))])
+    covariance = ledoit_wolf(x - means[codes], assume_centered=True)[0]
+    directions = np.linalg.solve(covariance, means.T)
+    score = new @ directions - 0.5 * np.einsum("ij,ji->i", means, directions)
+    return classes[np.argmax(score, axis=1)]
+
+
+def diagnose(
+    before: np.ndarray,
+    after: np.ndarray,
+    obs: pd.DataFrame,
+    training: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    surrogates: int = 0,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table of measures before and after a correction, and warnings that follow from it.
+
+    Parameters: `before` and `after` samples × genes; `obs` their labels; `training` which samples
+    the correction was fitted on (boolean), so that concordance is told for the others too;
+    `weights` of the genes in the correction and the number of its surrogate variables.
+
+    Returns a long table (stage, measure, value; values as text, empty where not measurable) and
+    the warnings, which are also its last rows (stage note, measure message).
+    """
+    rng = np.random.default_rng(seed)
+    rows = subset(obs, MAX_SAMPLES, rng)
+    labels = obs.iloc[rows]
+    genes = np.arange(before.shape[1])
+    if len(genes) > MAX_GENES:
+        variance = np.var(before[rows], axis=0, dtype=np.float64)
+        genes = np.sort(np.argsort(-variance, kind="stable")[:MAX_GENES])
+    held_out = None if training is None else ~training[rows]
+    records: list[tuple[str, str, float]] = []
+    measured = []
+    for stage, matrix in (("before", before), ("after", after)):
+        part = matrix[np.ix_(rows, genes)].astype(np.float64)
+        part -= part.mean(axis=0)
+        measures = Measures.of(part, labels, seed)
+        measured.append(measures)
+        scores = principal_components(part, COMPONENTS, seed)
+        records.append((stage, "concordance", measures.concordance))
+        if held_out is not None and held_out.any():
+            names = specimens(labels[held_out])
+            records.append((stage, "concordance_held_out", concordance(scores[held_out], names)))
+        thin = scores[:, : components_for(len(part))]
+        for column in BATCHES:
+            if column in labels:
+                value = predictability(thin, labels[column].to_numpy(), donors(labels), seed)
+                records.append((stage, f"predicted_{column}", value))
+        records += [(stage, f"predicted_{head}", v) for head, v in measures.biology.items()]
+        for column in (*BATCHES, *BIOLOGY):
+            if column in labels:
+                value = explained(part, labels[column].astype(str).to_numpy())
+                records.append((stage, f"variance_{column}", value))
+        records.append((stage, "variance_batch_within_biology", measures.within))
+    records.append(("after", "surrogate_variables", float(surrogates)))
+    if weights is not None:
+        records.append(("after", "genes_with_weight", float(np.mean(weights > 0.01))))
+    warnings = _warnings(*measured) if surrogates else []
+    table = pd.DataFrame(records, columns=["stage", "measure", "value"])
+    table["value"] = ["" if math.isnan(value) else f"{value:.6g}" for value in table["value"]]
+    return add_notes(table, warnings), warnings
+
+
+def add_notes(table: pd.DataFrame, messages: Sequence[str]) -> pd.DataFrame:
+    """The table with a row (stage note, measure message) for each message."""
+    notes = pd.DataFrame({"stage": "note", "measure": "message", "value": list(messages)})
+    return pd.concat([table, notes.astype(table.dtypes)], ignore_index=True)
+
+
+def _warnings(before: Measures, after: Measures) -> list[str]:
+    messages = []
+    remains, at_first = after.remains(before), before.remains(before)
+    if not math.isnan(remains) and remains > 0.8 * at_first:
+        what = "concordance of replicated specimens"
+        values = (before.concordance, after.concordance)
+        if math.isnan(before.concordance):
+            what = "variance that the batch explains within groups of equal biology"
+            values = (before.within, after.within)
+        messages.append(
+            f"the correction leaves the batch where it was: {what} {values[0]:.3f} before, "
+            f"{values[1]:.3f} after"
+        )
+    for head, accuracy in after.biology.items():
+        loss = before.biology[head] - accuracy
+        if loss > TOLERANCE + before.errors[head]:
+            messages.append(
+                f"the correction removes biology: balanced accuracy for {head} "
+                f"{before.biology[head]:.3f} before, {accuracy:.3f} after"
+            )
+    return messages

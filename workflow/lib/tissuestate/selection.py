@@ -1,0 +1,146 @@
+"""The choice of a correction by measurement on training samples.
+
+Every candidate (a method, a number of surrogate variables, a share of control genes) is fitted on
+a seeded subset and judged by how much of the batch it leaves and whether the biology survives:
+
+- the batch is the concordance of specimens measured in several sources where there are enough of
+  them, else the variance that study and source explain within groups of equal biology (tissue,
+  disease state, subtype), compared with the uncorrected data. Where study and biology cannot be
+  told apart, neither can the batch be seen, and nothing is corrected unless a method is set;
+- the biology is the cross-validated balanced accuracy of a linear model for tissue, disease state
+  and subtype. A candidate that loses more than
+  `diagnostics.TOLERANCE` plus one standard error is out.
+
+Of the candidates left the one with the fewest surrogate variables within `ENOUGH` of the best is
+taken: each further one can only remove biology.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from tissuestate import diagnostics
+from tissuestate.surrogate import Plan, SurrogateFit, coefficients, estimate, model_basis, sound
+
+GRID = (1, 2, 3, 5, 8, 12, 20)
+SHARES = (0.1, 0.3)
+ENOUGH = 0.02
+MAX_SAMPLES = 1500
+MAX_GENES = 4000
+
+
+def candidates(
+    method: str, n_sv: int | None, controls: float | None, room: int, samples: int
+) -> list[Plan]:
+    """The plans to measure: no more surrogate variables than a tenth of the samples if searched."""
+    methods = ("irw", "two-step", "supervised") if method == "auto" else (method,)
+    most = max(1, min(room, samples // 10))
+    numbers = [k for k in GRID if k <= most] if n_sv is None else [n_sv]
+    shares = SHARES if controls is None else (controls,)
+    return [
+        Plan(name, k, share)
+        for name in methods
+        for share in (shares if name == "supervised" else (None,))
+        for k in numbers
+    ]
+
+
+def choose(
+    centred: np.ndarray,
+    model: np.ndarray,
+    obs: pd.DataFrame | None,
+    method: str,
+    n_sv: int | None,
+    controls: float | None,
+    room: int,
+    seed: int,
+) -> tuple[Plan, pd.DataFrame, list[str]]:
+    """The plan that removes the batch and keeps the biology, the table of trials, and messages.
+
+    Parameters: `centred` samples × genes and `model` samples × columns as in `surrogate`; `obs` a
+    row a sample; `method`, `n_sv` and `controls` what is set already (else 'auto' and None);
+    `room` the most surrogate variables possible.
+    """
+    nothing = Plan("none", 0)
+    unmeasured = (
+        "no specimen was measured in several sources, and study and source cannot be told apart "
+        "from the biology: what a correction would do cannot be measured, so none is applied; set "
+        "the method and n_sv to have one all the same"
+    )
+    if obs is None:
+        return nothing, pd.DataFrame(), [unmeasured]
+    rng = np.random.default_rng(seed)
+    rows = diagnostics.subset(obs, MAX_SAMPLES, rng)
+    genes = np.sort(rng.permutation(centred.shape[1])[:MAX_GENES])
+    part = centred[np.ix_(rows, genes)]
+    part -= part.mean(axis=0)
+    varying = np.einsum("ij,ij->j", part, part) > 0
+    part, labels = np.ascontiguousarray(part[:, varying]), obs.iloc[rows]
+    reduced = _full_rank(model[rows])
+    basis = model_basis(reduced)
+    before = diagnostics.Measures.of(part, labels, seed)
+    if np.isnan(before.remains(before)):
+        return nothing, pd.DataFrame(), [unmeasured]
+    trials = [(nothing, 0, before)]
+    room = min(room, len(part) - reduced.shape[1] - 2)
+    for plan in candidates(method, n_sv, controls, room, len(part)):
+        fit = estimate(part, reduced, plan, "native", seed)
+        applied = sound(fit, basis)[0]
+        measured = before
+        if applied.any():
+            measured = diagnostics.Measures.of(_corrected(part, basis, fit, applied), labels, seed)
+        trials.append((plan, int(applied.sum()), measured))
+    return _decide(trials)
+
+
+def _full_rank(model: np.ndarray) -> np.ndarray:
+    """The columns of a design that are still independent on a subset of its samples."""
+    kept = [0]
+    for column in range(1, model.shape[1]):
+        if np.linalg.matrix_rank(model[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    return model[:, kept]
+
+
+def _corrected(
+    centred: np.ndarray, basis: np.ndarray, fit: SurrogateFit, applied: np.ndarray
+) -> np.ndarray:
+    surrogates = fit.surrogates[:, applied]
+    return centred - surrogates @ coefficients(centred, basis, surrogates)
+
+
+def _decide(
+    trials: list[tuple[Plan, int, diagnostics.Measures]],
+) -> tuple[Plan, pd.DataFrame, list[str]]:
+    """The best of the trials, of which the first is no correction at all."""
+    before = trials[0][2]
+    harm = [measures.harm(before) for _, _, measures in trials]
+    remains = [measures.remains(before) for _, _, measures in trials]
+    table = pd.DataFrame(
+        [
+            {
+                **asdict(plan),
+                "applied": applied,
+                "concordance": measures.concordance,
+                "within": measures.within,
+                **measures.biology,
+            }
+            for plan, applied, measures in trials
+        ]
+    )
+    table["controls"] = table["controls"].astype(float)
+    kept = [i for i, worst in enumerate(harm) if worst <= 0]
+    best = min(remains[i] for i in kept)
+    good = [i for i in kept if remains[i] <= best + ENOUGH]
+    chosen = min(good, key=lambda i: (trials[i][1], remains[i]))
+    table["remains"], table["harm"] = remains, harm
+    table["chosen"] = np.arange(len(trials)) == chosen
+    plan = trials[chosen][0]
+    messages = []
+    if chosen == 0:
+        messages.append(
+            "no candidate removes more of the batch than none at all without loss of biology: "
+            "nothing is corrected"
+        )
+    return plan, table, messages

@@ -1,0 +1,35 @@
+"""Fit the batch correction on training samples, apply it to all, and measure what it did."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import anndata
+    import numpy as np
+    from tissuestate.correction import SurrogateVariableCorrection
+    from tissuestate.diagnostics import add_notes, diagnose
+    from tissuestate.files import atomic, save_arrays
+
+    cohort = anndata.read_h5ad(snakemake.input.normalised)
+    obs, params = cohort.obs, snakemake.params
+    training = np.ones(len(obs), dtype=bool)
+    if params.fit_on == "train":
+        training = (obs["split"] == "train").to_numpy()
+    correction = SurrogateVariableCorrection(
+        params.method, params.n_sv, engine=params.engine, seed=params.seed
+    )
+    design = obs.loc[training, list(params.design)]
+    correction.fit(cohort.X[training], design, obs=obs[training])
+    before, cohort.X = cohort.X, correction.transform(cohort.X)
+    table, warnings = diagnose(
+        *(before, cohort.X, obs, training),
+        weights=correction.weights_,
+        surrogates=correction.n_sv_,
+        seed=params.seed,
+    )
+    for warning in warnings:
+        print(f"Warning: {warning}")
+    save_arrays(snakemake.output.correction, correction.to_arrays())
+    with atomic(snakemake.output.corrected) as path:
+        cohort.write_h5ad(path)
+    with atomic(snakemake.output.diagnostics) as path:
+        add_notes(table, correction.messages_).to_csv(path, sep="\t", index=False)
