@@ -202,7 +202,7 @@ class _Reader:
             if found.n_recognised == 0:
                 raise InputError(
                     f"{path}: none of its {found.n_ids:,} genes is known (they look like "
-                    f"{KINDS[found.kind]}, such as {ids[0]!r}); expected human gene symbols, "
+                    f"{KINDS[found.kind]}, such as {str(ids[0])!r}); expected human gene symbols, "
                     "Ensembl or Entrez ids in the first column."
                 )
             order = np.argsort(symbols, kind="stable")

@@ -99,9 +99,7 @@ def read_matrix(
         matrix = _read_parquet(path, columns)
     else:
         matrix = _read_text(path, columns, unit, strandedness)
-    genes = ~np.char.startswith(matrix.ids, _NOT_GENES[0])
-    for name in _NOT_GENES[1:]:
-        genes &= ~np.char.startswith(matrix.ids, name)
+    genes = _are_genes(matrix.ids)
     if not genes.all():
         matrix = _select(matrix, genes)
     if len(matrix.ids) == 0:
@@ -122,6 +120,11 @@ def read_counts(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     return matrix.ids, matrix.values[0]
 
 
+def _are_genes(ids: np.ndarray) -> np.ndarray:
+    """False for the rows in which STAR and htseq-count sum up what is no gene."""
+    return np.array([not name.startswith(_NOT_GENES) for name in ids.tolist()], dtype=bool)
+
+
 def _select(matrix: Matrix, genes: np.ndarray) -> Matrix:
     return replace(matrix, values=matrix.values[:, genes], ids=matrix.ids[genes])
 
@@ -130,7 +133,7 @@ def _check_values(path: Path, matrix: Matrix, unit: str, missing: Missing) -> Ma
     def first(found: np.ndarray) -> str:
         sample, gene = np.unravel_index(int(np.argmax(found)), found.shape)
         value = matrix.values[sample, gene]
-        return f"{value:g} for gene {matrix.ids[gene]!r} in column {matrix.samples[sample]!r}"
+        return f"{value:g} for gene {str(matrix.ids[gene])!r} in column {matrix.samples[sample]!r}"
 
     infinite = np.isinf(matrix.values)
     if infinite.any():
@@ -150,7 +153,7 @@ def _check_values(path: Path, matrix: Matrix, unit: str, missing: Missing) -> Ma
         sample, gene = np.unravel_index(int(np.argmax(absent)), absent.shape)
         raise InputError(
             f"{path}: {absent.sum():,} values of {genes.sum():,} genes are missing, the first for "
-            f"gene {matrix.ids[gene]!r} in column {matrix.samples[sample]!r}; fill them in, or set "
+            f"gene {str(matrix.ids[gene])!r} in column {matrix.samples[sample]!r}; fill them in, or set "
             "missing_values to 'drop' to leave these genes out or to 'zero' if they mean zero."
         )
     if missing == "zero":
@@ -305,15 +308,16 @@ def _read_text(path: Path, columns: Sequence[str] | None, unit: str, strandednes
     if not chosen:
         raise InputError(f"{path}: no columns of samples beside the ids.")
     table = _parse(path, text, sorted({*text.ids, *text.sums, *chosen.values()}))
+    ids = [table[str(i)].to_numpy(zero_copy_only=False).astype(str) for i in text.ids]
     if text.sums:
-        forward, reverse = (np.nansum(_column(table, i)) for i in text.sums)
+        genes = _are_genes(ids[0])
+        forward, reverse = (np.nansum(_column(table, i)[genes]) for i in text.sums)
         if max(forward, reverse) > 3 * min(forward, reverse):
             side = text.sums[0] if forward > reverse else text.sums[1]
             chosen = dict.fromkeys(chosen, side)
     values = np.empty((len(chosen), table.num_rows), dtype=np.float32)
     for row, column in enumerate(chosen.values()):
         values[row] = _column(table, column)
-    ids = [table[str(i)].to_numpy(zero_copy_only=False).astype(str) for i in text.ids]
     joined = ids[0]
     for more in ids[1:]:
         joined = np.char.add(np.char.add(joined, "|"), np.char.strip(more))
