@@ -184,14 +184,18 @@ def test_coverage_parts_samples_by_the_decision(tmp_path):
 def test_diagnostics_show_only_what_was_measured_on_both_sides(tmp_path):
     table = pd.DataFrame(
         [
-            ("before", "source_accuracy", 1.0),
-            ("after", "source_accuracy", 0.4),
-            ("after", "n_sv", 5.0),
+            ("before", "predicted_source", "1"),
+            ("after", "predicted_source", "0.4"),
+            ("before", "concordance", ""),
+            ("after", "concordance", ""),
+            ("after", "surrogate_variables", "5"),
+            ("note", "message", "all is well"),
         ],
         columns=["stage", "measure", "value"],
     )
     figure = plots.correction_diagnostics(table)
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["source accuracy"]
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["source predicted from expression"]
     drawn(figure, tmp_path)
 
 

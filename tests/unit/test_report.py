@@ -54,7 +54,12 @@ def run():
         {"dataset": ["reads"], "genes": [300], "recognised": [290], "id_type": ["ensembl"]}
     )
     diagnostics = pd.DataFrame(
-        [("before", "source", 1.0), ("after", "source", 0.5), ("after", "n_sv", 3.0)],
+        [
+            ("before", "predicted_source", "1"),
+            ("after", "predicted_source", "0.5"),
+            ("after", "surrogate_variables", "3"),
+            ("note", "message", "the correction removes biology"),
+        ],
         columns=["stage", "measure", "value"],
     )
     return Run(
@@ -120,9 +125,13 @@ def test_a_cohort_of_matrices_has_no_quality_table(run):
 
 
 def test_correction_before_and_after(run):
-    facts = summarise(run)[1]
-    assert fact(facts, "correction", "source, before") == 1
-    assert fact(facts, "correction", "source, after") == 0.5
+    html, facts = summarise(run)
+    assert fact(facts, "correction", "predicted_source, before") == 1
+    assert fact(facts, "correction", "predicted_source, after") == 0.5
+    assert fact(facts, "correction", "surrogate variables") == 3
+    assert "3 surrogate variables were removed" in html
+    assert "source predicted from expression" in html
+    assert '<p class="warning">the correction removes biology</p>' in html
 
 
 def test_truth_of_a_simulation_is_counted(run):

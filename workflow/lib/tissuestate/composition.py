@@ -8,18 +8,6 @@ import pandas as pd
 
 from tissuestate.sheet import HEADS, STATES
 
-TITLES = {
-    "disease_state": "Disease state",
-    "tissue": "Tissue of origin",
-    "subtype": "Subtype",
-    "subtype_tandem": "Subtype, in tandem",
-}
-
-
-def head_title(head: str) -> str:
-    """The name of a question (a head of the networks) as a reader sees it."""
-    return TITLES.get(head, head.replace("_", " ").capitalize())
-
 
 def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Samples by head, class and split; kept has disease_state, tissue, subtype and split."""

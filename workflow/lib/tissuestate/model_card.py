@@ -6,16 +6,10 @@ Sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tissuestate.composition import head_title
+from tissuestate.wording import head_title, metric_title
 
 SPLITS = ("train", "validation", "test")
-SHOWN = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
-    "auc": "AUC",
-    "log_loss": "log loss",
-}
+SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 
 
 def write_card(description: Mapping[str, Any]) -> str:
@@ -116,7 +110,7 @@ def _performance(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
         return f"{row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f})"
 
     rows = [
-        (head_title(row["head"]), SHOWN[row["metric"]], cell(row), row["n"])
+        (head_title(row["head"]), metric_title(row["metric"]), cell(row), row["n"])
         for row in metrics
         if row["metric"] in SHOWN
     ]

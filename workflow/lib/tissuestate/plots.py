@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tissuestate.calibrate import expected_calibration_error
-from tissuestate.composition import TITLES, head_title
 from tissuestate.files import atomic
 from tissuestate.sheet import HEADS, STATES
+from tissuestate.wording import HEADS as TITLES
+from tissuestate.wording import MODELS, head_title, measure_title, model_title
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D")
@@ -27,17 +28,6 @@ LINES = ("-", "--", ":", "-.")
 GREY = "#8C8C8C"
 KEPT, DROPPED = PALETTE[0], PALETTE[1]
 STAGES = {"before": GREY, "after": PALETTE[0]}
-MODELS = {
-    "dl_pca": "DL PCA",
-    "dl_rf": "DL RF",
-    "dl_all": "DL all genes",
-    "logreg": "logistic regression on PCs",
-    "svm": "support vector machine",
-    "sgd": "linear model by SGD",
-    "knn": "nearest neighbours",
-    "et": "extra trees",
-    "dt": "decision tree",
-}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -67,11 +57,6 @@ def save(figure: Figure, path: str | Path) -> None:
         figure.savefig(
             temporary, dpi=DPI, metadata=metadata.get(suffix.lstrip(".")), format=suffix.lstrip(".")
         )
-
-
-def model_title(model: str) -> str:
-    """The name of a model as a reader sees it."""
-    return MODELS.get(model, model.replace("_", " "))
 
 
 def _models(table: pd.DataFrame) -> list[str]:
@@ -584,18 +569,29 @@ def gis_histogram(gis: pd.DataFrame) -> Figure:
     return figure
 
 
+def before_and_after(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """Measures (index) with their values before and after the correction, NaN where not measured.
+
+    `diagnostics` is a long table with the columns stage (before, after; others are left out),
+    measure, value. A measure known at one stage only is a fact about the fit and is left out too.
+    """
+    table = diagnostics[diagnostics["stage"].isin(list(STAGES))]
+    table = table.assign(value=pd.to_numeric(table["value"], errors="coerce"))
+    wide = table.pivot_table(
+        index="measure", columns="stage", values="value", sort=False, aggfunc="first", dropna=False
+    )
+    both = table.groupby("measure")["stage"].nunique() == 2
+    return wide.reindex(columns=list(STAGES))[wide.index.isin(both.index[both])]
+
+
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
     """Measures of batch effect and biology, before and after correction, a bar a measure.
 
-    `diagnostics` is a long table with the columns stage (before, after), measure, value. Measures
-    without a value for both stages are facts about the fit and are left to the table.
+    `diagnostics` is what `before_and_after` takes; measures lie between 0 and 1.
     """
-    table = diagnostics[diagnostics["stage"].isin(list(STAGES))]
-    wide = table.pivot_table(index="measure", columns="stage", values="value", sort=False)
-    wide = wide.reindex(columns=list(STAGES)).dropna()
-    wide = wide[wide.abs().max(axis=1) <= 1.0 + 1e-9]
+    wide = before_and_after(diagnostics).dropna()
     with rc_context(STYLE):
-        figure = _new(8.5, 1.2 + 0.5 * max(len(wide), 1))
+        figure = _new(9.5, 1.2 + 0.5 * max(len(wide), 1))
         axes = figure.subplots()
         axes.set_title("Batch effect and biology before and after correction")
         if wide.empty:
@@ -605,10 +601,10 @@ def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
         for shift, (stage, colour) in zip((0.19, -0.19), STAGES.items(), strict=True):
             bars = axes.barh(place + shift, wide[stage], height=0.36, color=colour, label=stage)
             axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-        axes.set_yticks(place, [name.replace("_", " ") for name in wide.index])
+        axes.set_yticks(place, [measure_title(str(name)) for name in wide.index])
         axes.tick_params(axis="y", length=0)
-        axes.set_xlim(min(0.0, float(wide.min().min()) - 0.08), 1.08)
-        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_xlim(0, 1.08)
+        axes.set_xticks(np.linspace(0, 1, 6))
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 

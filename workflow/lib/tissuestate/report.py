@@ -12,12 +12,12 @@ from tissuestate import pages
 from tissuestate.composition import (
     contrasts,
     cramers_v,
-    head_title,
     split_table,
     states_of,
 )
-from tissuestate.plots import model_title
+from tissuestate.plots import before_and_after
 from tissuestate.sheet import HEADS
+from tissuestate.wording import head_title, measure_title, metric_title, model_title
 
 DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
@@ -69,12 +69,6 @@ def comparison_page(table: pd.DataFrame) -> str:
             ),
         ],
     )
-
-
-def metric_title(metric: str) -> str:
-    """The name of a metric as a reader sees it."""
-    known = {"auc": "AUC (macro)", "f1": "F1 (macro)", "log_loss": "log loss"}
-    return known.get(metric, metric.replace("_", " "))
 
 
 def _with_interval(value: float, low: float, high: float) -> str:
@@ -318,16 +312,29 @@ def _genes(run: Run, facts: Facts) -> list[str]:
 
 def _correction(run: Run, facts: Facts) -> list[str]:
     table = run.diagnostics
-    wide = table[table["stage"].isin(["before", "after"])].pivot_table(
-        index="measure", columns="stage", values="value", sort=False, aggfunc="first"
-    )
-    wide = wide.reindex(columns=["before", "after"])
+    wide = before_and_after(table)
     for measure, row in wide.iterrows():
         for stage in ("before", "after"):
             facts.add("correction", f"{measure}, {stage}", row[stage])
+    used = table.loc[table["measure"] == "surrogate_variables", "value"]
+    number = int(float(used.iloc[0])) if len(used) else 0
+    facts.add("correction", "surrogate variables", number)
     shown = wide.rename_axis(columns=None).reset_index()
-    shown["measure"] = shown["measure"].astype(str).str.replace("_", " ")
-    return [pages.heading("Batch correction"), pages.table(shown)]
+    shown["measure"] = [measure_title(str(name)) for name in shown["measure"]]
+    text = (
+        f"{number} surrogate variables were removed."
+        if number
+        else "Nothing was removed: the correction uses no surrogate variable."
+    )
+    return [
+        pages.heading("Batch correction"),
+        pages.paragraph(text),
+        *(
+            pages.paragraph(str(note), "warning")
+            for note in table.loc[table["stage"] == "note", "value"]
+        ),
+        pages.table(shown),
+    ]
 
 
 def _truth(run: Run, facts: Facts) -> list[str]:

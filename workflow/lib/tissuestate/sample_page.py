@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate import pages
-from tissuestate.composition import head_title
+from tissuestate.wording import head_title
 
 LEAST_SHOWN = 0.005
 

@@ -1,0 +1,53 @@
+"""The names that readers see for heads, models, metrics and measures."""
+
+HEADS = {
+    "disease_state": "Disease state",
+    "tissue": "Tissue of origin",
+    "subtype": "Subtype",
+    "subtype_tandem": "Subtype, in tandem",
+}
+MODELS = {
+    "dl_pca": "DL PCA",
+    "dl_rf": "DL RF",
+    "dl_all": "DL all genes",
+    "logreg": "logistic regression on PCs",
+    "svm": "support vector machine",
+    "sgd": "linear model by SGD",
+    "knn": "nearest neighbours",
+    "et": "extra trees",
+    "dt": "decision tree",
+}
+_METRICS = {"auc": "AUC", "f1": "F1", "log_loss": "log loss"}
+_MEASURES = {
+    "concordance": "replicates that find each other",
+    "concordance_held_out": "the same, replicates not in training",
+    "variance_batch_within_biology": "variance explained by batch, biology being equal",
+}
+
+
+def head_title(head: str) -> str:
+    """A question that a network answers."""
+    return HEADS.get(head, head.replace("_", " ").capitalize())
+
+
+def model_title(model: str) -> str:
+    """A model of the benchmark."""
+    return MODELS.get(model, model.replace("_", " "))
+
+
+def metric_title(metric: str) -> str:
+    """A metric of the evaluation."""
+    return _METRICS.get(metric, metric.replace("_", " "))
+
+
+def measure_title(measure: str) -> str:
+    """A measure of what the batch correction did."""
+    if measure in _MEASURES:
+        return _MEASURES[measure]
+    kind, _, label = measure.partition("_")
+    label = label.replace("_", " ")
+    if kind == "predicted" and label:
+        return f"{label} predicted from expression"
+    if kind == "variance" and label:
+        return f"variance explained by {label}"
+    return measure.replace("_", " ")
