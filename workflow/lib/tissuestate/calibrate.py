@@ -1,6 +1,5 @@
 """Calibration: one temperature a head, fitted on validation samples, and how much it helps."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,37 +9,32 @@ from scipy.special import log_softmax
 
 from tissuestate.train import softmax
 
-logger = logging.getLogger(__name__)
-
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 
 
 def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
     """The temperature of least cross-entropy on the labelled samples (Guo et al. 2017).
 
-    logits: samples × classes. codes: class numbers, -1 where unknown. Returns 1 where there is
-    nothing to fit on, or nothing to gain.
+    logits: samples × classes. codes: class numbers, -1 where unknown. As in Platt (1999), the
+    targets are those that one more sample of unknown class would leave: 1 - 1/(n + 1) for the true
+    class. Without that, a head that calls all n samples right would be made infinitely sure.
+    Returns 1 where there is nothing to fit on.
     """
     known = codes >= 0
-    if not known.any() or logits.shape[1] < 2:
+    n_classes = logits.shape[1]
+    if not known.any() or n_classes < 2:
         return 1.0
     z, y = np.asarray(logits[known], dtype=np.float64), codes[known]
+    unknown = 1 / (len(y) + 1)
 
     def cross_entropy(log_temperature: float) -> float:
         scaled = log_softmax(z * np.exp(-log_temperature), axis=1)
-        return -float(scaled[np.arange(len(y)), y].mean())
+        own = scaled[np.arange(len(y)), y].mean()
+        return -float((1 - unknown) * own + unknown * scaled.mean())
 
     found = minimize_scalar(
         cross_entropy, bounds=(-LOG_BOUND, LOG_BOUND), method="bounded", options={"xatol": 1e-6}
     )
-    if not found.fun < cross_entropy(0.0):
-        return 1.0
-    if abs(found.x) > LOG_BOUND - 0.1:
-        logger.warning(
-            "calibration: every validation sample is called right (or none is); its temperature "
-            "of %.3g is a bound, not an estimate, and 1 is used", np.exp(found.x),
-        )  # fmt: skip
-        return 1.0
     return float(np.exp(found.x))
 
 

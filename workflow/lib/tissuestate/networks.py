@@ -91,7 +91,15 @@ class ClassifierNetwork(nn.Module):
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of each head, samples × classes, of a batch of samples × features."""
-        hidden = self.hidden((x - self.shift) * self.scale)
+        return self.from_standardised(self.standardised(x))
+
+    def standardised(self, x: torch.Tensor) -> torch.Tensor:
+        """The inputs shifted and scaled, as the first layer takes them."""
+        return (x - self.shift) * self.scale
+
+    def from_standardised(self, z: torch.Tensor) -> dict[str, torch.Tensor]:
+        """`forward` for inputs that are standardised already (once, before many epochs)."""
+        hidden = self.hidden(z)
         return {head: layer(hidden) for head, layer in self.heads.items()}
 
 

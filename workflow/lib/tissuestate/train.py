@@ -151,7 +151,7 @@ def _optimizer(network: nn.Module, chosen: Hyperparameters) -> torch.optim.Optim
 def _input_scale(x: torch.Tensor, scaling: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Shift and divisor of the inputs; a constant feature is left at its own scale."""
     if scaling == "none":
-        return torch.zeros(x.shape[1]), torch.ones(x.shape[1])
+        return torch.zeros_like(x[0]), torch.ones_like(x[0])
     variance, mean = torch.var_mean(x, dim=0, correction=0)
     if scaling == "global":
         variance = variance.mean().expand_as(variance)
@@ -182,7 +182,7 @@ def _validate(
     """Cross-entropy and accuracy of each head, and the sum of the cross-entropies."""
     network.eval()
     with torch.inference_mode():
-        blocks = [network(block) for block in x.split(BLOCK)]
+        blocks = [network.from_standardised(block) for block in x.split(BLOCK)]
         measured = {"validation_loss": 0.0}
         for head, codes in y.items():
             logits = torch.cat([block[head] for block in blocks])
@@ -239,6 +239,7 @@ def fit_network(
         )
         network = ClassifierNetwork(architecture).to(place)
         network.standardise(*_input_scale(train_x, recipe.scaling))
+        train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         kept = copy.deepcopy(network) if recipe.average else network
         optimizer = _optimizer(network, hyperparameters)
         batch, n = hyperparameters.batch_size, len(train_x)
@@ -255,7 +256,7 @@ def fit_network(
             order = torch.randperm(n).to(place)
             summed = torch.zeros((), device=place)
             for rows in order.split(batch):
-                logits = network(train_x[rows])
+                logits = network.from_standardised(train_x.index_select(0, rows))
                 losses = [
                     _loss(logits[head], codes[rows], weights[head], recipe.label_smoothing)
                     for head, codes in train_y.items()

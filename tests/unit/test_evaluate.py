@@ -1,0 +1,230 @@
+"""Evaluation, with scikit-learn as the witness."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as witness
+from tissuestate import evaluate
+from tissuestate.errors import InputError
+
+CLASSES = {
+    "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
+    "tissue": ["brain", "kidney", "lung", "skin"],
+    "subtype": ["gbm", "lgg", "kirc", "kirp", "luad"],
+    "subtypes_of": {"brain": ["gbm", "lgg"], "kidney": ["kirc", "kirp"], "lung": ["luad"]},
+}
+
+
+def predicted(n: int = 240, seed: int = 0, classes=CLASSES, coarse: bool = False) -> pd.DataFrame:
+    """A table of predictions: noisy probabilities around the truth, two samples a donor."""
+    rng = np.random.default_rng(seed)
+    obs = pd.DataFrame(index=[f"s{i}" for i in range(n)])
+    obs["split"] = np.where(np.arange(n) % 4 == 0, "validation", "test")
+    obs["donor"] = [f"d{i // 2}" for i in range(n)]
+    obs["disease_state"] = rng.choice(CLASSES["disease_state"], n, p=[0.5, 0.2, 0.3])
+    obs["tissue"] = rng.choice(["brain", "kidney", "lung", "skin"], n)
+    own = [CLASSES["subtypes_of"].get(tissue, [""]) for tissue in obs["tissue"]]
+    obs["subtype"] = [
+        rng.choice(names) if state == "neoplastic" else ""
+        for names, state in zip(own, obs["disease_state"], strict=True)
+    ]
+    probabilities = {}
+    for head in evaluate.HEADS:
+        if not classes[head]:
+            continue
+        codes = evaluate.encode(obs[head], classes[head])
+        scores = rng.gamma(1.0, size=(n, len(classes[head]))) + 1e-3
+        scores[codes >= 0, codes[codes >= 0]] += 2
+        scores /= scores.sum(axis=1, keepdims=True)
+        probabilities[head] = np.round(scores, 1) if coarse else scores
+    return evaluate.tabulate(obs, probabilities, classes)
+
+
+def truth_and_scores(table: pd.DataFrame, head: str):
+    rows = table[(table["split"] == "test") & (table[f"{head}_true"] != "")]
+    names = CLASSES[head]
+    codes = np.array([names.index(name) for name in rows[f"{head}_true"]])
+    return rows, codes, rows[[f"{head}:{name}" for name in names]].to_numpy()
+
+
+def value(table: pd.DataFrame, head: str, metric: str) -> float:
+    return table.set_index(["head", "metric"]).loc[(head, metric), "value"]
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+@pytest.mark.parametrize("head", evaluate.HEADS)
+def test_metrics_are_scikit_learns(head, coarse):
+    table = predicted(coarse=coarse)
+    found, per_class = evaluate.score(table, CLASSES, resamples=100)
+    _, y, p = truth_and_scores(table, head)
+    calls = p.argmax(axis=1)
+    macro = {"average": "macro", "zero_division": 0}
+    expected = {
+        "accuracy": witness.accuracy_score(y, calls),
+        "balanced_accuracy": witness.balanced_accuracy_score(y, calls),
+        "precision": witness.precision_score(y, calls, **macro),
+        "recall": witness.recall_score(y, calls, **macro),
+        "f1": witness.f1_score(y, calls, **macro),
+        "auc": np.mean([witness.roc_auc_score(y == c, p[:, c]) for c in np.unique(y)]),
+    }
+    if not coarse:
+        expected["log_loss"] = witness.log_loss(y, p)
+        expected |= {
+            f"top{k}": witness.top_k_accuracy_score(y, p, k=k, labels=np.arange(p.shape[1]))
+            for k in range(1, p.shape[1])
+        }
+    for metric, number in expected.items():
+        assert value(found, head, metric) == pytest.approx(number, abs=1e-12), metric
+    assert value(found, head, f"top{min(5, p.shape[1])}") == 1
+    rows = per_class[per_class["head"] == head]
+    by_class = witness.precision_recall_fscore_support(
+        y, calls, labels=np.arange(p.shape[1]), zero_division=0
+    )
+    for metric, numbers in zip(("precision", "recall", "f1", "support"), by_class, strict=True):
+        np.testing.assert_allclose(rows[metric], numbers, atol=1e-12)
+
+
+def test_weights_count_as_repeated_samples():
+    judged = evaluate.judge(predicted(coarse=True), CLASSES)[1]
+    weights = evaluate.bootstrap_weights(judged.donors, 20, seed=3)
+    overall, _ = evaluate.measure(judged, weights)
+    for number, row in enumerate(weights.astype(int)):
+        again = np.repeat(np.arange(len(row)), row)
+        y, calls, p = judged.true[again], judged.called[again], judged.scores[again]
+        assert overall["accuracy"][number] == pytest.approx(witness.accuracy_score(y, calls))
+        assert overall["balanced_accuracy"][number] == pytest.approx(
+            witness.balanced_accuracy_score(y, calls)
+        )
+        aucs = [witness.roc_auc_score(y == c, p[:, c]) for c in range(p.shape[1])]
+        assert overall["auc"][number] == pytest.approx(np.mean(aucs))
+
+
+def test_donors_are_drawn_whole():
+    donors = np.array([0, 0, 1, 2, 2, 2])
+    weights = evaluate.bootstrap_weights(donors, 200, seed=0)
+    assert (weights[:, 0] == weights[:, 1]).all() and (weights[:, 3] == weights[:, 5]).all()
+    np.testing.assert_array_equal(weights[:, [0, 2, 3]].sum(axis=1), 3)
+    assert (weights == evaluate.bootstrap_weights(donors, 200, seed=0)).all()
+
+
+def test_intervals_hold_the_value_and_narrow_with_samples():
+    few, _ = evaluate.score(predicted(80), CLASSES)
+    many, _ = evaluate.score(predicted(2400), CLASSES)
+    for table in (few, many):
+        assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
+    width = [t.query("metric == 'accuracy'").eval("high - low").to_numpy() for t in (few, many)]
+    assert (width[1] < width[0]).all()
+    # A proportion of n samples: about 3.92 standard errors wide.
+    row = many[(many["head"] == "tissue") & (many["metric"] == "accuracy")].iloc[0]
+    error = np.sqrt(row["value"] * (1 - row["value"]) / row["n"])
+    assert row["high"] - row["low"] == pytest.approx(3.92 * error, rel=0.15)
+
+
+def test_the_tandem_calls_only_subtypes_of_the_called_tissue():
+    p = np.array([[0.1, 0.1, 0.5, 0.2, 0.1]] * 4)
+    tissues = ["brain", "kidney", "lung", "skin"]
+    routed = evaluate.route_subtypes(p, tissues, CLASSES)
+    np.testing.assert_allclose(
+        routed,
+        [[0.5, 0.5, 0, 0, 0], [0, 0, 5 / 7, 2 / 7, 0], [0, 0, 0, 0, 1], [np.nan] * 5],
+    )
+    obs = pd.DataFrame({"split": "test", "tissue": tissues, "subtype": ""}, index=list("abcd"))
+    table = evaluate.tabulate(obs, {"tissue": np.eye(4), "subtype": p}, CLASSES)
+    assert table["subtype_call"].tolist() == ["gbm", "kirc", "luad", ""]
+    assert table["subtype:kirc"].tolist() == [0.5] * 4
+
+
+def test_subtypes_that_all_underflowed_are_equally_likely():
+    p = np.array([[0.0, 0.0, 1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(
+        evaluate.route_subtypes(p, ["brain"], CLASSES), [[0.5, 0.5, 0, 0, 0]]
+    )
+
+
+def test_a_subtype_is_wrong_in_tandem_where_the_tissue_led_astray():
+    table = predicted()
+    found, _ = evaluate.score(table, CLASSES, resamples=100)
+    rows, _, _ = truth_and_scores(table, "subtype")
+    right = (rows["subtype_true"] == rows["subtype_call"]).mean()
+    assert value(found, "subtype_tandem", "accuracy") == pytest.approx(right)
+    assert value(found, "subtype_tandem", "top1") == pytest.approx(right)
+    counts = evaluate.confusion(table, CLASSES)
+    counts = counts[counts["head"] == "subtype_tandem"]
+    assert counts.loc[counts["called"] == "", "count"].sum() == (rows["subtype_call"] == "").sum()
+    assert counts.loc[counts["true"] == counts["called"], "count"].sum() / len(rows) == right
+
+
+def test_confusion_counts_are_scikit_learns():
+    table = predicted()
+    counts = evaluate.confusion(table, CLASSES)
+    for head in evaluate.HEADS:
+        _, y, p = truth_and_scores(table, head)
+        found = counts.loc[counts["head"] == head, "count"].to_numpy().reshape(p.shape[1], -1)
+        np.testing.assert_array_equal(found, witness.confusion_matrix(y, p.argmax(axis=1)))
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_the_area_under_each_curve_is_the_auc(coarse):
+    table = predicted(coarse=coarse)
+    _, per_class = evaluate.score(table, CLASSES, resamples=100)
+    curves = evaluate.roc(table, CLASSES)
+    for _, row in per_class.iterrows():
+        curve = curves[(curves["head"] == row["head"]) & (curves["class"] == row["class"])]
+        assert witness.auc(curve["fpr"], curve["tpr"]) == pytest.approx(row["auc"])
+    _, y, p = truth_and_scores(table, "tissue")
+    fpr, tpr, _ = witness.roc_curve(y == 2, p[:, 2], drop_intermediate=False)
+    curve = curves[(curves["head"] == "tissue") & (curves["class"] == "lung")]
+    found = set(zip(curve["fpr"].round(9), curve["tpr"].round(9), strict=True))
+    assert found <= set(zip(fpr.round(9), tpr.round(9), strict=True))
+
+
+def test_a_class_without_test_samples_is_left_out_and_told(caplog):
+    table = predicted()
+    table = table[(table["tissue_true"] != "skin") | (table["split"] == "validation")]
+    found, per_class = evaluate.score(table, CLASSES, resamples=100)
+    row = per_class[(per_class["head"] == "tissue") & (per_class["class"] == "skin")].iloc[0]
+    assert row["support"] == 0 and row[["precision", "recall", "f1", "auc"]].isna().all()
+    assert "skin" in caplog.text
+    _, y, p = truth_and_scores(table, "tissue")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        expected = witness.balanced_accuracy_score(y, p.argmax(axis=1))
+    assert value(found, "tissue", "balanced_accuracy") == pytest.approx(expected)
+
+
+def test_a_cohort_without_subtypes_is_evaluated_without():
+    classes = {**CLASSES, "subtype": [], "subtypes_of": {}}
+    table = predicted(classes=classes)
+    found, _ = evaluate.score(table, classes, resamples=100)
+    assert set(found["head"]) == {"disease_state", "tissue"}
+
+
+def test_a_head_of_one_class_does_not_crash():
+    classes = {**CLASSES, "subtype": ["gbm"], "subtypes_of": {"brain": ["gbm"]}}
+    found, per_class = evaluate.score(predicted(classes=classes), classes, resamples=100)
+    assert value(found, "subtype", "accuracy") == 1
+    assert np.isnan(value(found, "subtype", "auc"))
+    assert per_class.loc[per_class["head"] == "subtype", "auc"].isna().all()
+
+
+def test_nothing_to_evaluate_is_told():
+    table = predicted()
+    with pytest.raises(InputError, match="no test sample"):
+        evaluate.score(table[table["split"] == "validation"], CLASSES)
+
+
+def test_a_table_of_predictions_survives_the_disk(tmp_path):
+    table = predicted()
+    table.to_csv(tmp_path / "predictions.tsv", sep="\t", index=False)
+    pd.testing.assert_frame_equal(evaluate.read_predictions(tmp_path / "predictions.tsv"), table)
+
+
+def test_models_are_compared_head_by_head():
+    found, _ = evaluate.score(predicted(), CLASSES, resamples=100)
+    cost = {"fit_seconds": 2.0, "predict_seconds": 0.5, "peak_memory_mb": 100.0}
+    table = evaluate.compare_models({"dl_pca": found, "dt": found}, {"dl_pca": cost, "dt": cost})
+    assert table["model"].tolist() == ["dl_pca"] * 4 + ["dt"] * 4
+    assert table["balanced_accuracy"].iloc[1] == value(found, "tissue", "balanced_accuracy")
+    assert (table["fit_seconds"] == 2.0).all()

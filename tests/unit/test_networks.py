@@ -1,0 +1,127 @@
+"""The networks: their shape, and what is on the disk."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tissuestate.errors import InputError
+from tissuestate.networks import (
+    Architecture,
+    ClassifierNetwork,
+    choose_device,
+    load_network,
+    read_description,
+    save_network,
+)
+from torch import nn
+
+HEADS = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
+
+
+def build(**changes) -> ClassifierNetwork:
+    torch.manual_seed(3)
+    fields = {
+        "n_features": 6,
+        "widths": (8, 7, 6, 5, 4),
+        "dropout": 0.3,
+        "activation": "relu",
+        "heads": HEADS,
+    }
+    return ClassifierNetwork(Architecture(**{**fields, **changes}))
+
+
+def test_a_head_gives_a_logit_a_class():
+    logits = build()(torch.zeros(5, 6))
+    assert {head: tuple(z.shape) for head, z in logits.items()} == {
+        "disease_state": (5, 2),
+        "tissue": (5, 3),
+    }
+
+
+def test_dropout_follows_the_hidden_layers_three_to_five():
+    kinds = [type(layer) for layer in build().hidden]
+    plain, dropped = [nn.Linear, nn.ReLU], [nn.Linear, nn.ReLU, nn.Dropout]
+    assert kinds == plain * 2 + dropped * 3
+
+
+def test_forward_is_the_product_of_its_layers():
+    network = build(dropout=0.0)
+    network.standardise(torch.full((6,), 2.0), torch.full((6,), 4.0))
+    state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    x = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+    hidden = (x - 2) / 4
+    for number in range(0, 10, 2):
+        hidden = hidden @ state[f"hidden.{number}.weight"].T + state[f"hidden.{number}.bias"]
+        hidden = np.maximum(hidden, 0)
+    expected = hidden @ state["heads.tissue.weight"].T + state["heads.tissue.bias"]
+    with torch.no_grad():
+        found = network(torch.from_numpy(x))["tissue"].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_saved_network_comes_back_with_its_description(tmp_path):
+    network = build()
+    network.standardise(torch.arange(6.0), torch.full((6,), 3.0))
+    save_network(tmp_path, network, task="multitask", best_epoch=7)
+    loaded = load_network(tmp_path)
+    assert loaded.architecture == network.architecture
+    assert not loaded.training
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name])
+    assert read_description(tmp_path)["best_epoch"] == 7
+
+
+def test_equal_networks_are_saved_as_equal_bytes(tmp_path):
+    for folder in ("one", "two"):
+        save_network(tmp_path / folder, build(), task="multitask")
+    for name in ("weights.safetensors", "network.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def _truncate(folder):
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-20])
+
+
+def _other_width(folder):
+    description = json.loads((folder / "network.json").read_text())
+    description["architecture"]["widths"][0] = 9
+    (folder / "network.json").write_text(json.dumps(description))
+
+
+def _no_json(folder):
+    (folder / "network.json").write_text("{")
+
+
+def _not_finite(folder):
+    network = build()
+    with torch.no_grad():
+        network.hidden[0].weight[0, 0] = float("nan")
+    save_network(folder, network)
+
+
+def _no_weights(folder):
+    (folder / "weights.safetensors").unlink()
+
+
+@pytest.mark.parametrize("damage", [_truncate, _other_width, _no_json, _not_finite, _no_weights])
+def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
+    save_network(tmp_path, build())
+    damage(tmp_path)
+    with pytest.raises(InputError, match=str(tmp_path)):
+        load_network(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"activation": "step"}, {"dropout": 1.0}, {"widths": (8, 0, 4)}, {"heads": {"tissue": ()}}],
+)
+def test_a_network_that_cannot_be_is_refused(changes):
+    with pytest.raises(InputError):
+        build(**changes)
+
+
+def test_a_device_is_chosen_or_taken_as_named():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device().type in ("cpu", "cuda", "mps")

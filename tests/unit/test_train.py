@@ -1,0 +1,212 @@
+"""Training: it learns, repeats itself to the bit, and keeps its best epoch."""
+
+import json
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_class_weight
+from tissuestate import train
+from tissuestate.errors import InputError
+from tissuestate.tasks import encode, read_task, select
+from tissuestate.train import (
+    OPTIMIZERS,
+    Diverged,
+    Hyperparameters,
+    Recipe,
+    fit_network,
+    predict_proba,
+    read_recipe,
+)
+
+CLASSES = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
+SMALL = Hyperparameters(0.003, 16, (24, 16, 16, 12, 12), 0.1)
+
+
+def samples(n: int, seed: int, n_features: int = 8):
+    """Samples whose tissue and state shift two features each."""
+    rng = np.random.default_rng(seed)
+    y = {"disease_state": rng.integers(0, 2, n), "tissue": rng.integers(0, 3, n)}
+    x = rng.normal(size=(n, n_features))
+    x[:, 0] += 6 * y["disease_state"]
+    x[np.arange(n), 1 + y["tissue"]] += 6
+    return x.astype(np.float32), y
+
+
+def fit(seed=1, epochs=25, hyperparameters=SMALL, y_changes=None, **options):
+    (x, y), (x_validation, y_validation) = samples(200, 0), samples(60, 1)
+    y = {**y, **(y_changes or {})}
+    return fit_network(
+        x,
+        y,
+        x_validation,
+        y_validation,
+        CLASSES,
+        hyperparameters,
+        epochs=epochs,
+        seed=seed,
+        device="cpu",
+        threads=1,
+        **options,
+    )
+
+
+def states_equal(a, b) -> bool:
+    one, two = a.network.state_dict(), b.network.state_dict()
+    return all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_it_learns_what_can_be_learnt():
+    x, y = samples(300, 2)
+    for head, p in predict_proba(fit().network, x).items():
+        assert (p.argmax(axis=1) == y[head]).mean() > 0.95
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_lowers_the_loss(optimizer):
+    chosen = Hyperparameters(0.01, 16, (24, 16, 16, 12, 12), 0.0, optimizer, "tanh", 1e-4)
+    history = fit(hyperparameters=chosen).history
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("none"),
+        Recipe("features", class_weight="balanced"),
+        Recipe(label_smoothing=0.1, schedule="cosine"),
+        Recipe(average=0.9),
+    ],
+)
+def test_every_recipe_learns(recipe):
+    x, y = samples(300, 2)
+    calls = predict_proba(fit(recipe=recipe).network, x)["tissue"].argmax(axis=1)
+    assert (calls == y["tissue"]).mean() > 0.95
+
+
+def test_equal_seeds_give_equal_bits_and_others_do_not():
+    first = fit(epochs=3)
+    assert states_equal(first, fit(epochs=3))
+    assert not states_equal(first, fit(epochs=3, seed=2))
+
+
+def test_training_leaves_torch_as_it_was():
+    torch.manual_seed(5)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    fit(epochs=1)
+    assert torch.equal(state, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def test_the_epoch_of_least_validation_loss_is_kept():
+    overfitting = Hyperparameters(0.01, 8, (64, 64, 64, 64, 64), 0.0)
+    _, y = samples(200, 0)
+    noisy = np.random.default_rng(0).permutation(y["tissue"])
+    trained = fit(epochs=30, hyperparameters=overfitting, y_changes={"tissue": noisy})
+    losses = trained.history["validation_loss"]
+    assert trained.best_epoch == losses.idxmin() + 1 < 30
+    x, y = samples(60, 1)
+    p = predict_proba(trained.network, x)
+    found = sum(log_loss(y[head], p[head], labels=range(p[head].shape[1])) for head in CLASSES)
+    assert found == pytest.approx(losses.min(), abs=1e-5)
+
+
+def test_samples_without_a_label_of_a_head_do_not_teach_it():
+    _, y = samples(200, 0)
+    wrong = (y["tissue"] + 1) % 3
+    kept = np.random.default_rng(0).random(200) < 0.5
+    trained = fit(y_changes={"tissue": np.where(kept, y["tissue"], -1)}, epochs=40)
+    x, truth = samples(300, 2)
+    calls = predict_proba(trained.network, x)["tissue"].argmax(axis=1)
+    assert (calls == truth["tissue"]).mean() > 0.95
+    misled = fit(y_changes={"tissue": np.where(kept, y["tissue"], wrong)}, epochs=40)
+    worse = predict_proba(misled.network, x)["tissue"]
+    assert worse[np.arange(300), truth["tissue"]].mean() < 0.8
+
+
+def test_a_head_without_any_label_does_no_harm():
+    trained = fit(y_changes={"tissue": np.full(200, -1)}, epochs=2)
+    assert np.isfinite(trained.history.to_numpy(dtype=float)).all()
+
+
+def test_a_loss_that_is_not_finite_is_told():
+    with pytest.raises(Diverged):
+        fit(hyperparameters=Hyperparameters(1e20, 16, (8,) * 5, 0.0, "sgd"), epochs=3)
+
+
+def test_class_weights_are_those_of_scikit_learn():
+    codes = np.array([0, 0, 0, 1, 2, 2, -1])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=codes[codes >= 0])
+    np.testing.assert_allclose(train._class_weights(codes, 3).numpy(), expected, rtol=1e-6)
+
+
+def test_a_sample_is_the_same_alone_and_among_others():
+    network = fit(epochs=2).network
+    x, _ = samples(1500, 3)
+    together = predict_proba(network, x)
+    for row in (0, 700, 1499):
+        for head, p in predict_proba(network, x[row : row + 1]).items():
+            np.testing.assert_allclose(p[0], together[head][row], rtol=0, atol=1e-12)
+    for p in together.values():
+        np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-12)
+
+
+def test_no_sample_gives_an_empty_table():
+    p = predict_proba(fit(epochs=1).network, np.empty((0, 8), np.float32))
+    assert p["tissue"].shape == (0, 3)
+
+
+def test_a_temperature_flattens():
+    network = fit(epochs=5).network
+    x, _ = samples(50, 3)
+    cold, hot = predict_proba(network, x), predict_proba(network, x, {"tissue": 5.0})
+    assert (hot["tissue"].max(axis=1) < cold["tissue"].max(axis=1)).all()
+    np.testing.assert_array_equal(hot["disease_state"], cold["disease_state"])
+
+
+def test_settings_are_checked():
+    assert Hyperparameters.from_dict({"widths": [3, 2]}).widths == (3, 2)
+    assert read_recipe({"schedule": "cosine"}) == Recipe(schedule="cosine")
+    for wrong in ({"momentum": 1}, {"optimizer": "lion"}, {"learning_rate": 0}):
+        with pytest.raises(InputError):
+            Hyperparameters.from_dict(wrong)
+    for recipe in ("secret", {"scaling": "log"}, {"colour": "red"}):
+        with pytest.raises(InputError):
+            read_recipe(recipe)
+
+
+def labels() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "disease_state": ["healthy", "tumour", "tumour", "tumour"],
+            "tissue": ["liver", "lung", "brain", "lung"],
+            "subtype": ["", "luad", "", "luad"],
+            "split": ["train", "train", "validation", "validation"],
+        },
+        index=list("abcd"),
+    )
+
+
+def test_a_task_has_the_samples_with_a_label_of_it(tmp_path):
+    classes = {**CLASSES, "subtype": ("luad", "lusc"), "subtypes_of": {"lung": ["luad", "lusc"]}}
+    table = anndata.AnnData(np.arange(8, dtype=np.float32).reshape(4, 2), obs=labels())
+    table.write_h5ad(tmp_path / "features.h5ad")
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+    data = read_task(tmp_path / "features.h5ad", tmp_path / "classes.json", "multitask")
+    assert data.y["tissue"].tolist() == [1, 2] and data.y_validation["tissue"].tolist() == [0, 2]
+    data = read_task(tmp_path / "features.h5ad", tmp_path / "classes.json", "subtype")
+    assert data.x.tolist() == [[2, 3]] and data.x_validation.tolist() == [[6, 7]]
+    assert data.y == {"subtype": [0]}
+
+
+def test_a_task_without_samples_is_told():
+    classes = {**CLASSES, "subtype": ("lusc",)}
+    with pytest.raises(InputError, match="no train sample"):
+        select(np.zeros((4, 2)), labels(), classes, "subtype")
+
+
+def test_unknown_labels_are_minus_one():
+    assert encode(["liver", "", "moon"], CLASSES["tissue"]).tolist() == [1, -1, -1]

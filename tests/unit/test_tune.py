@@ -1,0 +1,198 @@
+"""Tuning: plain TPE, from a history that survives being killed."""
+
+import json
+
+import hyperopt
+import numpy as np
+import pytest
+from tissuestate import tune
+from tissuestate.errors import InputError
+from tissuestate.tasks import TaskData
+from tissuestate.train import Recipe
+
+SPACE = {
+    "learning_rate": [1e-4, 1e-1],
+    "batch_size": [8, 32],
+    "width": [4, 12],
+    "dropout": [0.0, 0.5],
+    "optimizer": ["adam", "sgd"],
+    "activation": ["relu", "tanh"],
+}
+OPTIONS = {"epochs": 2, "seed": 4, "recipe": Recipe(), "device": "cpu", "threads": 1}
+
+
+@pytest.fixture
+def data() -> TaskData:
+    rng = np.random.default_rng(0)
+    parts = []
+    for n in (60, 30):
+        codes = rng.integers(0, 2, n)
+        x = rng.normal(size=(n, 4)) + 3 * codes[:, None]
+        parts += [x.astype(np.float32), {"tissue": codes}]
+    return TaskData({"tissue": ("liver", "lung")}, *parts)
+
+
+def outcome(history):
+    return [(t.number, t.parameters, t.loss, t.status) for t in history]
+
+
+def loss_of(point) -> float:
+    return (np.log(point["learning_rate"]) + 5) ** 2 + point["dropout"] + point["width_3"] / 10
+
+
+def trial_of(number, point, space) -> tune.Trial:
+    """A trial as a training would give it; every seventh one diverges."""
+    if number % 7 == 3:
+        return tune.Trial(number, point, space.parameters(point), None, "fail", 0.0)
+    return tune.Trial(number, point, space.parameters(point), loss_of(point), "ok", 0.0)
+
+
+def test_one_at_a_time_is_hyperopts_own_search():
+    space = tune.SearchSpace(SPACE)
+    trials = hyperopt.Trials()
+
+    def objective(point):
+        number = len(trials.trials) - 1
+        trial = trial_of(number, point, space)
+        return {"status": trial.status, **({} if trial.loss is None else {"loss": trial.loss})}
+
+    expressions = {
+        "learning_rate": hyperopt.hp.loguniform("learning_rate", *np.log([1e-4, 1e-1])),
+        "batch_size": hyperopt.hp.randint("batch_size", 8, 33),
+        "dropout": hyperopt.hp.uniform("dropout", 0.0, 0.5),
+        "optimizer": hyperopt.hp.choice("optimizer", [0, 1]),
+        "activation": hyperopt.hp.choice("activation", [0, 1]),
+        **{f"width_{i}": hyperopt.hp.randint(f"width_{i}", 4, 13) for i in range(1, 6)},
+    }
+    hyperopt.fmin(
+        objective,
+        expressions,
+        algo=hyperopt.tpe.suggest,
+        max_evals=35,
+        trials=trials,
+        rstate=np.random.default_rng(11),
+        show_progressbar=False,
+        verbose=False,
+    )
+    history = []
+    for number in range(35):
+        point = tune.propose(history, 1, 11, space)[0]
+        history.append(trial_of(number, point, space))
+    expected = [
+        {label: values[0] for label, values in trial["misc"]["vals"].items()}
+        for trial in trials.trials
+    ]
+    assert [trial.point for trial in history] == expected
+
+
+def test_points_of_one_round_differ_and_repeat():
+    space = tune.SearchSpace(SPACE)
+    history = []
+    for number, point in enumerate(tune.propose([], 25, 1, space)):
+        history.append(trial_of(number, point, space))
+    points = tune.propose(history, 8, 1, space)
+    assert len({json.dumps(point) for point in points}) == 8
+    assert points == tune.propose(history, 8, 1, space)
+    assert points[3:] == tune.propose(history, 5, 1, space, first=28)
+
+
+def test_proposals_stay_within_the_space():
+    space = tune.SearchSpace(SPACE)
+    for point in tune.propose([], 40, 3, space):
+        found = space.parameters(point)
+        assert 1e-4 <= found["learning_rate"] <= 1e-1
+        assert 8 <= found["batch_size"] <= 32 and isinstance(found["batch_size"], int)
+        assert len(found["widths"]) == 5 and all(4 <= width <= 12 for width in found["widths"])
+        assert 0 <= found["dropout"] <= 0.5
+        assert found["optimizer"] in ("adam", "sgd") and found["activation"] in ("relu", "tanh")
+
+
+def test_equal_bounds_are_fixed_values():
+    fixed = {**{name: [entry[0], entry[0]] for name, entry in SPACE.items()}, "activation": ["elu"]}
+    space = tune.SearchSpace(fixed)
+    assert tune.propose([], 2, 0, space) == [{}, {}]
+    assert space.parameters({}) == {
+        "learning_rate": 1e-4,
+        "batch_size": 8,
+        "widths": [4] * 5,
+        "dropout": 0.0,
+        "optimizer": "adam",
+        "activation": "elu",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": [0.0, 0.1]},
+        {"width": [12, 4]},
+        {"batch_size": [0, 4]},
+        {"dropout": [0.1]},
+        {"optimizer": []},
+        {"momentum": [0, 1]},
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(change):
+    with pytest.raises(InputError, match=next(iter(change))):
+        tune.SearchSpace({**SPACE, **change})
+
+
+def test_an_interrupted_search_gives_the_same_trials(data, tmp_path):
+    whole = tune.search(data, SPACE, evaluations=6, **OPTIONS)
+    path = tmp_path / "trials.journal"
+    tune.search(data, SPACE, evaluations=4, journal=tune.Journal(path, "mark"), **OPTIONS)
+    # The kill came in the middle of writing the fourth trial.
+    path.write_bytes(path.read_bytes()[:-30])
+    journal = tune.Journal(path, "mark")
+    assert len(journal.trials) == 3
+    resumed = tune.search(data, SPACE, evaluations=6, journal=journal, **OPTIONS)
+    assert outcome(resumed) == outcome(whole)
+    assert outcome(tune.Journal(path, "mark").trials) == outcome(whole)
+
+
+def test_a_complete_journal_leaves_nothing_to_do(data, tmp_path, monkeypatch):
+    path = tmp_path / "trials.journal"
+    done = tune.search(data, SPACE, evaluations=2, journal=tune.Journal(path, "mark"), **OPTIONS)
+    monkeypatch.setattr(tune, "fit_task", None)
+    journal = tune.Journal(path, "mark")
+    assert tune.search(data, SPACE, evaluations=2, journal=journal, **OPTIONS) == done
+    journal.remove()
+    assert not path.exists()
+
+
+def test_a_journal_of_other_data_is_discarded(tmp_path):
+    space = tune.SearchSpace(SPACE)
+    journal = tune.Journal(tmp_path / "journal", "mark")
+    journal.append(trial_of(0, tune.propose([], 1, 0, space)[0], space))
+    assert len(tune.Journal(tmp_path / "journal", "mark").trials) == 1
+    assert tune.Journal(tmp_path / "journal", "another").trials == []
+    (tmp_path / "journal").write_bytes(b"\x00\xff\nnonsense\n")
+    assert tune.Journal(tmp_path / "journal", "mark").trials == []
+
+
+def test_the_fingerprint_tells_data_and_settings_apart(data):
+    same = tune.fingerprint(data, SPACE, epochs=2, recipe=Recipe())
+    assert same == tune.fingerprint(data, dict(SPACE), epochs=2, recipe=Recipe())
+    assert same != tune.fingerprint(data, SPACE, epochs=3, recipe=Recipe())
+    assert same != tune.fingerprint(data, {**SPACE, "width": [4, 9]}, epochs=2, recipe=Recipe())
+    data.x[0, 0] += 1
+    assert same != tune.fingerprint(data, SPACE, epochs=2, recipe=Recipe())
+
+
+def test_a_trial_that_diverges_fails_and_the_search_goes_on(data):
+    space = {**SPACE, "learning_rate": [1e20, 1e20], "optimizer": ["sgd"], "activation": ["relu"]}
+    history = tune.search(data, space, evaluations=2, **OPTIONS)
+    assert [(t.loss, t.status) for t in history] == [(None, "fail")] * 2
+    with pytest.raises(InputError, match="none of 2 trials"):
+        tune.best(history)
+
+
+def test_the_best_trial_is_that_of_least_loss(tmp_path):
+    trials = [
+        tune.Trial(number, {}, {}, loss, "fail" if loss is None else "ok", 0.0)
+        for number, loss in enumerate([None, 0.5, 0.2, 0.2, 0.9])
+    ]
+    assert tune.best(trials).number == 2
+    tune.write_trials(tmp_path / "trials.jsonl", trials)
+    lines = (tmp_path / "trials.jsonl").read_text().splitlines()
+    assert [json.loads(line)["loss"] for line in lines] == [None, 0.5, 0.2, 0.2, 0.9]
