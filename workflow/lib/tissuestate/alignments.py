@@ -6,7 +6,6 @@ gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF) and 4.2 (B
 """
 
 import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,14 +17,17 @@ import numpy as np
 
 from tissuestate.errors import InputError
 
-try:  # the same functions, two to three times faster
-    from isal import isal_zlib
+try:  # the same function, two to three times faster
+    from isal.igzip_lib import IsalError as DeflateError
+    from isal.isal_zlib import decompress
 except ImportError:
-    inflate = zlib.decompress
-else:
-    inflate = isal_zlib.decompress
+    from zlib import decompress
+    from zlib import error as DeflateError  # type: ignore[assignment]
 
-_BATCH = 4 << 20  # compressed bytes decoded at a time
+_BATCH = 1 << 20  # compressed bytes decoded at a time
+_NAME = 36  # where the name stands in a record
+_STRIDE = 8192  # bytes between guessed records
+_MIN_PREFIX = 3
 _PAD = 64  # zero bytes after a block of records, so that fixed-size views stay inside it
 _CORE = np.dtype(
     [
@@ -38,8 +40,7 @@ _CORE = np.dtype(
         ("flag", "<u2"),
     ]
 )
-_ON_REFERENCE = np.zeros(16, np.int64)
-_ON_REFERENCE[[0, 2, 3, 7, 8]] = 1  # M D N = X advance along the reference
+_ON_REFERENCE = np.uint32(0b1_1000_1101)  # M D N = X (0 2 3 7 8) advance along the reference
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,29 @@ def read_intervals(
     Raises InputError if the file is truncated or damaged.
     """
     path = Path(bam)
-    left = b""
+    data, size, prefix = bytearray(_PAD), 0, b""
     header = True
-    for block in _decompressed(path, threads):
-        data = b"".join((left, *block, bytes(_PAD)))
-        size = len(data) - _PAD
+    for blocks in _decompressed(path, threads):
+        needed = size + sum(map(len, blocks)) + _PAD
+        if needed > len(data):
+            data = data[:size] + bytes(2 * needed - size)
+        with memoryview(data) as view:
+            for block in blocks:
+                view[size : size + len(block)] = block
+                size += len(block)
         begin = 0
         if header:
-            end = _end_of_header(data[:size], path)
+            end = _end_of_header(data, size, path)
             if end is None:
-                left = data[:size]
                 continue
             begin, header = end, False
-        offsets, rest = _record_offsets(data, begin, size)
-        left = data[rest:size]
+        offsets, rest = _record_offsets(data, begin, size, prefix)
         if len(offsets):
+            prefix = prefix or _common_prefix(data, offsets)
             yield _decode(data, offsets, min_mapq, exclude_flags, path)
-    if left or header:
+        data[: size - rest] = data[rest:size]
+        size -= rest
+    if size or header:
         raise InputError(f"{path}: ends in the middle of a record: the file is cut off.")
 
 
@@ -153,13 +160,13 @@ def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
 def _inflate(batch: list[memoryview], path: Path) -> list[bytes]:
     """Uncompress BGZF blocks, their checksums verified."""
     try:
-        return [inflate(block, 31, 65536) for block in batch]
-    except zlib.error as error:
+        return [decompress(block, 31, 65536) for block in batch]
+    except DeflateError as error:
         raise InputError(f"{path}: damaged inside ({error}); copy or make it anew.") from error
 
 
-def _end_of_header(data: bytes, path: Path) -> int | None:
-    """Where the first record begins, or None if `data` is too short to tell."""
+def _end_of_header(data: bytearray, size: int, path: Path) -> int | None:
+    """Where the first record begins, or None if data[:size] is too short to tell."""
     if data[:4] != b"BAM\x01":
         raise InputError(f"{path}: no BAM file; expected alignments in BAM format.")
     try:
@@ -171,52 +178,96 @@ def _end_of_header(data: bytes, path: Path) -> int | None:
             at += 8 + struct.unpack_from("<I", data, at)[0]
     except struct.error:
         return None
-    return at if at <= len(data) else None
+    return at if at <= size else None
 
 
-def _record_offsets(data: bytes, begin: int, size: int) -> tuple[np.ndarray, int]:
-    """Offsets of the whole records in data[begin:size], and where the first partial one begins."""
-    offsets: list[int] = []
-    append, unpack = offsets.append, struct.Struct("<I").unpack_from
+def _record_offsets(
+    data: bytearray, begin: int, size: int, prefix: bytes = b""
+) -> tuple[np.ndarray, int]:
+    """Offsets of the whole records in data[begin:size], and where the first partial one begins.
+
+    prefix: how the names of reads begin, as far as known. Each record tells only where the next
+    one begins, but records further on can be guessed from their names; the chains from all
+    guesses are then followed at once. A chain that ends exactly where the next one begins proves
+    that guess; if one does not, the records are followed one by one.
+    """
+    if len(prefix) >= _MIN_PREFIX:
+        guesses = [data.find(prefix, at, size) - _NAME for at in range(begin, size, _STRIDE)]
+        starts = np.array([begin, *(guess for guess in guesses[1:] if guess > begin)], np.int64)
+        starts = starts[np.append(True, np.diff(starts) > 0)]
+        words = _view(data, np.dtype("<u4"))
+        found, ends = _follow(words, starts, np.append(starts[1:], size - 3))
+        if (ends[:-1] == starts[1:]).all():
+            at = int(ends[-1])
+            return (found, at) if at <= size else (found[:-1], int(found[-1]))
+    chain: list[int] = []
+    append, unpack = chain.append, struct.Struct("<I").unpack_from
     at, last = begin, size - 4
     while at <= last:
         append(at)
         at += unpack(data, at)[0] + 4
     if at > size:
-        at = offsets.pop()
-    return np.array(offsets, np.int64), at
+        at = chain.pop()
+    return np.array(chain, np.int64), at
 
 
-def _view(data: bytes, dtype: np.dtype) -> np.ndarray:
+def _follow(
+    words: np.ndarray, starts: np.ndarray, limits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow chains of records from `starts` up to `limits`: all offsets met, where each ends."""
+    at, met = starts, []
+    while (going := at < limits).any():
+        met.append(at)
+        at = np.where(going, at + words[at] + 4, at)
+    steps = np.array(met, np.int64).reshape(-1, len(starts)).T
+    return steps[steps < limits[:, None]], at
+
+
+def _common_prefix(data: bytearray, offsets: np.ndarray) -> bytes:
+    """How the names of some of the reads begin, all alike."""
+    some = offsets[:: max(1, len(offsets) // 16)].tolist()
+    names = [bytes(data[at + _NAME : at + _NAME + data[at + 12] - 1]) for at in some]
+    first, last = min(names), max(names)  # what these two share, all share
+    length = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
+    )
+    return first[:length]
+
+
+def _view(data: bytearray, dtype: np.dtype) -> np.ndarray:
     """An array whose element i is what stands at byte i (i is often unaligned)."""
     return np.ndarray(len(data) - dtype.itemsize + 1, dtype, data, strides=(1,))
 
 
 def _decode(
-    data: bytes, offsets: np.ndarray, min_mapq: int, exclude_flags: int, path: Path
+    data: bytearray, offsets: np.ndarray, min_mapq: int, exclude_flags: int, path: Path
 ) -> Intervals:
     """The intervals of the records at `offsets` that pass."""
     core = _view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
     passing = (core["flag"] & exclude_flags) == 0
     passing &= core["mapq"] >= min_mapq
     passing &= (core["ref"] >= 0) & (core["pos"] >= 0)
-    core = core[passing]
+    chosen = np.flatnonzero(passing)
+    core = core.take(chosen)
     operations = core["operations"].astype(np.int64)
-    cigar = offsets[passing] + 36 + core["name_length"]
+    cigar = offsets[chosen] + _NAME + core["name_length"]
     if len(cigar) and int((cigar + 4 * operations).max()) > len(data):
         raise InputError(f"{path}: a record is longer than it says: the file is damaged.")
 
     words = _view(data, np.dtype("<u4"))
-    first = words[cigar]
-    span = (first >> 4) * _ON_REFERENCE[first & 15]
+    span = _advance(words[cigar])
     span[operations == 0] = 0
     several = np.flatnonzero(operations > 1)
     if len(several):
         counts = operations[several]
         ends = np.cumsum(counts)
         within = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
-        word = words[np.repeat(cigar[several], counts) + 4 * within]
-        along = (word >> 4) * _ON_REFERENCE[word & 15]
+        along = _advance(words[np.repeat(cigar[several], counts) + 4 * within])
         span[several] = np.add.reduceat(along, ends - counts)
     start = core["pos"].astype(np.int64)
     return Intervals(core["ref"].astype(np.int64), start, start + span)
+
+
+def _advance(operations: np.ndarray) -> np.ndarray:
+    """How far each operation of a CIGAR advances along the reference."""
+    return (operations >> 4) * ((_ON_REFERENCE >> (operations & 15)) & 1)

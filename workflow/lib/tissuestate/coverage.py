@@ -1,6 +1,7 @@
 """Coverage: how many reads cover each exonic base, in memory that depends on the exons alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from tissuestate.transcripts import Transcript
 
 
 class ExonicBases:
-    """The bases of one chromosome that lie in any exon, numbered from 0 in ascending order."""
+    """The bases of one chromosome that lie in any exon, numbered from 0 in ascending order.
 
-    def __init__(self, transcripts: Sequence[Transcript]) -> None:
-        exons = np.array(sorted({exon for t in transcripts for exon in t.exons}), np.int64)
+    Parameters: the exons (n × 2: start, end), which may overlap.
+    """
+
+    def __init__(self, exons: np.ndarray) -> None:
+        exons = exons[np.argsort(exons[:, 0], kind="stable")]
         reach = np.maximum.accumulate(exons[:, 1])
         first = np.flatnonzero(np.concatenate(([True], exons[1:, 0] > reach[:-1])))
         self._starts = exons[first, 0]
@@ -29,6 +33,12 @@ class ExonicBases:
         return np.where(region < 0, 0, self._before[region] + inside)
 
 
+def _exons(transcripts: Iterable[Transcript]) -> np.ndarray:
+    """The exons of all transcripts, in their order, n × 2: start, end."""
+    bounds = [bound for t in transcripts for exon in t.exons for bound in exon]
+    return np.array(bounds, np.int64).reshape(-1, 2)
+
+
 class Coverage:
     """Reads per exonic base, added up block by block.
 
@@ -41,10 +51,11 @@ class Coverage:
         self._members: dict[int, list[int]] = {}  # transcripts on each chromosome, by index
         for index, transcript in enumerate(transcripts):
             self._members.setdefault(numbers[transcript.chrom], []).append(index)
-        self._bases = {
-            number: ExonicBases([transcripts[index] for index in members])
+        self._exons = {
+            number: _exons([transcripts[index] for index in members])
             for number, members in self._members.items()
         }
+        self._bases = {number: ExonicBases(exons) for number, exons in self._exons.items()}
         self._steps: dict[int, np.ndarray] = {}  # change of the depth at each exonic base
         self.reads = 0
 
@@ -64,30 +75,34 @@ class Coverage:
             steps = self._steps.get(number)
             if steps is None:
                 steps = self._steps[number] = np.zeros(bases.count + 1, np.int32)
-            np.add.at(steps, bases.rank(start[these]), np.int32(1))
-            np.add.at(steps, bases.rank(end[these]), np.int32(-1))
+            _count(steps, bases.rank(start[these]), np.add)
+            _count(steps, bases.rank(end[these]), np.subtract)
 
     def depths(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (index, reads per base of its joined exons) of each transcript that has any.
+        """Yield (index, reads per base of its joined exons) of the transcripts.
 
-        The bases are in genomic order, whatever the strand. Ordered by chromosome.
+        The bases are in genomic order, whatever the strand. Chromosomes without reads are left
+        out.
         """
         for number, steps in self._steps.items():
-            bases = self._bases[number]
-            depth = np.cumsum(steps[:-1], dtype=np.int64)
-            before = np.concatenate(([0], np.cumsum(depth)))
-            members = self._members[number]
-            spliced = [self._transcripts[index].exons for index in members]
-            exons = np.array([exon for exons in spliced for exon in exons], np.int64)
-            starts = bases.rank(exons[:, 0])
+            members, exons = self._members[number], self._exons[number]
+            starts = self._bases[number].rank(exons[:, 0])
             ends = starts + exons[:, 1] - exons[:, 0]
-            counts = [len(exons) for exons in spliced]
-            last = np.cumsum(counts, dtype=np.int64)
-            covered = np.add.reduceat(before[ends] - before[starts], last - counts) > 0
-            pieces = list(zip(starts.tolist(), ends.tolist(), strict=True))
-            for k in np.flatnonzero(covered).tolist():
-                mine = pieces[last[k] - counts[k] : last[k]]
-                yield members[k], np.concatenate([depth[a:b] for a, b in mine])
+            depth = np.cumsum(steps, dtype=np.int32)
+            pieces = iter(zip(starts.tolist(), ends.tolist(), strict=True))
+            for index in members:
+                mine = islice(pieces, len(self._transcripts[index].exons))
+                yield index, np.concatenate([depth[a:b] for a, b in mine])
+
+
+def _count(steps: np.ndarray, at: np.ndarray, operation: np.ufunc) -> None:
+    """Add 1 to, or subtract it from, `steps` at each of the positions `at`."""
+    low, high = int(at.min()), int(at.max()) + 1
+    if high - low < 16 * len(at):
+        window = steps[low:high]
+        operation(window, np.bincount(at - low, minlength=high - low), out=window, casting="unsafe")
+    else:
+        operation.at(steps, at, np.int32(1))
 
 
 def check_build(

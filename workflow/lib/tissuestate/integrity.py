@@ -75,10 +75,13 @@ def truncated_normal(mrin: np.ndarray) -> tuple[float, float, float]:
     For each alpha from −0.05 to the largest mRIN in steps of 0.0005, with at least two samples
     above it: moments of the samples above give mu and sigma (alpha is not standardised, as in
     the published code), and the distance is that of Kolmogorov and Smirnov between those samples
-    and the normal's upper tail of the same share. The published code represents that tail by the
-    largest of 10⁶ random draws; here it is exact. The distances differ by up to about 10⁻³
-    (the draws' own noise), so another alpha may win where two are as good, which moves z by less
-    than 10⁻² on its reference data and leaves the order of p as it is.
+    and the normal's upper tail of the same share.
+
+    The published code represents that tail by the largest of 10⁶ random draws; here it is exact.
+    That changes the distances by up to about 10⁻³, the noise of the draws, and the result only
+    where two alphas are that close to each other: never on the reference data of the published
+    code; in simulated cohorts of 24 to 1,000 samples in 4 of 30, where z moved by 0.001 to 0.05,
+    and once, at 24 samples, by 0.6. The order of p never changes: z is linear in mRIN.
 
     NaN for all three where no alpha gives a positive variance (fewer than two samples, or all
     alike).

@@ -17,6 +17,7 @@ from tissuestate.transcripts import Transcript
 
 MIN_ABUNDANCE = 2.0  # mean reads per base; a transcript counts above this
 BINS = 100
+_EDGES = np.linspace(0, 1, BINS + 1)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def transcript_profile(depth: np.ndarray, strand: str) -> tuple[float, float]:
     Without coverage d is 0.
     """
     length = len(depth)
-    summed = np.cumsum(depth)
+    summed = depth.cumsum(dtype=np.int64)
     if strand == "+":
         summed = summed[-1] - summed[::-1]
     total = summed[-1]
@@ -62,11 +63,11 @@ def relative_coverage(depth: np.ndarray, strand: str) -> np.ndarray:
     depth: reads per base in genomic order, any above 0. A base on the edge of two bins is shared.
     """
     length = len(depth)
-    summed = np.concatenate(([0], np.cumsum(depth)))
-    edges = np.linspace(0, length, BINS + 1)
+    summed = np.concatenate(([0], depth.cumsum(dtype=np.int64)))
+    edges = _EDGES * length
     below = np.minimum(edges.astype(np.int64), length - 1)
     at_edges = summed[below] + (edges - below) * depth[below]
-    bins = np.diff(at_edges) * (BINS / summed[-1])
+    bins = (at_edges[1:] - at_edges[:-1]) * (BINS / summed[-1])
     return bins if strand == "+" else bins[::-1]
 
 

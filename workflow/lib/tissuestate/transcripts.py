@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
@@ -198,10 +197,12 @@ def _bed_row(fields: list[str], where: str) -> Transcript:
             "found; the three must agree."
         )
     exons = [(start + o, start + o + s) for o, s in zip(offsets, sizes, strict=True)]
-    whole = exons[0][0] == start >= 0 and exons[-1][1] == end and min(sizes) > 0
-    if not whole or any(after[0] < before[1] for before, after in pairwise(exons)):
+    bounds = [bound for exon in exons for bound in exon]
+    whole = bounds[0] == start >= 0 and bounds[-1] == end and min(sizes) > 0
+    if not whole or sorted(bounds) != bounds:
         raise InputError(
             f"{where}: the blocks do not fill {fields[0]}:{start}-{end} in ascending order without "
             "overlap; expected BED12 blocks from its start to its end."
         )
-    return Transcript(fields[3], fields[0], fields[5], _joined(exons))
+    apart = len(set(bounds)) == len(bounds)
+    return Transcript(fields[3], fields[0], fields[5], tuple(exons) if apart else _joined(exons))

@@ -1,0 +1,268 @@
+"""Coverage of a BAM file, base for base, against samtools and bedtools."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+from tissuestate import alignments
+from tissuestate.alignments import read_intervals, references
+from tissuestate.coverage import coverage_of_bam
+from tissuestate.errors import InputError
+from tissuestate.transcripts import Transcript, representative_transcripts
+
+CHROMS = {"chr1": 30_000, "chr2": 12_000, "chr3": 500, "chrM": 900}
+WHOLE = [Transcript(name, name, "+", ((0, size),)) for name, size in CHROMS.items()]
+CIGARS = [
+    [(0, 50)],
+    [(4, 5), (0, 40), (4, 5)],  # soft clips
+    [(5, 7), (0, 20), (1, 3), (0, 27)],  # hard clip, insertion
+    [(0, 20), (2, 4), (0, 30)],  # deletion
+    [(0, 25), (3, 137), (0, 25)],  # intron
+    [(0, 10), (3, 40), (0, 20), (3, 201), (0, 20)],
+    [(7, 30), (8, 1), (7, 19)],  # = and X
+    [(0, 20), (6, 2), (0, 30)],  # padding
+    [(4, 3), (0, 10), (1, 2), (0, 5), (2, 1), (0, 9), (3, 77), (7, 12), (8, 2), (0, 7), (5, 2)],
+]
+
+
+def write_bam(
+    path: Path,
+    reads: int,
+    seed: int = 0,
+    *,
+    ordered: bool = True,
+    flags: tuple[int, ...] = (99, 147, 83, 163, 0, 16, 256, 1024, 2048, 4, 8, 512, 73, 1),
+    name: str = "SRR1039508.{}",
+) -> Path:
+    """A BAM of random reads: paired, spliced, clipped, secondary, duplicate, low MAPQ, unmapped."""
+    rng = np.random.default_rng(seed)
+    header = {
+        "HD": {"VN": "1.6", "SO": "coordinate" if ordered else "unsorted"},
+        "SQ": [{"SN": chrom, "LN": size} for chrom, size in CHROMS.items()],
+    }
+    sizes = [30_000, 12_000, 0, 900]  # chr3 stays empty
+    records = []
+    for number in range(reads):
+        read = pysam.AlignedSegment(pysam.AlignmentHeader.from_dict(header))
+        read.query_name = name.format(number)
+        read.flag = int(rng.choice(flags))
+        read.reference_id = int(rng.choice([0, 1, 3], p=[0.6, 0.3, 0.1]))
+        read.reference_start = int(rng.integers(0, sizes[read.reference_id] - 420))
+        read.mapping_quality = int(rng.choice([255, 60, 30, 29, 3, 0]))
+        read.cigartuples = CIGARS[rng.integers(len(CIGARS))]
+        bases = sum(
+            length for operation, length in read.cigartuples if operation in (0, 1, 4, 7, 8)
+        )
+        read.query_sequence = "".join(rng.choice(list("ACGT"), bases))
+        read.query_qualities = pysam.qualitystring_to_array("F" * bases)
+        if read.flag & 4 and number % 2:
+            read.reference_id, read.reference_start, read.cigartuples = -1, -1, None
+        if number % 3 == 0:
+            read.set_tag("MD", "x" * int(rng.integers(1, 300)))
+        records.append(read)
+    if ordered:
+        records.sort(key=lambda r: (r.reference_id % 1000, r.reference_start))
+    with pysam.AlignmentFile(path, "wb", header=header) as out:
+        for read in records:
+            out.write(read)
+    return path
+
+
+def witness(bam: Path, folder: Path, chroms: dict[str, int]) -> dict[str, np.ndarray]:
+    """Depth at every base, by samtools and bedtools."""
+    for tool in ("samtools", "bedtools"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    sizes = folder / "sizes.tsv"
+    sizes.write_text("".join(f"{chrom}\t{size}\n" for chrom, size in chroms.items()))
+    out = subprocess.run(
+        f"samtools view -b -F 1548 -q 30 {bam} | bedtools bamtobed -i - | sort -k1,1 |"
+        f" bedtools genomecov -bga -i - -g {sizes}",
+        shell=True,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    depth = {chrom: np.zeros(size, int) for chrom, size in chroms.items()}
+    for line in out.splitlines():
+        chrom, start, end, reads = line.split("\t")
+        depth[chrom][int(start) : int(end)] = int(reads)
+    return depth
+
+
+def depths(bam: Path, transcripts: list[Transcript], threads: int = 1) -> list[np.ndarray]:
+    """Depth of each transcript's joined exons; zeros where none is given."""
+    found = dict(coverage_of_bam(bam, transcripts, threads).depths())
+    return [found.get(i, np.zeros(t.length, int)) for i, t in enumerate(transcripts)]
+
+
+@pytest.fixture(scope="module")
+def bam(tmp_path_factory):
+    return write_bam(tmp_path_factory.mktemp("bam") / "reads.bam", 6000)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_base_of_the_genome_equals_the_witness(bam, tmp_path, threads):
+    expected = witness(bam, tmp_path, CHROMS)
+    for transcript, depth in zip(WHOLE, depths(bam, WHOLE, threads), strict=True):
+        np.testing.assert_array_equal(depth, expected[transcript.chrom])
+    assert sum(depth.sum() for depth in expected.values()) > 100_000
+    assert expected["chr3"].sum() == 0
+
+
+def test_exons_of_overlapping_transcripts_equal_the_witness(bam, tmp_path):
+    rng = np.random.default_rng(1)
+    transcripts = []
+    for number in range(60):
+        chrom = ["chr1", "chr2"][number % 2]
+        cuts = np.sort(rng.choice(CHROMS[chrom], 2 * rng.integers(1, 8), replace=False))
+        exons = tuple(map(tuple, cuts.reshape(-1, 2).tolist()))
+        transcripts.append(Transcript(f"t{number}", chrom, "+-"[number % 3 > 0], exons))
+    expected = witness(bam, tmp_path, CHROMS)
+    for transcript, depth in zip(transcripts, depths(bam, transcripts), strict=True):
+        np.testing.assert_array_equal(
+            depth, np.concatenate([expected[transcript.chrom][a:b] for a, b in transcript.exons])
+        )
+
+
+@pytest.mark.parametrize("name", ["{}", "run.{}", "SRR1039508.{}"])
+@pytest.mark.parametrize("batch", [70_000, 1 << 20])
+def test_block_borders_and_read_names_make_no_difference(bam, tmp_path, monkeypatch, name, batch):
+    """Names without a common beginning, and one that occurs inside records, are read as well."""
+    named = write_bam(tmp_path / "named.bam", 6000, name=name)
+    monkeypatch.setattr(alignments, "_BATCH", batch)
+    monkeypatch.setattr(alignments, "_STRIDE", 1000)
+    for ours, others in zip(depths(named, WHOLE), depths(bam, WHOLE), strict=True):
+        np.testing.assert_array_equal(ours, others)
+
+
+def test_a_name_repeated_inside_records_is_no_record(tmp_path):
+    """Tags that hold the beginning of read names mislead no one."""
+    plain, tagged = tmp_path / "plain.bam", tmp_path / "tagged.bam"
+    write_bam(plain, 3000, seed=3)
+    with (
+        pysam.AlignmentFile(plain) as source,
+        pysam.AlignmentFile(tagged, "wb", template=source) as out,
+    ):
+        for read in source:
+            read.set_tag("XX", "SRR1039508." * 20)
+            out.write(read)
+    for ours, others in zip(depths(tagged, WHOLE), depths(plain, WHOLE), strict=True):
+        np.testing.assert_array_equal(ours, others)
+
+
+def test_an_unsorted_file_gives_the_same(tmp_path):
+    ordered = depths(write_bam(tmp_path / "a.bam", 800, seed=4), WHOLE)
+    unordered = depths(write_bam(tmp_path / "b.bam", 800, seed=4, ordered=False), WHOLE)
+    for a, b in zip(ordered, unordered, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_reads_counted_are_those_samtools_counts(bam):
+    count = pysam.view("-c", "-F", "1548", "-q", "30", str(bam))
+    assert sum(len(block.ref) for block in read_intervals(bam)) == int(count)
+
+
+def test_star_alignments_of_real_reads_equal_the_witness(data, tmp_path):
+    """Truth: samtools and bedtools, on human airway reads aligned to the first Mb of chr1 to 4."""
+    if shutil.which("STAR") is None:
+        pytest.skip("STAR is not installed")
+    import gzip
+
+    folder = data / "hg19_slice"
+    genome, index = tmp_path / "genome.fa", tmp_path / "index"
+    genome.write_bytes(gzip.decompress((folder / "hg19.chr1-4.first1Mb.fa.gz").read_bytes()))
+    annotation = folder / "refGene.chr1-4.first1Mb.gtf"
+
+    def star(*arguments: str | Path) -> None:
+        command = ["STAR", "--genomeDir", index, "--runThreadN", "2", *arguments]
+        subprocess.run([str(part) for part in command], check=True, capture_output=True)
+
+    index.mkdir()
+    star(
+        *("--runMode", "genomeGenerate", "--genomeFastaFiles", genome),
+        *("--sjdbGTFfile", annotation, "--genomeSAindexNbases", "10"),
+        *("--outFileNamePrefix", f"{tmp_path}/index."),
+    )
+    star(
+        *("--readFilesIn", folder / "SRR1039508_R1.fastq.gz", folder / "SRR1039508_R2.fastq.gz"),
+        *("--readFilesCommand", "zcat", "--outSAMtype", "BAM", "SortedByCoordinate"),
+        *("--outFileNamePrefix", f"{tmp_path}/", "--readMapNumber", "4000"),
+    )
+    bam = tmp_path / "Aligned.sortedByCoord.out.bam"
+    chroms = references(bam)
+    expected = witness(bam, tmp_path, chroms)
+    whole = [Transcript(name, name, "+", ((0, size),)) for name, size in chroms.items()]
+    for transcript, depth in zip(whole, depths(bam, whole), strict=True):
+        np.testing.assert_array_equal(depth, expected[transcript.chrom])
+    genes = representative_transcripts(annotation)
+    for transcript, depth in zip(genes, depths(bam, genes, 2), strict=True):
+        np.testing.assert_array_equal(
+            depth, np.concatenate([expected[transcript.chrom][a:b] for a, b in transcript.exons])
+        )
+
+
+def test_another_genome_build_is_told_with_both_sides(bam):
+    with pytest.raises(InputError, match=r"it has chr1, chr2, chr3 and 1 more.*lie on 1 too"):
+        coverage_of_bam(bam, [*WHOLE, Transcript("t", "1", "+", ((0, 10),))])
+    with pytest.raises(InputError, match=r"chr2 has 12000 bases, but transcript t ends at 12001"):
+        coverage_of_bam(bam, [Transcript("t", "chr2", "+", ((0, 12_001),))])
+
+
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9, 0.9999])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_truncated_file_is_told(bam, tmp_path, part, threads):
+    cut = tmp_path / "cut.bam"
+    whole = bam.read_bytes()
+    cut.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(InputError, match=r"cut\.bam"):
+        coverage_of_bam(cut, WHOLE, threads)
+
+
+def test_a_file_that_lacks_only_its_end_mark_is_told(bam, tmp_path):
+    cut = tmp_path / "cut.bam"
+    cut.write_bytes(bam.read_bytes()[:-28])
+    with pytest.raises(InputError, match="EOF marker"):
+        coverage_of_bam(cut, WHOLE)
+
+
+def test_a_record_that_is_cut_between_blocks_is_told(bam, tmp_path):
+    """The file ends properly, with its mark, but in the middle of a record."""
+    whole = bam.read_bytes()
+    raw = pysam.BGZFile(str(bam), "rb").read(150_001)
+    cut = tmp_path / "cut.bam"
+    with pysam.BGZFile(str(cut), "wb") as out:
+        out.write(raw)
+    assert cut.read_bytes()[-28:] == whole[-28:]
+    with pytest.raises(InputError, match="middle of a record"):
+        coverage_of_bam(cut, WHOLE)
+
+
+def test_a_damaged_file_is_told(bam, tmp_path):
+    damaged = bytearray(bam.read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 40] = bytes(40)
+    path = tmp_path / "damaged.bam"
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"damaged\.bam: damaged"):
+        coverage_of_bam(path, WHOLE)
+
+
+def test_other_formats_and_missing_files_are_told(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        coverage_of_bam(tmp_path / "none.bam", WHOLE)
+    for name, content in (("a.bam", b"@HD\tVN:1.6\n@SQ\tSN:chr1\tLN:9\n"), ("b.bam", b"junk" * 99)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=name):
+            coverage_of_bam(tmp_path / name, WHOLE)
+
+
+def test_no_reads_that_pass_give_no_coverage(tmp_path):
+    for name, reads in (("empty.bam", 0), ("duplicates.bam", 300)):
+        bam = write_bam(tmp_path / name, reads, flags=(1024,))
+        coverage = coverage_of_bam(bam, WHOLE)
+        assert coverage.reads == 0
+        assert not list(coverage.depths())

@@ -1,0 +1,263 @@
+"""mRIN of a cohort: the original code's outputs, frozen reference, degenerate cohorts, files."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from tissuestate.errors import InputError
+from tissuestate.files import load_arrays, save_arrays
+from tissuestate.integrity import (
+    MRIN,
+    deviations,
+    score_cohort,
+    score_samples,
+    truncated_normal,
+)
+from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+from tissuestate.profiles import Profile, digest, save_profile
+
+
+@pytest.fixture(scope="session")
+def original(data):
+    """The original code's matrix (samples × transcripts), mRIN table and GIS table."""
+    matrix = pd.read_csv(data / "mrin" / "KS.mat.txt", sep="\t", index_col=0)
+    mrin = pd.read_csv(data / "mrin" / "out.mRIN.txt", sep="\t")
+    gis = pd.read_csv(data / "mrin" / "out.GIS.txt", sep="\t")
+    return matrix.index.tolist(), np.ascontiguousarray(matrix.T.to_numpy()), mrin, gis
+
+
+def cohort(samples=40, transcripts=300, seed=0):
+    """Deviations of a simulated cohort, a tenth of it degraded, a fifth of the cells missing."""
+    rng = np.random.default_rng(seed)
+    lean = np.where(np.arange(samples) % 10 == 9, 0.3, 0)[:, None]
+    matrix = rng.normal(0.05, 0.1, transcripts) + rng.normal(lean, 0.05, (samples, transcripts))
+    matrix[rng.random(matrix.shape) < 0.2] = np.nan
+    matrix[:, 7] = np.nan
+    return [f"t{i}" for i in range(transcripts)], matrix
+
+
+def test_mrin_z_p_and_gis_equal_the_original_code(original):
+    names, matrix, theirs, their_gis = original
+    model = MRIN(names).fit(matrix)
+    ours = model.score(matrix)
+    worst = {
+        "mrin": np.abs(ours["mrin"] - theirs["mRIN"]).max(),
+        "z": np.abs(ours["z"] - theirs["Zcore"]).max(),
+        "p": np.abs(ours["p"] - theirs["Pvalue"]).max(),
+    }
+    gis = model.gis(matrix)
+    worst["gis"] = np.nanmax(np.abs(gis["gis"] - their_gis["GIS"]))
+    print("largest difference:", {name: f"{value:.1e}" for name, value in worst.items()})
+    assert worst["mrin"] < 1e-9
+    assert worst["gis"] < 1e-9
+    assert worst["z"] < 1e-2
+    assert (ours["p"].rank() == theirs["Pvalue"].rank()).all()
+    assert (gis["gis"].isna() == their_gis["GIS"].isna()).all()
+    assert (gis["samples"] == (~np.isnan(matrix)).sum(axis=0)).all()
+
+
+def test_only_transcripts_above_two_reads_a_base_count():
+    profile = Profile(np.array([0.1, 0.2, 0.3]), np.array([2.0, 2.0001, 0]), np.ones(100), 9)
+    np.testing.assert_array_equal(deviations(profile), [np.nan, 0.2, np.nan])
+
+
+def test_normal_of_a_truncated_cohort_is_close_to_the_draws_of_the_original():
+    """Truth: the published procedure, with its 10⁶ draws."""
+    rng = np.random.default_rng(5)
+    x = np.where(rng.random(300) < 0.1, -rng.exponential(0.1, 300), rng.normal(0.01, 0.02, 300))
+    alpha, mu, sigma = truncated_normal(x)
+    draws = np.sort(np.random.default_rng(1).standard_normal(1_000_000))
+    distances = {}
+    for candidate in -0.05 + 0.0005 * np.arange(int((x.max() + 0.05) / 0.0005) + 1):
+        above = np.sort(x[x > candidate])
+        if len(above) < 2:
+            continue
+        tail, density = 1 - norm.cdf(candidate), norm.pdf(candidate)
+        spread = np.sqrt(
+            above.var(ddof=1) / (1 + candidate * density / tail - density**2 / tail**2)
+        )
+        centre = above.mean() - density * spread / tail
+        top = centre + spread * draws[len(draws) - int(1e6 * len(above) / len(x)) :]
+        theirs = np.searchsorted(top, above) / len(top)
+        ours = np.arange(len(above) + 1) / len(above)  # before and after each step
+        distance = max(np.abs(ours[1:] - theirs).max(), np.abs(ours[:-1] - theirs).max())
+        distances[candidate] = (distance, centre, spread)
+    best = min(distances, key=lambda a: distances[a][0])
+    nearest = min(distances, key=lambda a: abs(a - alpha))
+    assert distances[nearest][0] - distances[best][0] < 2e-3  # the noise of the draws
+    assert (mu, sigma) == pytest.approx(distances[nearest][1:], abs=1e-12)
+
+
+def test_degraded_samples_have_low_mrin_and_p():
+    names, matrix = cohort()
+    scores = MRIN(names).fit(matrix).score(matrix)
+    degraded = np.arange(40) % 10 == 9
+    assert scores["mrin"][degraded].max() < -0.2 < -0.05 < scores["mrin"][~degraded].min()
+    assert scores["p"][degraded].max() < 1e-3
+
+
+def test_median_and_mrin_are_those_of_numpy():
+    names, matrix = cohort(31, 700, seed=1)
+    model = MRIN(names).fit(matrix)
+    with pytest.warns(RuntimeWarning):  # numpy's, for the column that is missing throughout
+        median = np.nanmedian(matrix, axis=0)
+    np.testing.assert_array_equal(model.median_, median)
+    np.testing.assert_allclose(
+        model.score(matrix)["mrin"], -np.nanmean(matrix - median, axis=1), rtol=1e-12
+    )
+
+
+def test_one_sample_alone_equals_the_same_among_many_to_the_byte():
+    names, matrix = cohort(200)
+    model = MRIN(names).fit(matrix[:150])
+    together = model.score(matrix)
+    for row in (3, 149, 150, 199):
+        alone = model.score(matrix[row : row + 1])
+        assert alone.iloc[0].to_numpy().tobytes() == together.iloc[row].to_numpy().tobytes()
+    np.testing.assert_array_equal(model.mrin_, together["mrin"][:150])
+
+
+def test_saving_and_loading_changes_nothing(tmp_path):
+    names, matrix = cohort()
+    model = MRIN(names, "abc").fit(matrix)
+    save_arrays(tmp_path / "reference.npz", model.to_arrays())
+    again = MRIN.from_arrays(load_arrays(tmp_path / "reference.npz"))
+    assert (again.transcripts, again.bed) == (names, "abc")
+    pd.testing.assert_frame_equal(again.score(matrix), model.score(matrix))
+
+
+@pytest.mark.filterwarnings("error")
+def test_degenerate_cohorts_have_no_z_but_an_mrin(caplog):
+    names, matrix = cohort()
+    one = MRIN(names).fit(matrix[:1]).score(matrix[:1])
+    assert one["mrin"].tolist() == [0.0]
+    assert one[["z", "p"]].isna().all(axis=None)
+    assert "do not suffice" in caplog.text
+
+    same = np.tile(matrix[0], (5, 1))
+    constant = MRIN(names).fit(same)
+    assert constant.score(same)["mrin"].tolist() == [0.0] * 5
+    assert np.isnan(constant.sigma_)
+    assert constant.gis(same)["gis"].isna().all()
+
+    low = MRIN(names).fit(matrix[:10])
+    low.median_ = low.median_ - 1  # every sample far below every alpha
+    assert np.isnan(truncated_normal(low.score(matrix)["mrin"].to_numpy())).all()
+    assert np.isnan(truncated_normal(np.array([0.3, -2.0, np.nan]))).all()
+    assert np.isnan(truncated_normal(np.array([]))).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_sample_without_coverage_is_nan_and_disturbs_no_one():
+    names, matrix = cohort()
+    empty = np.full((1, matrix.shape[1]), np.nan)
+    model = MRIN(names).fit(np.vstack([matrix, empty]))
+    alone = MRIN(names).fit(matrix)
+    np.testing.assert_array_equal(model.median_, alone.median_)
+    assert (model.alpha_, model.mu_, model.sigma_) == (alone.alpha_, alone.mu_, alone.sigma_)
+    last = model.score(np.vstack([matrix, empty])).iloc[-1]
+    assert last[["mrin", "z", "p"]].isna().all()
+    assert last["transcripts"] == 0
+    pd.testing.assert_frame_equal(model.gis(np.vstack([matrix, empty])), alone.gis(matrix))
+    nothing = MRIN(names).fit(empty)
+    assert nothing.score(matrix)["transcripts"].sum() == 0
+
+
+def test_gis_is_pearsons_correlation():
+    names, matrix = cohort(25, 40, seed=2)
+    model = MRIN(names).fit(matrix)
+    mrin = model.score(matrix)["mrin"].to_numpy()
+    for column, row in model.gis(matrix).iterrows():
+        present = ~np.isnan(matrix[:, column])
+        if not present.any():
+            assert np.isnan(row["gis"])
+            continue
+        expected = np.corrcoef(matrix[present, column], mrin[present])[0, 1]
+        assert row["gis"] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Profiles of twelve samples, one without coverage, and their BED file."""
+    names, matrix = cohort(12, 30)
+    bed = tmp_path / "t.bed"
+    bed.write_text(
+        "".join(
+            f"chr1\t{i}\t{i + 1}\t{name}\t0\t+\t0\t0\t0\t1\t1\t0\n" for i, name in enumerate(names)
+        )
+    )
+    profiles = {}
+    for number, row in enumerate(matrix):
+        sample = f"s{11 - number}.x"
+        usable = np.zeros(30) if number == 4 else np.where(np.isnan(row), 0, 9)
+        curve = np.full(100, np.nan) if number == 4 else np.linspace(0.5, 1.5, 100)
+        profile = Profile(np.nan_to_num(row), usable, curve, number)
+        profiles[sample] = tmp_path / f"{sample}.npz"
+        save_profile(profiles[sample], profile, digest(bed))
+    return bed, profiles, matrix
+
+
+def test_a_cohort_is_scored_against_its_reference_samples(files):
+    bed, profiles, matrix = files
+    matrix[4] = np.nan
+    reference = set(list(profiles)[1::2])
+    result = score_cohort(profiles, bed, reference | {"elsewhere"})
+    model = MRIN(result.model.transcripts, digest(bed)).fit(matrix[1::2])
+    expected = model.score(matrix)
+    assert result.mrin["sample"].tolist() == list(profiles)
+    pd.testing.assert_frame_equal(result.mrin.drop(columns="sample"), expected)
+    assert result.coverage.index.tolist() == list(profiles)
+    assert result.coverage.shape == (12, 100)
+    assert result.coverage.loc["s7.x"].isna().all()
+    pd.testing.assert_frame_equal(result.gis, model.gis(matrix))
+
+
+def test_new_samples_are_scored_alone_against_a_saved_cohort(files):
+    bed, profiles, _ = files
+    result = score_cohort(profiles, bed, set(profiles))
+    model = MRIN.from_arrays(result.model.to_arrays())
+    sample = list(profiles)[9]
+    alone = score_samples({sample: profiles[sample]}, bed, model)
+    pd.testing.assert_frame_equal(alone, result.mrin.iloc[[9]].reset_index(drop=True))
+
+
+def test_no_reference_and_other_transcripts_are_told(files, tmp_path):
+    bed, profiles, _ = files
+    with pytest.raises(InputError, match="none of the 12 samples with reads is a training sample"):
+        score_cohort(profiles, bed, {"elsewhere"})
+    model = score_cohort(profiles, bed, set(profiles)).model
+    other = tmp_path / "other.bed"
+    other.write_text("chr1\t0\t1\tt0\t0\t+\t0\t0\t0\t1\t1\t0\n")
+    with pytest.raises(InputError, match=r"other\.bed: other transcripts"):
+        score_samples(profiles, other, model)
+    with pytest.raises(InputError, match="made with other transcripts"):
+        score_cohort(profiles, other, set(profiles))
+
+
+def test_multiqc_shows_mrin_and_coverage(files, tmp_path):
+    bed, profiles, _ = files
+    result = score_cohort(profiles, bed, set(profiles))
+    folder = tmp_path / "report"
+    write_multiqc_mrin(folder / "mrin_mqc.tsv", result.mrin.set_index("sample")["mrin"], -0.11)
+    write_multiqc_coverage(folder / "coverage_mqc.tsv", result.coverage)
+    subprocess.run(
+        [sys.executable, "-m", "multiqc", "--no-ansi", "--outdir", folder, folder],
+        check=True,
+        capture_output=True,
+    )
+    plots = json.loads((folder / "multiqc_data" / "multiqc_data.json").read_text())[
+        "report_plot_data"
+    ]
+    assert set(plots) >= {"mrin_plot", "gene_body_coverage_plot"}
+    html = (folder / "multiqc_report.html").read_text()
+    assert "RNA integrity (mRIN)" in html
+    assert "Gene-body coverage" in html
+    bars = plots["mrin_plot"]["datasets"][0]
+    assert set(bars["samples"]) == set(profiles) - {"s7.x"}
+    lines = plots["gene_body_coverage_plot"]["datasets"][0]["lines"]
+    assert {line["name"] for line in lines} == set(profiles) - {"s7.x"}
+    assert len(lines[0]["pairs"]) == 100
