@@ -2,9 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real test lint bench pin
+.PHONY: help setup setup-dev demo real test lint pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+DATA := $(or $(TISSUESTATE_DATA),../shared/data)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow/lib
 
@@ -20,6 +21,13 @@ setup-dev: ## the same, and what tests and linters need
 demo: setup ## run the whole workflow on the simulated cohort
 	snakemake --cores $(CORES)
 	@echo "The report is $(CURDIR)/results/report.html"
+
+real: setup ## train on real GTEx and TCGA matrices, where the data are
+	@test -d $(DATA)/tcga_gtex || { echo "real: no tcga_gtex in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
+	mkdir -p results/real
+	python tests/real_sheet.py $(abspath $(DATA))/tcga_gtex results/real/samples.tsv
+	snakemake --cores $(CORES) --directory results/real --configfile tests/integration/real.yaml
+	@echo "The report is $(CURDIR)/results/real/results/report.html"
 
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
