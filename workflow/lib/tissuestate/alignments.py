@@ -11,19 +11,18 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from tissuestate.errors import InputError
 
-try:  # the same function, two to three times faster
-    from isal.igzip_lib import IsalError as DeflateError
-    from isal.isal_zlib import decompress
+try:  # the same functions, two to three times faster
+    from isal import isal_zlib as codec
 except ImportError:
-    from zlib import decompress
-    from zlib import error as DeflateError  # type: ignore[assignment]
+    import zlib as codec  # type: ignore[no-redef]
 
+DeflateError = cast(type[Exception], codec.error)
 _BATCH = 1 << 20  # compressed bytes decoded at a time
 _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
@@ -160,7 +159,7 @@ def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
 def _inflate(batch: list[memoryview], path: Path) -> list[bytes]:
     """Uncompress BGZF blocks, their checksums verified."""
     try:
-        return [decompress(block, 31, 65536) for block in batch]
+        return [codec.decompress(block, 31, 65536) for block in batch]
     except DeflateError as error:
         raise InputError(f"{path}: damaged inside ({error}); copy or make it anew.") from error
 
