@@ -179,7 +179,7 @@ def test_layouts_with_one_sample(text, unit, strandedness, expected, write):
 
 def test_count_table_of_one_sample(write):
     ids, counts = read_counts(write(ONE_BAM))
-    assert ids.tolist() == ["ENSG01", "ENSG02"]
+    assert ids.to_pylist() == ["ENSG01", "ENSG02"]
     assert counts.tolist() == [10, 20]
     with pytest.raises(InputError, match="3 samples in the counts of one"):
         read_counts(write(LAYOUTS["featureCounts"]))

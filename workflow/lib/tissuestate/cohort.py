@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
@@ -33,7 +34,6 @@ class _Part:
     """What one file gives: some rows of the cohort on its own genes."""
 
     dataset: str
-    path: Path
     rows: np.ndarray  # positions in the cohort
     values: np.ndarray  # rows × symbols, float32
     symbols: np.ndarray  # sorted, unique
@@ -114,12 +114,13 @@ def assemble(
         part = parts.pop()
         values[part.rows] = part.values[:, np.searchsorted(part.symbols, common)]
     positions = {name: row for row, name in enumerate(samples["sample"])}
+    chosen = np.searchsorted(first.symbols, common) if first else None
     for name in reads:
         part = reader.read_count_table(name, Path(counts[name]))
-        values[positions[name]] = part.values[0, np.searchsorted(part.symbols, common)]
+        values[positions[name]] = part.values[0, chosen]
 
     obs = samples.set_index("sample")[list(OBS)].rename_axis(None)
-    cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(common))
+    cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(common.tolist()))
     return cohort, table
 
 
@@ -141,8 +142,8 @@ class _Reader:
     def __init__(self, gene_map: GeneMap, missing: Missing) -> None:
         self.gene_map = gene_map
         self.missing = missing
-        self._mapped: dict[bytes, tuple[np.ndarray, list[np.ndarray], Recognition]] = {}
-        self._counted: np.ndarray | None = None
+        self._mapped: dict[bytes, _Mapped] = {}
+        self._counted: tuple[pa.StringArray, _Mapped] | None = None
 
     def read_matrices(self, samples: pd.DataFrame) -> list[_Part]:
         """A part for each matrix file, unit and strandedness."""
@@ -158,10 +159,10 @@ class _Reader:
                 missing=self.missing,
                 strandedness=strandedness,
             )
+            mapped = self._map(Path(path), matrix.ids)
+            values = mapped.collapse(matrix.values, unit)
             parts.append(
-                self._part(
-                    source, Path(path), group.index.to_numpy(), matrix.values, matrix.ids, unit
-                )
+                _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.found)
             )
         return parts
 
@@ -169,32 +170,17 @@ class _Reader:
         """One row of counts; every table must list the same genes."""
         ids, values = read_counts(path)
         if self._counted is None:
-            self._counted = ids
-        elif not np.array_equal(self._counted, ids):
+            self._counted = ids, self._map(path, ids.to_numpy(zero_copy_only=False).astype(str))
+        elif not self._counted[0].equals(ids):
             raise InputError(
                 f"{path}: sample {sample!r} was counted on other genes than the samples before it; "
                 "count all samples with one annotation."
             )
-        return self._part(READS, path, np.zeros(1, dtype=int), values[None], ids, "count")
+        mapped = self._counted[1]
+        row = mapped.collapse(values[None], "count")
+        return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.found)
 
-    def _part(
-        self,
-        dataset: str,
-        path: Path,
-        rows: np.ndarray,
-        values: np.ndarray,
-        ids: np.ndarray,
-        unit: str,
-    ) -> _Part:
-        symbols, members, found = self._map(path, ids)
-        collapsed = values[:, [group[0] for group in members]]
-        for column, group in enumerate(members):
-            if len(group) > 1:
-                collapsed[:, column] = _sum_of_rows(values, group, unit)
-        return _Part(dataset, path, rows, collapsed, symbols, found)
-
-    def _map(self, path: Path, ids: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], Recognition]:
-        """Sorted symbols, the positions of the ids of each, and how many were recognised."""
+    def _map(self, path: Path, ids: np.ndarray) -> "_Mapped":
         key = ids.tobytes()
         if key not in self._mapped:
             symbols, found = self.gene_map.to_symbols(ids.tolist())
@@ -205,17 +191,40 @@ class _Reader:
                     f"{KINDS[found.kind]}, such as {str(ids[0])!r}); expected human gene symbols, "
                     "Ensembl or Entrez ids in the first column."
                 )
-            order = np.argsort(symbols, kind="stable")
-            order = order[symbols[order] != ""]
-            names, starts = np.unique(symbols[order], return_index=True)
-            self._mapped[key] = names, np.split(order, starts[1:]), found
+            self._mapped[key] = _Mapped.of(symbols, found)
         return self._mapped[key]
 
 
-def _sum_of_rows(values: np.ndarray, group: np.ndarray, unit: str) -> np.ndarray:
-    """The sum over the genes of `group`, taken on the linear scale and given in `unit`."""
-    total = linear_scale(values[:, group], unit).sum(axis=1)
-    return np.log2(total + 1) if unit == "log2" else total
+@dataclass
+class _Mapped:
+    """How the ids of a file become symbols, in alphabetical order."""
+
+    symbols: np.ndarray
+    first: np.ndarray  # position of the first id of each symbol
+    repeated: np.ndarray  # which symbols have more ids than one
+    members: np.ndarray  # positions of all the ids of these, symbol by symbol
+    starts: np.ndarray  # where each of them begins among the members
+    found: Recognition
+
+    @classmethod
+    def of(cls, symbols: np.ndarray, found: Recognition) -> "_Mapped":
+        """From the symbol of each id, '' where it has none."""
+        order = np.argsort(symbols, kind="stable")
+        order = order[symbols[order] != ""]
+        names, starts, sizes = np.unique(symbols[order], return_index=True, return_counts=True)
+        repeated = np.flatnonzero(sizes > 1)
+        members = order[np.repeat(sizes > 1, sizes)]
+        ends = np.cumsum(sizes[repeated])
+        return cls(names, order[starts], repeated, members, ends - sizes[repeated], found)
+
+    def collapse(self, values: np.ndarray, unit: str) -> np.ndarray:
+        """Values by symbol: the ids of one symbol are summed on the linear scale."""
+        result = values[:, self.first]
+        if len(self.repeated):
+            linear = linear_scale(values[:, self.members], unit)
+            total = np.add.reduceat(linear, self.starts, axis=1)
+            result[:, self.repeated] = np.log2(total + 1) if unit == "log2" else total
+        return result
 
 
 def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFrame:

@@ -112,12 +112,22 @@ def sample_names(path: str | Path) -> list[str]:
     return list(_lay_out(Path(path), "count", "auto").values)
 
 
-def read_counts(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and counts (float32) of one sample's count table, as `read_matrix` reads it."""
-    matrix = read_matrix(path)
-    if len(matrix.samples) != 1:
-        raise InputError(f"{path}: {len(matrix.samples)} samples in the counts of one sample.")
-    return matrix.ids, matrix.values[0]
+def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
+    """Ids and counts (float32) of the count table of one sample that featureCounts wrote.
+
+    What `read_matrix` does, for many files with the same ids: they come as an Arrow array, which is
+    quick to compare. Raises InputError as `read_matrix` does.
+    """
+    path = Path(path)
+    text = _lay_out(path, "count", "none")
+    if len(text.values) != 1:
+        raise InputError(f"{path}: {len(text.values)} samples in the counts of one sample.")
+    column = next(iter(text.values.values()))
+    table = _parse(path, text, [text.ids[0], column])
+    counts = _column(table, column)
+    if len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():
+        read_matrix(path)
+    return table[str(text.ids[0])].combine_chunks(), counts
 
 
 def _are_genes(ids: np.ndarray) -> np.ndarray:
@@ -151,10 +161,11 @@ def _check_values(path: Path, matrix: Matrix, unit: str, missing: Missing) -> Ma
     genes = absent.any(axis=0)
     if missing == "error":
         sample, gene = np.unravel_index(int(np.argmax(absent)), absent.shape)
+        place = f"gene {str(matrix.ids[gene])!r} in column {matrix.samples[sample]!r}"
         raise InputError(
             f"{path}: {absent.sum():,} values of {genes.sum():,} genes are missing, the first for "
-            f"gene {str(matrix.ids[gene])!r} in column {matrix.samples[sample]!r}; fill them in, or set "
-            "missing_values to 'drop' to leave these genes out or to 'zero' if they mean zero."
+            f"{place}; fill them in, or set missing_values to 'drop' to leave these genes out or "
+            "to 'zero' if they mean zero."
         )
     if missing == "zero":
         log.warning("%s: %d missing values are taken for zero", path, absent.sum())

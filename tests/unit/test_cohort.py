@@ -1,0 +1,223 @@
+"""The cohort: ids brought together, symbols summed, the intersection; a small one by hand."""
+
+import logging
+import shutil
+import subprocess
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
+from tissuestate.errors import InputError
+from tissuestate.genes import COLUMNS, GeneMap, build_gene_map
+from tissuestate.sheet import ClassTable, read_sheet
+from tissuestate.split import split_samples
+
+GENE_MAP = GeneMap(
+    pd.DataFrame(
+        [
+            ("A1BG", "ENSG00000000001", "1", "OLDA", ""),
+            ("KRAS", "ENSG00000000002|ENSG00000000022", "2", "", ""),
+            ("MYC", "ENSG00000000003", "3", "", ""),
+            ("TP53", "ENSG00000000004", "4", "P53", ""),
+        ],
+        columns=list(COLUMNS),
+    )
+)
+
+
+def sheet(rows: list[tuple[str, str, str, str, str]]) -> pd.DataFrame:
+    """Validated samples from (sample, source, matrix, unit, split); matrix '' = from reads."""
+    frame = pd.DataFrame(rows, columns=["sample", "source", "matrix", "unit", "split"])
+    return frame.assign(
+        donor=frame["sample"],
+        specimen=frame["sample"],
+        study="S",
+        disease_state="neoplastic",
+        tissue="kidney",
+        subtype="kirc",
+        origin=np.where(frame["matrix"] == "", "bam", "matrix"),
+        column=frame["sample"],
+        strandedness="auto",
+    )
+
+
+@pytest.fixture
+def two_sources(tmp_path):
+    """Symbols with an alias in one file, versioned Ensembl ids in another, counts of reads."""
+    (tmp_path / "a.tsv").write_text(
+        "gene\ts1\ts2\nTP53\t1\t2\nOLDA\t3\t4\nKRAS\t5\t6\nKRAS\t7\t8\nnovel\t9\t9\n"
+    )
+    (tmp_path / "b.tsv").write_text(
+        "gene\ts3\nENSG00000000004.7\t10\nENSG00000000001.1\t20\nENSG00000000002.1\t30\n"
+        "ENSG00000000022\t40\nENSG00000000003\t50\nENSG00000009999\t60\n"
+    )
+    for name, base in (("r1", 100), ("r2", 200)):
+        rows = "".join(f"ENSG0000000000{i}.1\tc\t1\t2\t+\t2\t{base + i}\n" for i in (4, 3, 2, 1))
+        header = f"Geneid\tChr\tStart\tEnd\tStrand\tLength\tx/{name}.bam"
+        (tmp_path / f"{name}.tsv").write_text(f"# Program:featureCounts\n{header}\n{rows}")
+    samples = sheet(
+        [
+            ("r2", "lab", "", "count", "train"),
+            ("s2", "a", str(tmp_path / "a.tsv"), "count", "train"),
+            ("s3", "b", str(tmp_path / "b.tsv"), "count", "train"),
+            ("s1", "a", str(tmp_path / "a.tsv"), "count", "test"),
+            ("r1", "lab", "", "count", "train"),
+        ]
+    )
+    return samples, {name: tmp_path / f"{name}.tsv" for name in ("r1", "r2")}
+
+
+def test_sources_meet_on_symbols(two_sources):
+    samples, counts = two_sources
+    cohort, table = assemble(samples, GENE_MAP, counts)
+    assert cohort.obs_names.tolist() == ["r2", "s2", "s3", "s1", "r1"]
+    assert cohort.var_names.tolist() == ["A1BG", "KRAS", "TP53"]
+    np.testing.assert_array_equal(
+        cohort.X, [[201, 202, 204], [4, 14, 2], [20, 70, 10], [3, 12, 1], [101, 102, 104]]
+    )
+    assert cohort.X.dtype == np.float32
+    assert cohort.var.loc["KRAS"].tolist() == ["ENSG00000000002|ENSG00000000022", "2"]
+    assert table.to_dict("list") == {
+        "dataset": ["a", "b", "reads"],
+        "genes": [4, 4, 4],
+        "recognised": [4, 5, 4],
+        "id_type": ["symbol", "ensembl", "ensembl"],
+        "common_without": [4, 3, 3],
+    }
+
+
+def test_missing_genes_are_told(two_sources, caplog):
+    samples, counts = two_sources
+    with caplog.at_level(logging.INFO):
+        assemble(samples, GENE_MAP, counts, expected_genes=4)
+    assert "has 3 genes where 4 are expected; genes that a data set alone costs: a 1" in caplog.text
+    assert "b.tsv: 5 of 6 genes found as Ensembl ids" in caplog.text
+    caplog.clear()
+    assemble(samples, GENE_MAP, counts, expected_genes=3)
+    assert "expected" not in caplog.text
+
+
+def test_logarithms_are_summed_as_numbers(tmp_path):
+    path = tmp_path / "log.tsv"
+    path.write_text("gene\ts1\nKRAS\t3\nKRAS\t4\nTP53\t-1\n")  # log2(7 + 1), log2(15 + 1)
+    cohort, _ = assemble(sheet([("s1", "a", str(path), "log2", "train")]), GENE_MAP)
+    np.testing.assert_allclose(cohort[:, "KRAS"].X, np.log2(7 + 15 + 1), rtol=1e-6)
+    assert cohort[:, "TP53"].X == -1
+
+
+def test_unknown_ids_are_told(two_sources, tmp_path):
+    samples, counts = two_sources
+    (tmp_path / "b.tsv").write_text("gene\ts3\nENSMUSG00000000001\t1\nENSMUSG00000000002\t1\n")
+    with pytest.raises(InputError, match=r"b\.tsv: none of its 2 genes.*Ensembl ids, such as 'ENS"):
+        assemble(samples, GENE_MAP, counts)
+
+
+def test_empty_intersection_is_told(two_sources, tmp_path):
+    samples, counts = two_sources
+    (tmp_path / "b.tsv").write_text("gene\ts3\nENSG00000000003\t1\n")
+    with pytest.raises(
+        InputError, match=r"no gene is common.*a 4 \(gene symbols\), b 1 \(Ensembl ids\), reads 4"
+    ):
+        assemble(samples, GENE_MAP, counts)
+
+
+def test_counts_on_other_genes_are_told(two_sources):
+    samples, counts = two_sources
+    path = counts["r1"]
+    path.write_text(path.read_text().replace("ENSG00000000004", "ENSG00000000005"))
+    with pytest.raises(InputError, match=r"r1\.tsv: sample 'r1' was counted on other genes"):
+        assemble(samples, GENE_MAP, counts)
+
+
+def test_sample_without_counts_is_told(two_sources):
+    samples, counts = two_sources
+    with pytest.raises(InputError, match="sample 'r1' comes from reads and has no count table"):
+        assemble(samples, GENE_MAP, {"r2": counts["r2"]})
+
+
+def test_missing_values_policy_reaches_the_files(two_sources, tmp_path):
+    samples, counts = two_sources
+    text = (tmp_path / "a.tsv").read_text().replace("TP53\t1", "TP53\tNA")
+    (tmp_path / "a.tsv").write_text(text)
+    with pytest.raises(InputError, match="1 values of 1 genes are missing"):
+        assemble(samples, GENE_MAP, counts)
+    cohort, _ = assemble(samples, GENE_MAP, counts, missing="drop")
+    assert cohort.var_names.tolist() == ["A1BG", "KRAS"]
+
+
+def test_equal_inputs_give_equal_bytes(two_sources, tmp_path):
+    samples, counts = two_sources
+    for name in ("1.h5ad", "2.h5ad"):
+        cohort, _ = assemble(samples, GENE_MAP, counts)
+        write_h5ad(tmp_path / name, cohort)
+    assert (tmp_path / "1.h5ad").read_bytes() == (tmp_path / "2.h5ad").read_bytes()
+    again = anndata.read_h5ad(tmp_path / "1.h5ad")
+    assert again.obs["split"].tolist() == samples["split"].tolist()
+
+
+def test_quality_control_decides(two_sources):
+    samples = two_sources[0]
+    quality = pd.DataFrame({"sample": ["r1", "r2"], "kept": [True, False]})
+    assert keep_samples(samples, quality)["sample"].tolist() == ["s2", "s3", "s1", "r1"]
+    assert len(keep_samples(samples, None)) == 5
+
+
+def test_class_without_training_sample_is_told(two_sources, caplog):
+    samples = two_sources[0]
+    samples.loc[samples["sample"].isin(["r1", "s1"]), "tissue"] = "liver"
+    quality = pd.DataFrame({"sample": ["r1"], "kept": [False]})
+    with pytest.raises(InputError, match=r"tissue 'liver' has 1 sample\(s\) to validate or test"):
+        keep_samples(samples, quality)
+    both = pd.DataFrame({"sample": ["r1", "s1"], "kept": [False, False]})
+    keep_samples(samples, both)
+    assert "no sample of tissue 'liver' passes quality control" in caplog.text
+    nothing = pd.DataFrame({"sample": samples["sample"], "kept": False})
+    with pytest.raises(InputError, match="no sample passes quality control"):
+        keep_samples(samples, nothing)
+
+
+def test_classes_are_those_of_training_samples(two_sources, root):
+    samples, counts = two_sources
+    samples.loc[samples["sample"] == "s3", ["tissue", "subtype"]] = ["liver", ""]
+    samples.loc[samples["sample"] == "s1", ["tissue", "subtype"]] = ["lung", "luad"]
+    cohort, _ = assemble(samples, GENE_MAP, counts)
+    classes = ClassTable.read(root / "resources" / "classes.tsv")
+    assert training_classes(cohort, classes) == {
+        "disease_state": ["neoplastic"],
+        "tissue": ["kidney", "liver"],
+        "subtype": ["kirc"],
+        "subtypes_of": {"kidney": ["kirc"]},
+    }
+
+
+def test_real_cohort(data, root, tmp_path):
+    """All four sources; the intersection is checked against plain set arithmetic."""
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed")
+    query = 'cat(system.file("extdata", "org.Hs.eg.sqlite", package = "org.Hs.eg.db"))'
+    found = subprocess.run(["Rscript", "-e", query], capture_output=True, text=True).stdout
+    if not found:
+        pytest.skip("R package org.Hs.eg.db is not installed")
+    from real_sheet import real_sheet
+
+    real_sheet(data / "tcga_gtex").to_csv(tmp_path / "real.tsv", sep="\t", index=False)
+    samples = read_sheet(tmp_path / "real.tsv", ClassTable.read(root / "resources/classes.tsv"))
+    samples["split"] = split_samples(samples)
+    cohort, table = assemble(samples, build_gene_map(found), missing="zero")
+    assert cohort.shape[0] == 1825
+    assert 3262 <= cohort.shape[1] <= 3300  # 3,262 without looking at aliases and Entrez ids
+    assert np.isfinite(cohort.X).all()
+    kinds = dict(zip(table["dataset"], table["id_type"], strict=True))
+    assert kinds == {
+        "damirseq": "ensembl",
+        "metagsca": "symbol",
+        "rnaseqdb": "symbol",
+        "tcgaworkflow": "symbol",
+    }
+    row = samples.iloc[700]
+    witness = pd.read_csv(row["matrix"], sep="\t", index_col=0)[row["column"]]
+    for gene in ("TP53", "EGFR", "MYC", "KRT8"):
+        if gene in cohort.var_names:
+            assert cohort.X[700, cohort.var_names.get_loc(gene)] == np.float32(witness[gene])
