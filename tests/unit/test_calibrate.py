@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
-from tissuestate.calibrate import calibrate_heads, expected_calibration_error, fit_temperature
-from tissuestate.train import softmax
+from tissuestate.calibrate import (
+    calibrate_heads,
+    expected_calibration_error,
+    fit_temperature,
+    softmax,
+)
 
 
 def drawn(n: int, seed: int):
@@ -28,7 +32,7 @@ def test_samples_without_a_label_do_not_count():
 
 
 def test_where_nothing_can_be_fitted_the_temperature_is_one():
-    logits, codes = drawn(50, 0)
+    logits, _ = drawn(50, 0)
     assert fit_temperature(logits, np.full(50, -1)) == 1
     assert fit_temperature(logits[:, :1], np.zeros(50, int)) == 1
 

@@ -7,7 +7,8 @@ with logged(snakemake.log[0]):
     from tissuestate.cost import peak_memory_mb, write_cost
     from tissuestate.evaluate import tabulate
     from tissuestate.files import atomic
-    from tissuestate.tasks import HEADS, encode, read_classes, read_features
+    from tissuestate.sheet import HEADS
+    from tissuestate.tasks import encode, read_classes, read_features
 
     classes = read_classes(snakemake.input.classes)
     x, obs = read_features(snakemake.input.features)

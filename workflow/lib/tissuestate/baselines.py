@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
-from tissuestate.train import softmax
 
 # scikit-learn's defaults, as in the paper. SVC breaks ties by the decision function, so that the
 # class called is always the one of the highest score. Seeds and threads change no default.

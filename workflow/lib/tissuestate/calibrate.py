@@ -7,9 +7,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from tissuestate.train import softmax
-
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities (float64, rows sum to 1) of logits divided by a temperature."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:

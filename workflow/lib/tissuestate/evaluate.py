@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.tasks import HEADS, encode
+from tissuestate.sheet import HEADS
+from tissuestate.tasks import encode
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anndata
 import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
 
-HEADS = ("disease_state", "tissue", "subtype")
 TASKS: dict[str, tuple[str, ...]] = {
     "multitask": ("disease_state", "tissue"),
     "subtype": ("subtype",),
@@ -41,6 +39,8 @@ def read_classes(path: str | Path) -> dict[str, Any]:
 
 def read_features(path: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     """Features (samples × features, float32) and labels (a row a sample) of an h5ad file."""
+    import anndata
+
     try:
         table = anndata.read_h5ad(path)
     except (OSError, KeyError, ValueError) as error:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
 from tissuestate.networks import Architecture, ClassifierNetwork, choose_device
 from tissuestate.tasks import TaskData
@@ -331,13 +332,6 @@ def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.nd
             for start in range(0, max(len(x), 1), BLOCK)
         ]
     return {head: torch.cat([b[head] for b in blocks]).numpy() for head in exact.heads}
-
-
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities (float64, rows sum to 1) of logits divided by a temperature."""
-    scaled = np.asarray(logits, dtype=np.float64) / temperature
-    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def predict_proba(

@@ -86,8 +86,8 @@ class SearchSpace:
                 case _:
                     expressions[label] = hp.choice(label, list(range(len(entry))))
         self.labels = tuple(expressions)
-        # hyperopt refuses a space of which nothing is to be drawn.
-        self.domain = hyperopt.Domain(lambda point: 0.0, expressions) if expressions else None
+        # hyperopt refuses a space without anything to draw; `propose` does not ask it then.
+        self.domain: Any = hyperopt.Domain(lambda point: 0.0, expressions) if expressions else None
 
     def _labels(self) -> list[tuple[str, str]]:
         names = [name for name in self._space if name != "width"]
