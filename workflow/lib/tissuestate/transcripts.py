@@ -183,8 +183,8 @@ def _bed_row(fields: list[str], where: str) -> Transcript:
         raise InputError(f"{where}: {len(fields)} tab-separated columns, expected the 12 of BED12.")
     try:
         start, end, count = int(fields[1]), int(fields[2]), int(fields[9])
-        sizes = [int(size) for size in fields[10].rstrip(",").split(",")]
-        offsets = [int(offset) for offset in fields[11].rstrip(",").split(",")]
+        sizes = list(map(int, fields[10].rstrip(",").split(",")))
+        offsets = list(map(int, fields[11].rstrip(",").split(",")))
     except ValueError as error:
         raise InputError(
             f"{where}: columns 2, 3, 10, 11 and 12 hold whole numbers in BED12 ({error})."
