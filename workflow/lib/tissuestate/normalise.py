@@ -52,26 +52,18 @@ class Normaliser:
         names = self._names(X, units, samples)
         profile = np.zeros(X.shape[1])
         statistics = np.empty(len(X))
-        quartiles = np.empty(len(X))
         for i, (row, unit) in enumerate(zip(X, units, strict=True)):
             linear = self._linear(row, unit, names[i])
-            quartiles[i] = _upper_quartile(linear)
             statistics[i] = self._statistic(linear)
             profile += np.nan_to_num(linear) / statistics[i]
         if self.method == "tmm":
-            # edgeR's choice: the sample whose upper quartile, as a share of its total, is nearest
-            # the mean of all
-            totals = statistics
-            share = quartiles / totals
-            chosen = int(np.argmin(np.abs(share - share.mean())))
-            self.reference_ = self._linear(X[chosen], units[chosen], names[chosen])
-            factors = np.array(
-                [
-                    tmm_factor(linear_scale(row, unit), self.reference_)
-                    for row, unit in zip(X, units, strict=True)
-                ]
-            )
-            self.target_ = float(np.median(totals * factors))
+            rows = [linear_scale(row, unit) for row, unit in zip(X, units, strict=True)]
+            # edgeR's choice: the upper quartile, as a share of the total, nearest to the mean one
+            expressed = profile > 0
+            share = [np.nanquantile(row[expressed], 0.75) for row in rows] / statistics
+            self.reference_ = rows[int(np.argmin(np.abs(share - share.mean())))]
+            factors = np.array([tmm_factor(row, self.reference_) for row in rows])
+            self.target_ = float(np.median(statistics * factors))
         else:
             self.reference_ = profile / len(X)
             self.target_ = float(np.median(statistics))
@@ -166,6 +158,7 @@ def tmm_factor(
     `counts` and `reference` are on the linear scale and need not be integers. The factor
     multiplies the sample's total; it is not centred over samples.
     """
+    counts, reference = (np.asarray(row, dtype=np.float64) for row in (counts, reference))
     total, reference_total = np.nansum(counts), np.nansum(reference)
     with np.errstate(divide="ignore", invalid="ignore"):
         share, reference_share = counts / total, reference / reference_total

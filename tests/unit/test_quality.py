@@ -1,0 +1,109 @@
+"""The quality decision: real logs of the tools, every criterion, every reason."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate.errors import InputError
+from tissuestate.quality import COLUMNS, decide_quality, read_count_summary, read_star_log
+
+STAR_LOG = """                                 Started job on |	Nov 22 10:00:00
+                      Number of input reads |	{reads}
+                  Average input read length |	126
+                                UNIQUE READS:
+               Uniquely mapped reads number |	{unique}
+                    Uniquely mapped reads % |	70.00%
+                         MULTI-MAPPING READS:
+    Number of reads mapped to multiple loci |	{multiple}
+         % of reads mapped to multiple loci |	5.00%
+    Number of reads mapped to too many loci |	999
+"""
+SUMMARY = "Status\tx.bam\nAssigned\t{assigned}\nUnassigned_Unmapped\t{unmapped}\nOther\t{other}\n"
+DEFAULTS = {"reads": 1000, "unique": 700, "multiple": 50, "assigned": 600, "unmapped": 250,
+            "other": 150, "mrin": 0.02}  # fmt: skip
+
+
+@pytest.fixture
+def decide(tmp_path):
+    def decide(origins=None, **changes):
+        """Decide on samples given as name={figure: value}; origin fastq unless said."""
+        figures = {name: DEFAULTS | change for name, change in changes.items()}
+        samples = pd.DataFrame({"sample": list(figures)})
+        samples["origin"] = [(origins or {}).get(name, "fastq") for name in figures]
+        logs, summaries = {}, {}
+        for name, values in figures.items():
+            logs[name] = tmp_path / f"{name}.Log.final.out"
+            logs[name].write_text(STAR_LOG.format(**values))
+            summaries[name] = tmp_path / f"{name}.tsv.summary"
+            summaries[name].write_text(SUMMARY.format(**values))
+        logs = {k: v for k, v in logs.items() if (origins or {}).get(k) != "bam"}
+        mrin = pd.DataFrame({"sample": list(figures)})
+        mrin["mrin"] = [values["mrin"] for values in figures.values()]
+        mrin = mrin.assign(z=0.5, p=0.6, transcripts=120)
+        return decide_quality(samples, mrin, logs, summaries).set_index("sample", drop=False)
+
+    return decide
+
+
+def test_figures_and_verdict(decide):
+    table = decide(good={}, bad={"mrin": -0.21, "unique": 260})
+    assert list(table.columns) == list(COLUMNS)
+    assert table.loc["good", ["reads", "aligned", "assigned"]].tolist() == [1000, 0.75, 0.6]
+    assert table["kept"].tolist() == [True, False]
+    assert table["reason"].tolist() == ["", "aligned 31.0% < 40.0%; mRIN -0.210 < -0.110"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"unique": 349}, "aligned 39.9% < 40.0%"),
+        ({"unique": 350}, ""),
+        ({"assigned": 5, "other": 745}, "assigned 0.50% < 1.00%"),
+        ({"assigned": 10, "other": 740}, ""),
+        ({"mrin": -0.11}, ""),
+        ({"mrin": -0.1101}, "mRIN -0.110 < -0.110"),
+        ({"mrin": np.nan}, "mRIN not measurable: no transcript is covered well enough"),
+        ({"reads": 0, "unique": 0, "multiple": 0}, "aligned 0.0% < 40.0%"),
+        ({"assigned": 0, "unmapped": 0, "other": 0}, "assigned 0.00% < 1.00%"),
+    ],
+)
+def test_each_criterion(change, reason, decide):
+    table = decide(other={}, this=change)
+    assert table.loc["this", "reason"] == reason
+    assert table.loc["this", "kept"] == (reason == "")
+
+
+def test_bam_is_judged_by_its_alignments(decide):
+    table = decide(origins={"b": "bam"}, a={}, b={"unmapped": 3000})
+    assert table.loc["b", "reads"] == 3750
+    assert table.loc["b", "aligned"] == pytest.approx(0.2)
+    assert "aligned 20.0% < 40.0%" in table.loc["b", "reason"]
+
+
+def test_matrices_are_not_judged(decide):
+    assert decide(origins={"m": "matrix"}, a={}, m={})["sample"].tolist() == ["a"]
+
+
+def test_nothing_left_is_told(decide):
+    with pytest.raises(InputError, match=r"no sample passes .*\(the first: mRIN -0\.200 < -0\.110"):
+        decide(a={"mrin": -0.2}, b={"mrin": -0.3})
+    assert not decide(origins={"m": "matrix"}, a={"mrin": -0.2}, m={})["kept"].any()
+
+
+def test_files_of_another_kind_are_told(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("no such log\n")
+    with pytest.raises(InputError, match=r"not STAR's Log\.final\.out"):
+        read_star_log(path)
+    for text in ("", "Status\tx\n", "Status\tx\ty\nAssigned\t1\t2\n", "Status\tx\nAssigned\tq\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="not featureCounts' summary"):
+            read_count_summary(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_star_log(tmp_path / "nothing")
+
+
+def test_sample_without_figures_is_told(tmp_path):
+    samples = pd.DataFrame({"sample": ["a"], "origin": ["fastq"]})
+    mrin = pd.DataFrame(columns=["sample", "mrin", "z", "p", "transcripts"])
+    with pytest.raises(InputError, match="sample 'a' has no count summary or no mRIN"):
+        decide_quality(samples, mrin, {}, {})
