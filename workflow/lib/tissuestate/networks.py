@@ -105,13 +105,17 @@ class ClassifierNetwork(nn.Module):
 
 def choose_device(device: str = "auto") -> torch.device:
     """The device to compute on: as named, or for 'auto' CUDA, else MPS, else the CPU."""
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    found = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        device = next(name for name, present in found.items() if present)
+    if not found.get(device.partition(":")[0], False):
+        present = ", ".join(name for name, present in found.items() if present)
+        raise InputError(f"device {device!r} is not here; use auto, or one of: {present}.")
+    return torch.device(device)
 
 
 def save_network(folder: str | Path, network: ClassifierNetwork, **meta: Any) -> None:

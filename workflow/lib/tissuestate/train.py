@@ -89,7 +89,10 @@ class Recipe:
         _checked(self.schedule, SCHEDULES, "schedule")
 
 
-RECIPES = {"paper": Recipe()}
+# 'best' had the best balanced accuracy over donor-grouped splits of real GTEx and TCGA samples:
+# without smoothing, a few overconfident calls of the disease state make the validation loss rise,
+# and the epoch that is kept comes before the network knows the small tissues.
+RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.05)}
 
 
 def read_recipe(chosen: str | Mapping[str, Any]) -> Recipe:
