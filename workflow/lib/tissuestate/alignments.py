@@ -26,6 +26,7 @@ DeflateError = cast(type[Exception], codec.error)
 _BATCH = 1 << 20  # compressed bytes decoded at a time
 _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
+_FAR = 8 * _STRIDE  # guesses this far apart cost more than they save
 _MIN_PREFIX = 3
 _PAD = 64  # zero bytes after a block of records, so that fixed-size views stay inside it
 _CORE = np.dtype(
@@ -188,12 +189,11 @@ def _record_offsets(
     prefix: how the names of reads begin, as far as known. Each record tells only where the next
     one begins, but records further on can be guessed from their names; the chains from all
     guesses are then followed at once. A chain that ends exactly where the next one begins proves
-    that guess; if one does not, the records are followed one by one.
+    that guess; if one does not, or guesses are too rare to be worth it, the records are followed
+    one by one.
     """
-    if len(prefix) >= _MIN_PREFIX:
-        guesses = [data.find(prefix, at, size) - _NAME for at in range(begin, size, _STRIDE)]
-        starts = np.array([begin, *(guess for guess in guesses[1:] if guess > begin)], np.int64)
-        starts = starts[np.append(True, np.diff(starts) > 0)]
+    starts = _guessed(data, begin, size, prefix)
+    if (np.diff(starts, append=size) < _FAR).all():
         words = _view(data, np.dtype("<u4"))
         found, ends = _follow(words, starts, np.append(starts[1:], size - 3))
         if (ends[:-1] == starts[1:]).all():
@@ -208,6 +208,16 @@ def _record_offsets(
     if at > size:
         at = chain.pop()
     return np.array(chain, np.int64), at
+
+
+def _guessed(data: bytearray, begin: int, size: int, prefix: bytes) -> np.ndarray:
+    """Where records may begin: at `begin`, then about every `_STRIDE` bytes, ascending."""
+    if len(prefix) < _MIN_PREFIX:
+        return np.array([begin], np.int64)
+    marks = range(begin + _STRIDE, size, _STRIDE)
+    names = [data.find(prefix, mark, min(mark + _STRIDE, size)) for mark in marks]
+    guesses = np.array([begin + _NAME, *(name for name in names if name > 0)], np.int64)
+    return guesses - _NAME
 
 
 def _follow(
