@@ -136,7 +136,7 @@ def test_exons_of_overlapping_transcripts_equal_the_witness(bam, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["{}", "run.{}", "SRR1039508.{}"])
-@pytest.mark.parametrize("batch", [70_000, 1 << 20])
+@pytest.mark.parametrize("batch", [20_001, 70_000, 1 << 20])
 def test_block_borders_and_read_names_make_no_difference(bam, tmp_path, monkeypatch, name, batch):
     """Names without a common beginning, and one that occurs inside records, are read as well."""
     named = write_bam(tmp_path / "named.bam", 6000, name=name)

@@ -227,7 +227,8 @@ def _follow(
     at, met = starts, []
     while (going := at < limits).any():
         met.append(at)
-        at = np.where(going, at + words[at] + 4, at)
+        sizes = words[np.minimum(at, limits)]  # chains that have ended may point anywhere
+        at = np.where(going, at + sizes + 4, at)
     steps = np.array(met, np.int64).reshape(-1, len(starts)).T
     return steps[steps < limits[:, None]], at
 
