@@ -18,16 +18,21 @@ setup: ## install the tools (Debian packages) and .venv, where missing
 setup-dev: ## the same, and what tests and linters need
 	@envs/setup.sh requirements-dev.txt
 
+# Snakemake's self-contained report, made anew where the run has changed its summary.
+report = [ $(1)/results/report.html -nt $(1)/results/summary.html ] || \
+	snakemake --directory $(1) $(2) --quiet all --report $(1)/results/report.html; \
+	echo "The report is $(abspath $(1))/results/report.html"
+
 demo: setup ## run the whole workflow on the simulated cohort
 	snakemake --cores $(CORES)
-	@echo "The report is $(CURDIR)/results/report.html"
+	@$(call report,.)
 
 real: setup ## train on real GTEx and TCGA matrices, where the data are
 	@test -d $(DATA)/tcga_gtex || { echo "real: no tcga_gtex in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
 	mkdir -p results/real
 	python tests/real_sheet.py $(abspath $(DATA))/tcga_gtex results/real/samples.tsv
 	snakemake --cores $(CORES) --directory results/real --configfile tests/integration/real.yaml
-	@echo "The report is $(CURDIR)/results/real/results/report.html"
+	@$(call report,results/real,--configfile tests/integration/real.yaml)
 
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile

@@ -11,6 +11,8 @@ from snakemake.utils import validate
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 LIBRARY = WORKFLOW / "lib"
 sys.path.insert(0, str(LIBRARY))
+# Programs that came with this Python, MultiQC among them, are found without activating its environment.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")])
 )

@@ -1,0 +1,109 @@
+"""The demo from raw reads to the report, held to the truth that was simulated."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def demo(snakemake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete run."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(ROOT / "config", folder / "config")
+    run = snakemake(folder, "--quiet", "rules")
+    assert run.returncode == 0, run.stdout[-5000:]
+    return folder
+
+
+def table(path: Path, **options: object) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", **options)
+
+
+def test_degraded_and_empty_samples_are_excluded_and_no_others(demo: Path) -> None:
+    truth = table(demo / "results/demo/truth_samples.tsv").set_index("sample")
+    qc = table(demo / "results/qc/samples.tsv").set_index("sample")
+    spoiled = set(truth.index[truth["degraded"] | truth["empty"]])
+    dropped = set(qc.index[~qc["kept"]])
+    print(f"degraded {truth['degraded'].sum()}, empty {truth['empty'].sum()}, dropped {dropped}")
+    assert truth["degraded"].sum() == 6 and truth["empty"].sum() == 1
+    assert dropped == spoiled
+    assert qc.loc[list(dropped), "reason"].str.len().min() > 0
+    degraded = truth.index[truth["degraded"]]
+    assert qc.loc[degraded, "reason"].str.contains("mRIN").all()
+
+
+def test_the_batch_effect_shrinks_and_biology_stays(demo: Path) -> None:
+    rows = table(demo / "results/expression/diagnostics.tsv", dtype=str)
+    rows = rows[rows["stage"].isin(["before", "after"])]
+    found = rows.pivot(index="measure", columns="stage", values="value").astype(float)
+    print(found.to_string())
+    assert (
+        found.at["variance_explained:source", "after"]
+        < 0.5 * found.at["variance_explained:source", "before"]
+    )
+    assert (
+        found.at["balanced_accuracy:tissue", "after"]
+        >= found.at["balanced_accuracy:tissue", "before"] - 0.02
+    )
+
+
+def test_calls_on_test_samples_are_right_well_above_chance(demo: Path) -> None:
+    classes = json.loads((demo / "results/cohort/classes.json").read_text())
+    metrics = table(demo / "results/evaluation/dl_pca/metrics.tsv")
+    found = metrics[metrics["metric"] == "balanced_accuracy"].set_index("head")["value"]
+    for head in ("disease_state", "tissue", "subtype"):
+        chance = 1 / len(classes[head])
+        print(f"{head}: balanced accuracy {found[head]:.3f}, chance {chance:.3f}")
+        assert found[head] >= chance + 0.6 * (1 - chance)
+
+
+def test_training_and_test_share_no_donor(demo: Path) -> None:
+    samples = table(demo / "results/cohort/samples.tsv", dtype=str)
+    assert samples.groupby("donor")["split"].nunique().max() == 1
+    assert set(samples["split"]) == {"train", "validation", "test"}
+
+
+def test_all_nine_models_are_compared(demo: Path) -> None:
+    benchmark = table(demo / "results/benchmark/benchmark.tsv")
+    assert set(benchmark["model"]) == {
+        *("dl_pca", "dl_rf", "dl_all", "dt", "et", "svm", "sgd", "knn", "logreg")
+    }
+    assert benchmark[["balanced_accuracy", "fit_seconds", "peak_memory_mb"]].notna().all(axis=None)
+
+
+def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
+    """Reads of test samples, sent through `classify` without labels, give the numbers they had."""
+    predictions = table(demo / "results/evaluation/dl_pca/predictions.tsv")
+    chosen = predictions[predictions["split"] == "test"].head(3).set_index("sample")
+    sheet = table(demo / "config/samples.tsv", dtype=str, keep_default_na=False)
+    sheet = sheet.set_index("sample").loc[chosen.index, ["fastq_1", "fastq_2"]]
+    sheet.to_csv(demo / "new.tsv", sep="\t")
+    config = ["--config", "bundle=results/bundle", "samples=new.tsv"]
+    run = snakemake(demo, "classify", "--quiet", "rules", *config)
+    assert run.returncode == 0, run.stdout[-5000:]
+    calls = table(demo / "results/classify/calls.tsv").set_index("sample").loc[chosen.index]
+    columns = [name for name in chosen.columns if name.startswith("tissue:")]
+    difference = (calls[columns] - chosen[columns]).abs().to_numpy().max()
+    print(f"largest difference of a probability: {difference:.2e}")
+    assert difference < 1e-5
+    assert (calls["tissue"] == chosen["tissue_call"]).all()
+
+
+def test_a_second_run_has_nothing_to_do(snakemake, demo: Path) -> None:
+    run = snakemake(demo)
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout
+
+
+def test_the_report_is_one_file_with_every_category(snakemake, demo: Path) -> None:
+    run = snakemake(demo, "--report", "report.html")
+    assert run.returncode == 0, run.stdout[-3000:]
+    text = (demo / "report.html").read_text()
+    for category in ("Summary", "Quality", "Cohort", "Correction", "Training", "Evaluation"):
+        assert category in text, category
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?://', text)
