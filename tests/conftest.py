@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+# Threads that wait sleep: spinning ones slow the tests down where cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]

@@ -12,26 +12,11 @@ from conftest import write_config
 
 LABELS = ["donor", "study", "source", "disease_state", "tissue", "subtype"]
 AIRWAY = ("SRR1039508", "SRR1039509")
-STAR_OPTIONS = [
-    "--outFilterType",
-    "BySJout",
-    "--outFilterMultimapNmax",
-    "20",
-    "--outFilterMismatchNmax",
-    "999",
-    "--outFilterMismatchNoverLmax",
-    "0.04",
-    "--alignIntronMin",
-    "20",
-    "--alignIntronMax",
-    "1000000",
-    "--alignMatesGapMax",
-    "1000000",
-    "--alignSJoverhangMin",
-    "8",
-    "--alignSJDBoverhangMin",
-    "1",
-]
+STAR_OPTIONS = """
+    --outFilterType BySJout --outFilterMultimapNmax 20 --outFilterMismatchNmax 999
+    --outFilterMismatchNoverLmax 0.04 --alignIntronMin 20 --alignIntronMax 1000000
+    --alignMatesGapMax 1000000 --alignSJoverhangMin 8 --alignSJDBoverhangMin 1
+"""
 
 
 def rate(log: Path) -> str:
@@ -96,7 +81,7 @@ def test_the_unique_mapping_rate_is_that_of_star_itself(
     reads = [str(data / "hg19_slice" / f"{run}_R{mate}.fastq.gz") for mate in (1, 2)]
     command = ["STAR", "--genomeDir", str(airway / "results/reference/star"), "--readFilesIn"]
     command += [*reads, "--readFilesCommand", "zcat", "--outFileNamePrefix", f"{tmp_path}/"]
-    subprocess.run([*command, *STAR_OPTIONS], check=True, capture_output=True)
+    subprocess.run([*command, *STAR_OPTIONS.split()], check=True, capture_output=True)
     ours, theirs = (
         rate(airway / f"results/align/{run}.Log.final.out"),
         rate(tmp_path / "Log.final.out"),
@@ -114,8 +99,8 @@ def run_spoiled(snakemake, airway: Path, data: Path, folder: Path, row: dict[str
     run = snakemake(folder, *arguments, "--", *targets)
     assert run.returncode != 0, run.stdout
     assert "Traceback" not in run.stdout
-    for product in ("align/spoiled.bam", "counts/spoiled.tsv", "integrity/profiles/spoiled.npz"):
-        assert product.startswith("align") is False or not (folder / "results" / product).exists()
+    assert not list((folder / "results").rglob("spoiled.bam*"))
+    assert not list((folder / "results").rglob("spoiled.npz"))
     return run.stdout
 
 

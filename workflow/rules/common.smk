@@ -11,11 +11,19 @@ from snakemake.utils import validate
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 LIBRARY = WORKFLOW / "lib"
 sys.path.insert(0, str(LIBRARY))
+
+
+def put_first(variable, folder):
+    """Put a folder in front of a search path that every job inherits."""
+    rest = os.environ.get(variable)
+    os.environ.update({variable: os.pathsep.join(filter(None, [str(folder), rest]))})
+
+
+put_first("PYTHONPATH", LIBRARY)
 # Programs that came with this Python, MultiQC among them, are found without activating its environment.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")])
-)
+put_first("PATH", Path(sys.executable).parent)
+# Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
@@ -175,20 +183,14 @@ def align_threads():
 
 
 def figure(name, category):
-    """A figure of the report; its caption is named after the last part of its name."""
-    caption = name.rpartition("/")[2].rpartition(".")[2]
+    """A figure of the report; its caption is the file named like the last part of its name."""
+    kind = Path(name).name.rpartition(".")[2]
+    of = "{task}, {features}" if "{task}" in name else "{model}" if "{model}" in name else "cohort"
     return report(
         f"<results>/figures/{name}.png",
-        caption=f"../report/{caption}.rst",
+        caption=f"../report/{kind}.rst",
         category=category,
-        labels={
-            "figure": caption.replace("_", " "),
-            **(
-                {"of": "{task}.{features}"}
-                if "{task}" in name
-                else {"of": "{model}"} if "{model}" in name else {"of": "cohort"}
-            ),
-        },
+        labels={"figure": kind, "of": of},
     )
 
 

@@ -1,4 +1,4 @@
-"""One representative transcript a gene as BED12: derived from a GTF, or checked where a BED is given."""
+"""One representative transcript a gene as BED12: derived from a GTF, or a BED given, checked."""
 
 from tissuestate.logs import logged
 

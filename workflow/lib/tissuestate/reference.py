@@ -24,7 +24,7 @@ def prepare_reference(
             raise InputError(f"{genome}: no '>' line found; a genome in FASTA format is expected.")
         chromosomes = _exon_chromosomes(gtf, annotation)
         if not chromosomes:
-            raise InputError(f"{annotation}: no 'exon' line found; an annotation in GTF is expected.")
+            raise InputError(f"{annotation}: no 'exon' line found; a GTF annotation is expected.")
         if not chromosomes & sequences:
             raise InputError(
                 f"{annotation} names chromosomes like {min(chromosomes)!r}, {genome} like "
@@ -36,9 +36,9 @@ def _decompress(source: str | Path, target: Path) -> None:
     try:
         with Path(source).open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(source) if zipped else Path(source).open("rb") as read:
-            with target.open("wb") as write:
-                shutil.copyfileobj(read, write, 1 << 20)
+        opener = gzip.open if zipped else open
+        with opener(source, "rb") as read, target.open("wb") as write:
+            shutil.copyfileobj(read, write, 1 << 20)
     except (EOFError, gzip.BadGzipFile) as error:
         raise InputError(f"{source}: truncated or damaged ({error}); fetch it again.") from error
     except FileNotFoundError as error:
@@ -47,7 +47,8 @@ def _decompress(source: str | Path, target: Path) -> None:
 
 def _sequence_names(fasta: Path) -> set[str]:
     with fasta.open("rb") as lines:
-        return {line[1:].split()[0].decode() for line in lines if line[:1] == b">" and line[1:].split()}
+        headers = (line[1:].split() for line in lines if line[:1] == b">")
+        return {words[0].decode() for words in headers if words}
 
 
 def _exon_chromosomes(gtf: Path, source: str | Path) -> set[str]:
