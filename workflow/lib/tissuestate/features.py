@@ -1,5 +1,6 @@
 """What the networks see: principal components, the forest's best genes, or all genes."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
@@ -10,6 +11,8 @@ from tissuestate.errors import InputError
 
 _BLOCK = 128  # rows computed at once; a constant, so that a row's result has no companions
 _GENES = 2048  # genes whose products are added up at once
+
+log = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
@@ -139,6 +142,7 @@ class ForestGenes(_Scaled):
         self.selected_ = np.sort(np.argsort(-importance, kind="stable")[: self.n_genes])
         self.importance_ = importance[self.selected_]
         self.names_ = [self.genes_[i] for i in self.selected_]
+        log.info("%d of %d genes chosen by the forest", self.n_genes, X.shape[1])
         return self
 
     def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -219,6 +223,10 @@ class PrincipalComponents(_Scaled):
         self.explained_variance_ = singular**2 / max(samples - 1, 1)
         self.explained_variance_ratio_ = singular**2 / total if total > 0 else singular
         self.names_ = [f"PC{i + 1}" for i in range(k)]
+        log.info(
+            "%d components of %d samples × %d genes explain %.1f %% of the variance",
+            *(k, samples, n_genes, 100 * self.explained_variance_ratio_.sum()),
+        )
         return self
 
     def _standardised(self, X: np.ndarray, part: slice) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Gene ids: symbols, aliases, Ensembl and Entrez ids brought to one symbol per gene."""
 
 import gzip
+import logging
 import re
 import sqlite3
 from collections import Counter, defaultdict
@@ -13,6 +14,8 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("symbol", "ensembl", "entrez", "aliases", "transcripts")
 KINDS = {
@@ -212,6 +215,7 @@ def build_gene_map(
         (symbol, *("|".join(record[column]) for column in COLUMNS[1:]))
         for symbol, record in sorted(genes.items())
     ]
+    log.info("%d genes are known by symbol", len(rows))
     return GeneMap(pd.DataFrame(rows, columns=list(COLUMNS), dtype=str))
 
 

@@ -67,6 +67,7 @@ class Normaliser:
         else:
             self.reference_ = profile / len(X)
             self.target_ = float(np.median(statistics))
+        log.info("%s fitted on %d samples × %d genes: %g", self.method, *X.shape, self.target_)
         return self
 
     def transform(

@@ -1,5 +1,6 @@
 """Which samples go on: alignment, assignment and integrity against their thresholds."""
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
+
+log = logging.getLogger(__name__)
 
 COLUMNS = (
     *("sample", "reads", "aligned", "assigned", "mrin", "z", "p", "transcripts"),
@@ -98,6 +101,9 @@ def decide_quality(
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
+    for row in table[~table["kept"]].itertuples():
+        log.info("%s is left out: %s", row.sample, row.reason)
+    log.info("%d of %d samples are kept", table["kept"].sum(), len(table))
     if len(table) == len(samples) and not table["kept"].any():
         worst = table["reason"].iloc[0] if len(table) else "there is none"
         raise InputError(
