@@ -220,6 +220,12 @@ def test_genes_the_model_does_not_use_change_nothing(classifier, frame):
     equal(classifier.predict(more), classifier.predict(frame), frame.index)
 
 
+def test_a_gene_not_in_use_is_not_taken_for_one_that_shares_its_entrez_id(classifier, frame):
+    names = [f"{gene}|{1000 + number}" for number, gene in enumerate(GENES)]
+    shared = frame.set_axis(names, axis=1).assign(**{"OTHER1|1000": 1e6})
+    equal(classifier.predict(shared), classifier.predict(frame), frame.index)
+
+
 def test_two_ids_of_one_gene_are_summed(classifier, frame):
     halves = frame.copy()
     halves["GENE0"] = frame["GENE0"] - 1

@@ -12,7 +12,6 @@ import pandas as pd
 from tissuestate.bundle import describe_data, file_checksum, metric_records, versions, write_bundle
 from tissuestate.errors import InputError
 from tissuestate.files import atomic, save_arrays
-from tissuestate.genes import GeneMap
 from tissuestate.model_card import write_card
 from tissuestate.training_map import TrainingMap
 
@@ -48,8 +47,9 @@ def build_bundle(
 ) -> None:
     """Write the bundle into `folder` and its model card to `card`.
 
-    Everything in it was fitted before; this adds a plane on which new samples can be shown, the
-    gene map cut down to the genes in use, and the description.
+    Everything in it was fitted before; this adds a plane on which new samples can be shown, and the
+    description. The gene map goes in whole: names of genes that are not in use decide, too, which
+    gene an id stands for.
     """
     import anndata
 
@@ -65,7 +65,7 @@ def build_bundle(
             "correction.npz": stages.correction,
             "features.npz": stages.transformer,
             "training.npz": _training_map(stages.features, Path(parts) / "training.npz"),
-            "genes.tsv.gz": _gene_map(stages.genes, genes, Path(parts) / "genes.tsv.gz"),
+            "genes.tsv.gz": stages.genes,
             **_network("multitask", stages.multitask),
             **_network("subtype", stages.subtype),
         }
@@ -109,9 +109,4 @@ def _training_map(features: str | Path, path: Path) -> Path:
     values, labels = read_features(features)
     training = (labels["split"] == "train").to_numpy()
     save_arrays(path, TrainingMap().fit(values[training], labels[training]).to_arrays())
-    return path
-
-
-def _gene_map(source: str | Path, genes: Sequence[str], path: Path) -> Path:
-    GeneMap.read(source).restricted_to(genes).write(path)
     return path

@@ -28,7 +28,8 @@ def read_new_samples(
         yield pd.DataFrame(matrix.values, group["sample"].tolist(), matrix.ids), unit
     tables: dict[bytes, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
-        ids, values = read_counts(counts[sample])
+        names, values = read_counts(counts[sample])
+        ids = np.asarray(names, dtype=str)
         tables.setdefault(ids.tobytes(), (ids, {}))[1][sample] = values
     for ids, rows_of in tables.values():
         yield pd.DataFrame(np.stack(list(rows_of.values())), list(rows_of), ids), "count"

@@ -38,7 +38,8 @@ def sample_page(
         body += [pages.heading(head_title(head)), pages.bars(shown)]
         hidden = len(found["probabilities"]) - len(shown)
         if hidden:
-            body.append(pages.paragraph(f"{hidden} more classes below 0.5 % each.", "small"))
+            classes = "class" if hidden == 1 else "classes"
+            body.append(pages.paragraph(f"{hidden} more {classes} below 0.5 %.", "small"))
     body += [
         pages.heading("Where it lies among the training samples"),
         _picture(record, training),
@@ -88,7 +89,7 @@ def _picture(record: Mapping[str, Any], training: pd.DataFrame) -> str:
 
 def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
-        ("genes", f"{record['genes_found']:,} of {record['genes_expected']:,}"),
+        ("genes", record["recognition"]),
         ("read as", record["unit"]),
     ]
     if record["mrin"] is not None and np.isfinite(record["mrin"]):
