@@ -26,6 +26,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "^", "s", "D")
 LINES = ("-", "--", ":", "-.")
 GREY = "#8C8C8C"
+INSET_FROM = 0.95  # area of every curve from which an inset covers none of them
 KEPT, DROPPED = PALETTE[0], PALETTE[1]
 STAGES = {"before": GREY, "after": PALETTE[0]}
 STYLE: dict[Any, Any] = {
@@ -191,12 +192,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
         if not heads:
             _say_nothing_to_show(panels[0], "no test sample to show")
         for axes, key, head in zip(panels, keys, heads, strict=False):
-            inset = axes.inset_axes((0.42, 0.12, 0.54, 0.54), xlim=(-0.002, 0.1), ylim=(0.9, 1.002))
-            inset.set_xticks([0, 0.05, 0.1])
-            inset.set_yticks([0.9, 0.95, 1])
-            inset.tick_params(labelsize=8)
-            inset.spines[:].set_visible(True)
-            inset.set_title("top left corner", fontsize=8, fontweight="normal")
+            inset = _corner(axes) if _areas(roc, head, classes[head]).min() > INSET_FROM else None
             grid = np.linspace(0, 1, 1001)
             curves: list[np.ndarray] = []
             areas: list[float] = []
@@ -209,7 +205,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
                 area = float(np.trapezoid(tpr, fpr))
                 areas.append(area)
                 curves.append(np.interp(grid, fpr, tpr))
-                for target in (axes, inset):
+                for target in filter(None, (axes, inset)):
                     target.plot(
                         fpr,
                         tpr,
@@ -220,7 +216,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
                     )
             if curves:
                 mean = np.concatenate([[0.0], np.mean(curves, axis=0)])
-                for target in (axes, inset):
+                for target in filter(None, (axes, inset)):
                     target.plot(
                         np.concatenate([[0.0], grid]),
                         mean,
@@ -242,6 +238,23 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
                 loc="upper left",
             )
     return figure
+
+
+def _areas(roc: pd.DataFrame, head: str, names: Sequence[str]) -> np.ndarray:
+    """Areas under the curves of a head's classes, in their order."""
+    curves = [roc[(roc["head"] == head) & (roc["class"] == name)] for name in names]
+    return np.array([np.trapezoid(curve["tpr"], curve["fpr"]) for curve in curves if len(curve)])
+
+
+def _corner(axes: Axes) -> Axes:
+    """An inset that enlarges the corner where the curves of good models lie."""
+    inset = axes.inset_axes((0.42, 0.12, 0.54, 0.54), xlim=(-0.002, 0.1), ylim=(0.9, 1.002))
+    inset.set_xticks([0, 0.05, 0.1])
+    inset.set_yticks([0.9, 0.95, 1])
+    inset.tick_params(labelsize=8)
+    inset.spines[:].set_visible(True)
+    inset.set_title("top left corner", fontsize=8, fontweight="normal")
+    return inset
 
 
 def _most(classes: Mapping[str, Sequence[str]], heads: Sequence[str]) -> int:
@@ -402,7 +415,8 @@ def principal_components(
                 what = "study" if row == 0 else "tissue and state"
                 axes.set_title(f"{stage.capitalize()} correction, by {what}")
                 groups = studies if row == 0 else tissues
-                for index, group in enumerate(groups):
+                for group in table[by].value_counts().index:  # the rare ones on top
+                    index = groups.index(group)
                     chosen = table[table[by] == group]
                     if row == 0:
                         axes.scatter(
@@ -740,11 +754,10 @@ def reliability(
                 means.append(confidence[inside].mean())
                 shares.append(right[inside].mean())
                 sizes.append(inside.sum())
-            axes.plot(means, shares, color=PALETTE[0], linewidth=1)
             axes.scatter(
                 means,
                 shares,
-                s=20 + 160 * np.sqrt(np.asarray(sizes) / len(rows)),
+                s=6 + 180 * np.sqrt(np.asarray(sizes) / len(rows)),
                 color=PALETTE[0],
                 alpha=0.75,
                 clip_on=False,
