@@ -1,9 +1,9 @@
 """Measures of what a batch correction did: to the batches, and to the biology.
 
-All of them look at samples in the space of the leading principal components or gene by gene, and
-need labels only to measure. From more than `MAX_SAMPLES` samples a seeded subset is measured
-(specimens that occur more than once are kept first), from more than `MAX_GENES` genes those that
-vary most.
+All of them follow from the inner products of samples: distances in the space of the leading
+principal components, and sums of squares over all genes. Labels are needed only to measure. From
+more than `MAX_SAMPLES` samples a seeded subset is measured (specimens that occur more than once
+are kept first), from more than `MAX_GENES` genes those that vary most.
 """
 
 import math
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.linalg
 from sklearn.covariance import ledoit_wolf
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils.extmath import randomized_svd
 
 BATCHES = ("study", "source")
 BIOLOGY = ("tissue", "disease_state", "subtype")
@@ -41,21 +40,21 @@ class Measures:
     errors: dict[str, float]
 
     @classmethod
-    def of(cls, Y: np.ndarray, obs: pd.DataFrame, seed: int = 0) -> "Measures":
-        """Measure a matrix, samples × genes, with the labels of its samples."""
-        scores = principal_components(Y, COMPONENTS, seed)
+    def of(cls, gram: np.ndarray, obs: pd.DataFrame, seed: int = 0) -> "Measures":
+        """Measure centred expression by its `gram`, with the labels of its samples."""
+        scores = principal_components(gram)
         biology, errors = {}, {}
         for head in BIOLOGY:
             if head in obs:
                 labels = obs[head].astype(str).to_numpy()
                 biology[head] = predictability(
-                    scores[:, : components_for(len(Y))], labels, donors(obs), seed
+                    scores[:, : components_for(len(gram))], labels, donors(obs), seed
                 )
                 count = max(1, int(np.sum(labels != "")))
                 errors[head] = math.sqrt(biology[head] * (1 - biology[head]) / count)
         return cls(
             concordance(scores, specimens(obs)),
-            explained(Y, labels_of(obs, BATCHES), labels_of(obs, BIOLOGY)),
+            explained(gram, labels_of(obs, BATCHES), labels_of(obs, BIOLOGY)),
             biology,
             errors,
         )
@@ -127,7 +126,9 @@ def components_for(samples: int) -> int:
     return max(2, min(50, samples // 4))
 
 
-def explained(Y: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None = None) -> float:
+def explained(
+    gram: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None = None
+) -> float:
     """Share of the variance of all genes that labels explain, adjusted for their number.
 
     With `given`, the share of what is left within the groups of equal `given` (adjusted partial
@@ -136,18 +137,18 @@ def explained(Y: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None
     """
     if labels is None or len(np.unique(labels)) < 2:
         return float("nan")
-    blocks = [np.ones((len(Y), 1))] + ([] if given is None else [_indicators(given)])
+    blocks = [np.ones((len(gram), 1))] + ([] if given is None else [_indicators(given)])
     known = _span(np.hstack(blocks))
     both = _span(np.hstack([known, _indicators(labels)]))
-    added, left = both.shape[1] - known.shape[1], len(Y) - both.shape[1]
+    added, left = both.shape[1] - known.shape[1], len(gram) - both.shape[1]
     if added < 1 or left < 1:
         return float("nan")
-    total = float(np.einsum("ij,ij->", Y, Y))
-    unexplained = total - float(np.sum((known.T @ Y) ** 2))
-    rest = total - float(np.sum((both.T @ Y) ** 2))
+    total = float(np.trace(gram))
+    unexplained = total - float(np.einsum("ik,ij,jk->", known, gram, known, optimize=True))
+    rest = total - float(np.einsum("ik,ij,jk->", both, gram, both, optimize=True))
     if unexplained <= 1e-12 * total:
         return float("nan")
-    return 1 - (rest / left) / (unexplained / (len(Y) - known.shape[1]))
+    return 1 - (rest / left) / (unexplained / (len(gram) - known.shape[1]))
 
 
 def _indicators(labels: np.ndarray) -> np.ndarray:
@@ -160,14 +161,15 @@ def _span(matrix: np.ndarray) -> np.ndarray:
     return u[:, s > 1e-8 * s[0]]
 
 
-def principal_components(Y: np.ndarray, components: int = COMPONENTS, seed: int = 0) -> np.ndarray:
-    """Scores (samples × components) of the leading principal components, unscaled genes."""
-    centred = Y - Y.mean(axis=0)
-    components = min(components, len(Y) - 1, Y.shape[1])
-    u, s, _ = randomized_svd(
-        centred, components, n_iter=4, random_state=seed, power_iteration_normalizer="QR"
-    )
-    return u * s
+def principal_components(gram: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
+    """Scores (samples × components) of the leading principal components, unscaled genes.
+
+    `gram` holds the inner products of the centred expression of samples, CCᵀ.
+    """
+    n = len(gram)
+    components = max(1, min(components, n - 1))
+    values, vectors = scipy.linalg.eigh(gram, subset_by_index=[n - components, n - 1])
+    return vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
 
 
 def replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
@@ -210,20 +212,31 @@ def predictability(
     Shrunken linear discriminant analysis with equal priors; all samples of a group (donor) are in
     one fold; classes with fewer groups than two are left out. NaN with fewer than two classes.
     """
-    frame = pd.DataFrame({"label": labels.astype(str), "group": groups.astype(str)})
-    sizes = frame.groupby("label")["group"].nunique()
-    kept = frame["label"].isin(sizes.index[sizes >= 2]) & (frame["label"] != "")
-    kept = kept.to_numpy()
-    label, group, x = frame["label"].to_numpy()[kept], frame["group"].to_numpy()[kept], scores[kept]
+    label, group, x = labels.astype(str), groups.astype(str), scores
+    pairs = np.unique(np.column_stack([label, group]), axis=0)
+    names, sizes = np.unique(pairs[:, 0], return_counts=True)
+    kept = np.isin(label, names[(sizes >= 2) & (names != "")])
+    label, group, x = label[kept], group[kept], x[kept]
     classes = np.unique(label)
     if len(classes) < 2:
         return float("nan")
-    folds = max(2, min(folds, int(sizes[classes].min())))
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    called = np.empty(len(label), dtype=object)
-    for train, test in splitter.split(x, label, group):
+    smallest = int(sizes[np.isin(names, classes)].min())
+    fold = _folds(label, group, max(2, min(folds, smallest)), seed)
+    called = np.empty(len(label), dtype=label.dtype)
+    for held_out in np.unique(fold):
+        train, test = fold != held_out, fold == held_out
         called[test] = _discriminant(x[train], label[train], x[test])
     return float(np.mean([np.mean(called[label == name] == name) for name in classes]))
+
+
+def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """A fold for each sample: groups whole, the groups of a class spread evenly."""
+    _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
+    shuffled = np.random.default_rng(seed).permutation(len(first))
+    order = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
+    fold = np.empty(len(first), dtype=int)
+    fold[order] = np.arange(len(order)) % folds
+    return fold[codes]
 
 
 def _discriminant(x: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -270,12 +283,13 @@ def diagnose(
     for stage, matrix in (("before", before), ("after", after)):
         part = matrix[np.ix_(rows, genes)].astype(np.float64)
         part -= part.mean(axis=0)
-        measures = Measures.of(part, labels, seed)
+        gram = part @ part.T
+        measures = Measures.of(gram, labels, seed)
         measured.append(measures)
-        scores = principal_components(part, COMPONENTS, seed)
+        scores = principal_components(gram)
         records.append((stage, "concordance", measures.concordance))
         if held_out is not None and held_out.any():
-            names = specimens(labels[held_out])
+            names = specimens(labels)[held_out]
             records.append((stage, "concordance_held_out", concordance(scores[held_out], names)))
         thin = scores[:, : components_for(len(part))]
         for column in BATCHES:
@@ -285,7 +299,7 @@ def diagnose(
         records += [(stage, f"predicted_{head}", v) for head, v in measures.biology.items()]
         for column in (*BATCHES, *BIOLOGY):
             if column in labels:
-                value = explained(part, labels[column].astype(str).to_numpy())
+                value = explained(gram, labels[column].astype(str).to_numpy())
                 records.append((stage, f"variance_{column}", value))
         records.append((stage, "variance_batch_within_biology", measures.within))
     records.append(("after", "surrogate_variables", float(surrogates)))

@@ -11,8 +11,8 @@ a seeded subset and judged by how much of the batch it leaves and whether the bi
   and subtype. A candidate that loses more than
   `diagnostics.TOLERANCE` plus one standard error is out.
 
-Of the candidates left the one with the fewest surrogate variables within `ENOUGH` of the best is
-taken: each further one can only remove biology.
+Of the candidates left within `ENOUGH` of the least batch that remains, the one is taken with the
+highest mean accuracy for the biology, each surrogate variable priced at `PRICE`.
 """
 
 from dataclasses import asdict
@@ -21,11 +21,12 @@ import numpy as np
 import pandas as pd
 
 from tissuestate import diagnostics
-from tissuestate.surrogate import Plan, SurrogateFit, coefficients, estimate, model_basis, sound
+from tissuestate.surrogate import Plan, coefficients, estimate, model_basis, sound
 
 GRID = (1, 2, 3, 5, 8, 12, 20)
 SHARES = (0.1, 0.3)
 ENOUGH = 0.02
+PRICE = 0.0005
 MAX_SAMPLES = 1500
 MAX_GENES = 4000
 
@@ -79,7 +80,8 @@ def choose(
     part, labels = np.ascontiguousarray(part[:, varying]), obs.iloc[rows]
     reduced = _full_rank(model[rows])
     basis = model_basis(reduced)
-    before = diagnostics.Measures.of(part, labels, seed)
+    gram = part @ part.T
+    before = diagnostics.Measures.of(gram, labels, seed)
     if np.isnan(before.remains(before)):
         return nothing, pd.DataFrame(), [unmeasured]
     trials = [(nothing, 0, before)]
@@ -89,7 +91,8 @@ def choose(
         applied = sound(fit, basis)[0]
         measured = before
         if applied.any():
-            measured = diagnostics.Measures.of(_corrected(part, basis, fit, applied), labels, seed)
+            corrected = _corrected_gram(gram, part, basis, fit.surrogates[:, applied])
+            measured = diagnostics.Measures.of(corrected, labels, seed)
         trials.append((plan, int(applied.sum()), measured))
     return _decide(trials)
 
@@ -103,11 +106,13 @@ def _full_rank(model: np.ndarray) -> np.ndarray:
     return model[:, kept]
 
 
-def _corrected(
-    centred: np.ndarray, basis: np.ndarray, fit: SurrogateFit, applied: np.ndarray
+def _corrected_gram(
+    gram: np.ndarray, centred: np.ndarray, basis: np.ndarray, surrogates: np.ndarray
 ) -> np.ndarray:
-    surrogates = fit.surrogates[:, applied]
-    return centred - surrogates @ coefficients(centred, basis, surrogates)
+    """The inner products of the corrected samples, C − SΓ, from those of the samples themselves."""
+    gamma = coefficients(centred, basis, surrogates)
+    cross = surrogates @ (gamma @ centred.T)
+    return gram - cross - cross.T + surrogates @ (gamma @ gamma.T) @ surrogates.T
 
 
 def _decide(
@@ -133,7 +138,8 @@ def _decide(
     kept = [i for i, worst in enumerate(harm) if worst <= 0]
     best = min(remains[i] for i in kept)
     good = [i for i in kept if remains[i] <= best + ENOUGH]
-    chosen = min(good, key=lambda i: (trials[i][1], remains[i]))
+    accuracy = [np.nanmean([*measures.biology.values(), 1]) for _, _, measures in trials]
+    chosen = max(good, key=lambda i: accuracy[i] - PRICE * trials[i][1])
     table["remains"], table["harm"] = remains, harm
     table["chosen"] = np.arange(len(trials)) == chosen
     plan = trials[chosen][0]

@@ -18,8 +18,8 @@ from tissuestate.errors import InputError
 
 ITERATIONS = 5
 _DENSE = 400
-_TOLERANCE = 1e-9
-_FLOOR = 1e-13
+_TOLERANCE = 1e-11
+_FLOOR = 1e-14
 MIN_WEIGHTED_SHARE = 0.01
 MAX_SAMPLE_SHARE = 0.5
 MIN_RESIDUAL_SHARE = 1e-3
