@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from tissuestate.calibrate import expected_calibration_error
 from tissuestate.files import atomic
@@ -696,6 +697,7 @@ def cost_bars(benchmark: pd.DataFrame) -> Figure:
                 color=[_model_colour(m) for m, k in zip(models, known, strict=True) if k],
             )
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             if known.any():
                 axes.set_xlim(values[known].min() / 3, values[known].max() * 12)
             for y, value, usable in zip(place, values, known, strict=True):
