@@ -256,8 +256,12 @@ def test_multiqc_shows_mrin_and_coverage(files, tmp_path):
     html = (folder / "multiqc_report.html").read_text()
     assert "RNA integrity (mRIN)" in html
     assert "Gene-body coverage" in html
-    bars = plots["mrin_plot"]["datasets"][0]
-    assert set(bars["samples"]) == set(profiles) - {"s7.x"}
+    points = plots["mrin_plot"]["datasets"][0]["points"]
+    expected = result.mrin.set_index("sample")["mrin"].dropna()
+    assert {p["name"]: p["y"] for p in points} == pytest.approx(expected.to_dict(), abs=1e-5)
+    axes = plots["mrin_plot"]["datasets"][0]["layout"]
+    assert [shape["y0"] for shape in axes["shapes"]] == [-0.11]
+    assert axes["yaxis"]["range"][0] < -0.11 < axes["yaxis"]["range"][1]
     lines = plots["gene_body_coverage_plot"]["datasets"][0]["lines"]
     assert {line["name"] for line in lines} == set(profiles) - {"s7.x"}
     assert len(lines[0]["pairs"]) == 100

@@ -19,37 +19,32 @@ def _write(path: str | Path, settings: Mapping[str, Any], table: pd.DataFrame, c
 
 
 def write_multiqc_mrin(path: str | Path, mrin: pd.Series, threshold: float) -> None:
-    """Write mRIN (index: sample) as bars, those below the threshold in another colour.
+    """Write mRIN (index: sample) as points from lowest to highest, the threshold as a line.
 
     Samples without mRIN are left out. The name of the file must end in `_mqc.tsv`.
     """
-    mrin = mrin.dropna().sort_values()
-    intact, degraded = f"mRIN ≥ {threshold:g}", f"mRIN < {threshold:g}"
-    table = pd.DataFrame(
-        {intact: mrin.where(mrin >= threshold, 0), degraded: mrin.where(mrin < threshold, 0)}
-    )
+    mrin = mrin.dropna().sort_values(kind="stable")
+    lowest, highest = min([threshold, *mrin]), max([threshold, *mrin])
+    margin = 0.05 * (highest - lowest)
     settings = {
         "id": "mrin",
         "section_name": "RNA integrity (mRIN)",
         "description": (
-            "Modified RNA integrity number of each sample; samples below the line at "
-            f"{threshold:g} are degraded and leave the cohort."
+            "Modified RNA integrity number of each sample, from lowest to highest; samples below "
+            f"the line at {threshold:g} are degraded and leave the cohort."
         ),
-        "plot_type": "bargraph",
+        "plot_type": "scatter",
         "pconfig": {
             "id": "mrin_plot",
             "title": "RNA integrity: mRIN",
+            "xlab": "Rank",
             "ylab": "mRIN",
-            "cpswitch": False,
-            "tt_decimals": 4,
-            "sort_samples": False,
-            "x_lines": [{"value": threshold, "color": "#b2182b", "dash": "dash", "width": 2}],
-        },
-        "categories": {
-            intact: {"color": "#2166ac", "name": intact},
-            degraded: {"color": "#b2182b", "name": degraded},
+            "ymin": lowest - margin,
+            "ymax": highest + margin,
+            "y_lines": [{"value": threshold, "color": "#b2182b", "dash": "dash", "width": 2}],
         },
     }
+    table = pd.DataFrame({"rank": range(1, len(mrin) + 1), "mRIN": mrin})
     _write(path, settings, table, corner="Sample")
 
 
