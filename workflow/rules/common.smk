@@ -314,7 +314,9 @@ def bundle_files():
         "genes.tsv.gz",
         "training.npz",
     ]
-    names += [f"{task}.{kind}" for task in TASKS for kind in ("json", "safetensors")]
+    names += [
+        f"{task}/{file}" for task in TASKS for file in ("network.json", "weights.safetensors")
+    ]
     names += ["integrity.npz", "transcripts.bed"] if FROM_READS else []
     return expand("<results>/bundle/{name}", name=names)
 
