@@ -73,7 +73,28 @@ def test_reconstruction_equals_the_full_solvers():
     assert ours == pytest.approx(theirs, rel=1e-4)
 
 
-def test_rank_below_the_components():
+@pytest.mark.parametrize("components", [1, 100, 300])
+def test_single_precision_for_many_samples_loses_nothing(components, monkeypatch):
+    X = expression(300, 800)
+    exact = PrincipalComponents(components).fit(X)
+    monkeypatch.setattr("tissuestate.features._LARGE", 100)
+    fast = PrincipalComponents(components).fit(X)
+    Z = StandardScaler().fit_transform(X.astype(np.float64))
+    lost = [
+        np.linalg.norm(Z - fitted.transform(X).astype(np.float64) @ fitted.components_)
+        for fitted in (exact, fast)
+    ]
+    assert lost[1] == pytest.approx(lost[0], rel=1e-6, abs=1e-3)
+    np.testing.assert_allclose(fast.explained_variance_, exact.explained_variance_, rtol=1e-5)
+    kept = fast.components_[: min(components, 299)].astype(np.float64)
+    np.testing.assert_allclose(kept @ kept.T, np.eye(len(kept)), atol=1e-5)
+    np.testing.assert_allclose(fast.components_[:15], exact.components_[:15], atol=1e-4)
+    assert not fast.components_[299:].any()
+
+
+@pytest.mark.parametrize("large", [20, 3000])
+def test_rank_below_the_components(large, monkeypatch):
+    monkeypatch.setattr("tissuestate.features._LARGE", large)
     X = np.repeat(expression(10, 60), 3, axis=0)  # ten different samples
     fitted = PrincipalComponents(20).fit(X)
     assert np.isfinite(fitted.transform(X)).all()
