@@ -23,8 +23,8 @@ read -ra mate_2 <<< "${snakemake_input[fastq_2]:-}"
 feed() { # feed MATE FILE...: all lanes as text into the mate's pipe; lines and success are noted
     local mate=$1
     shift
-    if gzip -cdfq -- "$@" 2> "$work/gzip_$mate" | tee >(wc -l > "$work/lines_$mate") > "$work/reads_$mate"; then
-        echo done > "$work/fed_$mate"
+    if gzip -cdfq -- "$@" 2> "$work/gzip_$mate" | tee "$work/reads_$mate" | wc -l > "$work/lines_$mate"; then
+        : > "$work/fed_$mate"
     fi
 }
 
@@ -57,12 +57,17 @@ if [ "$status" -ne 0 ]; then # STAR has died: a writer may still wait for a read
 fi
 wait
 
+# A damaged file first: it is the cause where the other mate was cut short by STAR's end.
 for mate in $(seq "${#pipes[@]}"); do
     declare -n files="mate_$mate"
     if grep -q -e "unexpected end of file" -e "not in gzip format" -e "invalid compressed data" "$work/gzip_$mate"; then
         fail "sample $sample: $(tr '\n' ' ' < "$work/gzip_$mate")while reading ${files[*]}; the file is truncated or damaged: copy it again."
     fi
-    lines=$(cat "$work/lines_$mate" 2> /dev/null || echo 0)
+done
+for mate in $(seq "${#pipes[@]}"); do
+    declare -n files="mate_$mate"
+    [ -e "$work/fed_$mate" ] || continue
+    lines=$(cat "$work/lines_$mate")
     [ "$((lines % 4))" -eq 0 ] || fail "sample $sample: ${files[*]} holds $lines lines, not a multiple of 4; the FASTQ file is truncated: copy it again."
 done
 if [ "${#pipes[@]}" -eq 2 ] && [ -e "$work/fed_1" ] && [ -e "$work/fed_2" ]; then
