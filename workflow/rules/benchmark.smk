@@ -5,7 +5,7 @@ rule fit_baseline:
     input:
         features=features_of,
         classes="<results>/cohort/classes.json",
-        library=library("baselines"),
+        library=imported_by("fit_baseline.py"),
     output:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         cost="<results>/evaluation/{model}/cost.json",
@@ -32,7 +32,7 @@ rule collect_benchmark:
     input:
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
         costs=expand("<results>/evaluation/{model}/cost.json", model=MODELS),
-        library=library("evaluate"),
+        library=imported_by("collect_benchmark.py"),
     output:
         benchmark=report(
             "<results>/benchmark/benchmark.tsv",

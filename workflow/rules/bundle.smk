@@ -17,7 +17,7 @@ rule build_bundle:
         genes="<results>/cohort/gene_ids.tsv.gz",
         integrity="<results>/integrity/reference.npz" if FROM_READS else [],
         bed="<reference>/transcripts.bed" if FROM_READS else [],
-        library=library("bundle", "model_card"),
+        library=imported_by("build_bundle.py"),
     output:
         bundle_files(),
         bundle="<results>/bundle/bundle.json",

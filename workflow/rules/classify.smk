@@ -6,7 +6,7 @@ rule apply_integrity:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
         bed="<reference>/transcripts.bed",
         reference=f"{config['bundle']}/integrity.npz",
-        library=library("integrity"),
+        library=imported_by("apply_integrity.py"),
     output:
         mrin="<results>/integrity/mrin.tsv",
     log:
@@ -29,7 +29,7 @@ rule classify_samples:
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=MATRICES,
         mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
-        library=library("classify", "sheet"),
+        library=imported_by("classify_samples.py"),
     output:
         calls="<results>/calls.tsv",
         json="<results>/calls.json",

@@ -4,7 +4,7 @@ if config["rnaseqdb"]:
 
     rule fetch_rnaseqdb:
         input:
-            library=library("fetch"),
+            library=imported_by("fetch_file.py"),
         output:
             file="<results>/rnaseqdb/{file}.txt.gz",
         log:
@@ -24,7 +24,7 @@ if config["rnaseqdb"]:
         input:
             matrices=rnaseqdb_matrices(),
             table=shipped(config["rnaseqdb"]["table"]),
-            library=library("fetch", "sheet"),
+            library=imported_by("list_rnaseqdb.py"),
         output:
             sheet="<results>/rnaseqdb/samples.tsv",
         log:
@@ -44,7 +44,7 @@ rule split_samples:
         sheet=[] if config["samples"] is None else config["samples"],
         rnaseqdb="<results>/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
         classes=shipped(config["classes"]),
-        library=library("sheet", "split"),
+        library=imported_by("split_samples.py"),
     output:
         samples=report(
             "<results>/cohort/samples.tsv",
@@ -70,7 +70,7 @@ rule split_samples:
 rule map_genes:
     input:
         annotation="<reference>/annotation.gtf" if FROM_READS else [],
-        library=library("genes"),
+        library=imported_by("map_genes.py"),
     output:
         genes="<results>/cohort/gene_ids.tsv.gz",
     log:
@@ -93,7 +93,7 @@ rule assemble_cohort:
         matrices=MATRICES + rnaseqdb_matrices(),
         genes="<results>/cohort/gene_ids.tsv.gz",
         classes=shipped(config["classes"]),
-        library=library("cohort"),
+        library=imported_by("assemble_cohort.py"),
     output:
         cohort="<results>/cohort/cohort.h5ad",
         genes=report(

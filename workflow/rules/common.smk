@@ -132,25 +132,28 @@ check_tools()
 # ---- the library files that a rule's result depends on ------------------------------------------
 
 
+def imports(file):
+    """The library modules that a Python file names in its import statements."""
+    for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "tissuestate":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate."):
+            yield node.module.split(".")[1]
+
+
 @cache
-def library(*modules):
-    """The named modules of the library and all that they import from it, as paths."""
-    found, todo = set(), ["logs", "files", "errors", *modules]
+def imported_by(script):
+    """The library files that a script imports, directly or not: an edit of one reruns the rule.
+
+    How errors are told and logs are kept changes no result and reruns nothing.
+    """
+    found, todo = set(), list(imports(WORKFLOW / "scripts" / script))
     while todo:
         name = todo.pop()
-        path = LIBRARY / "tissuestate" / f"{name}.py"
-        if name in found or not path.exists():
-            continue
-        found.add(name)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate"):
-                parts = node.module.split(".")
-                todo += [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-            elif isinstance(node, ast.Import):
-                todo += [
-                    a.name.split(".")[1] for a in node.names if a.name.startswith("tissuestate.")
-                ]
-    return sorted(str(LIBRARY / "tissuestate" / f"{name}.py") for name in found)
+        if name not in found | {"logs", "errors"}:
+            found.add(name)
+            todo += imports(LIBRARY / "tissuestate" / f"{name}.py")
+    return [str(LIBRARY / "tissuestate" / f"{name}.py") for name in sorted(found)]
 
 
 # ---- memory and time ----------------------------------------------------------------------------

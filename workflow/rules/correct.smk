@@ -4,7 +4,7 @@
 rule normalise_expression:
     input:
         cohort="<results>/cohort/cohort.h5ad",
-        library=library("normalise"),
+        library=imported_by("normalise_expression.py"),
     output:
         normalised="<results>/expression/normalised.h5ad",
         normaliser="<results>/expression/normaliser.npz",
@@ -28,7 +28,7 @@ rule normalise_expression:
 rule correct_expression:
     input:
         normalised="<results>/expression/normalised.h5ad",
-        library=library("correction", "sva", "diagnostics"),
+        library=imported_by("correct_expression.py"),
     output:
         corrected="<results>/expression/corrected.h5ad",
         correction="<results>/expression/correction.npz",

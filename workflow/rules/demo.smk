@@ -5,7 +5,7 @@ if config["demo"]:
     rule simulate_cohort:
         input:
             sheet=config["demo"]["sheet"],
-            library=library("simulate"),
+            library=imported_by("simulate_cohort.py"),
         output:
             genome="results/demo/genome.fa",
             annotation="results/demo/annotation.gtf",

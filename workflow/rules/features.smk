@@ -4,7 +4,7 @@
 rule extract_features:
     input:
         expression="<results>/expression/corrected.h5ad",
-        library=library("features"),
+        library=imported_by("extract_features.py"),
     output:
         features="<results>/features/{features}.h5ad",
         transformer="<results>/features/{features}.npz",

@@ -5,7 +5,7 @@ rule profile_integrity:
     input:
         bam=alignment,
         bed="<reference>/transcripts.bed",
-        library=library("integrity"),
+        library=imported_by("profile_integrity.py"),
     output:
         profile="<results>/integrity/profiles/{sample}.npz",
     log:

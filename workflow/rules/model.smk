@@ -5,7 +5,7 @@ rule tune_network:
     input:
         features="<results>/features/{features}.h5ad",
         classes="<results>/cohort/classes.json",
-        library=library("tune"),
+        library=imported_by("tune_network.py"),
     output:
         trials="<results>/models/{task}.{features}/trials.jsonl",
         hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
@@ -39,7 +39,7 @@ rule train_network:
         features="<results>/features/{features}.h5ad",
         classes="<results>/cohort/classes.json",
         hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
-        library=library("train"),
+        library=imported_by("train_network.py"),
     output:
         weights="<results>/models/{task}.{features}/weights.safetensors",
         network="<results>/models/{task}.{features}/network.json",
@@ -73,7 +73,7 @@ rule predict_network:
         multitask=networks_of("multitask"),
         subtype=networks_of("subtype"),
         costs=costs_of_networks,
-        library=library("evaluate", "networks", "calibrate"),
+        library=imported_by("predict_network.py"),
     output:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         calibration="<results>/evaluation/{model}/calibration.json",
@@ -96,7 +96,7 @@ rule evaluate_predictions:
     input:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         classes="<results>/cohort/classes.json",
-        library=library("evaluate"),
+        library=imported_by("evaluate_predictions.py"),
     output:
         metrics="<results>/evaluation/{model}/metrics.tsv",
         per_class="<results>/evaluation/{model}/per_class.tsv",

@@ -6,7 +6,7 @@ rule score_integrity:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
         bed="<reference>/transcripts.bed",
         samples="<results>/cohort/samples.tsv",
-        library=library("integrity"),
+        library=imported_by("score_integrity.py"),
     output:
         mrin="<results>/integrity/mrin.tsv",
         gis="<results>/integrity/gis.tsv",
@@ -37,7 +37,7 @@ rule decide_quality:
         mrin="<results>/integrity/mrin.tsv",
         star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
-        library=library("quality"),
+        library=imported_by("decide_quality.py"),
     output:
         qc="<results>/qc/samples.tsv",
     log:

@@ -28,7 +28,7 @@ for kind in ("genome", "annotation"):
             name:
                 f"fetch_{kind}"
             input:
-                library=library("fetch"),
+                library=imported_by("fetch_file.py"),
             output:
                 file=protected(reference_file(kind)),
             log:
@@ -50,7 +50,7 @@ rule prepare_reference:
     input:
         genome=reference_file("genome"),
         annotation=reference_file("annotation"),
-        library=library("reference"),
+        library=imported_by("prepare_reference.py"),
     output:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
@@ -94,7 +94,7 @@ rule index_genome:
 rule derive_transcripts:
     input:
         transcripts=config["reference"]["transcripts"] or "<reference>/annotation.gtf",
-        library=library("transcripts"),
+        library=imported_by("derive_transcripts.py"),
     output:
         bed="<reference>/transcripts.bed",
     log:

@@ -7,7 +7,7 @@ rule plot_integrity:
         coverage="<results>/integrity/coverage.tsv",
         gis="<results>/integrity/gis.tsv",
         qc="<results>/qc/samples.tsv",
-        library=library("plots"),
+        library=imported_by("plot_integrity.py"),
     output:
         mrin=figure("integrity/mrin", "1 Quality"),
         coverage=figure("integrity/coverage", "1 Quality"),
@@ -31,7 +31,7 @@ rule plot_expression:
         normalised="<results>/expression/normalised.h5ad",
         corrected="<results>/expression/corrected.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
-        library=library("plots"),
+        library=imported_by("plot_expression.py"),
     output:
         pca=figure("expression/pca", "3 Correction"),
         diagnostics=figure("expression/diagnostics", "3 Correction"),
@@ -51,7 +51,7 @@ rule plot_training:
     input:
         history="<results>/models/{task}.{features}/history.tsv",
         trials="<results>/models/{task}.{features}/trials.jsonl",
-        library=library("plots"),
+        library=imported_by("plot_training.py"),
     output:
         learning=figure("training/{task}.{features}.learning", "4 Training"),
         tuning=figure("training/{task}.{features}.tuning", "4 Training"),
@@ -75,7 +75,7 @@ rule plot_evaluation:
         confusion="<results>/evaluation/{model}/confusion.tsv",
         roc="<results>/evaluation/{model}/roc.tsv",
         classes="<results>/cohort/classes.json",
-        library=library("plots"),
+        library=imported_by("plot_evaluation.py"),
     output:
         confusion=figure("evaluation/{model}.confusion", "5 Evaluation"),
         roc=figure("evaluation/{model}.roc", "5 Evaluation"),
@@ -97,7 +97,7 @@ rule plot_benchmark:
     input:
         benchmark="<results>/benchmark/benchmark.tsv",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        library=library("plots"),
+        library=imported_by("plot_benchmark.py"),
     output:
         accuracy=figure("benchmark/accuracy", "6 Benchmark"),
         cost=figure("benchmark/cost", "6 Benchmark"),
@@ -117,7 +117,7 @@ rule compare_paper:
     input:
         metrics="<results>/evaluation/dl_pca/metrics.tsv",
         paper=shipped("resources/paper_results.tsv"),
-        library=library("report"),
+        library=imported_by("compare_paper.py"),
     output:
         table=report(
             "<results>/evaluation/paper.tsv",
@@ -154,7 +154,7 @@ rule summarise_run:
         benchmark="<results>/benchmark/benchmark.tsv",
         paper=shipped("resources/paper_results.tsv"),
         truth="results/demo/truth_samples.tsv" if config["demo"] else [],
-        library=library("report"),
+        library=imported_by("summarise_run.py"),
     output:
         html=report(
             "<results>/summary.html",
