@@ -222,8 +222,9 @@ def _performance(run: Run, facts: Facts) -> list[str]:
         pages.paragraph(
             "DL PCA, the paper's network; in brackets the 95 % bootstrap interval. Balanced "
             "accuracy counts every class the same, however rare. “In tandem” asks "
-            "for the subtype only where the tissue called has subtypes, as it is used. The "
-            "intervals describe other samples of the same studies, not other studies: "
+            "for the subtype only where the tissue called has subtypes, as it is used. Where every "
+            "call is right, resampling shows no spread: with n test samples the true error may "
+            "still be as large as 3 ÷ n. The intervals describe other samples of the same studies, not other studies: "
             "classifiers of this kind lose accuracy on data from elsewhere.",
             "small",
         ),
