@@ -205,6 +205,8 @@ class SurrogateVariableCorrection:
         """The matrix in float64 with column means zero (missing cells at the mean); the means."""
         centred = np.array(Y, dtype=np.float64, order="C")
         missing = np.isnan(centred)
+        if np.isinf(centred).any():
+            raise InputError("correction: the matrix holds infinite values; give finite log2 ones.")
         if missing.any():
             counts = np.maximum(1, len(Y) - missing.sum(axis=0))
             centred[missing] = 0
@@ -215,8 +217,6 @@ class SurrogateVariableCorrection:
         else:
             mean = centred.mean(axis=0)
             centred -= mean
-        if not np.isfinite(mean).all():
-            raise InputError("correction: the matrix holds infinite values; give finite log2 ones.")
         return centred, mean
 
     def _plan(

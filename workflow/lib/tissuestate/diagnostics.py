@@ -30,8 +30,8 @@ class Measures:
     """What can be measured of a matrix; NaN where the labels do not allow it.
 
     `concordance` of replicated specimens, `within`: share of variance that the batch explains
-    within groups of equal biology, `biology`: balanced accuracy for each head, `errors`: its
-    standard error.
+    within groups of equal biology, `biology`: balanced accuracy for each head among the classes
+    of a sample's own batch, `errors`: its standard error.
     """
 
     concordance: float
@@ -43,18 +43,20 @@ class Measures:
     def of(cls, gram: np.ndarray, obs: pd.DataFrame, seed: int = 0) -> "Measures":
         """Measure centred expression by its `gram`, with the labels of its samples."""
         scores = principal_components(gram)
+        batch = labels_of(obs, BATCHES)
         biology, errors = {}, {}
         for head in BIOLOGY:
             if head in obs:
                 labels = obs[head].astype(str).to_numpy()
-                biology[head] = predictability(
-                    scores[:, : components_for(len(gram))], labels, donors(obs), seed
+                accuracy = predictability(
+                    scores[:, : components_for(len(gram))], labels, donors(obs), seed, batch=batch
                 )
+                biology[head] = accuracy
                 count = max(1, int(np.sum(labels != "")))
-                errors[head] = math.sqrt(biology[head] * (1 - biology[head]) / count)
+                errors[head] = math.sqrt(accuracy * (1 - accuracy) / count)
         return cls(
             concordance(scores, specimens(obs)),
-            explained(gram, labels_of(obs, BATCHES), labels_of(obs, BIOLOGY)),
+            explained(gram, batch, labels_of(obs, BIOLOGY)),
             biology,
             errors,
         )
@@ -205,18 +207,31 @@ def concordance(scores: np.ndarray, specimen: np.ndarray) -> float:
 
 
 def predictability(
-    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0, folds: int = 5
+    scores: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    seed: int = 0,
+    folds: int = 5,
+    batch: np.ndarray | None = None,
 ) -> float:
     """Cross-validated balanced accuracy of a linear model that predicts labels from scores.
 
     Shrunken linear discriminant analysis with equal priors; all samples of a group (donor) are in
     one fold; classes with fewer groups than two are left out. NaN with fewer than two classes.
+
+    With `batch`, a sample is to be told apart from those classes only that its own batch holds,
+    and a batch of one class is left out: where a class occurs in one batch alone, the batch must
+    not pass for biology.
     """
+    if batch is None:
+        batch = np.full(len(labels), "")
     label, group, x = labels.astype(str), groups.astype(str), scores
     pairs = np.unique(np.column_stack([label, group]), axis=0)
     names, sizes = np.unique(pairs[:, 0], return_counts=True)
     kept = np.isin(label, names[(sizes >= 2) & (names != "")])
-    label, group, x = label[kept], group[kept], x[kept]
+    held = pd.crosstab(batch[kept], label[kept])
+    kept &= np.isin(batch, held.index[(held > 0).sum(axis=1) > 1])
+    label, group, x, batch = label[kept], group[kept], x[kept], batch[kept]
     classes = np.unique(label)
     if len(classes) < 2:
         return float("nan")
@@ -225,7 +240,9 @@ def predictability(
     called = np.empty(len(label), dtype=label.dtype)
     for held_out in np.unique(fold):
         train, test = fold != held_out, fold == held_out
-        called[test] = _discriminant(x[train], label[train], x[test])
+        seen, score = _discriminant(x[train], label[train], x[test])
+        possible = held.loc[batch[test], seen].to_numpy() > 0
+        called[test] = seen[np.argmax(np.where(possible, score, -np.inf), axis=1)]
     return float(np.mean([np.mean(called[label == name] == name) for name in classes]))
 
 
@@ -239,8 +256,10 @@ def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.
     return fold[codes]
 
 
-def _discriminant(x: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Labels of new samples by linear discriminant analysis.
+def _discriminant(
+    x: np.ndarray, labels: np.ndarray, new: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, and the score of each (column) for new samples, by linear discriminants.
 
     Equal priors; the covariance within classes, pooled, is shrunken as Ledoit & Wolf 2004.
     """
@@ -248,8 +267,7 @@ def _discriminant(x: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndar
     means = np.stack([x[codes == code].mean(axis=0) for code in range(len(classes))])
     covariance = ledoit_wolf(x - means[codes], assume_centered=True)[0]
     directions = np.linalg.solve(covariance, means.T)
-    score = new @ directions - 0.5 * np.einsum("ij,ji->i", means, directions)
-    return classes[np.argmax(score, axis=1)]
+    return classes, new @ directions - 0.5 * np.einsum("ij,ji->i", means, directions)
 
 
 def diagnose(
@@ -292,11 +310,11 @@ def diagnose(
             names = specimens(labels)[held_out]
             records.append((stage, "concordance_held_out", concordance(scores[held_out], names)))
         thin = scores[:, : components_for(len(part))]
-        for column in BATCHES:
+        for column in (*BATCHES, *BIOLOGY):
             if column in labels:
                 value = predictability(thin, labels[column].to_numpy(), donors(labels), seed)
                 records.append((stage, f"predicted_{column}", value))
-        records += [(stage, f"predicted_{head}", v) for head, v in measures.biology.items()]
+        records += [(stage, f"predicted_{h}_within_batch", v) for h, v in measures.biology.items()]
         for column in (*BATCHES, *BIOLOGY):
             if column in labels:
                 value = explained(gram, labels[column].astype(str).to_numpy())
@@ -334,7 +352,7 @@ def _warnings(before: Measures, after: Measures) -> list[str]:
         loss = before.biology[head] - accuracy
         if loss > TOLERANCE + before.errors[head]:
             messages.append(
-                f"the correction removes biology: balanced accuracy for {head} "
+                f"the correction removes biology: balanced accuracy for {head} within batches "
                 f"{before.biology[head]:.3f} before, {accuracy:.3f} after"
             )
     return messages
