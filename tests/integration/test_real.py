@@ -1,0 +1,65 @@
+"""Real GTEx and TCGA matrices of four sources, half of the donors: from sheet to benchmark."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def real(snakemake, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with a short search and one kind of features."""
+    folder = tmp_path_factory.mktemp("real")
+    maker = [sys.executable, str(ROOT / "tests" / "real_sheet.py"), str(data / "tcga_gtex")]
+    subprocess.run([*maker, str(folder / "samples.tsv"), "0.5"], check=True)
+    config = yaml.safe_load((ROOT / "tests" / "integration" / "real.yaml").read_text())
+    config["features"] |= {"kinds": ["pca"], "components": 150}
+    config["tuning"] |= {"evaluations": 4, "epochs": 8}
+    config["training"] |= {"epochs": 60}
+    config["benchmark"] = {"models": ["logreg"]}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    run = snakemake(folder, "--quiet", "rules", "--configfile", str(folder / "config.yaml"))
+    assert run.returncode == 0, run.stdout[-5000:]
+    return folder / "results"
+
+
+def test_ids_of_three_kinds_meet_in_common_genes(real: Path) -> None:
+    genes = pd.read_csv(real / "cohort" / "genes.tsv", sep="\t")
+    print(genes.to_string())
+    assert set(genes["dataset"]) == {"rnaseqdb", "metagsca", "tcgaworkflow", "damirseq"}
+    assert set(genes["id_type"]) == {"symbol", "ensembl"}
+    assert (genes["recognised"] > 0.9 * genes["genes"]).all()
+
+
+def test_replicates_of_two_sources_find_each_other_after_correction(real: Path) -> None:
+    rows = pd.read_csv(real / "expression" / "diagnostics.tsv", sep="\t", dtype=str)
+    found = rows.set_index(["stage", "measure"])["value"]
+    before, after = (float(found[stage, "concordance"]) for stage in ("before", "after"))
+    unseen = float(found["after", "concordance_held_out"])
+    print(f"concordance {before:.3f} before, {after:.3f} after, {unseen:.3f} outside training")
+    assert before < 0.5
+    assert after >= 0.9 and unseen >= 0.9
+
+
+def test_calls_on_test_donors_are_right(real: Path) -> None:
+    metrics = pd.read_csv(real / "evaluation" / "dl_pca" / "metrics.tsv", sep="\t")
+    accuracy = metrics[metrics["metric"] == "accuracy"].set_index("head")["value"]
+    print(accuracy.to_string())
+    assert accuracy["disease_state"] >= 0.95
+    assert accuracy["tissue"] >= 0.95
+    assert accuracy["subtype"] >= 0.8
+
+
+def test_no_donor_stands_on_two_sides(real: Path) -> None:
+    samples = pd.read_csv(real / "cohort" / "samples.tsv", sep="\t", dtype=str)
+    assert samples.groupby("donor")["split"].nunique().max() == 1
+    assert samples.groupby("specimen")["split"].nunique().max() == 1
+
+
+def test_the_study_is_said_to_be_confounded_with_the_state(real: Path) -> None:
+    page = (real / "summary.html").read_text()
+    assert "never occur in the same study" in page
