@@ -59,9 +59,10 @@ class _Operator:
         weights: np.ndarray | None = None,
         basis: np.ndarray | None = None,
     ) -> None:
-        if weights is not None and np.count_nonzero(weights) <= 0.7 * len(weights):
-            used = np.flatnonzero(weights)
-            centred, weights = centred[:, used], weights[used]
+        if weights is not None:
+            used = _of_account(weights**2 * sums_of_squares(centred))
+            if len(used) <= 0.7 * len(weights):
+                centred, weights = centred[:, used], weights[used]
         self.centred, self.basis = centred, basis
         self.squares = None if weights is None or np.all(weights == 1) else weights**2
 
@@ -94,6 +95,24 @@ class _Operator:
         rank = int(np.count_nonzero(values > values[0] * genes * np.finfo(float).eps))
         left = matrix @ right[:, :rank]
         return values[:rank], left / np.linalg.norm(left, axis=0)
+
+
+def _of_account(energy: np.ndarray) -> np.ndarray:
+    """The genes that matter: all but those whose energies together are below rounding error.
+
+    The largest eigenvalue is at least the largest energy of a gene, so that leaving out the rest
+    is a perturbation below the precision of float64.
+    """
+    order = np.argsort(energy)
+    return np.sort(order[np.cumsum(energy[order]) > np.finfo(float).eps * energy.max()])
+
+
+def sums_of_squares(centred: np.ndarray) -> np.ndarray:
+    """Sum of squares of each gene, in blocks of samples so that no copy of the matrix is made."""
+    total = np.zeros(centred.shape[1])
+    for start in range(0, len(centred), 256):
+        total += (centred[start : start + 256] ** 2).sum(axis=0)
+    return total
 
 
 def _orthonormal(block: np.ndarray, basis: np.ndarray | None) -> np.ndarray:
@@ -203,7 +222,7 @@ def f_statistics(
     joint = np.hstack([surrogates - surrogates.mean(axis=0), basis])
     squares = (np.ascontiguousarray(np.linalg.qr(joint)[0].T) @ centred) ** 2
     of_surrogates, of_design = squares[:k].sum(axis=0), squares[k:].sum(axis=0)
-    left = np.einsum("ij,ij->j", centred, centred) - of_surrogates
+    left = sums_of_squares(centred) - of_surrogates
     with np.errstate(divide="ignore", invalid="ignore"):
         for_surrogates = (of_surrogates / k) / (left / (samples - 1 - k))
         for_design = (of_design / p) / ((left - of_design) / (samples - 1 - k - p))
@@ -264,7 +283,7 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     rng = np.random.default_rng(seed)
     operator = _Operator(centred, basis=model_basis(model))
     residual_vectors = _leading(operator, n_sv, rng)[1]
-    squares = np.einsum("ij,ij->j", centred, centred)
+    squares = sums_of_squares(centred)
     sets = []
     for explained in (np.ascontiguousarray(residual_vectors.T) @ centred) ** 2:
         with np.errstate(divide="ignore"):
@@ -326,7 +345,7 @@ def least_associated(centred: np.ndarray, model: np.ndarray, share: float) -> np
     if not basis.shape[1]:
         return np.ones(centred.shape[1])
     explained = ((basis.T @ centred) ** 2).sum(axis=0)
-    association = explained / np.einsum("ij,ij->j", centred, centred)
+    association = explained / sums_of_squares(centred)
     count = max(1, round(share * centred.shape[1]))
     controls = np.zeros(centred.shape[1])
     controls[np.argsort(association, kind="stable")[:count]] = 1
