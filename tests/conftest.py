@@ -13,6 +13,10 @@ import yaml
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# R, once started in a test's own process, puts its folders in front of every library path: programs
+# that the tests start must not inherit that.
+LIBRARY_PATH = os.environ.get("LD_LIBRARY_PATH", "")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
@@ -41,7 +45,12 @@ def snakemake() -> Snakemake:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(folder), "--cores", str(cores), *arguments]
         return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            command,
+            env=os.environ | {"LD_LIBRARY_PATH": LIBRARY_PATH},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
 
     return run

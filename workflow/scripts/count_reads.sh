@@ -32,6 +32,8 @@ case ${snakemake_params[strandedness]} in
         ;;
 esac
 echo "strand $strand (0 none, 1 forward, 2 reverse)"
-count "$strand" "$bam" "$work/counts.tsv"
-mv "$work/counts.tsv.summary" "${snakemake_output[summary]}"
+count "$strand" "$bam" "$work/all.tsv"
+# Gene and count alone: the coordinates of every exon would make a cohort's tables a hundred times larger.
+cut -f 1,7 "$work/all.tsv" > "$work/counts.tsv"
+mv "$work/all.tsv.summary" "${snakemake_output[summary]}"
 mv "$work/counts.tsv" "$counts"
