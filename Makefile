@@ -44,6 +44,12 @@ lint: setup-dev ## check style and types
 	snakemake --lint
 	mypy workflow/lib
 
+bench: setup-dev ## time correction, components, mRIN and training beside what one would use instead
+	python benchmarks/correction.py
+	python benchmarks/features.py benchmarks/features.tsv
+	python benchmarks/integrity.py
+	python benchmarks/training.py benchmarks/training.tsv
+
 pin: ## renew envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }
 	@command -v snakedeploy >/dev/null || { echo "pin: pip install snakedeploy first" >&2; exit 1; }
