@@ -1,4 +1,4 @@
-"""A script's log: bad input and a full disk are one sentence, everything else keeps its traceback."""
+"""A script's log: bad input and a full disk are one sentence, a defect keeps its traceback."""
 
 import logging
 from pathlib import Path

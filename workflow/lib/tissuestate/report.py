@@ -224,8 +224,9 @@ def _performance(run: Run, facts: Facts) -> list[str]:
             "accuracy counts every class the same, however rare. “In tandem” asks "
             "for the subtype only where the tissue called has subtypes, as it is used. Where every "
             "call is right, resampling shows no spread: with n test samples the true error may "
-            "still be as large as 3 ÷ n. The intervals describe other samples of the same studies, not other studies: "
-            "classifiers of this kind lose accuracy on data from elsewhere.",
+            "still be as large as 3 ÷ n. The intervals describe other samples of the same "
+            "studies, not other studies: classifiers of this kind lose accuracy on data from "
+            "elsewhere.",
             "small",
         ),
     ]
