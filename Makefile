@@ -20,7 +20,7 @@ setup-dev: ## the same, and what tests and linters need
 
 # Snakemake's self-contained report, made anew where the run has changed its summary.
 report = [ $(1)/results/report.html -nt $(1)/results/summary.html ] || \
-	PYTHONWARNINGS=ignore snakemake --directory $(1) $(2) --quiet all --report $(1)/results/report.html; \
+	PYTHONWARNINGS=ignore snakemake --directory $(1) $(2) --quiet all --report results/report.html; \
 	echo "The report is $(abspath $(1))/results/report.html"
 
 demo: setup ## run the whole workflow on the simulated cohort
