@@ -92,13 +92,13 @@ def measure(name: str) -> dict[str, object]:
 
 
 def plot(table: pd.DataFrame, path: Path) -> None:
-    """Seconds and memory over the number of samples, a line an engine and method."""
+    """Processor time and memory over the number of samples, a line an engine and method."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots(1, 2)
     for axis, column, label in (
-        (axes[0], "seconds", "seconds"),
+        (axes[0], "cpu_seconds", "processor seconds"),
         (axes[1], "peak_memory_mb", "peak memory (MB)"),
     ):
         for (engine, method), rows in table.groupby(["engine", "method"]):
