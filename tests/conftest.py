@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
 
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -16,6 +17,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # R, once started in a test's own process, puts its folders in front of every library path: programs
 # that the tests start must not inherit that.
 LIBRARY_PATH = os.environ.get("LD_LIBRARY_PATH", "")
+
+# The same examples each time: a run that fails can be repeated.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
 from tissuestate.sheet import (
@@ -213,6 +213,7 @@ CELL = st.text(alphabet=st.characters(codec="utf-8"), max_size=6) | st.sampled_f
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(table=st.lists(st.lists(CELL, max_size=14), max_size=4), with_header=st.booleans())
+@example(table=[['"', "0"], ["0", '"']], with_header=False)
 def test_nothing_but_input_errors(table, with_header, write, classes):
     rows = [HEADER.split(" ")] if with_header else []
     text = "\n".join("\t".join(line) for line in rows + table)
