@@ -135,6 +135,7 @@ def main() -> None:
         table = pd.concat([table[table["case"] != name], pd.DataFrame([row])], ignore_index=True)
         order = {case: i for i, case in enumerate(CASES)}
         table = table.sort_values("case", key=lambda column: column.map(order))
+        table = table.convert_dtypes()
         table.to_csv(path, sep="\t", index=False)
         plot(table, HERE / "correction.png")
 
