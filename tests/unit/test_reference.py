@@ -38,6 +38,7 @@ def test_what_comes_out_is_plain_text(tmp_path: Path, pack) -> None:
         (GENOME, b"chr1 exon 1 4\n", "line 1"),
         (gzip.compress(GENOME * 99)[:60], EXON, "truncated"),
     ],
+    ids=["chromosome names", "no FASTA", "no exon", "no table", "truncated"],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_left(
     tmp_path: Path, genome: bytes, annotation: bytes, words: str
