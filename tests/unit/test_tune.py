@@ -1,11 +1,13 @@
 """Tuning: plain TPE, from a history that survives being killed."""
 
 import json
+from types import SimpleNamespace
 
 import hyperopt
 import numpy as np
+import pandas as pd
 import pytest
-from tissuestate import tune
+from tissuestate import trials, tune
 from tissuestate.errors import InputError
 from tissuestate.tasks import TaskData
 from tissuestate.train import Recipe
@@ -40,23 +42,16 @@ def loss_of(point) -> float:
     return (np.log(point["learning_rate"]) + 5) ** 2 + point["dropout"] + point["width_3"] / 10
 
 
-def trial_of(number, point, space) -> tune.Trial:
+def trial_of(number, point, space) -> trials.Trial:
     """A trial as a training would give it; every seventh one diverges."""
     if number % 7 == 3:
-        return tune.Trial(number, point, space.parameters(point), None, "fail", 0.0)
-    return tune.Trial(number, point, space.parameters(point), loss_of(point), "ok", 0.0)
+        return trials.Trial(number, point, space.parameters(point), None, "fail", 0.0)
+    return trials.Trial(number, point, space.parameters(point), loss_of(point), "ok", 0.0)
 
 
-def test_one_at_a_time_is_hyperopts_own_search():
-    space = tune.SearchSpace(SPACE)
-    trials = hyperopt.Trials()
-
-    def objective(point):
-        number = len(trials.trials) - 1
-        trial = trial_of(number, point, space)
-        return {"status": trial.status, **({} if trial.loss is None else {"loss": trial.loss})}
-
-    expressions = {
+def expressions():
+    """SPACE as one would write it for hyperopt."""
+    return {
         "learning_rate": hyperopt.hp.loguniform("learning_rate", *np.log([1e-4, 1e-1])),
         "batch_size": hyperopt.hp.randint("batch_size", 8, 33),
         "dropout": hyperopt.hp.uniform("dropout", 0.0, 0.5),
@@ -64,42 +59,116 @@ def test_one_at_a_time_is_hyperopts_own_search():
         "activation": hyperopt.hp.choice("activation", [0, 1]),
         **{f"width_{i}": hyperopt.hp.randint(f"width_{i}", 4, 13) for i in range(1, 6)},
     }
+
+
+def test_one_at_a_time_is_hyperopts_own_search():
+    space = tune.SearchSpace(SPACE)
+    kept = hyperopt.Trials()
+
+    def objective(point):
+        number = len(kept.trials) - 1
+        trial = trial_of(number, point, space)
+        return {"status": trial.status, **({} if trial.loss is None else {"loss": trial.loss})}
+
     hyperopt.fmin(
         objective,
-        expressions,
+        expressions(),
         algo=hyperopt.tpe.suggest,
         max_evals=35,
-        trials=trials,
+        trials=kept,
         rstate=np.random.default_rng(11),
         show_progressbar=False,
         verbose=False,
     )
     history = []
     for number in range(35):
-        point = tune.propose(history, 1, 11, space)[0]
+        point = tune.propose(history, number, 11, space)
         history.append(trial_of(number, point, space))
     expected = [
         {label: values[0] for label, values in trial["misc"]["vals"].items()}
-        for trial in trials.trials
+        for trial in kept.trials
     ]
     assert [trial.point for trial in history] == expected
 
 
 def test_points_of_one_round_differ_and_repeat():
     space = tune.SearchSpace(SPACE)
-    history = []
-    for number, point in enumerate(tune.propose([], 25, 1, space)):
-        history.append(trial_of(number, point, space))
-    points = tune.propose(history, 8, 1, space)
+    history = [trial_of(n, tune.propose([], n, 1, space), space) for n in range(25)]
+    points = [tune.propose(history, number, 1, space) for number in range(25, 33)]
     assert len({json.dumps(point) for point in points}) == 8
-    assert points == tune.propose(history, 8, 1, space)
-    assert points[3:] == tune.propose(history, 5, 1, space, first=28)
+    assert points[3] == tune.propose(history, 28, 1, space)
+
+
+def searched_in_rounds(schedule, data, folder):
+    """All trials of a search whose workers know of each other what the files of rounds tell."""
+    files = []
+    for round_ in range(1, schedule.rounds + 1):
+        earlier = trials.read_trials(files)
+        for worker in range(1, schedule.workers + 1):
+            numbers = schedule.numbers(round_, worker)
+            found = tune.search(data, SPACE, numbers=numbers, earlier=earlier, **OPTIONS)
+            files.append(folder / f"{round_}.{worker}.jsonl")
+            trials.write_trials(files[-1], found)
+    return trials.read_trials(files)
+
+
+def test_one_worker_is_plain_sequential_hyperopt_in_any_number_of_rounds(
+    data, tmp_path, monkeypatch
+):
+    def fit(data, hyperparameters, **options):
+        loss = np.log(hyperparameters.learning_rate) ** 2 + hyperparameters.widths[2]
+        return SimpleNamespace(history=pd.DataFrame({"validation_loss": [loss] * 2}))
+
+    monkeypatch.setattr(tune, "fit_task", fit)
+    kept = hyperopt.Trials()
+    hyperopt.fmin(
+        lambda point: np.log(point["learning_rate"]) ** 2 + point["width_3"],
+        expressions(),
+        algo=hyperopt.tpe.suggest,
+        max_evals=30,
+        trials=kept,
+        rstate=np.random.default_rng(OPTIONS["seed"]),
+        show_progressbar=False,
+        verbose=False,
+    )
+    for rounds in (1, 7):
+        found = searched_in_rounds(trials.Schedule(30, 1, rounds), data, tmp_path)
+        assert [trial.number for trial in found] == list(range(30))
+        assert [trial.loss for trial in found] == kept.losses()
+    # Four workers do not know of each other's trials within a round, and still repeat.
+    shared = searched_in_rounds(trials.Schedule(30, 4, 6), data, tmp_path)
+    assert [trial.number for trial in shared] == list(range(30))
+    assert [trial.loss for trial in shared] != kept.losses()
+    assert outcome(shared) == outcome(searched_in_rounds(trials.Schedule(30, 4, 6), data, tmp_path))
+
+
+@pytest.mark.parametrize("shape", [(100, 10, 10), (100, 4, 25), (100, 1, 1), (8, 3, 2), (7, 1, 3)])
+def test_every_evaluation_falls_to_one_worker_of_one_round(shape):
+    schedule = trials.Schedule(*shape)
+    shares = [
+        schedule.numbers(round_, worker)
+        for round_ in range(1, schedule.rounds + 1)
+        for worker in range(1, schedule.workers + 1)
+    ]
+    assert [number for share in shares for number in share] == list(range(shape[0]))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_more_workers_than_evaluations_are_refused():
+    with pytest.raises(InputError, match="8 evaluations among 3 rounds of 3 workers"):
+        trials.Schedule(8, 3, 3)
+
+
+def test_a_damaged_file_of_trials_is_named(tmp_path):
+    (tmp_path / "1.1.jsonl").write_text('{"number": 0')
+    with pytest.raises(InputError, match=r"1\.1\.jsonl: not a file of trials"):
+        trials.read_trials([tmp_path / "1.1.jsonl"])
 
 
 def test_proposals_stay_within_the_space():
     space = tune.SearchSpace(SPACE)
-    for point in tune.propose([], 40, 3, space):
-        found = space.parameters(point)
+    for number in range(40):
+        found = space.parameters(tune.propose([], number, 3, space))
         assert 1e-4 <= found["learning_rate"] <= 1e-1
         assert 8 <= found["batch_size"] <= 32 and isinstance(found["batch_size"], int)
         assert len(found["widths"]) == 5 and all(4 <= width <= 12 for width in found["widths"])
@@ -110,7 +179,7 @@ def test_proposals_stay_within_the_space():
 def test_equal_bounds_are_fixed_values():
     fixed = {**{name: [entry[0], entry[0]] for name, entry in SPACE.items()}, "activation": ["elu"]}
     space = tune.SearchSpace(fixed)
-    assert tune.propose([], 2, 0, space) == [{}, {}]
+    assert tune.propose([], 0, 0, space) == {}
     assert space.parameters({}) == {
         "learning_rate": 1e-4,
         "batch_size": 8,
@@ -138,36 +207,38 @@ def test_a_space_that_cannot_be_searched_is_refused(change):
 
 
 def test_an_interrupted_search_gives_the_same_trials(data, tmp_path):
-    whole = tune.search(data, SPACE, evaluations=6, **OPTIONS)
+    whole = tune.search(data, SPACE, numbers=range(6), **OPTIONS)
     path = tmp_path / "trials.journal"
-    tune.search(data, SPACE, evaluations=4, journal=tune.Journal(path, "mark"), **OPTIONS)
+    tune.search(data, SPACE, numbers=range(4), journal=trials.Journal(path, "mark"), **OPTIONS)
     # The kill came in the middle of writing the fourth trial.
     path.write_bytes(path.read_bytes()[:-30])
-    journal = tune.Journal(path, "mark")
+    journal = trials.Journal(path, "mark")
     assert len(journal.trials) == 3
-    resumed = tune.search(data, SPACE, evaluations=6, journal=journal, **OPTIONS)
+    resumed = tune.search(data, SPACE, numbers=range(6), journal=journal, **OPTIONS)
     assert outcome(resumed) == outcome(whole)
-    assert outcome(tune.Journal(path, "mark").trials) == outcome(whole)
+    assert outcome(trials.Journal(path, "mark").trials) == outcome(whole)
 
 
 def test_a_complete_journal_leaves_nothing_to_do(data, tmp_path, monkeypatch):
     path = tmp_path / "trials.journal"
-    done = tune.search(data, SPACE, evaluations=2, journal=tune.Journal(path, "mark"), **OPTIONS)
+    done = tune.search(
+        data, SPACE, numbers=range(2), journal=trials.Journal(path, "mark"), **OPTIONS
+    )
     monkeypatch.setattr(tune, "fit_task", None)
-    journal = tune.Journal(path, "mark")
-    assert tune.search(data, SPACE, evaluations=2, journal=journal, **OPTIONS) == done
+    journal = trials.Journal(path, "mark")
+    assert tune.search(data, SPACE, numbers=range(2), journal=journal, **OPTIONS) == done
     journal.remove()
     assert not path.exists()
 
 
 def test_a_journal_of_other_data_is_discarded(tmp_path):
     space = tune.SearchSpace(SPACE)
-    journal = tune.Journal(tmp_path / "journal", "mark")
-    journal.append(trial_of(0, tune.propose([], 1, 0, space)[0], space))
-    assert len(tune.Journal(tmp_path / "journal", "mark").trials) == 1
-    assert tune.Journal(tmp_path / "journal", "another").trials == []
+    journal = trials.Journal(tmp_path / "journal", "mark")
+    journal.append(trial_of(0, tune.propose([], 0, 0, space), space))
+    assert len(trials.Journal(tmp_path / "journal", "mark").trials) == 1
+    assert trials.Journal(tmp_path / "journal", "another").trials == []
     (tmp_path / "journal").write_bytes(b"\x00\xff\nnonsense\n")
-    assert tune.Journal(tmp_path / "journal", "mark").trials == []
+    assert trials.Journal(tmp_path / "journal", "mark").trials == []
 
 
 def test_the_fingerprint_tells_data_and_settings_apart(data):
@@ -181,18 +252,18 @@ def test_the_fingerprint_tells_data_and_settings_apart(data):
 
 def test_a_trial_that_diverges_fails_and_the_search_goes_on(data):
     space = {**SPACE, "learning_rate": [1e20, 1e20], "optimizer": ["sgd"], "activation": ["relu"]}
-    history = tune.search(data, space, evaluations=2, **OPTIONS)
+    history = tune.search(data, space, numbers=range(2), **OPTIONS)
     assert [(t.loss, t.status) for t in history] == [(None, "fail")] * 2
     with pytest.raises(InputError, match="none of 2 trials"):
-        tune.best(history)
+        trials.best(history)
 
 
 def test_the_best_trial_is_that_of_least_loss(tmp_path):
-    trials = [
-        tune.Trial(number, {}, {}, loss, "fail" if loss is None else "ok", 0.0)
+    history = [
+        trials.Trial(number, {}, {}, loss, "fail" if loss is None else "ok", 0.0)
         for number, loss in enumerate([None, 0.5, 0.2, 0.2, 0.9])
     ]
-    assert tune.best(trials).number == 2
-    tune.write_trials(tmp_path / "trials.jsonl", trials)
+    assert trials.best(history).number == 2
+    trials.write_trials(tmp_path / "trials.jsonl", history)
     lines = (tmp_path / "trials.jsonl").read_text().splitlines()
     assert [json.loads(line)["loss"] for line in lines] == [None, 0.5, 0.2, 0.2, 0.9]

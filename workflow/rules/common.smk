@@ -28,6 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
+from tissuestate.trials import Schedule
 
 validate(config, str(WORKFLOW / "schemas" / "config.schema.yaml"))
 
@@ -37,6 +38,8 @@ wildcard_constraints:
     task="multitask|subtype",
     features="pca|rf|all",
     model="[a-z_]+",
+    round=r"\d+",
+    worker=r"\d+",
 
 
 # ---- config and sheet ---------------------------------------------------------------------------
@@ -279,6 +282,29 @@ def per_sample(pattern, origins=("fastq", "sra", "bam")):
     """`pattern` for every sample that comes from reads of one of `origins`."""
     samples = [name for name in FROM_READS if SHEET.at[name, "origin"] in origins]
     return expand(pattern, sample=samples)
+
+
+def tuning_schedule():
+    """How the evaluations of a search are shared: the config's numbers, if they go together."""
+    schedule = {key: config["tuning"][key] for key in ("evaluations", "workers", "rounds")}
+    try:
+        Schedule(**schedule)
+    except InputError as error:
+        raise WorkflowError(str(error))
+    return schedule
+
+
+def trials_of(rounds):
+    """The trials of all workers in `rounds`, of the task and features of the wildcards."""
+    return expand(
+        "<results>/models/{{task}}.{{features}}/tuning/{round}.{worker}.jsonl",
+        round=rounds,
+        worker=range(1, config["tuning"]["workers"] + 1),
+    )
+
+
+def earlier_trials(wildcards):
+    return expand(trials_of(range(1, int(wildcards.round))), **wildcards)
 
 
 def model_files(task, features):

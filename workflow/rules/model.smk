@@ -1,18 +1,18 @@
-# The two networks in tandem: hyper-parameters by TPE, then the training proper.
+# The two networks in tandem: hyper-parameters by TPE (rounds of workers), then the training.
 
 
 rule tune_network:
     input:
         features="<results>/features/{features}.h5ad",
         classes="<results>/cohort/classes.json",
+        earlier=earlier_trials,
         library=imported_by("tune_network.py"),
     output:
-        trials="<results>/models/{task}.{features}/trials.jsonl",
-        hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
+        trials="<results>/models/{task}.{features}/tuning/{round}.{worker}.jsonl",
     log:
-        "<logs>/tune_network/{task}.{features}.log",
+        "<logs>/tune_network/{task}.{features}.{round}.{worker}.log",
     benchmark:
-        "<benchmarks>/tune_network/{task}.{features}.tsv"
+        "<benchmarks>/tune_network/{task}.{features}.{round}.{worker}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 4
@@ -22,16 +22,37 @@ rule tune_network:
         gpu=1,
     params:
         task="{task}",
-        evaluations=lookup("tuning/evaluations", within=config),
+        round="{round}",
+        worker="{worker}",
+        schedule=tuning_schedule(),
         epochs=lookup("tuning/epochs", within=config),
         recipe=lookup("training/recipe", within=config),
         space=lookup("tuning/space", within=config),
         seed=lookup("seed", within=config),
         device=lookup("device", within=config),
-        # Outside the outputs, which are wiped when a job fails: an interrupted search goes on here.
+        # Outside the outputs, which are wiped when a job fails: an interrupted share goes on here.
         journal=lambda wildcards, output: f"{output.trials}.journal",
     script:
         "../scripts/tune_network.py"
+
+
+rule choose_hyperparameters:
+    input:
+        trials=trials_of(range(1, config["tuning"]["rounds"] + 1)),
+        library=imported_by("choose_hyperparameters.py"),
+    output:
+        trials="<results>/models/{task}.{features}/trials.jsonl",
+        hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
+    log:
+        "<logs>/choose_hyperparameters/{task}.{features}.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(10),
+    script:
+        "../scripts/choose_hyperparameters.py"
 
 
 rule train_network:

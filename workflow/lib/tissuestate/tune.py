@@ -1,13 +1,11 @@
-"""Tuning: hyperopt's TPE, one trial at a time or in rounds, from a history that can be resumed."""
+"""Tuning: hyperopt's TPE, from a history of trials that this process need not have done itself."""
 
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import hyperopt
@@ -15,9 +13,9 @@ import numpy as np
 from hyperopt import hp, tpe
 
 from tissuestate.errors import InputError
-from tissuestate.files import atomic
 from tissuestate.tasks import TaskData
 from tissuestate.train import Diverged, Hyperparameters, Recipe, fit_task
+from tissuestate.trials import Journal, Trial
 
 logger = logging.getLogger(__name__)
 
@@ -30,18 +28,6 @@ _RANGES = {
     "weight_decay": "loguniform",
 }
 _CHOICES = ("optimizer", "activation")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One evaluation: what was tried (`point` as TPE drew it) and what came of it."""
-
-    number: int
-    point: dict[str, float | int]
-    parameters: dict[str, Any]
-    loss: float | None
-    status: str
-    seconds: float
 
 
 class SearchSpace:
@@ -127,27 +113,20 @@ def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
 
 
 def propose(
-    history: Sequence[Trial], n: int, seed: int, space: SearchSpace, first: int | None = None
-) -> list[dict[str, float | int]]:
-    """The next `n` points to try after `history`, from trial number `first` (or the next) on.
+    history: Sequence[Trial], number: int, seed: int, space: SearchSpace
+) -> dict[str, float | int]:
+    """The point that trial `number` tries, after the trials of `history`.
 
-    Trial number i uses the i-th draw of `np.random.default_rng(seed)`, as `hyperopt.fmin` does:
-    proposing and evaluating one at a time is plain sequential TPE, and a search taken up again
-    goes on as if it had never stopped. Each of several points is drawn by its own seed from the
-    same history, because `tpe.suggest` proposes for the first id only.
+    Trial i uses the i-th draw of `np.random.default_rng(seed)`, as `hyperopt.fmin` does: with each
+    trial proposed from all before it, this is plain sequential TPE. Trials proposed from one
+    history differ by their draws (`tpe.suggest` itself proposes for the first id only).
     """
-    first = len(history) if first is None else first
     if not space.labels:
-        return [{} for _ in range(n)]
+        return {}
+    draw = int(np.random.default_rng(seed).integers(2**31 - 1, size=number + 1)[number])
     trials = _rebuild(history, space)
-    seeds = np.random.default_rng(seed).integers(2**31 - 1, size=first + n)[first:]
-    points = []
-    for number, own in enumerate(seeds, start=first):
-        doc = tpe.suggest([number], space.domain, trials, int(own), verbose=False)[0]
-        points.append(
-            {label: np.asarray(doc["misc"]["vals"][label][0]).item() for label in space.labels}
-        )
-    return points
+    values = tpe.suggest([number], space.domain, trials, draw, verbose=False)[0]["misc"]["vals"]
+    return {label: np.asarray(values[label][0]).item() for label in space.labels}
 
 
 def evaluate(
@@ -186,56 +165,26 @@ def evaluate(
     return Trial(number, dict(point), parameters, loss, status, seconds)
 
 
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, range) else asdict(value)
+
+
 def fingerprint(data: TaskData, space: Mapping[str, Any], **settings: Any) -> str:
     """SHA-256 of all that a trial's outcome depends on: samples, labels, classes and settings."""
     said = {"classes": data.classes, "space": space, **settings}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=asdict).encode())
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode())
     for array in (data.x, *data.y.values(), data.x_validation, *data.y_validation.values()):
         digest.update(str((array.shape, array.dtype)).encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-class Journal:
-    """Trials on disk, each written through as soon as it is done, to be taken up after a kill.
-
-    A journal of other data or settings (another fingerprint) is discarded; a last line that was
-    cut short is dropped.
-    """
-
-    def __init__(self, path: str | Path, fingerprint: str) -> None:
-        self.path = Path(path)
-        self.trials: list[Trial] = []
-        lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.exists() else []
-        try:
-            if lines and json.loads(lines[0]) == {"fingerprint": fingerprint}:
-                self.trials = [Trial(**json.loads(line)) for line in lines[1:]]
-        except (ValueError, TypeError) as error:
-            logger.warning("%s: cannot be read (%s); the search starts anew", self.path, error)
-        if self.trials:
-            logger.info("%s: going on after %d trials", self.path, len(self.trials))
-        with atomic(self.path) as temporary:
-            kept = [{"fingerprint": fingerprint}, *map(asdict, self.trials)]
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
-
-    def append(self, trial: Trial) -> None:
-        """Add a trial; when this returns, it is on the disk."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(trial)) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        self.trials.append(trial)
-
-    def remove(self) -> None:
-        """Delete the file: its trials have found their place elsewhere."""
-        self.path.unlink(missing_ok=True)
-
-
 def search(
     data: TaskData,
     space: Mapping[str, Any],
     *,
-    evaluations: int,
+    numbers: range,
+    earlier: Sequence[Trial] = (),
     epochs: int,
     seed: int,
     recipe: Recipe,
@@ -243,12 +192,15 @@ def search(
     threads: int | None = None,
     journal: Journal | None = None,
 ) -> list[Trial]:
-    """Sequential TPE: `evaluations` trials of `epochs` each, going on from the journal's trials."""
+    """TPE, one trial after another: those of `numbers`, going on from the journal's.
+
+    Each is proposed from the `earlier` trials, which are other workers' too, and from those that
+    this search has done itself.
+    """
     searched = SearchSpace(space)
-    history = list(journal.trials[:evaluations]) if journal else []
-    while len(history) < evaluations:
-        number = len(history)
-        point = propose(history, 1, seed, searched)[0]
+    done = list(journal.trials[: len(numbers)]) if journal else []
+    for number in numbers[len(done) :]:
+        point = propose([*earlier, *done], number, seed, searched)
         trial = evaluate(
             number,
             point,
@@ -260,33 +212,17 @@ def search(
             device=device,
             threads=threads,
         )
-        history.append(trial)
+        done.append(trial)
         if journal:
             journal.append(trial)
-        losses = [t.loss for t in history if t.loss is not None]
+        losses = [t.loss for t in (*earlier, *done) if t.loss is not None]
         logger.info(
-            "trial %d of %d: loss %s, best %s, %.1f s",
+            "trial %d (%d of %d here): loss %s, best %s, %.1f s",
             number + 1,
-            evaluations,
+            len(done),
+            len(numbers),
             "none (diverged)" if trial.loss is None else f"{trial.loss:.4f}",
             f"{min(losses):.4f}" if losses else "none",
             trial.seconds,
         )
-    return history
-
-
-def best(history: Sequence[Trial]) -> Trial:
-    """The trial of least loss, the first of equals."""
-    done = [trial for trial in history if trial.loss is not None]
-    if not done:
-        raise InputError(
-            f"tuning: none of {len(history)} trials had a finite loss; lower the learning rates "
-            "of the search space."
-        )
-    return min(done, key=lambda trial: (trial.loss, trial.number))
-
-
-def write_trials(path: str | Path, history: Sequence[Trial]) -> None:
-    """Write a JSON line a trial."""
-    with atomic(path) as temporary:
-        temporary.write_text("".join(json.dumps(asdict(trial)) + "\n" for trial in history))
+    return done

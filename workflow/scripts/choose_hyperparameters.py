@@ -1,0 +1,14 @@
+"""Bring the trials of all workers together and choose the hyper-parameters of least loss."""
+
+import json
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.files import atomic
+    from tissuestate.trials import best, read_trials, write_trials
+
+    history = read_trials(snakemake.input.trials)
+    write_trials(snakemake.output.trials, history)
+    with atomic(snakemake.output.hyperparameters) as temporary:
+        temporary.write_text(json.dumps(best(history).parameters, indent=2) + "\n")
