@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real test lint pin
+.PHONY: help setup setup-dev demo real test lint bench pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -47,7 +47,8 @@ lint: setup-dev ## check style and types
 bench: setup-dev ## time correction, components, mRIN and training beside what one would use instead
 	python benchmarks/correction.py
 	python benchmarks/features.py benchmarks/features.tsv
-	python benchmarks/integrity.py
+	@test -x .venv/rseqc/bin/tin.py || { python -m venv .venv/rseqc && .venv/rseqc/bin/pip install -q RSeQC==5.0.4; }
+	python benchmarks/integrity.py --tin .venv/rseqc/bin/tin.py
 	python benchmarks/training.py benchmarks/training.tsv
 
 pin: ## renew envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
