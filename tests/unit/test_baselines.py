@@ -71,3 +71,11 @@ def test_a_head_of_one_class_is_called_so():
 def test_an_unknown_model_is_refused():
     with pytest.raises(InputError, match="forest"):
         run("forest")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_head_of_three_labelled_samples_still_gets_a_model(name):
+    tissue = np.full(150, -1)
+    tissue[:3] = [0, 2, 2]
+    p = run(name, tissue=tissue).probabilities["tissue"]
+    np.testing.assert_allclose(p[:, [0, 2]].sum(axis=1), 1)

@@ -85,7 +85,10 @@ def fit_predict(
             probabilities[head][:, seen] = 1.0
             continue
         start = time.perf_counter()
-        model = MODELS[name](seed, threads).fit(x[known], y[head][known])
+        model = MODELS[name](seed, threads)
+        if isinstance(model, KNeighborsClassifier):  # a subtype head may have fewer samples
+            model.set_params(n_neighbors=min(model.n_neighbors, int(known.sum())))
+        model.fit(x[known], y[head][known])
         fitted = time.perf_counter()
         probabilities[head] = class_scores(model, x_new, len(names))
         fitting += fitted - start
