@@ -17,7 +17,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from tissuestate.networks import Architecture, ClassifierNetwork
+from tissuestate.architecture import Architecture
+from tissuestate.networks import ClassifierNetwork
 from tissuestate.train import Hyperparameters, fit_network
 from torch import nn
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.bundle_builder import Stages, build_bundle
-from tissuestate.classify import Classifier, Predictions, guess_unit
+from tissuestate.classify import Classifier, Predictions
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
 from tissuestate.evaluate import tabulate
@@ -69,7 +69,7 @@ def cohort() -> anndata.AnnData:
     )
     tumour = (obs["disease_state"] == "neoplastic") & (obs["tissue"] == "kidney")
     obs["subtype"] = np.where(tumour, rng.choice(CLASSES["subtype"], n), "")
-    means = np.full((n, 60), 100.0)
+    means = np.tile(100 * 2.0 ** np.random.default_rng(8).normal(0, 2, 60), (n, 1))
     means[:, 0:10] *= np.where(obs["tissue"] == "kidney", 8, 1)[:, None]
     means[:, 10:20] *= np.where(obs["disease_state"] == "neoplastic", 8, 1)[:, None]
     means[:, 20:25] *= np.where(obs["subtype"] == "kirc", 8, 1)[:, None]
@@ -251,20 +251,6 @@ def test_a_unit_that_is_not_stated_is_told_from_the_values_and_said(classifier, 
     assert not classifier.predict(frame, "count").warnings["S0"]
 
 
-@pytest.mark.parametrize(
-    ("values", "unit"),
-    [
-        ([0, 3, 12], "count"),
-        ([0, 3.5, 1200], "normalised"),
-        ([0, 3.5, 12.25], "log2"),
-        ([-2.5, 40.5, 0], "log2"),
-        ([np.nan, 3, 12], "count"),
-    ],
-)
-def test_units_look_like_what_they_are(values, unit):
-    assert guess_unit(np.array(values, dtype=float)) == unit
-
-
 def test_a_missing_gene_and_an_absent_one_are_the_same_and_are_said(classifier, frame):
     absent = classifier.predict(frame.drop(columns=GENES[50:]))
     missing = frame.copy()
@@ -295,7 +281,40 @@ def test_unknown_ids_are_never_called(classifier, frame):
     found = classifier.predict(mouse)
     assert (found.calls["tissue"] == "").all()
     assert found.samples["recognition"].iloc[0].startswith("0 of 60 genes")
-    assert found.samples["refused"].str.contains("check the gene ids").all()
+    assert found.samples["refused"].str.contains("ids are those of mouse").all()
+    strange = frame.set_axis([f"strange{number}" for number in range(60)], axis=1)
+    refused = classifier.predict(strange).samples["refused"]
+    assert refused.str.contains("check the gene ids and the species").all()
+
+
+def test_a_table_of_genes_in_rows_is_told_to_be_turned(classifier, frame):
+    turned = classifier.predict(frame.T)
+    assert turned.samples["refused"].str.contains("transpose the table").all()
+
+
+def test_values_scaled_or_centred_over_samples_are_refused(classifier, frame):
+    logs = np.log2(frame + 1)
+    for values in (logs - logs.mean(), (logs - logs.mean()) / logs.std()):
+        refused = classifier.predict(values).samples["refused"]
+        assert refused.str.contains("centred or scaled").mean() > 0.9
+
+
+def test_a_library_of_mostly_zeros_is_refused_or_warned_about(classifier, frame):
+    sparse = frame.iloc[:2].copy()
+    sparse.iloc[0, :54] = 0
+    sparse.iloc[1, :30] = 0
+    found = classifier.predict(sparse, "count")
+    assert "90% of the genes are zero" in found.samples.at["S0", "refused"]
+    assert any("50% of the genes are zero" in text for text in found.warnings["S1"])
+
+
+def test_values_that_are_no_numbers_are_named(classifier, frame):
+    text = frame.astype(object)
+    text.iloc[1, 2] = "high"
+    with pytest.raises(InputError, match="sample 'S1', gene 'GENE2': found 'high'"):
+        classifier.predict(text)
+    equal(classifier.predict(frame.astype(str)), classifier.predict(frame), frame.index, 0)
+    equal(classifier.predict(frame.astype("Int64")), classifier.predict(frame), frame.index, 0)
 
 
 def test_a_sample_of_one_value_is_refused(classifier, frame):

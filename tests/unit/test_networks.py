@@ -5,15 +5,18 @@ import json
 import numpy as np
 import pytest
 import torch
+from tissuestate import architecture, forward
+from tissuestate.architecture import Architecture, read_description
 from tissuestate.errors import InputError
+from tissuestate.forward import FrozenNetwork
 from tissuestate.networks import (
-    Architecture,
+    ACTIVATIONS,
     ClassifierNetwork,
     choose_device,
     load_network,
-    read_description,
     save_network,
 )
+from tissuestate.train import predict_logits
 from torch import nn
 
 HEADS = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
@@ -72,6 +75,23 @@ def test_a_saved_network_comes_back_with_its_description(tmp_path):
     assert read_description(tmp_path)["best_epoch"] == 7
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_without_torch_the_logits_are_the_same(tmp_path, activation):
+    network = build(activation=activation)
+    network.standardise(torch.arange(6.0), torch.full((6,), 3.0))
+    save_network(tmp_path, network)
+    x = 20 * np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    frozen = FrozenNetwork.load(tmp_path)
+    assert frozen.heads == HEADS
+    for head, expected in predict_logits(network, x).items():
+        np.testing.assert_allclose(frozen.logits(x)[head], expected, atol=1e-12)
+        assert frozen.logits(x[:0])[head].shape == (0, len(HEADS[head]))
+
+
+def test_every_activation_is_known_on_both_sides():
+    assert tuple(ACTIVATIONS) == tuple(forward.ACTIVATIONS) == architecture.ACTIVATIONS
+
+
 def test_equal_networks_are_saved_as_equal_bytes(tmp_path):
     for folder in ("one", "two"):
         save_network(tmp_path / folder, build(), task="multitask")
@@ -109,8 +129,9 @@ def _no_weights(folder):
 def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
     save_network(tmp_path, build())
     damage(tmp_path)
-    with pytest.raises(InputError, match=str(tmp_path)):
-        load_network(tmp_path)
+    for load in (load_network, FrozenNetwork.load):
+        with pytest.raises(InputError, match=str(tmp_path)):
+            load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 
@@ -25,6 +23,9 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
     class. Without that, a head that calls all n samples right would be made infinitely sure.
     Returns 1 where there is nothing to fit on.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
     known = codes >= 0
     n_classes = logits.shape[1]
     if not known.any() or n_classes < 2:

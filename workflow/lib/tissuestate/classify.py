@@ -13,15 +13,26 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.bundle import Bundle, read_bundle
+from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
 from tissuestate.evaluate import route_subtypes
 from tissuestate.files import load_arrays
 from tissuestate.genes import KINDS, GeneMap, Recognition
+from tissuestate.screening import (
+    LEAST_LIKENESS,
+    MANY_ZEROS,
+    MOST_ZEROS,
+    SCALED,
+    foreign_species,
+    guess_unit,
+    likeness,
+    unit_conflict,
+)
 from tissuestate.sheet import HEADS, UNITS
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
-LARGEST_LOG = 30.0
 UNSURE = 0.5  # probability of a call below which a sample gets a warning
+BLOCK = 512  # samples worked on at once, which bounds the memory that thousands need
 
 
 @dataclass(frozen=True)
@@ -31,8 +42,9 @@ class Predictions:
     calls: a row a sample; for each head the class called ('' = none) and its probability.
     probabilities: for each head samples × classes, NaN where the head was not asked.
     points: x and y of each sample on the plane of the training samples.
-    samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, mrin
-    (NaN = not known), refused (why there is no call; '' = not refused).
+    samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
+    (share of the genes found that are not expressed), mrin (NaN = not known), refused (why there is
+    no call; '' = not refused).
     warnings: for each sample what to doubt, in sentences.
     """
 
@@ -102,7 +114,7 @@ class Classifier:
     def __init__(self, bundle: Bundle) -> None:
         from tissuestate.correction import SurrogateVariableCorrection
         from tissuestate.features import load_transformer
-        from tissuestate.networks import load_network
+        from tissuestate.forward import FrozenNetwork
         from tissuestate.normalise import Normaliser
         from tissuestate.training_map import TrainingMap
 
@@ -116,7 +128,7 @@ class Classifier:
         self.features = load_transformer(load_arrays(bundle.path("features.npz")))
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
         self.networks = [
-            load_network(bundle.folder / task)
+            FrozenNetwork.load(bundle.folder / task)
             for task in ("multitask", "subtype")
             if bundle.has(f"{task}/weights.safetensors")
         ]
@@ -124,7 +136,39 @@ class Classifier:
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Open the bundle in a folder. Raises InputError for one that is damaged or altered."""
-        return cls(read_bundle(path))
+        bundle = read_bundle(path)
+        try:
+            classifier = cls(bundle)
+            classifier._check()
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise InputError(
+                f"{bundle.folder}: the bundle's parts do not fit together ({error!r}); build the "
+                "bundle anew."
+            ) from error
+        return classifier
+
+    def _check(self) -> None:
+        """Raise ValueError where a part has other genes, features or classes than the others."""
+        genes, features = len(self.genes), len(self.features.names_)
+        for name, found, expected in (
+            ("normaliser", self.normaliser.reference_.shape, (genes,)),
+            ("correction", self.correction.mean_.shape, (genes,)),
+            ("loadings", self.correction.loadings_.shape[1:], (genes,)),
+            ("coefficients", self.correction.coefficients_.shape, self.correction.loadings_.shape),
+            ("features", self.features.mean_.shape, (genes,)),
+            ("scale", self.features.scale_.shape, (genes,)),
+            ("training samples", self.map.axes_.shape, (features, 2)),
+            *(("network", (n.architecture.n_features,), (features,)) for n in self.networks),
+            *(
+                (head, tuple(classes), tuple(self.description["classes"][head]))
+                for network in self.networks
+                for head, classes in network.heads.items()
+            ),
+        ):
+            if found != expected:
+                raise ValueError(f"{name}: {found}, expected {expected}")
 
     def predict(
         self,
@@ -141,16 +185,48 @@ class Classifier:
 
         Raises InputError for repeated samples, an unknown unit, and values that are no expression.
         """
-        units, guessed = self._units(frame, unit)
-        values, recognition = self._on_bundle_genes(frame, units)
+        if not isinstance(frame, pd.DataFrame):
+            raise InputError("samples × genes are expected as a pandas DataFrame.")
+        names = frame.index.astype(str)
+        if not len(names):
+            raise InputError("there is no sample to classify.")
+        if names.has_duplicates:
+            repeated = names[names.duplicated()][0]
+            raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
+        stated = unit if isinstance(unit, str) else unit.set_axis(unit.index.astype(str))
+        units = pd.Series(stated, index=names, dtype=object).fillna("").astype(str)
+        genes = self._recognise(frame)
+        frame = frame.set_axis(names, axis=0)
+        return Predictions.concat(
+            [
+                self._predict(frame.iloc[start : start + BLOCK], units, genes, mrin)
+                for start in range(0, len(frame), BLOCK)
+            ]
+        )
+
+    def _predict(
+        self, frame: pd.DataFrame, units: pd.Series, genes: "_Genes", mrin: pd.Series | None
+    ) -> Predictions:
+        """`predict` for one block of samples."""
+        given = _numbers(frame)
+        unit, stated = _units(given, units.loc[frame.index].to_numpy(object))
+        _check_values(frame, given, unit)
+        values = genes.gather(given, unit, len(self.genes))
         found = np.isfinite(values).sum(axis=1)
-        refused = self._refusals(found, values)
+        with np.errstate(invalid="ignore"):
+            zeros = (values <= 0).sum(axis=1) / np.maximum(found, 1)
+        refused = [
+            self._refusal(given[row], values[row], unit[row], zeros[row], genes)
+            for row in range(len(frame))
+        ]
         called = np.array([not reason for reason in refused], dtype=bool)
+        names = frame.index.tolist()
         probabilities = self._empty(frame.index)
         points = pd.DataFrame(np.nan, index=frame.index, columns=["x", "y"])
         if called.any():
-            names = frame.index[called].astype(str).tolist()
-            expression = self.normaliser.transform(values[called], units[called].tolist(), names)
+            expression = self.normaliser.transform(
+                values[called], unit[called].tolist(), frame.index[called].tolist()
+            )
             features = self.features.transform(self.correction.transform(expression))
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
@@ -159,77 +235,67 @@ class Classifier:
         samples = pd.DataFrame(
             {
                 "genes_found": found,
-                "recognition": recognition,
-                "unit": units,
-                "unit_stated": ~guessed,
-                "mrin": np.nan if mrin is None else mrin.reindex(frame.index).to_numpy(float),
+                "recognition": genes.sentence,
+                "unit": unit,
+                "unit_stated": stated,
+                "zeros": zeros,
+                "mrin": np.nan if mrin is None else mrin.reindex(names).to_numpy(float),
                 "refused": refused,
             },
             index=frame.index,
         )
-        warnings = {
-            str(name): self._warnings(calls.loc[name], samples.loc[name]) for name in frame.index
-        }
+        warnings = {name: self._warnings(calls.loc[name], samples.loc[name]) for name in names}
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
-    def _units(self, frame: pd.DataFrame, unit: str | pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        """The unit of each sample, and whether it was told from the values."""
-        if frame.empty:
-            raise InputError("there is no sample to classify.")
-        repeated = frame.index[frame.index.duplicated()]
-        if len(repeated):
-            raise InputError(f"sample {repeated[0]!r} is given twice; give each sample once.")
-        stated = pd.Series(unit, index=frame.index) if isinstance(unit, str) else unit[frame.index]
-        guessed = stated.isin(["", "auto"]).to_numpy()
-        units = np.array(
-            [
-                guess_unit(frame.iloc[row].to_numpy(float)) if guessed[row] else name
-                for row, name in enumerate(stated)
-            ],
-            dtype=object,
-        )
-        unknown = sorted(set(units) - set(UNITS))
-        if unknown:
-            raise InputError(f"unit {unknown[0]!r} is unknown; use one of {', '.join(UNITS)}.")
-        return units, guessed
-
-    def _on_bundle_genes(self, frame: pd.DataFrame, units: np.ndarray) -> tuple[np.ndarray, str]:
-        """Samples × the bundle's genes (NaN = missing), and a sentence on what was recognised."""
-        values = frame.to_numpy(np.float32)
-        _check_values(frame, values, units)
-        symbols, recognition = self.gene_map.to_symbols(frame.columns.astype(str))
+    def _recognise(self, frame: pd.DataFrame) -> "_Genes":
+        """Which column of the frame belongs to which of the bundle's genes."""
+        ids = [str(name) for name in frame.columns]
+        symbols, recognition = self.gene_map.to_symbols(ids)
         places = pd.Index(self.genes).get_indexer(pd.Index(symbols))
-        result = np.full((len(frame), len(self.genes)), np.nan, dtype=np.float32)
-        logs = units == "log2"
-        order = np.argsort(places, kind="stable")
-        order = order[places[order] >= 0]
-        targets, starts = np.unique(places[order], return_index=True)
-        for target, columns in zip(targets, np.split(order, starts[1:]), strict=False):
-            if len(columns) == 1:
-                result[:, target] = values[:, columns[0]]
-                continue
-            block = values[:, columns].astype(np.float64)
-            summed = np.nansum(block, axis=1)
-            linear = np.maximum(np.exp2(block[logs]) - 1, 0)
-            summed[logs] = np.log2(1 + np.nansum(linear, axis=1))
-            result[:, target] = np.where(np.isnan(block).all(axis=1), np.nan, summed)
-        return result, _sentence(len(targets), len(self.genes), recognition)
+        found = len(np.unique(places[places >= 0]))
+        problem = ""
+        if found < self._least * len(self.genes):
+            species = foreign_species(ids)
+            rows = self.gene_map.to_symbols(frame.index.astype(str))[0]
+            if species:
+                problem = f"the gene ids are those of {species}, the model knows human genes"
+            elif len(set(rows) & set(self.genes)) > max(found, len(frame) / 2):
+                problem = "genes stand in rows, samples are expected there: transpose the table"
+        sentence = _sentence(found, len(self.genes), recognition)
+        return _Genes(places, sentence, problem or "check the gene ids and the species")
 
-    def _refusals(self, found: np.ndarray, values: np.ndarray) -> list[str]:
-        least = float(self.description["thresholds"]["genes"])
-        reasons = []
-        for count, row in zip(found, values, strict=True):
-            share = count / len(self.genes)
-            if share < least:
-                reasons.append(
-                    f"{count:,} of the model's {len(self.genes):,} genes ({share:.0%}) have a "
-                    f"value, at least {least:.0%} are needed; check the gene ids and the species."
-                )
-            elif not np.nanmax(row) > np.nanmin(row):
-                reasons.append("all genes have the same value; check the file.")
-            else:
-                reasons.append("")
-        return reasons
+    @property
+    def _least(self) -> float:
+        """The share of the genes below which a sample is refused."""
+        return float(self.description["thresholds"]["genes"])
+
+    def _refusal(
+        self, given: np.ndarray, values: np.ndarray, unit: str, zeros: float, genes: "_Genes"
+    ) -> str:
+        """Why one sample cannot be called ('' = it can), before its expression is looked at."""
+        count = int(np.isfinite(values).sum())
+        share = count / len(self.genes)
+        if share < self._least:
+            return (
+                f"{count:,} of the model's {len(self.genes):,} genes ({share:.0%}) have a value, "
+                f"at least {self._least:.0%} are needed; {genes.problem}."
+            )
+        least, most = np.nanmin(values), np.nanmax(values)
+        if most == least:
+            return f"all genes have the same value, {most:g}; check the file."
+        conflict = unit_conflict(given, unit)
+        if conflict:
+            return conflict
+        if most <= 0:
+            return "no gene has a value above zero; check the file and its unit."
+        if least < 0 and not likeness(values, self.correction.mean_) >= LEAST_LIKENESS:
+            return SCALED
+        if zeros >= MOST_ZEROS and least >= 0:
+            return (
+                f"{zeros:.0%} of the genes are zero, as in a single cell or a library that failed; "
+                "the model learnt from bulk tissue (add up the cells of a sample)."
+            )
+        return ""
 
     def _empty(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
         classes = self.description["classes"]
@@ -238,12 +304,11 @@ class Classifier:
 
     def _probabilities(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Calibrated probabilities of each head; those of subtypes obey the tandem rule."""
-        from tissuestate.train import predict_proba
-
         temperatures: Mapping[str, float] = self.description["temperatures"]
         shares: dict[str, np.ndarray] = {}
         for network in self.networks:
-            shares |= predict_proba(network, features, temperatures)
+            for head, logits in network.logits(features).items():
+                shares[head] = softmax(logits, temperatures.get(head, 1.0))
         if "subtype" in shares:
             classes = {
                 **self.description["classes"],
@@ -278,6 +343,11 @@ class Classifier:
             warnings.append(
                 f"The unit was not stated; from the values it was taken for {about['unit']}."
             )
+        if about["zeros"] >= MANY_ZEROS:
+            warnings.append(
+                f"{about['zeros']:.0%} of the genes are zero, as in shallow or single-cell "
+                "libraries; the model learnt from bulk tissue."
+            )
         least = self.description["thresholds"].get("mrin")
         if least is not None and about["mrin"] < least:
             warnings.append(
@@ -296,21 +366,79 @@ class Classifier:
         return warnings
 
 
-def guess_unit(values: np.ndarray) -> str:
-    """The unit (count, normalised or log2) that one sample's values look like.
+@dataclass(frozen=True)
+class _Genes:
+    """Where the columns of a table belong among the bundle's genes (-1 = nowhere)."""
 
-    Whole numbers are counts; negative values, or none above 30 (2³⁰ reads of one gene), logarithms.
-    Between expected counts and TPM no difference is made: both are scaled alike.
-    """
-    known = values[np.isfinite(values)]
-    if not len(known) or (known.min() >= 0 and (known == np.round(known)).all()):
-        return "count"
-    return "log2" if known.min() < 0 or known.max() <= LARGEST_LOG else "normalised"
+    places: np.ndarray
+    sentence: str
+    problem: str  # what to look at where too few genes are found
+
+    def gather(self, given: np.ndarray, units: np.ndarray, genes: int) -> np.ndarray:
+        """Samples × the bundle's genes, float32; several ids of one gene added up, NaN = missing.
+
+        Logarithms are added up on the linear scale.
+        """
+        result = np.full((len(given), genes), np.nan, dtype=np.float32)
+        order = np.argsort(self.places, kind="stable")
+        order = order[self.places[order] >= 0]
+        targets, starts, counts = np.unique(
+            self.places[order], return_index=True, return_counts=True
+        )
+        result[:, targets] = given[:, order[starts]]
+        logs = units == "log2"
+        for i in np.flatnonzero(counts > 1):
+            block = given[:, order[starts[i] : starts[i] + counts[i]]].astype(np.float64)
+            summed = np.nansum(block, axis=1)
+            linear = np.maximum(np.exp2(block[logs]) - 1, 0)
+            summed[logs] = np.log2(1 + np.nansum(linear, axis=1))
+            result[:, targets[i]] = np.where(np.isnan(block).all(axis=1), np.nan, summed)
+        return result
+
+
+def _numbers(frame: pd.DataFrame) -> np.ndarray:
+    """The values as float32, NaN where missing. Raises InputError for the first that is none."""
+    kinds = {dtype.kind for dtype in frame.dtypes}
+    with np.errstate(over="ignore"):
+        if kinds <= set("fiu"):
+            return frame.to_numpy(np.float32, na_value=np.nan)
+        columns = []
+        for place, name in enumerate(frame.columns):
+            column = frame.iloc[:, place]
+            numbers = pd.to_numeric(column.astype(object), errors="coerce").astype(object)
+            bad = column.notna() & pd.isna(numbers)
+            if bad.any():
+                sample = bad.idxmax()
+                found = str(column[sample])[:40]
+                raise InputError(
+                    f"sample {sample!r}, gene {str(name)!r}: found {found!r}; expected a number."
+                )
+            columns.append(numbers.to_numpy(np.float32, na_value=np.nan))
+        return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0), np.float32)
+
+
+def _units(values: np.ndarray, stated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The unit of each sample, and whether it was stated rather than told from the values."""
+    known = ~np.isin(stated, ["", "auto"])
+    units = np.array(
+        [
+            name if k else guess_unit(row)
+            for row, name, k in zip(values, stated, known, strict=True)
+        ],
+        dtype=object,
+    )
+    unknown = sorted(set(units) - set(UNITS))
+    if unknown:
+        raise InputError(f"unit {unknown[0]!r} is unknown; use one of {', '.join(UNITS)}.")
+    return units, known
 
 
 def _sentence(found: int, expected: int, recognition: Recognition) -> str:
-    kind = KINDS[recognition.kind]
-    return f"{found:,} of {expected:,} genes found as {kind}"
+    by_alias = f" ({recognition.n_aliases:,} ids by an alias or previous symbol)"
+    return (
+        f"{found:,} of {expected:,} genes found as {KINDS[recognition.kind]}"
+        f"{by_alias if recognition.n_aliases else ''}"
+    )
 
 
 def _check_values(frame: pd.DataFrame, values: np.ndarray, units: np.ndarray) -> None:

@@ -38,6 +38,7 @@ class Recognition:
     n_recognised: int
     kind: str  # symbol | ensembl | entrez | transcript | mixed | unknown
     by_kind: dict[str, int] = field(default_factory=dict)
+    n_aliases: int = 0  # of the recognised, by an alias or previous symbol
 
     def sentence(self) -> str:
         """Such as '17,412 of 17,993 genes found as Ensembl ids'."""
@@ -134,16 +135,19 @@ class GeneMap:
         found = np.array(symbols, dtype=object)
         kind = np.array(kinds, dtype=object)
         recognised = found != ""
+        aliases = 0
         for i in np.flatnonzero(~recognised & (kind == "unknown")):
             name = self._unpipe(names[i]) if "|" in names[i] else names[i]
             symbol = self._alias.get(name)
             if symbol is not None and symbol not in direct:
                 found[i], kind[i], recognised[i] = symbol, "symbol", True
+                aliases += 1
             else:
                 found[i] = name
         counts = Counter(kind[recognised])
         return found.astype(str), Recognition(
-            len(names), int(recognised.sum()), _kind_of_most(counts, kind), dict(counts)
+            *(len(names), int(recognised.sum()), _kind_of_most(counts, kind), dict(counts)),
+            n_aliases=aliases,
         )
 
     def _direct(self, name: str) -> tuple[str, str]:

@@ -1,8 +1,7 @@
 """The tandem's networks: fully connected layers under one softmax head a question asked."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from tissuestate.architecture import DESCRIPTION, WEIGHTS, Architecture
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -26,33 +26,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
 }
 DROPOUT_FROM = 2  # the first of the hidden layers that dropout follows, counted from 0
-WEIGHTS, DESCRIPTION = "weights.safetensors", "network.json"
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Everything needed to build a network before its weights are filled in."""
-
-    n_features: int
-    widths: tuple[int, ...]
-    dropout: float
-    activation: str
-    heads: Mapping[str, tuple[str, ...]]
-
-    def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise InputError(
-                f"activation {self.activation!r} is unknown; use one of {', '.join(ACTIVATIONS)}."
-            )
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout is {self.dropout}; it must be at least 0 and below 1.")
-        if not self.widths or min(self.widths) < 1 or self.n_features < 1:
-            raise InputError(
-                f"a network of {self.n_features} features and widths {list(self.widths)} "
-                "cannot be built; every layer needs at least one unit."
-            )
-        if not self.heads or not all(self.heads.values()):
-            raise InputError("a network needs at least one head, and each head a class.")
 
 
 class ClassifierNetwork(nn.Module):
@@ -134,32 +107,13 @@ def save_network(folder: str | Path, network: ClassifierNetwork, **meta: Any) ->
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def read_description(folder: str | Path) -> dict[str, Any]:
-    """What network.json in `folder` says: the architecture and whatever was saved beside it."""
-    path = Path(folder) / DESCRIPTION
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        return {**description, "architecture": description["architecture"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a readable network description ({error}).") from error
-
-
 def load_network(folder: str | Path) -> ClassifierNetwork:
     """The network that `save_network` wrote into `folder`, on the CPU, in evaluation mode."""
     folder = Path(folder)
-    fields = read_description(folder)["architecture"]
+    architecture = Architecture.read(folder)
     try:
-        architecture = Architecture(
-            n_features=int(fields["n_features"]),
-            widths=tuple(int(width) for width in fields["widths"]),
-            dropout=float(fields["dropout"]),
-            activation=str(fields["activation"]),
-            heads={head: tuple(classes) for head, classes in fields["heads"].items()},
-        )
         network = ClassifierNetwork(architecture)
         network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
-    except InputError:
-        raise
     except (
         OSError,
         KeyError,

@@ -15,9 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tissuestate.architecture import Architecture
 from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
-from tissuestate.networks import Architecture, ClassifierNetwork, choose_device
+from tissuestate.networks import ClassifierNetwork, choose_device
 from tissuestate.tasks import TaskData
 
 logger = logging.getLogger(__name__)
