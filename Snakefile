@@ -38,6 +38,7 @@ else:
     include: "workflow/rules/correct.smk"
     include: "workflow/rules/features.smk"
     include: "workflow/rules/model.smk"
+    include: "workflow/rules/trust.smk"
     include: "workflow/rules/benchmark.smk"
     include: "workflow/rules/bundle.smk"
     include: "workflow/rules/report.smk"

@@ -92,6 +92,7 @@ def final_products():
         "<results>/summary.html",
         "<results>/evaluation/paper.tsv",
         "<results>/figures/expression/pca.png",
+        f"<results>/figures/trust/{BUNDLED}.sets.png",
         "<results>/figures/benchmark/accuracy.png",
         *expand(
             "<results>/figures/training/{task}.{features}.learning.png",
@@ -327,6 +328,14 @@ def networks_of(task):
 
 def features_of(wildcards):
     return f"<results>/features/{FEATURES_OF[wildcards.model]}.h5ad"
+
+
+def transformer_of(wildcards):
+    return f"<results>/features/{FEATURES_OF[wildcards.model]}.npz"
+
+
+def novelty_of(wildcards):
+    return f"<results>/features/{FEATURES_OF[wildcards.model]}.novelty.npz"
 
 
 def costs_of_networks(wildcards):

@@ -8,6 +8,7 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.calibrate import calibrate_heads
+    from tissuestate.conformal import fit_sets
     from tissuestate.cost import peak_memory_mb, read_cost, write_cost
     from tissuestate.evaluate import tabulate
     from tissuestate.files import atomic
@@ -27,14 +28,12 @@ with logged(snakemake.log[0]):
     predict_seconds = time.perf_counter() - started
     labels = {head: encode(obs[head], classes[head]) for head in logits}
     probabilities, report = calibrate_heads(logits, labels, obs["split"].to_numpy())
+    report["sets"] = fit_sets(obs, probabilities, classes).to_dict()
     with atomic(output.predictions) as temporary:
         tabulate(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)
     with atomic(output.calibration) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     costs = [read_cost(cost) for cost in inputs.costs]
-    write_cost(
-        output.cost,
-        fit_seconds=sum(cost["fit_seconds"] for cost in costs),
-        predict_seconds=predict_seconds,
-        peak_memory_mb=max([peak_memory_mb(), *(cost["peak_memory_mb"] for cost in costs)]),
-    )
+    cost = {"fit_seconds": sum(cost["fit_seconds"] for cost in costs)}
+    cost["peak_memory_mb"] = max([peak_memory_mb(), *(cost["peak_memory_mb"] for cost in costs)])
+    write_cost(output.cost, predict_seconds=predict_seconds, **cost)

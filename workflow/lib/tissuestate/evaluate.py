@@ -40,6 +40,17 @@ def route_subtypes(
     return np.divide(kept, total, out=np.full(kept.shape, np.nan), where=total > 0)
 
 
+def in_tandem(
+    probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """The probabilities that a user is shown: those of subtypes given the likeliest tissue."""
+    shown = dict(probabilities)
+    if "subtype" in shown:
+        called = np.asarray(classes["tissue"])[shown["tissue"].argmax(axis=1)]
+        shown["subtype"] = route_subtypes(shown["subtype"], called.tolist(), classes)
+    return shown
+
+
 def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """The most probable class of each sample, '' where there are no probabilities."""
     called = np.array([*names, ""], dtype=object)

@@ -1,0 +1,67 @@
+"""Missing genes: the conditional mean of a model whose truth is known, each sample on its own."""
+
+import numpy as np
+import pytest
+from tissuestate.imputation import ConditionalMean
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Samples of a factor model: (training samples, new samples, loadings, noise deviation)."""
+    rng = np.random.default_rng(0)
+    loadings = rng.normal(size=(3, 200))
+    factors = rng.normal(size=(600, 3))
+    noise = rng.uniform(0.2, 0.6, 200)
+    values = 5 + factors @ loadings + rng.normal(size=(600, 200)) * noise
+    return values[:500].astype(np.float32), values[500:].astype(np.float32), loadings, noise
+
+
+@pytest.fixture(scope="module")
+def model(simulated):
+    return ConditionalMean(3).fit(simulated[0])
+
+
+def test_the_error_is_near_that_of_the_true_models_conditional_mean(simulated, model):
+    _, new, loadings, noise = simulated
+    missing = np.random.default_rng(1).random(200) < 0.8
+    given = new.copy()
+    given[:, missing] = np.nan
+    seen = ~missing
+    covariance = loadings.T @ loadings + np.diag(noise**2)
+    best = 5 + (new[:, seen] - 5) @ np.linalg.solve(
+        covariance[np.ix_(seen, seen)], covariance[np.ix_(seen, missing)]
+    )
+    error = ((model.transform(given)[:, missing] - new[:, missing]) ** 2).mean()
+    least = ((best - new[:, missing]) ** 2).mean()
+    assert error < 1.1 * least
+    assert error < 0.2 * new[:, missing].var()
+
+
+def test_what_is_there_stays_and_a_complete_sample_is_not_touched(simulated, model):
+    new = simulated[1].copy()
+    assert model.transform(new).tobytes() == new.tobytes()
+    new[3, :50] = np.nan
+    filled = model.transform(new)
+    np.testing.assert_array_equal(filled[~np.isnan(new)], new[~np.isnan(new)])
+    assert np.isfinite(filled).all()
+
+
+def test_a_sample_with_nothing_is_the_training_mean(simulated, model):
+    filled = model.transform(np.full((1, 200), np.nan, np.float32))
+    np.testing.assert_allclose(filled[0], simulated[0].mean(axis=0), atol=1e-4)
+
+
+def test_alone_among_others_and_in_another_order_are_the_same(simulated, model):
+    new = simulated[1].copy()
+    new[np.random.default_rng(2).random(new.shape) < 0.3] = np.nan
+    together = model.transform(new)
+    np.testing.assert_array_equal(model.transform(new[::-1])[::-1], together)
+    for row in (0, 7):
+        np.testing.assert_array_equal(model.transform(new[row : row + 1])[0], together[row])
+
+
+def test_the_fitted_state_survives_arrays(simulated, model):
+    new = simulated[1].copy()
+    new[:, ::3] = np.nan
+    again = ConditionalMean.from_arrays(model.to_arrays())
+    np.testing.assert_array_equal(again.transform(new), model.transform(new))

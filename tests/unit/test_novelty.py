@@ -1,0 +1,80 @@
+"""Novelty: a class left out, noise and shuffled genes are told from samples of known classes."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+from tissuestate.novelty import Novelty
+
+CLASSES = 6
+
+
+def drawn(seed: int, each: int = 60):
+    """Classes that differ in some features of a correlated cloud: (values, class of each)."""
+    truth = np.random.default_rng(0)
+    means = truth.normal(size=(CLASSES, 80)) * 1.2
+    mixing = truth.normal(size=(80, 80)) / 6
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(CLASSES), each)
+    values = 6 + means[codes] + rng.normal(size=(len(codes), 80)) @ mixing
+    return values, codes
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Fitted without the last class: (novelty, new samples, their classes)."""
+    values, codes = drawn(1)
+    known = codes < CLASSES - 1
+    novelty = Novelty().fit(values[known], codes[known])
+    checked, classes = drawn(2, 50)
+    checked = checked[classes < CLASSES - 1]
+    novelty.calibrate(checked, np.arange(len(checked)))
+    return novelty, *drawn(3)
+
+
+def test_a_class_left_out_is_told_from_the_known_ones(fitted):
+    novelty, values, codes = fitted
+    scores = novelty.score(values)
+    assert roc_auc_score(codes == CLASSES - 1, scores) > 0.99
+    assert novelty.is_new(values[codes == CLASSES - 1]).mean() > 0.9
+    assert novelty.is_new(values[codes < CLASSES - 1]).mean() < 0.06
+
+
+def test_noise_shuffled_features_and_equal_ones_are_new(fitted):
+    novelty, values, _ = fitted
+    rng = np.random.default_rng(4)
+    shuffled = rng.permuted(values[:50], axis=1)
+    assert novelty.is_new(shuffled).all()
+    assert novelty.is_new(rng.uniform(values.min(), values.max(), (50, 80))).all()
+    assert novelty.is_new(np.full((3, 80), [[0.0], [6.0], [12.0]])).all()
+
+
+def test_the_distances_are_in_units_of_the_spread_within_classes():
+    rng = np.random.default_rng(5)
+    codes = np.repeat([0, 1], 5000)
+    values = rng.normal(size=(10000, 2)) * [1.0, 3.0] + np.outer(codes, [10.0, 0.0])
+    novelty = Novelty().fit(values, codes)
+    novelty.limits_ = np.array([2.0, 5.0])
+    # the classes differ along the first feature alone, where their spread is 1; it is 3 along the
+    # other: 4 to the right are two limits, 30 upwards as well
+    points = np.array([[0.0, 0.0], [14.0, 0.0], [10.0, 30.0], [10.0, 6.0]])
+    np.testing.assert_allclose(novelty.score(points), [0, 2, 2, 0.4], atol=0.1)
+
+
+def test_alone_among_others_and_in_another_order_are_the_same(fitted):
+    novelty, values, _ = fitted
+    together = novelty.score(values)
+    np.testing.assert_allclose(novelty.score(values[::-1])[::-1], together, atol=1e-9)
+    for row in (0, 200):
+        np.testing.assert_allclose(
+            novelty.score(values[row : row + 1])[0], together[row], atol=1e-9
+        )
+
+
+def test_the_threshold_leaves_out_few_and_with_few_donors_none(fitted):
+    values, codes = drawn(6)
+    novelty = Novelty().fit(values, codes)
+    few = values[::40]
+    novelty.calibrate(few, np.arange(len(few)))
+    assert novelty.score(few).max() == 1
+    again = Novelty.from_arrays(novelty.to_arrays())
+    np.testing.assert_array_equal(again.score(values), novelty.score(values))

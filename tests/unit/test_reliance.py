@@ -1,0 +1,181 @@
+"""Coverage of sets, abstention and missing genes: by hand, and on simulated predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate import trust_plots
+from tissuestate.abstention import NEW, reasons, too_even
+from tissuestate.conformal import ConformalSets, fit_sets
+from tissuestate.evaluate import tabulate
+from tissuestate.missing_genes import least_genes, missing_curve, missing_sets
+from tissuestate.plots import save
+from tissuestate.reliance import answered, set_coverage
+
+CLASSES = {
+    "disease_state": ["non-neoplastic", "neoplastic"],
+    "tissue": ["kidney", "liver", "lung"],
+    "subtype": ["kirc", "kirp", "luad"],
+    "subtypes_of": {"kidney": ["kirc", "kirp"], "lung": ["luad"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("shares", "reason"),
+    [
+        ([0.9, 0.1, 0.0], ""),
+        ([0.61, 0.39, 0.0], ""),
+        ([0.59, 0.41, 0.0], "kidney and liver are about equally likely (59% and 41%)"),
+        ([0.2, 0.4, 0.4], "liver and lung are about equally likely (40% and 40%)"),
+        (
+            [0.48, 0.26, 0.26],
+            "no tissue of origin is more likely than not; the first is kidney (48%)",
+        ),
+        ([np.nan] * 3, ""),
+    ],
+)
+def test_a_call_needs_to_be_clearly_likelier(shares, reason):
+    assert too_even(np.array([shares]), CLASSES["tissue"], "tissue") == [reason]
+
+
+def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
+    shares = {
+        "tissue": np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.9, 0.1, 0], [0, 1, 0]]),
+        "subtype": np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [np.nan] * 3]),
+    }
+    found = reasons(shares, CLASSES, np.array([False, False, True, False]))
+    assert found["tissue"][0] == "" and "equally" in found["tissue"][1]
+    assert found["subtype"] == ["", "the tissue is uncertain", NEW, ""]
+    assert found["tissue"][2] == NEW
+
+
+def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:
+    """Calibrated predictions of simulated samples, three a donor, and the sets they give."""
+    rng = np.random.default_rng(seed)
+    obs = pd.DataFrame(index=[f"s{i}" for i in range(n)])
+    obs["donor"] = [f"d{i // 3}" for i in range(n)]
+    obs["split"] = np.where(np.arange(n) // 3 % 2 == 0, "validation", "test")
+    probabilities = {}
+    for head in ("disease_state", "tissue", "subtype"):
+        scores = rng.dirichlet(np.full(len(CLASSES[head]), 0.3), n)
+        codes = (rng.random((n, 1)) > scores.cumsum(axis=1)).sum(axis=1)
+        obs[head] = np.asarray(CLASSES[head])[codes.clip(max=len(CLASSES[head]) - 1)]
+        probabilities[head] = scores
+    own = obs["tissue"].map({"kidney": ["kirc", "kirp"], "lung": ["luad"]})
+    obs["subtype"] = [
+        s if o == o and s in o else "" for s, o in zip(obs["subtype"], own, strict=True)
+    ]
+    return tabulate(obs, probabilities, CLASSES), fit_sets(obs, probabilities, CLASSES)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return predictions(3000)
+
+
+def test_coverage_is_that_of_a_hand_count_and_near_the_level(simulated):
+    table, sets = simulated
+    found = set_coverage(table, CLASSES, sets, resamples=200)
+    whole = found[found["tissue"] == ""].set_index("head")
+    for head in ("disease_state", "tissue"):
+        assert 0.87 < whole.at[head, "coverage"] < 0.93
+    assert whole.at["subtype", "coverage"] < 0.8  # a wrong tissue cannot be made good
+    test = table[table["split"] == "test"]
+    liver = test[test["tissue_true"] == "liver"]
+    shares = liver[[f"tissue:{name}" for name in CLASSES["tissue"]]].to_numpy()
+    by_hand = (shares[:, 1] >= sets.thresholds_["tissue"]).mean()
+    row = found[(found["head"] == "tissue") & (found["tissue"] == "liver")].iloc[0]
+    assert row["coverage"] == pytest.approx(by_hand)
+    assert row["low"] <= by_hand <= row["high"]
+    assert row["samples"] == len(liver)
+
+
+def test_accuracy_rises_as_fewer_are_answered_and_ends_at_that_of_all(simulated):
+    table, _ = simulated
+    found = answered(table, CLASSES, np.zeros(len(table), dtype=bool))
+    test = table[table["split"] == "test"]
+    curve = found[(found["head"] == "tissue") & (found["rule"] == "confidence")]
+    assert curve["share"].iloc[-1] == 1
+    assert curve["accuracy"].iloc[-1] == pytest.approx(
+        (test["tissue_call"] == test["tissue_true"]).mean()
+    )
+    first = curve[curve["share"] <= 0.3]["accuracy"].iloc[-1]
+    assert first > curve["accuracy"].iloc[-1] + 0.1
+    rule = found[(found["head"] == "tissue") & (found["rule"] == "abstention")].iloc[0]
+    shares = np.sort(test[[f"tissue:{n}" for n in CLASSES["tissue"]]].to_numpy(), axis=1)
+    passes = (shares[:, -1] >= 0.5) & (shares[:, -1] >= 1.5 * shares[:, -2])
+    assert rule["share"] == pytest.approx(passes.mean())
+    none = answered(table, CLASSES, np.ones(len(table), dtype=bool))
+    assert (none.loc[none["rule"] == "abstention", "share"] == 0).all()
+
+
+def linear(values):
+    """A head that needs gene 0 and another that needs all genes."""
+    first = np.nan_to_num(values[:, 0], nan=0.5)
+    mean = np.nan_to_num(values).sum(axis=1) / values.shape[1]
+    return (
+        {
+            "disease_state": np.column_stack([1 - first, first]),
+            "tissue": np.column_stack([1 - mean, mean, 0 * mean]),
+        },
+        np.isnan(values).mean(axis=1) > 0.5,
+    )
+
+
+def test_the_curve_is_what_taking_genes_away_costs():
+    n, genes = 200, 50
+    codes = np.arange(n) % 2
+    values = np.repeat(codes[:, None], genes, axis=1).astype(float)
+    split = np.where(np.arange(n) < 100, "validation", "test")
+    labels = {"disease_state": codes, "tissue": codes}
+    expression = np.arange(genes)[None] + np.zeros((3, 1))  # gene 0 is the faintest
+    sets = missing_sets(expression, seed=0, shares=(0.0, 0.2, 0.4, 0.8), draws=2)
+    assert [mask.sum() for _, share, mask in sets if share == 0.4] == [20, 20, 20]
+    curve = missing_curve(values, labels, split, CLASSES, linear, sets)
+    at = curve.set_index(["split", "kind", "missing", "head"])
+    assert at.loc[("test", "none", 0.0, "tissue"), "loss"] == 0
+    # without gene 0 the state is a toss: always the first class
+    assert at.loc[("test", "faint", 0.2, "disease_state"), "accuracy"] == 0.5
+    assert at.loc[("test", "faint", 0.2, "disease_state"), "loss"] == 0.5
+    # the tissue is called right while half of the genes are there
+    assert at.loc[("test", "faint", 0.4, "tissue"), "loss"] == 0
+    assert at.loc[("test", "random", 0.8, "tissue"), "loss"] == 0.5
+    assert at.loc[("test", "random", 0.8, "tissue"), "new"] == 1
+    assert not np.isnan(values).any()  # the samples given are left as they were
+    assert least_genes(curve) == 1
+    assert least_genes(curve[curve["head"] == "tissue"]) == pytest.approx(0.6)
+
+
+def test_no_share_counts_beyond_one_that_fails():
+    curve = pd.DataFrame(
+        {"split": "validation", "missing": [0.0, 0.2, 0.4, 0.6], "loss": [0, 0.01, 0.2, 0.0]}
+    )
+    assert least_genes(curve) == pytest.approx(0.8)
+
+
+def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
+    table, sets = simulated
+    coverage = set_coverage(table, CLASSES, sets, resamples=50)
+    scores = pd.DataFrame({"split": ["validation", "test"] * 50, "score": np.linspace(0, 2, 100)})
+    rows = [
+        (part, kind, share, head, 1 - share / 2, 0.0, share / 2, 50)
+        for part in ("validation", "test")
+        for kind, share in (("none", 0.0), ("random", 0.2), ("faint", 0.2))
+        for head in CLASSES
+        if head != "subtypes_of"
+    ]
+    columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
+    figures = [
+        trust_plots.set_coverage(coverage),
+        trust_plots.accuracy_answered(answered(table, CLASSES, np.zeros(len(table), bool))),
+        trust_plots.novelty_scores(scores),
+        trust_plots.missing_genes(pd.DataFrame(rows, columns=columns)),
+    ]
+    for number, figure in enumerate(figures):
+        save(figure, tmp_path / f"{number}.png")
+        assert (tmp_path / f"{number}.png").read_bytes().startswith(b"\x89PNG")
+    titles = [axes.get_title(loc="left") for axes in figures[0].axes]
+    share = coverage[(coverage["head"] == "tissue") & (coverage["tissue"] == "")].iloc[0]
+    assert any(f"{share['coverage']:.1%} covered" in title for title in titles)
+    assert "test: 50.0% of 50 beyond the limit" in [
+        text.get_text() for text in figures[2].axes[0].get_legend().get_texts()
+    ]

@@ -1,0 +1,67 @@
+"""When there is no answer to give: of a sample like nothing in training, of classes too even."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tissuestate.wording import head_title
+
+LEAST = 0.5  # probability that a class needs to be called
+ODDS = 1.5  # how many times as probable as the second it has to be
+
+NEW = "the sample is not like anything the model was trained on"
+
+
+def too_even(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]:
+    """Why no class of a head is called, '' where one is, for samples × classes.
+
+    A class is called if it is more likely than not and clearly likelier than the second. Samples of
+    which the head is not asked (NaN) have no reason.
+    """
+    reasons = []
+    for row in shares:
+        if np.isnan(row).any():
+            reasons.append("")
+            continue
+        order = np.argsort(-row, kind="stable")
+        first, second = order[0], order[1] if len(order) > 1 else order[0]
+        if first != second and row[first] < ODDS * row[second]:
+            reasons.append(
+                f"{classes[first]} and {classes[second]} are about equally likely "
+                f"({row[first]:.0%} and {row[second]:.0%})"
+            )
+        elif row[first] < LEAST:
+            title = head_title(head).lower()
+            reasons.append(
+                f"no {title} is more likely than not; the first is {classes[first]} "
+                f"({row[first]:.0%})"
+            )
+        else:
+            reasons.append("")
+    return reasons
+
+
+def reasons(
+    probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Sequence[str]], new: np.ndarray
+) -> dict[str, list[str]]:
+    """Why each head gives no answer, '' where it does; subtypes need an answer for the tissue.
+
+    probabilities: for each head samples × classes, those of subtypes in tandem; new: whether each
+    sample is unlike the training samples.
+    """
+    found: dict[str, list[str]] = {}
+    for head, shares in probabilities.items():
+        asked = ~np.isnan(shares).any(axis=1)
+        even = too_even(shares, classes[head], head)
+        found[head] = [
+            "" if not a else NEW if unlike else reason
+            for a, unlike, reason in zip(asked, new, even, strict=True)
+        ]
+        if head == "subtype":
+            found[head] = [
+                "the tissue is uncertain" if a and tissue and not unlike else reason
+                for a, unlike, tissue, reason in zip(
+                    asked, new, found["tissue"], found[head], strict=True
+                )
+            ]
+    return found

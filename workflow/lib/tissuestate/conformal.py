@@ -1,0 +1,97 @@
+"""Sets of classes that hold the true one in nine of ten new samples (split conformal prediction).
+
+A class is in the set if its calibrated probability reaches a threshold, the same for all classes
+of a head: least ambiguous sets (Sadinle, Lei & Wasserman 2019), which have the fewest classes on
+average and no random element. Where a head is right more often than the level asks for, some
+samples get an empty set: every class is less probable than the true one usually is. (Adaptive sets
+empty as many, but by lot; without the lot they cover far more than they say.)
+
+Samples of a donor are not exchangeable, donors are. The threshold is therefore the quantile of
+scores in which each donor weighs the same, and one more donor is at infinity (hierarchical
+conformal prediction, Lee, Barber & Willett 2023); with one sample a donor it is the usual one. Of
+the libraries (MAPIE 1.6, crepes 0.9, puncc 0.9) none weighs calibration samples by group, and each
+would bring a pickled estimator for one number a head.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.evaluate import in_tandem
+from tissuestate.tasks import encode
+
+LEVEL = 0.9
+
+
+def donor_quantile(scores: np.ndarray, donors: Sequence[str] | np.ndarray, level: float) -> float:
+    """The score that a new donor's sample stays at or below with probability `level` at least.
+
+    Each donor weighs 1 / (donors + 1), shared among its samples; the rest lies at infinity, so
+    that with too few donors the result is infinite.
+    """
+    _, numbers, sizes = np.unique(np.asarray(donors), return_inverse=True, return_counts=True)
+    weights = 1 / (len(sizes) + 1) / sizes[numbers]
+    order = np.argsort(scores, kind="stable")
+    reached = np.cumsum(weights[order]) >= level - 1e-12
+    return float(scores[order][np.argmax(reached)]) if reached.any() else float("inf")
+
+
+class ConformalSets:
+    """Sets at a level for each head. Fitted: `thresholds_`, the least probability of a member."""
+
+    def __init__(self, level: float = LEVEL) -> None:
+        self.level = level
+
+    def fit(
+        self,
+        probabilities: Mapping[str, np.ndarray],
+        labels: Mapping[str, np.ndarray],
+        donors: Sequence[str] | np.ndarray,
+    ) -> Self:
+        """Learn the thresholds from samples that fitted nothing.
+
+        probabilities: for each head samples × classes, as a new sample would be shown (NaN where
+        the head is not asked). labels: class numbers, -1 where unknown (left out).
+        """
+        self.thresholds_: dict[str, float] = {}
+        for head, shares in probabilities.items():
+            known = labels[head] >= 0
+            own = shares[known, labels[head][known]]
+            # what the called tissue rules out can be in no set
+            scores = np.where(own > 0, -own, np.inf)
+            quantile = donor_quantile(scores, np.asarray(donors)[known], self.level)
+            self.thresholds_[head] = max(-quantile, 0.0)
+        return self
+
+    def members(self, head: str, probabilities: np.ndarray) -> np.ndarray:
+        """Whether each class is in the set (samples × classes, bool); none where not asked."""
+        shares = np.nan_to_num(probabilities)
+        return (shares >= self.thresholds_[head]) & (shares > 0)
+
+    def to_dict(self) -> dict[str, float | dict[str, float]]:
+        """The fitted state, for JSON."""
+        return {"level": self.level, "thresholds": self.thresholds_}
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> Self:
+        """The sets that `to_dict` described."""
+        sets = cls(float(values["level"]))
+        sets.thresholds_ = {head: float(value) for head, value in values["thresholds"].items()}
+        return sets
+
+
+def fit_sets(
+    obs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
+) -> ConformalSets:
+    """The sets that the validation samples among `obs` give, subtypes in tandem.
+
+    probabilities: calibrated ones of the samples of `obs`, for each head samples × classes.
+    """
+    known = (obs["split"] == "validation").to_numpy()
+    return ConformalSets().fit(
+        {head: shares[known] for head, shares in in_tandem(probabilities, classes).items()},
+        {head: encode(obs.loc[known, head], classes[head]) for head in probabilities},
+        obs.loc[known, "donor"].to_numpy(str),
+    )

@@ -1,0 +1,117 @@
+"""How far calls can be relied on: what the sets cover, and what abstaining from the rest gains."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.abstention import reasons
+from tissuestate.conformal import ConformalSets
+from tissuestate.evaluate import bootstrap_weights, in_tandem
+from tissuestate.sheet import HEADS
+from tissuestate.tasks import encode
+
+ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
+POINTS = 200  # of a curve at most
+
+
+def shown_probabilities(
+    predictions: pd.DataFrame, classes: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """For each head the probabilities of a table of predictions as a user is shown them."""
+    heads = [head for head in HEADS if f"{head}_true" in predictions]
+    columns = {head: [f"{head}:{name}" for name in classes[head]] for head in heads}
+    shares = {head: predictions[names].to_numpy(float) for head, names in columns.items()}
+    return in_tandem(shares, classes)
+
+
+def set_coverage(
+    predictions: pd.DataFrame,
+    classes: Mapping[str, Any],
+    sets: ConformalSets,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How often the sets hold the true class, for each head and for tissues with enough samples.
+
+    One row a head and tissue ('' = all) of test samples: samples, donors, coverage with its 95 %
+    interval (bootstrap over donors), size (classes on average), single and empty (shares of sets).
+    """
+    test = predictions[predictions["split"] == "test"]
+    rows = []
+    for head, shares in shown_probabilities(test, classes).items():
+        codes = encode(test[f"{head}_true"], classes[head])
+        members = sets.members(head, shares)
+        for tissue in ["", *classes["tissue"]]:
+            chosen = (codes >= 0) & (True if not tissue else test["tissue_true"] == tissue)
+            chosen = np.asarray(chosen, dtype=bool)
+            if chosen.sum() < (ENOUGH if tissue else 1):
+                continue
+            hit = members[chosen, codes[chosen]].astype(float)
+            sizes = members[chosen].sum(axis=1)
+            donors = pd.factorize(test.loc[chosen, "donor"])[0]
+            weights = bootstrap_weights(donors, resamples, seed)
+            low, high = np.percentile(weights @ hit / weights.sum(axis=1), [2.5, 97.5])
+            rows.append(
+                {
+                    "head": head,
+                    "tissue": tissue,
+                    "samples": len(hit),
+                    "donors": donors.max() + 1,
+                    "coverage": hit.mean(),
+                    "low": low,
+                    "high": high,
+                    "size": sizes.mean(),
+                    "single": (sizes == 1).mean(),
+                    "empty": (sizes == 0).mean(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def answered(
+    predictions: pd.DataFrame, classes: Mapping[str, Any], new: np.ndarray
+) -> pd.DataFrame:
+    """Accuracy against the share of test samples answered: head, rule, share, accuracy, n.
+
+    new: whether each sample of `predictions` is unlike the training samples. Rule 'confidence'
+    answers the most probable calls first (those of new samples last), rule 'abstention' is what
+    `tissuestate.abstention` lets pass. A subtype that the tandem does not ask for has no answer by
+    the latter, and a wrong one where the former has come to it.
+    """
+    test = (predictions["split"] == "test").to_numpy()
+    predictions, new = predictions[test], new[test]
+    shares_of = shown_probabilities(predictions, classes)
+    why = reasons(shares_of, classes, new)
+    parts = []
+    for head, shares in shares_of.items():
+        codes = encode(predictions[f"{head}_true"], classes[head])
+        known = codes >= 0
+        if not known.any():
+            continue
+        filled = np.nan_to_num(shares[known], nan=-1.0)
+        asked = filled.max(axis=1) >= 0
+        right = asked & (filled.argmax(axis=1) == codes[known])
+        confidence = np.where(new[known], filled.max(axis=1) - 1, filled.max(axis=1))
+        order = np.argsort(-confidence, kind="stable")
+        count = np.arange(1, len(order) + 1)
+        places = np.unique(np.linspace(0, len(order) - 1, min(POINTS, len(order))).astype(int))
+        curve = {
+            "head": head,
+            "rule": "confidence",
+            "share": count[places] / len(order),
+            "accuracy": (np.cumsum(right[order]) / count)[places],
+            "n": count[places],
+        }
+        passed = asked & (np.array(why[head], dtype=object)[known] == "")
+        rule = {
+            "head": [head],
+            "rule": "abstention",
+            "share": [passed.mean()],
+            "accuracy": [right[passed].mean() if passed.any() else np.nan],
+            "n": [int(passed.sum())],
+        }
+        parts += [pd.DataFrame(curve), pd.DataFrame(rule)]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,128 @@
+# How far to trust a call: missing genes, samples unlike any in training, sets of classes, abstention.
+
+
+rule fit_imputation:
+    input:
+        normalised="<results>/expression/normalised.h5ad",
+        library=imported_by("fit_imputation.py"),
+    output:
+        imputation="<results>/expression/imputation.npz",
+    log:
+        "<logs>/fit_imputation.log",
+    benchmark:
+        "<benchmarks>/fit_imputation.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(10, per_gb=20),
+    params:
+        fit_on=lookup("fit_on", within=config),
+    script:
+        "../scripts/fit_imputation.py"
+
+
+rule fit_novelty:
+    input:
+        features="<results>/features/{features}.h5ad",
+        library=imported_by("fit_novelty.py"),
+    output:
+        novelty="<results>/features/{features}.novelty.npz",
+    log:
+        "<logs>/fit_novelty/{features}.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(10, per_gb=20),
+    script:
+        "../scripts/fit_novelty.py"
+
+
+rule measure_missing_genes:
+    input:
+        cohort="<results>/cohort/cohort.h5ad",
+        normaliser="<results>/expression/normaliser.npz",
+        imputation="<results>/expression/imputation.npz",
+        correction="<results>/expression/correction.npz",
+        transformer=transformer_of,
+        novelty=novelty_of,
+        multitask=networks_of("multitask"),
+        subtype=networks_of("subtype"),
+        classes="<results>/cohort/classes.json",
+        library=imported_by("measure_missing_genes.py"),
+    output:
+        curve="<results>/evaluation/{model}/missing_genes.tsv",
+    log:
+        "<logs>/measure_missing_genes/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_missing_genes/{model}.tsv"
+    wildcard_constraints:
+        model="dl_[a-z]+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(20, per_gb=120),
+    params:
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/measure_missing_genes.py"
+
+
+rule evaluate_trust:
+    input:
+        predictions="<results>/evaluation/{model}/predictions.tsv",
+        calibration="<results>/evaluation/{model}/calibration.json",
+        features=features_of,
+        novelty=novelty_of,
+        classes="<results>/cohort/classes.json",
+        library=imported_by("evaluate_trust.py"),
+    output:
+        sets="<results>/evaluation/{model}/sets.tsv",
+        answered="<results>/evaluation/{model}/answered.tsv",
+        novelty="<results>/evaluation/{model}/novelty.tsv",
+    log:
+        "<logs>/evaluate_trust/{model}.log",
+    wildcard_constraints:
+        model="dl_[a-z]+",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(10),
+    params:
+        resamples=lookup("evaluation/resamples", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/evaluate_trust.py"
+
+
+rule plot_trust:
+    input:
+        sets="<results>/evaluation/{model}/sets.tsv",
+        answered="<results>/evaluation/{model}/answered.tsv",
+        novelty="<results>/evaluation/{model}/novelty.tsv",
+        missing="<results>/evaluation/{model}/missing_genes.tsv",
+        library=imported_by("plot_trust.py"),
+    output:
+        sets=figure("trust/{model}.sets", "5 Evaluation"),
+        answered=figure("trust/{model}.answered", "5 Evaluation"),
+        novelty=figure("trust/{model}.novelty", "5 Evaluation"),
+        missing=figure("trust/{model}.missing", "5 Evaluation"),
+    log:
+        "<logs>/plot_trust/{model}.log",
+    wildcard_constraints:
+        model="dl_[a-z]+",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/plot_trust.py"

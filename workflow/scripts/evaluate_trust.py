@@ -1,0 +1,33 @@
+"""How far the calls can be relied on, on test samples: sets, abstention, novelty."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import json
+    from pathlib import Path
+
+    from tissuestate import reliance
+    from tissuestate.conformal import ConformalSets
+    from tissuestate.evaluate import read_predictions
+    from tissuestate.files import atomic, load_arrays
+    from tissuestate.novelty import Novelty
+    from tissuestate.tasks import read_classes, read_features
+
+    inputs, output, params = snakemake.input, snakemake.output, snakemake.params
+    predictions, classes = read_predictions(inputs.predictions), read_classes(inputs.classes)
+    calibration = json.loads(Path(inputs.calibration).read_text(encoding="utf-8"))
+    sets = ConformalSets.from_dict(calibration["sets"])
+    features, obs = read_features(inputs.features)
+    novelty = Novelty.from_arrays(load_arrays(inputs.novelty))
+    rows = obs.index.get_indexer(predictions["sample"])
+    score = novelty.score(features[rows])
+    tables = {
+        output.sets: reliance.set_coverage(
+            predictions, classes, sets, resamples=params.resamples, seed=params.seed
+        ),
+        output.answered: reliance.answered(predictions, classes, score > 1),
+        output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),
+    }
+    for path, table in tables.items():
+        with atomic(path) as temporary:
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -1,0 +1,15 @@
+"""Learn from training samples what a new sample's missing genes are to be expected at."""
+
+from tissuestate.files import save_arrays
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import anndata
+    from threadpoolctl import threadpool_limits
+    from tissuestate.imputation import ConditionalMean
+
+    data = anndata.read_h5ad(snakemake.input.normalised)
+    fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
+    with threadpool_limits(snakemake.threads):
+        imputation = ConditionalMean().fit(data.X[fitted])
+    save_arrays(snakemake.output.imputation, imputation.to_arrays())

@@ -1,0 +1,17 @@
+"""Learn from training and validation samples when a sample is unlike any of them."""
+
+from tissuestate.files import save_arrays
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from threadpoolctl import threadpool_limits
+    from tissuestate.novelty import Novelty
+    from tissuestate.tasks import read_features
+
+    features, obs = read_features(snakemake.input.features)
+    train, validation = ((obs["split"] == part).to_numpy() for part in ("train", "validation"))
+    classes = obs["tissue"] + "|" + obs["disease_state"]
+    with threadpool_limits(snakemake.threads):
+        novelty = Novelty().fit(features[train], classes[train].to_numpy())
+        novelty.calibrate(features[validation], obs["donor"][validation].to_numpy())
+    save_arrays(snakemake.output.novelty, novelty.to_arrays())
