@@ -17,6 +17,8 @@ DESCRIPTION = {
     "genes": ["A", "B"],
     "temperatures": {"tissue": 1.5},
     "thresholds": {"genes": 0.5},
+    "sets": {"level": 0.9, "thresholds": {"tissue": 0.4}},
+    "trust": {"sets": [], "answered": []},
     "metrics": [],
     "data": {},
     "config": {"seed": 1},

@@ -11,15 +11,19 @@ import pandas as pd
 import pytest
 from tissuestate.bundle_builder import Stages, build_bundle
 from tissuestate.classify import Classifier, Predictions
+from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
 from tissuestate.evaluate import tabulate
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
 from tissuestate.genes import GeneMap
+from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
 from tissuestate.new_samples import read_new_samples
 from tissuestate.normalise import Normaliser
+from tissuestate.novelty import Novelty
+from tissuestate.reliance import answered, set_coverage
 from tissuestate.sample_page import sample_page
 from tissuestate.sheet import read_sheet
 from tissuestate.train import Hyperparameters, fit_network, predict_proba
@@ -95,7 +99,13 @@ def trained(tmp_path_factory):
     corrected = correction.transform(expression)
     transformer = PrincipalComponents(10).fit(corrected[train], genes=GENES)
     features = transformer.transform(corrected)
+    imputation = ConditionalMean().fit(expression[train])
+    validation = (obs["split"] == "validation").to_numpy()
+    novelty = Novelty(10).fit(features[train], (obs["tissue"] + obs["disease_state"])[train])
+    novelty.calibrate(features[validation], obs["donor"][validation])
     for name, fitted in (
+        ("imputation", imputation),
+        ("novelty", novelty),
         ("normaliser", normaliser),
         ("correction", correction),
         ("features", transformer),
@@ -124,7 +134,18 @@ def trained(tmp_path_factory):
     obs.to_csv(folder / "samples.tsv", sep="\t")
     gene_map().write(folder / "genes.tsv.gz")
     (folder / "classes.json").write_text(json.dumps(CLASSES))
-    (folder / "calibration.json").write_text(json.dumps({"temperatures": TEMPERATURES}))
+    table, sets = tabulate(obs, probabilities, CLASSES), fit_sets(obs, probabilities, CLASSES)
+    calibration = {"temperatures": TEMPERATURES, "sets": sets.to_dict()}
+    (folder / "calibration.json").write_text(json.dumps(calibration))
+    trust = {
+        "sets": set_coverage(table, CLASSES, sets, resamples=20),
+        "answered": answered(table, CLASSES, novelty.is_new(features)),
+        "missing_genes": pd.DataFrame(
+            {"split": "validation", "missing": [0.0, 0.2, 0.5, 0.8], "loss": [0, 0.01, 0.02, 0.3]}
+        ),
+    }
+    for name, part in trust.items():
+        part.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
     metrics = [
         ("tissue", "accuracy", 1.0, 0.9, 1.0, 15),
         ("tissue", "auc", np.nan, np.nan, np.nan, 0),
@@ -135,6 +156,11 @@ def trained(tmp_path_factory):
     network = [str(folder / "{}" / name) for name in ("network.json", "weights.safetensors")]
     stages = Stages(
         normaliser=str(folder / "normaliser.npz"),
+        imputation=str(folder / "imputation.npz"),
+        novelty=str(folder / "novelty.npz"),
+        sets=str(folder / "sets.tsv"),
+        answered=str(folder / "answered.tsv"),
+        missing_genes=str(folder / "missing_genes.tsv"),
         correction=str(folder / "correction.npz"),
         transformer=str(folder / "features.npz"),
         features=str(folder / "features.h5ad"),
@@ -181,7 +207,10 @@ def test_every_sample_gives_what_it_gave_in_training(trained, classifier, frame)
         )
     expected = tabulate(data.obs, probabilities, CLASSES).set_index("sample")
     for head in ("disease_state", "tissue", "subtype"):
-        assert (found.calls[head] == expected[f"{head}_call"]).all()
+        answered = found.calls[f"{head}_abstained"] == ""
+        assert (found.calls[head] == expected[f"{head}_call"])[answered].all()
+        assert (found.calls[head] == "")[~answered].all()
+        assert answered.mean() > 0.9
 
 
 def test_calls_are_right_on_test_samples(trained, classifier, frame):
@@ -347,7 +376,11 @@ def test_only_subtypes_of_the_called_tissue_and_only_where_it_has_some(classifie
     liver = found.calls["tissue"] == "liver"
     assert (found.calls.loc[liver, "subtype"] == "").all()
     assert found.probabilities["subtype"].loc[liver].isna().all(axis=None)
-    assert found.calls.loc[~liver, "subtype"].isin(["kirc", "kirp"]).all()
+    kidney = found.calls["tissue"] == "kidney"
+    answered = kidney & (found.calls["subtype_abstained"] == "")
+    assert found.calls.loc[answered, "subtype"].isin(["kirc", "kirp"]).all()
+    assert answered.sum() > 0.8 * kidney.sum() > 0
+    assert not (kidney & liver).any()
 
 
 def test_degraded_rna_is_warned_about(classifier, frame):
@@ -356,6 +389,55 @@ def test_degraded_rna_is_warned_about(classifier, frame):
     assert any("degraded (mRIN -0.300" in text for text in found.warnings["S0"])
     assert not any("degraded" in text for text in found.warnings["S1"] + found.warnings["S2"])
     assert found.record("S2")["mrin"] is None
+
+
+def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabilities(
+    classifier, frame
+):
+    rng = np.random.default_rng(3)
+    values = frame.to_numpy()
+    strange = pd.DataFrame(
+        np.concatenate([rng.permuted(values[:40], axis=1), rng.uniform(1, 5000, (40, 60)).round()]),
+        [f"X{number}" for number in range(80)],
+        GENES,
+    )
+    found = classifier.predict(strange, "count")
+    called = found.samples["refused"] == ""
+    assert called.sum() >= 20  # the others are refused, as their profile is like no tissue's
+    assert (found.samples.loc[called, "novelty"] > 1).all()
+    for head in ("disease_state", "tissue"):
+        assert (found.calls[head] == "").all()
+        assert found.calls.loc[called, f"{head}_abstained"].str.contains("not like anything").all()
+        assert found.probabilities[head].loc[called].notna().all(axis=None)
+    record = found.record(called.idxmax())
+    assert record["heads"]["tissue"]["call"] == ""
+    assert sum(record["heads"]["tissue"]["probabilities"].values()) == pytest.approx(1)
+    assert "no answer, the sample is not like anything" in sample_page(
+        record, classifier.map.frame(), []
+    )
+
+
+def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier, frame):
+    shares = {
+        "disease_state": pd.DataFrame([[0.9, 0.1]], ["S0"], CLASSES["disease_state"]),
+        "tissue": pd.DataFrame([[0.52, 0.48]], ["S0"], CLASSES["tissue"]),
+        "subtype": pd.DataFrame([[0.9, 0.1]], ["S0"], CLASSES["subtype"]),
+    }
+    calls = classifier._calls(shares, np.array([False])).loc["S0"]
+    assert calls["disease_state"] == "non-neoplastic"
+    assert calls["tissue"] == calls["subtype"] == ""
+    assert calls["tissue_abstained"] == "kidney and liver are about equally likely (52% and 48%)"
+    assert calls["subtype_abstained"] == "the tissue is uncertain"
+    assert calls["tissue_probability"] == 0.52
+
+
+def test_the_set_holds_the_classes_that_reach_the_bundles_threshold(classifier, frame):
+    found = classifier.predict(frame)
+    threshold = classifier.description["sets"]["thresholds"]["tissue"]
+    for sample, shares in found.probabilities["tissue"].iloc[:20].iterrows():
+        members = [name for name in CLASSES["tissue"] if shares[name] >= threshold]
+        assert found.calls.at[sample, "tissue_set"] == "|".join(members)
+        assert found.record(sample)["heads"]["tissue"]["set"] == members
 
 
 def test_the_table_has_a_row_a_sample_with_calls_and_probabilities(classifier, frame):

@@ -14,6 +14,10 @@ def description():
         },
         "subtypes_of": {"kidney": ["kirc", "kirp"]},
         "genes": ["A"] * 17993,
+        "trust": {
+            "sets": [{"head": "tissue", "coverage": 0.91, "low": 0.88, "high": 0.94, "size": 1.1}],
+            "answered": [{"head": "tissue", "share": 0.965, "accuracy": 0.994}],
+        },
         "thresholds": {"genes": 0.5, "mrin": -0.11},
         "metrics": [
             {
@@ -57,6 +61,7 @@ def test_classes_metrics_with_intervals_and_provenance_are_there(description):
     assert "kidney: kirc, kirp" in card
     assert "17,993 genes" in card
     assert "| Tissue of origin | accuracy | 0.970 (0.950–0.980) | 99 |" in card
+    assert "| Tissue of origin | 0.910 (0.880–0.940) | 1.10 | 0.965 | 0.994 |" in card
     assert "| Subtype | AUC | not computed | 5 |" in card
     assert "7,081 training samples" in card
     assert "| Tissue of origin | kidney | 70 | 15 | 14 |" in card

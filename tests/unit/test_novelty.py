@@ -75,6 +75,6 @@ def test_the_threshold_leaves_out_few_and_with_few_donors_none(fitted):
     novelty = Novelty().fit(values, codes)
     few = values[::40]
     novelty.calibrate(few, np.arange(len(few)))
-    assert novelty.score(few).max() == 1
+    assert 0.99 < novelty.score(few).max() < 1
     again = Novelty.from_arrays(novelty.to_arrays())
     np.testing.assert_array_equal(again.score(values), novelty.score(values))

@@ -347,8 +347,10 @@ def bundle_files():
     """What the bundle holds beside bundle.json and the model card."""
     names = [
         "normaliser.npz",
+        "imputation.npz",
         "correction.npz",
         "features.npz",
+        "novelty.npz",
         "genes.tsv.gz",
         "training.npz",
     ]

@@ -25,8 +25,10 @@ VERSION = "0.1.0"
 DESCRIPTION = "bundle.json"
 REQUIRED = (
     "normaliser.npz",
+    "imputation.npz",
     "correction.npz",
     "features.npz",
+    "novelty.npz",
     "training.npz",
     "genes.tsv.gz",
     "multitask/network.json",
@@ -44,6 +46,8 @@ FIELDS = {
     "genes": list,
     "temperatures": dict,
     "thresholds": dict,
+    "sets": dict,
+    "trust": dict,
     "metrics": list,
     "data": dict,
     "config": dict,

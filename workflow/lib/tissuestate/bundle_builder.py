@@ -12,10 +12,9 @@ import pandas as pd
 from tissuestate.bundle import describe_data, file_checksum, metric_records, versions, write_bundle
 from tissuestate.errors import InputError
 from tissuestate.files import atomic, save_arrays
+from tissuestate.missing_genes import least_genes
 from tissuestate.model_card import write_card
 from tissuestate.training_map import TrainingMap
-
-LEAST_GENES = 0.5  # share of the genes below which a sample is refused
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,20 @@ class Stages:
     """
 
     normaliser: str
+    imputation: str
     correction: str
     transformer: str
     features: str
+    novelty: str
     genes: str
     cohort: str
     samples: str
     classes: str
     calibration: str
     metrics: str
+    sets: str
+    answered: str
+    missing_genes: str
     multitask: Sequence[str]
     subtype: Sequence[str] = ()
     integrity: str = ""
@@ -62,8 +66,10 @@ def build_bundle(
     with TemporaryDirectory() as parts:
         files: dict[str, str | Path | bytes] = {
             "normaliser.npz": stages.normaliser,
+            "imputation.npz": stages.imputation,
             "correction.npz": stages.correction,
             "features.npz": stages.transformer,
+            "novelty.npz": stages.novelty,
             "training.npz": _training_map(stages.features, Path(parts) / "training.npz"),
             "genes.tsv.gz": stages.genes,
             **_network("multitask", stages.multitask),
@@ -77,8 +83,13 @@ def build_bundle(
             "subtypes_of": classes["subtypes_of"],
             "genes": genes,
             "temperatures": calibration["temperatures"],
-            "thresholds": {"genes": LEAST_GENES, "mrin": config["quality"]["min_mrin"]},
+            "thresholds": {
+                "genes": least_genes(pd.read_csv(stages.missing_genes, sep="\t")),
+                "mrin": config["quality"]["min_mrin"],
+            },
+            "sets": calibration["sets"],
             "metrics": metric_records(pd.read_csv(stages.metrics, sep="\t")),
+            "trust": _trust(stages.sets, stages.answered),
             "data": {
                 **describe_data(kept, classes),
                 "fingerprints": {
@@ -101,6 +112,15 @@ def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
     if paths and set(files) != {f"{task}/network.json", f"{task}/weights.safetensors"}:
         raise InputError(f"the {task} network is not complete: {', '.join(map(str, paths))}")
     return files
+
+
+def _trust(sets: str, answered: str) -> dict[str, list[dict[str, Any]]]:
+    """What the sets cover and what abstention leaves, of all test samples of a head."""
+    covered, rule = (pd.read_csv(path, sep="\t") for path in (sets, answered))
+    return {
+        "sets": metric_records(covered[covered["tissue"].isna()].drop(columns="tissue")),
+        "answered": metric_records(rule[rule["rule"] == "abstention"].drop(columns="rule")),
+    }
 
 
 def _training_map(features: str | Path, path: Path) -> Path:

@@ -12,10 +12,12 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from tissuestate.abstention import reasons
 from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.calibrate import softmax
+from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
-from tissuestate.evaluate import route_subtypes
+from tissuestate.evaluate import in_tandem
 from tissuestate.files import load_arrays
 from tissuestate.genes import KINDS, GeneMap, Recognition
 from tissuestate.screening import (
@@ -31,7 +33,6 @@ from tissuestate.screening import (
 from tissuestate.sheet import HEADS, UNITS
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
-UNSURE = 0.5  # probability of a call below which a sample gets a warning
 BLOCK = 512  # samples worked on at once, which bounds the memory that thousands need
 
 
@@ -39,12 +40,14 @@ BLOCK = 512  # samples worked on at once, which bounds the memory that thousands
 class Predictions:
     """Results of samples, in the order they came in.
 
-    calls: a row a sample; for each head the class called ('' = none) and its probability.
+    calls: a row a sample; for each head the class called ('' = none), the probability of the most
+    probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
+    ('{head}_abstained'; '' = one is, or the head was not asked).
     probabilities: for each head samples × classes, NaN where the head was not asked.
     points: x and y of each sample on the plane of the training samples.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the genes found that are not expressed), mrin (NaN = not known), refused (why there is
-    no call; '' = not refused).
+    (share of the genes found that are not expressed), mrin (NaN = not known), novelty (above 1: the
+    sample is like nothing in training), refused (why there is no call; '' = not refused).
     warnings: for each sample what to doubt, in sentences.
     """
 
@@ -85,13 +88,15 @@ class Predictions:
         heads = {
             head: {
                 "call": self.calls.at[sample, head],
+                "abstained": self.calls.at[sample, f"{head}_abstained"],
                 "probability": float(self.calls.at[sample, f"{head}_probability"]),
+                "set": list(filter(None, self.calls.at[sample, f"{head}_set"].split("|"))),
                 "probabilities": {
                     name: float(share) for name, share in shares.loc[sample].dropna().items()
                 },
             }
             for head, shares in self.probabilities.items()
-            if self.calls.at[sample, head]
+            if shares.loc[sample].notna().all()
         }
         point = self.points.loc[sample]
         return {
@@ -104,6 +109,7 @@ class Predictions:
             "recognition": about["recognition"],
             "unit": about["unit"],
             "mrin": None if np.isnan(about["mrin"]) else float(about["mrin"]),
+            "novelty": None if np.isnan(about["novelty"]) else float(about["novelty"]),
             "point": None if point.isna().any() else [float(point["x"]), float(point["y"])],
         }
 
@@ -115,17 +121,22 @@ class Classifier:
         from tissuestate.correction import SurrogateVariableCorrection
         from tissuestate.features import load_transformer
         from tissuestate.forward import FrozenNetwork
+        from tissuestate.imputation import ConditionalMean
         from tissuestate.normalise import Normaliser
+        from tissuestate.novelty import Novelty
         from tissuestate.training_map import TrainingMap
 
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))
         self.normaliser = Normaliser.from_arrays(load_arrays(bundle.path("normaliser.npz")))
+        self.imputation = ConditionalMean.from_arrays(load_arrays(bundle.path("imputation.npz")))
         self.correction = SurrogateVariableCorrection.from_arrays(
             load_arrays(bundle.path("correction.npz"))
         )
         self.features = load_transformer(load_arrays(bundle.path("features.npz")))
+        self.novelty = Novelty.from_arrays(load_arrays(bundle.path("novelty.npz")))
+        self.sets = ConformalSets.from_dict(bundle.description["sets"])
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
         self.networks = [
             FrozenNetwork.load(bundle.folder / task)
@@ -154,6 +165,10 @@ class Classifier:
         genes, features = len(self.genes), len(self.features.names_)
         for name, found, expected in (
             ("normaliser", self.normaliser.reference_.shape, (genes,)),
+            ("imputation", self.imputation.mean_.shape, (genes,)),
+            ("noise", self.imputation.noise_.shape, (genes,)),
+            ("factors", self.imputation.loadings_.shape[1:], (genes,)),
+            ("novelty", self.novelty.axes_.shape[:1], (features,)),
             ("correction", self.correction.mean_.shape, (genes,)),
             ("loadings", self.correction.loadings_.shape[1:], (genes,)),
             ("coefficients", self.correction.coefficients_.shape, self.correction.loadings_.shape),
@@ -180,8 +195,8 @@ class Classifier:
 
         unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), or
         auto (or '') to tell from the values; one for all or a value a sample. mrin: of samples
-        that came as reads. Missing genes (absent or NaN) count as the training mean; a sample with
-        too few genes is refused, not guessed.
+        that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
+        with too few genes is refused, and where a class is not clear none is called.
 
         Raises InputError for repeated samples, an unknown unit, and values that are no expression.
         """
@@ -221,17 +236,20 @@ class Classifier:
         ]
         called = np.array([not reason for reason in refused], dtype=bool)
         names = frame.index.tolist()
+        novelty = np.full(len(frame), np.nan)
         probabilities = self._empty(frame.index)
         points = pd.DataFrame(np.nan, index=frame.index, columns=["x", "y"])
         if called.any():
             expression = self.normaliser.transform(
                 values[called], unit[called].tolist(), frame.index[called].tolist()
             )
+            expression = self.imputation.transform(expression)
             features = self.features.transform(self.correction.transform(expression))
+            novelty[called] = self.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
                 probabilities[head].loc[called] = shares
-        calls = self._calls(probabilities)
+        calls = self._calls(probabilities, novelty > 1)
         samples = pd.DataFrame(
             {
                 "genes_found": found,
@@ -240,6 +258,7 @@ class Classifier:
                 "unit_stated": stated,
                 "zeros": zeros,
                 "mrin": np.nan if mrin is None else mrin.reindex(names).to_numpy(float),
+                "novelty": novelty,
                 "refused": refused,
             },
             index=frame.index,
@@ -309,23 +328,22 @@ class Classifier:
         for network in self.networks:
             for head, logits in network.logits(features).items():
                 shares[head] = softmax(logits, temperatures.get(head, 1.0))
-        if "subtype" in shares:
-            classes = {
-                **self.description["classes"],
-                "subtypes_of": self.description["subtypes_of"],
-            }
-            tissues = np.asarray(classes["tissue"])[shares["tissue"].argmax(axis=1)]
-            shares["subtype"] = route_subtypes(shares["subtype"], tissues.tolist(), classes)
-        return shares
+        subtypes_of = self.description["subtypes_of"]
+        return in_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 
-    def _calls(self, probabilities: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        columns: dict[str, np.ndarray] = {}
-        for head, shares in probabilities.items():
-            asked = shares.notna().all(axis=1).to_numpy()
-            best = shares.fillna(-1.0).to_numpy().argmax(axis=1)
-            names = shares.columns.to_numpy(str)[best]
-            columns[head] = np.where(asked, names, "")
-            columns[f"{head}_probability"] = shares.max(axis=1).to_numpy()
+    def _calls(self, probabilities: Mapping[str, pd.DataFrame], new: np.ndarray) -> pd.DataFrame:
+        columns: dict[str, np.ndarray | list[str]] = {}
+        values = {head: shares.to_numpy() for head, shares in probabilities.items()}
+        why = reasons(values, self.description["classes"], new)
+        for head, shares in values.items():
+            classes = np.asarray(self.description["classes"][head])
+            answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
+            names = classes[np.nan_to_num(shares).argmax(axis=1)]
+            columns[head] = np.where(answered, names, "")
+            columns[f"{head}_probability"] = shares.max(axis=1)
+            members = self.sets.members(head, shares)
+            columns[f"{head}_set"] = ["|".join(classes[row]) for row in members]
+            columns[f"{head}_abstained"] = why[head]
         index = next(iter(probabilities.values())).index
         return pd.DataFrame(columns, index=index)
 
@@ -337,7 +355,7 @@ class Classifier:
         if about["genes_found"] < MANY_GENES * len(self.genes):
             warnings.append(
                 f"Only {about['genes_found']:,} of {len(self.genes):,} genes have a value; the "
-                "others count as average."
+                "others were estimated from them."
             )
         if not about["unit_stated"]:
             warnings.append(
@@ -354,12 +372,7 @@ class Classifier:
                 f"The RNA looks degraded (mRIN {about['mrin']:.3f}, below {least:g}); samples like "
                 "this were excluded from training."
             )
-        for head in ("disease_state", "tissue"):
-            if call[f"{head}_probability"] < UNSURE:
-                warnings.append(
-                    f"The {head.replace('_', ' ')} is uncertain: no class reaches {UNSURE:.0%}."
-                )
-        if call.get("subtype") and call["disease_state"] != "neoplastic":
+        if call.get("subtype") and call["disease_state"] not in ("", "neoplastic"):
             warnings.append(
                 f"The subtype is one of tumours, but the sample is called {call['disease_state']}."
             )

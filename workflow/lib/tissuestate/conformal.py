@@ -62,7 +62,8 @@ class ConformalSets:
             # what the called tissue rules out can be in no set
             scores = np.where(own > 0, -own, np.inf)
             quantile = donor_quantile(scores, np.asarray(donors)[known], self.level)
-            self.thresholds_[head] = max(-quantile, 0.0)
+            # a hair below, so that rounding does not decide about the sample that set it
+            self.thresholds_[head] = max(-quantile - 1e-9, 0.0)
         return self
 
     def members(self, head: str, probabilities: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ def write_card(description: Mapping[str, Any]) -> str:
         *_classes(description),
         *_data(description["data"]),
         *_performance(description["metrics"]),
+        *_trust(description["trust"]),
         *_limits(description),
         *_provenance(description),
     ]
@@ -44,8 +45,8 @@ def _use() -> list[str]:
         "unit is stated.",
         "Not for diagnosis or treatment decisions: it is no medical device and was not validated "
         "as one. Not for cell lines, single cells, xenografts, blood, other species, or "
-        "tissues that are not listed below: the model knows no other answer and will name one of "
-        "its classes all the same.",
+        "tissues that are not listed below: the model knows no other answer. Most such samples are "
+        "told to be unlike the training samples and get none; some are given a class all the same.",
     ]
 
 
@@ -121,6 +122,39 @@ def _performance(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
         "would give. “In tandem” asks for the subtype only where the called tissue has "
         "subtypes, as in use. Published classifiers of this kind report 97–99 % within their "
         "study and 72–91 % outside it.",
+    ]
+
+
+def _trust(trust: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    left = {row["head"]: row for row in trust["answered"]}
+    rows = [
+        (
+            head_title(row["head"]),
+            f"{row['coverage']:.3f} ({row['low']:.3f}–{row['high']:.3f})",
+            f"{row['size']:.2f}",
+            f"{left[row['head']]['share']:.3f}",
+            "none answered"
+            if left[row["head"]]["accuracy"] is None
+            else f"{left[row['head']]['accuracy']:.3f}",
+        )
+        for row in trust["sets"]
+    ]
+    return [
+        "## How far to trust a call",
+        _table(
+            [
+                "question",
+                "covered by the 90 % sets (95 % interval)",
+                "classes a set",
+                "share answered",
+                "accuracy of the answers",
+            ],
+            rows,
+        ),
+        "A sample gets no answer where it is not like anything in training, where no class is more "
+        "likely than not, or where two are about equally likely. Sets hold the true class in nine "
+        "of ten samples like those of the training cohort, over all classes together and not in "
+        "each; an empty set marks a call less certain than nine of ten.",
     ]
 
 

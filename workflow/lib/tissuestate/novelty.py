@@ -66,7 +66,8 @@ class Novelty:
         """
         level = min(self.level, 1 - 1 / (len(set(donors)) + 1))
         near, outside = (donor_quantile(part, donors, level) for part in self._distances(X))
-        self.limits_ = np.array([near, WIDE * outside])
+        # a hair beyond, so that rounding does not decide about the sample that set a limit
+        self.limits_ = np.array([near, WIDE * outside]) * 1.001
         return self
 
     def score(self, X: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The page a person reads about one classified sample: the call, how sure, and what to doubt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ def sample_page(
     for head, found in record["heads"].items():
         shown = _shown(found["probabilities"])
         body += [pages.heading(head_title(head)), pages.bars(shown)]
+        body.append(pages.paragraph(_set(found["set"])))
         hidden = len(found["probabilities"]) - len(shown)
         if hidden:
             classes = "class" if hidden == 1 else "classes"
@@ -59,13 +60,22 @@ def sample_page(
 
 
 def _sentence(record: Mapping[str, Any]) -> str:
-    heads = record["heads"]
     parts = [
         f"{head_title(head)}: {found['call']} ({found['probability']:.0%})"
-        for head, found in heads.items()
         if found["call"]
+        else f"{head_title(head)}: no answer, {found['abstained']}"
+        for head, found in record["heads"].items()
     ]
     return ". ".join(parts) + "."
+
+
+def _set(members: Sequence[str]) -> str:
+    if not members:
+        return (
+            "With 90 % confidence: none of them. The call is less certain than nine of ten calls "
+            "of samples like those of the training cohort."
+        )
+    return f"With 90 % confidence: {' or '.join(members)}."
 
 
 def _shown(probabilities: Mapping[str, float]) -> dict[str, float]:
@@ -91,6 +101,7 @@ def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("genes", record["recognition"]),
         ("read as", record["unit"]),
+        ("novelty (above 1: like nothing in training)", f"{record['novelty']:.2f}"),
     ]
     if record["mrin"] is not None and np.isfinite(record["mrin"]):
         facts.append(("RNA integrity (mRIN; lower is more degraded)", f"{record['mrin']:.3f}"))
@@ -101,8 +112,8 @@ def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _cautions(record: Mapping[str, Any], contrasts: list[Mapping[str, Any]]) -> list[str]:
     cautions = [
-        "The model knows the classes listed here and no other: a sample of any other origin is "
-        "given one of them all the same.",
+        "The model knows the classes listed here and no other. Most samples of another origin are "
+        "told apart and get no answer, but one close to a known class may be given that class.",
         "Probabilities hold for samples like those of the training cohort.",
     ]
     apart = [f"{row['first']} and {row['second']}" for row in contrasts if not row["studies"]]
