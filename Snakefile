@@ -40,6 +40,7 @@ else:
     include: "workflow/rules/model.smk"
     include: "workflow/rules/trust.smk"
     include: "workflow/rules/benchmark.smk"
+    include: "workflow/rules/protocols.smk"
     include: "workflow/rules/bundle.smk"
     include: "workflow/rules/report.smk"
 

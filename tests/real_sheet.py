@@ -34,6 +34,7 @@ def real_sheet(folder: str | Path, share: float = 1.0) -> pd.DataFrame:
             "donor": table["donor"],
             "specimen": table["sample"],
             "study": table["study"],
+            "project": table["cohort"],
             "source": table["source"],
             "disease_state": table["disease_state"],
             "tissue": table["tissue"],

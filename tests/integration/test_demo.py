@@ -66,12 +66,23 @@ def test_training_and_test_share_no_donor(demo: Path) -> None:
     assert set(samples["split"]) == {"train", "validation", "test"}
 
 
-def test_all_nine_models_are_compared(demo: Path) -> None:
+def test_all_models_are_compared(demo: Path) -> None:
     benchmark = table(demo / "results/benchmark/benchmark.tsv")
     assert set(benchmark["model"]) == {
-        *("dl_pca", "dl_rf", "dl_all", "dt", "et", "svm", "sgd", "knn", "logreg")
+        *("dl_pca", "dl_rf", "dl_all", "dt", "et", "svm", "sgd", "knn"),
+        *("logreg", "linear_svm", "boosting"),
     }
     assert benchmark[["balanced_accuracy", "fit_seconds", "peak_memory_mb"]].notna().all(axis=None)
+
+
+def test_cross_validation_and_the_studies_left_out_are_scored(demo: Path) -> None:
+    folder = demo / "results/protocols"
+    folds = table(folder / "crossvalidation.tsv")
+    kept = table(demo / "results/qc/samples.tsv")["kept"].sum()
+    assert (folds.loc[folds["head"] == "tissue", "n"] == kept).all()
+    outside = table(folder / "outside.tsv")
+    assert set(outside["part"]) == {"atlas", "oncology"}
+    print(outside[outside["metric"] == "balanced_accuracy"].to_string())
 
 
 def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:

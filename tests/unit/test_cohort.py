@@ -33,6 +33,7 @@ def sheet(rows: list[tuple[str, str, str, str, str]]) -> pd.DataFrame:
     return frame.assign(
         donor=frame["sample"],
         specimen=frame["sample"],
+        project="",
         study="S",
         disease_state="neoplastic",
         tissue="kidney",

@@ -93,6 +93,12 @@ def test_the_linear_model_is_discriminant_analysis():
     assert np.mean(called == model.predict(x[200:])) > 0.97
 
 
+def test_classes_of_one_sample_in_each_fold_are_told_apart_by_distance():
+    scores = np.repeat(np.eye(3), 2, axis=0) + np.arange(6)[:, None] * 1e-3
+    labels = np.repeat(list("abc"), 2)
+    assert diagnostics.predictability(scores, labels, np.arange(6), folds=2) == 1
+
+
 def test_predictability_sees_labels_that_are_there_and_none_that_are_not():
     rng = np.random.default_rng(5)
     labels = np.resize(["a", "b"], 200)

@@ -136,6 +136,27 @@ def test_the_tandem_calls_only_subtypes_of_the_called_tissue():
     assert table["subtype:kirc"].tolist() == [0.5] * 4
 
 
+def test_the_state_within_a_study_cannot_be_had_from_the_study():
+    """GTEx is all non-neoplastic; a model that knows nothing but the study is at chance in TCGA."""
+    states = CLASSES["disease_state"]
+    obs = pd.DataFrame({"split": "test", "disease_state": [states[0]] * 20 + states[1:] * 10})
+    obs["study"] = ["GTEx"] * 20 + ["TCGA"] * 20
+    by_study = np.where(obs["study"].to_numpy()[:, None] == "GTEx", [1.0, 0, 0], [0.4, 0.36, 0.24])
+    table = evaluate.tabulate(obs.rename(index=str), {"disease_state": by_study}, CLASSES)
+    within = evaluate.judge(table, CLASSES)[1]
+    assert within.head == evaluate.WITHIN and within.classes == tuple(states[1:])
+    np.testing.assert_allclose(within.scores, [[0.6, 0.4]] * 20)
+    found, _ = evaluate.score(table, CLASSES, resamples=100)
+    assert value(found, "disease_state", "accuracy") == 0.5
+    assert value(found, evaluate.WITHIN, "balanced_accuracy") == 0.5
+    assert value(found, evaluate.WITHIN, "accuracy") == 0.5
+    # Where each study holds every state, the question would be the same one.
+    assert len(evaluate.judge(table.assign(study="one"), CLASSES)) == 1
+    # A study of one state alone asks nothing.
+    lone = table.assign(study=table["disease_state_true"])
+    assert len(evaluate.judge(lone, CLASSES)) == 1
+
+
 def test_subtypes_that_all_underflowed_are_equally_likely():
     p = np.array([[0.0, 0.0, 1.0, 0.0, 0.0]])
     np.testing.assert_allclose(

@@ -49,3 +49,29 @@ rule collect_benchmark:
         runtime=minutes(10),
     script:
         "../scripts/collect_benchmark.py"
+
+
+rule compare_models:
+    input:
+        predictions=expand("<results>/evaluation/{model}/predictions.tsv", model=MODELS),
+        classes="<results>/cohort/classes.json",
+        library=imported_by("compare_models.py"),
+    output:
+        comparison=report(
+            "<results>/benchmark/comparison.tsv",
+            caption="../report/comparison.rst",
+            category="6 Benchmark",
+        ),
+    log:
+        "<logs>/compare_models.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        resamples=lookup("evaluation/resamples", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/compare_models.py"

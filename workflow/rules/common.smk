@@ -27,6 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
+from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
 
@@ -74,11 +75,9 @@ MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
 TASKS = ["multitask", "subtype"] if HAS_SUBTYPES else ["multitask"]
 
-FEATURES_OF = {
-    **{f"dl_{kind}": kind for kind in config["features"]["kinds"]},
-    **{model: "pca" if model == "logreg" else "all" for model in config["benchmark"]["models"]},
-}
-MODELS = list(FEATURES_OF)
+MODELS = [f"dl_{kind}" for kind in config["features"]["kinds"]] + config["benchmark"]["models"]
+PROTOCOL_FEATURES = sorted({features_of_model(model) for model in config["protocols"]["models"]})
+FEATURES_OF = {model: features_of_model(model) for model in MODELS}
 BUNDLED = f"dl_{config['bundle_features']}"
 
 
@@ -104,6 +103,8 @@ def final_products():
             model=[m for m in MODELS if m.startswith("dl_")],
         ),
     ]
+    if protocol_predictions():
+        products.append("<results>/protocols/protocols.html")
     if FROM_READS:
         products += [
             "<results>/multiqc/multiqc.html",
@@ -341,6 +342,60 @@ def novelty_of(wildcards):
 def costs_of_networks(wildcards):
     features = FEATURES_OF[wildcards.model]
     return expand("<results>/models/{task}.{features}/cost.json", task=TASKS, features=features)
+
+
+def protocol_hyperparameters():
+    """What tuning chose for the networks of the protocols; none where each training searches anew."""
+    if config["protocols"]["evaluations"]:
+        return []
+    kinds = {features_of_model(m) for m in config["protocols"]["models"] if m.startswith("dl_")}
+    return expand(
+        "<results>/models/{task}.{features}/hyperparameters.json",
+        task=TASKS,
+        features=sorted(kinds),
+    )
+
+
+def protocol_search():
+    """The search that takes place in each training, where it is a nested one."""
+    chosen = {key: config["tuning"][key] for key in ("epochs", "space")}
+    return {**chosen, "evaluations": config["protocols"]["evaluations"]}
+
+
+def share_of_validation():
+    """The share of validation samples among those that are not test samples."""
+    train, validation, _ = config["split"]["fractions"]
+    return validation / (train + validation)
+
+
+def protocol_predictions():
+    """Every fold of every seed, the first seed's with each leak, and each value that is left out."""
+    chosen = config["protocols"]
+    pattern = "<results>/protocols/{protocol}/{part}/predictions.tsv.gz"
+    parts = [
+        [f"seed{seed}.fold{fold}" for fold in range(1, chosen["folds"] + 1)]
+        for seed in range(1, chosen["seeds"] + 1)
+    ]
+    return [
+        *expand(pattern, protocol="crossvalidation", part=sum(parts, [])),
+        *expand(pattern, protocol=chosen["leaks"], part=sum(parts[:1], [])),
+        *(
+            file
+            for column in chosen["leave_out"]
+            for file in expand(pattern, protocol=column, part=values_of(column))
+        ),
+    ]
+
+
+def values_of(column):
+    """The sources, studies or projects of the cohort, as sheet and RNAseqDB's table name them."""
+    from tissuestate.rnaseqdb import project_of
+
+    named = set() if SHEET is None else set(SHEET[column])
+    if config["rnaseqdb"]:
+        table = rnaseqdb_table()
+        named |= set(table["file"].map(project_of) if column == "project" else table[column])
+    return sorted(named - {""})
 
 
 def bundle_files():

@@ -152,7 +152,7 @@ rule summarise_run:
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
         predictions="<results>/evaluation/dl_pca/predictions.tsv",
         benchmark="<results>/benchmark/benchmark.tsv",
-        paper=shipped("resources/paper_results.tsv"),
+        comparison="<results>/benchmark/comparison.tsv",
         truth="results/demo/truth_samples.tsv" if config["demo"] else [],
         library=imported_by("summarise_run.py"),
     output:

@@ -26,6 +26,7 @@ with logged(snakemake.log[0]):
             classes=json.loads(Path(source.classes).read_text(encoding="utf-8")),
             metrics=read_metrics(source.metrics),
             benchmark=table(source.benchmark),
+            comparison=table(source.comparison),
             truth=table(source.get("truth")),
         )
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from tissuestate.calibrate import softmax
@@ -28,6 +28,10 @@ MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
     "logreg": lambda seed, threads: make_pipeline(
         StandardScaler(), LogisticRegression(max_iter=1000, random_state=seed)
     ),
+    "linear_svm": lambda seed, threads: make_pipeline(
+        StandardScaler(), LinearSVC(random_state=seed)
+    ),
+    "boosting": lambda seed, threads: HistGradientBoostingClassifier(random_state=seed),
 }
 
 

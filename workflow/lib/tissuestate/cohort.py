@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 OBS = (
-    *("donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"),
+    *("donor", "specimen", "study", "project", "source", "disease_state", "tissue", "subtype"),
     *("origin", "unit", "split"),
 )
 READS = "reads"  # the data set of all samples counted by this workflow

@@ -266,6 +266,8 @@ def _discriminant(
     classes, codes = np.unique(labels, return_inverse=True)
     means = np.stack([x[codes == code].mean(axis=0) for code in range(len(classes))])
     covariance = ledoit_wolf(x - means[codes], assume_centered=True)[0]
+    if not covariance.any():  # one sample a class: nothing is known of the spread within classes
+        covariance = np.eye(len(covariance))
     directions = np.linalg.solve(covariance, means.T)
     return classes, new @ directions - 0.5 * np.einsum("ij,ji->i", means, directions)
 

@@ -16,6 +16,7 @@ from tissuestate.tasks import encode
 logger = logging.getLogger(__name__)
 
 TANDEM = "subtype_tandem"
+WITHIN = "disease_state_within_study"
 TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
 
 
@@ -68,13 +69,15 @@ def tabulate(
 ) -> pd.DataFrame:
     """The table of predictions, a row a sample of `obs`, in its order.
 
-    Columns: sample, split, donor, then for each head `{head}_true` ('' unknown), `{head}_call` and
-    `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if the tissue called
-    has no subtypes), whereas `subtype:{class}` are those of the subtype network for any sample.
+    Columns: sample, split, donor, study, then for each head `{head}_true` ('' unknown),
+    `{head}_call` and `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if
+    the tissue called has no subtypes), whereas `subtype:{class}` are those of the subtype network
+    for any sample.
     """
     table = pd.DataFrame({"sample": obs.index.astype(str)})
     for column in ("split", "donor"):
         table[column] = obs[column].to_numpy() if column in obs else table["sample"]
+    table["study"] = obs["study"].to_numpy() if "study" in obs else ""
     for head in (head for head in HEADS if head in probabilities):
         names = list(classes[head])
         called = probabilities[head]
@@ -113,7 +116,9 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
     """What there is to judge in a table of predictions: each head on its labelled test samples.
 
     `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the
-    same samples as the tandem calls them. A head without classes or test samples is left out.
+    same samples as the tandem calls them; `disease_state_within_study` the disease state where it
+    cannot be told from the study (see `within_study`). A head without classes or test samples is
+    left out.
     """
     test = predictions[predictions["split"] == "test"]
     judged = []
@@ -134,11 +139,37 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
                 "%s: no test sample of %s; left out of the averages", head, ", ".join(absent)
             )
         judged.append(Judged(head, names, true, scores.argmax(axis=1), scores, donors))
+        if head == "disease_state" and "study" in rows:
+            judged += within_study(judged[-1], rows["study"])
         if head == "subtype":
             routed = route_subtypes(scores, rows["tissue_call"], classes)
             called = encode(rows["subtype_call"], names)
             judged.append(Judged(TANDEM, names, true, called, np.nan_to_num(routed), donors))
     return judged
+
+
+def within_study(judged: Judged, study: Sequence[str] | pd.Series) -> list[Judged]:
+    """The disease state asked again among those states alone that a sample's own study holds.
+
+    What is left cannot be answered by recognising the study. Samples of a study of one state are
+    left out. An empty list where there is no such study, or where every study holds every state,
+    so that nothing would differ.
+    """
+    studies, place = np.unique(np.asarray(study, dtype=str), return_inverse=True)
+    held = np.zeros((len(studies), len(judged.classes)), dtype=bool)
+    held[place, judged.true] = True
+    several = held.sum(axis=1) > 1
+    if not several.any() or held[:, held.any(axis=0)].all():
+        return []
+    kept, used = several[place], held[several].any(axis=0)
+    allowed = held[place][kept][:, used]
+    scores = np.where(allowed, judged.scores[kept][:, used], 0.0)
+    total = scores.sum(axis=1, keepdims=True)
+    scores = np.divide(scores, total, out=allowed.astype(float), where=total > 0)
+    names = tuple(np.array(judged.classes)[used])
+    true = np.searchsorted(np.flatnonzero(used), judged.true[kept])
+    donors = np.unique(judged.donors[kept], return_inverse=True)[1]
+    return [Judged(WITHIN, names, true, scores.argmax(axis=1), scores, donors)]
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -169,13 +200,14 @@ def _ranks(judged: Judged) -> np.ndarray:
 
 
 def measure(
-    judged: Judged, weights: np.ndarray
+    judged: Judged, weights: np.ndarray, *, by_rank: bool = True
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Metrics for each row of sample weights (resamples × samples), overall and per class.
 
     Returns {metric: resamples} and {metric: resamples × classes}. Averages over classes leave out
     classes without a sample, precision, recall and F1 are 0 where nothing was called; log_loss
-    is given only where every sample has a call.
+    is given only where every sample has a call, top-K accuracy not for `WITHIN`. Without `by_rank`
+    the metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left out.
     """
     numbers = np.arange(len(judged.classes))
     is_true = (judged.true[:, None] == numbers).astype(float)
@@ -187,23 +219,26 @@ def measure(
     recall = _ratio(hits, support)
     precision = np.where(called > 0, _ratio(hits, called), 0.0) + present
     f1 = _ratio(2 * hits, support + called) + present
-    auc = np.column_stack([_auc(judged.scores[:, c], judged.true == c, weights) for c in numbers])
     overall = {
         "accuracy": _ratio(weights @ right, total),
         "balanced_accuracy": _mean(recall),
         "precision": _mean(precision),
         "recall": _mean(recall),
         "f1": _mean(f1),
-        "auc": _mean(auc),
     }
+    per_class = {"precision": precision, "recall": recall, "f1": f1, "support": support}
+    if not by_rank:
+        return overall, per_class
+    auc = np.column_stack([_auc(judged.scores[:, c], judged.true == c, weights) for c in numbers])
+    overall["auc"], per_class["auc"] = _mean(auc), auc
     ranks = np.where(judged.scores.sum(axis=1) > 0, _ranks(judged), len(numbers))
-    for k in range(1, min(TOP, len(numbers)) + 1):
-        overall[f"top{k}"] = _ratio(weights @ (ranks < k).astype(float), total)
+    if judged.head != WITHIN:
+        for k in range(1, min(TOP, len(numbers)) + 1):
+            overall[f"top{k}"] = _ratio(weights @ (ranks < k).astype(float), total)
     if (judged.called >= 0).all() and judged.head != TANDEM:
         own = judged.scores[np.arange(len(judged.true)), judged.true]
         loss = -np.log(np.maximum(own, np.finfo(float).eps))
         overall["log_loss"] = _ratio(weights @ loss, total)
-    per_class = {"precision": precision, "recall": recall, "f1": f1, "support": support, "auc": auc}
     return overall, per_class
 
 

@@ -15,12 +15,14 @@ from tissuestate.composition import (
     split_table,
     states_of,
 )
+from tissuestate.evaluate import TANDEM, WITHIN
 from tissuestate.plots import before_and_after
 from tissuestate.sheet import HEADS
 from tissuestate.wording import head_title, measure_title, metric_title, model_title
 
 DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
+ASKED = ("disease_state", WITHIN, "tissue", "subtype", TANDEM)
 
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -98,7 +100,7 @@ class Run:
 
     kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
-    column model.
+    column model. comparison: of all models with DL PCA (see `tissuestate.compare`).
     """
 
     kept: pd.DataFrame
@@ -109,6 +111,7 @@ class Run:
     classes: Mapping[str, Any]
     metrics: pd.DataFrame
     benchmark: pd.DataFrame
+    comparison: pd.DataFrame
     truth: pd.DataFrame | None = None
 
 
@@ -182,20 +185,17 @@ def _verdict(run: Run, facts: Facts) -> str:
         if row.best == DEEP:
             sentences.append(f"For {name}, DL PCA is best or shares the first place.")
             continue
-        interval = run.metrics[
-            (run.metrics["model"] == DEEP)
-            & (run.metrics["head"] == row.head)
-            & (run.metrics["metric"] == "balanced_accuracy")
-        ]
-        low, high = interval[["low", "high"]].iloc[0] if len(interval) else (np.nan, np.nan)
-        within = bool(low <= row.best_score <= high)
+        paired = run.comparison.set_index(["model", "head", "metric"])
+        found = paired.loc[(row.best, row.head, "balanced_accuracy")]
+        low, high = found["difference_low"], found["difference_high"]
         sentences.append(
             f"For {name}, {model_title(row.best)} scores higher than DL PCA ({row.best_score:.3f} "
-            f"against {getattr(row, DEEP):.3f} balanced accuracy), "
+            f"against {getattr(row, DEEP):.3f} balanced accuracy; 95 % interval of the difference "
+            f"{low:.3f} to {high:.3f}), "
             + (
-                "within the uncertainty of the test set."
-                if within
-                else "and by more than the uncertainty of the test set."
+                "by more than the uncertainty of the test set."
+                if low > 0
+                else "within the uncertainty of the test set."
             )
         )
     return " ".join(sentences) or "No model was scored."
@@ -204,7 +204,7 @@ def _verdict(run: Run, facts: Facts) -> str:
 def _performance(run: Run, facts: Facts) -> list[str]:
     ours = run.metrics[run.metrics["model"] == DEEP]
     rows = []
-    for head in (*HEADS, "subtype_tandem"):
+    for head in ASKED:
         known = ours[ours["head"] == head].set_index("metric")
         if known.empty:
             continue
@@ -252,6 +252,7 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
             )
     if kept["study"].nunique() == 1:
         sentences.append("All samples are from one study; nothing is known about any other.")
+    sentences += [*_visible_study(run, facts), *_conclusion(run, facts)]
     strength = "" if np.isnan(association) else f" (Cramér's V {association:.2f}; 1 = fully)"
     table = pd.crosstab(kept["study"], kept["disease_state"])[states_of(kept)].reset_index()
     return [
@@ -262,6 +263,45 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
             "warning" if (contrasts(kept)["studies"] == "").any() else "",
         ),
         pages.table(table.rename_axis(columns=None), "Samples kept, by study and disease state"),
+    ]
+
+
+def _visible_study(run: Run, facts: Facts) -> list[str]:
+    """How well a linear model tells studies apart by expression, before and after correction."""
+    wide = before_and_after(run.diagnostics)
+    if "predicted_study" not in wide.index or wide.loc["predicted_study"].isna().any():
+        return []
+    before, after = wide.loc["predicted_study", ["before", "after"]].astype(float)
+    chance = 1 / run.kept["study"].nunique()
+    facts.add("confounding", "study predicted from expression, chance", chance)
+    return [
+        "From expression alone a linear model names the study with a balanced accuracy of "
+        f"{before:.3f} before the batch correction and {after:.3f} after it ({chance:.3f} would be "
+        "chance): "
+        + (
+            "the study is still there for a network to see."
+            if after - chance > 0.1 * (1 - chance)
+            else "little of the study is left to see."
+        )
+    ]
+
+
+def _conclusion(run: Run, facts: Facts) -> list[str]:
+    """What the state within a study, where the study gives nothing away, allows to conclude."""
+    scored = run.metrics[run.metrics["model"] == DEEP].set_index(["head", "metric"])
+    asked = (WITHIN, "balanced_accuracy")
+    if asked not in scored.index:
+        return []
+    value, low, high = scored.loc[asked, ["value", "low", "high"]].astype(float)
+    everywhere = float(scored.loc[("disease_state", "balanced_accuracy"), "value"])
+    facts.add("confounding", "balanced accuracy, disease state within a study", value)
+    return [
+        "Asked only among the states that a sample's own study holds, so that knowing the study "
+        f"does not help, the state is called with a balanced accuracy of "
+        f"{_with_interval(value, low, high)}, beside {everywhere:.3f} for all states together. "
+        "What can be concluded is the former. The latter may be quoted for samples of these "
+        "studies only: how often a state is called right that its study alone could give away is "
+        "not known until another study has that state, too."
     ]
 
 

@@ -37,12 +37,18 @@ def rnaseqdb_sheet(matrices: Sequence[str | Path], table: pd.DataFrame) -> pd.Da
                     "donor": donor_of(path, barcode),
                     "specimen": barcode,
                     **{label: table.at[path.name, label] for label in LABELS},
+                    "project": project_of(path),
                     "matrix": str(path),
                     "column": barcode,
                     "unit": "count",
                 }
             )
     return pd.DataFrame(rows)
+
+
+def project_of(path: str | Path) -> str:
+    """The tissue of GTEx or the cohort of TCGA that a file of RNAseqDB is named after."""
+    return Path(path).name.partition("-rsem")[0]
 
 
 def donor_of(path: str | Path, barcode: str) -> str:

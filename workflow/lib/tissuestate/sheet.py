@@ -21,9 +21,10 @@ ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
 
 LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
 ORIGIN_COLUMNS = ("fastq_1", "fastq_2", "bam", "sra", "matrix")
-OPTIONAL = ("specimen", "column", "unit", "strandedness")
+OPTIONAL = ("specimen", "project", "column", "unit", "strandedness")
 COLUMNS = (
-    *("sample", "donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"),
+    *("sample", "donor", "specimen", "study", "project", "source"),
+    *("disease_state", "tissue", "subtype"),
     *("origin", *ORIGIN_COLUMNS, "column", "unit", "strandedness"),
 )
 

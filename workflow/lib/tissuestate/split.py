@@ -38,14 +38,32 @@ def split_samples(
         raise InputError(f"split mode {mode!r} is unknown; use 'donor' or 'random'.")
     column = "donor" if mode == "donor" else "sample"
     names, group = np.unique(samples[column].to_numpy(dtype=str), return_inverse=True)
-    strata = samples[list(HEADS)].agg(" × ".join, axis=1).str.removesuffix(" × ")
-    stratum_names, stratum = np.unique(strata.to_numpy(dtype=str), return_inverse=True)
-    keys = [stratum] + [np.unique(samples[h].to_numpy(str), return_inverse=True)[1] for h in HEADS]
-    chosen = _assign(group, _order(names, seed), keys, shares)
+    keys, strata = _strata(samples)
+    chosen = _assign(group, _order(names, seed), keys, shares, _FILL)
     _cover_classes(samples, group, chosen)
     result = pd.Series(np.array(SPLITS)[chosen[group]], index=samples.index, name="split")
-    _report(samples, result, stratum_names[stratum], names[group])
+    _report(samples, result, strata, names[group])
     return result
+
+
+def fold_samples(samples: pd.DataFrame, folds: int, seed: int = 0) -> pd.Series:
+    """A fold for each sample, 1 to `folds`: donors whole, each fold as mixed as `split_samples`."""
+    names, group = np.unique(samples["donor"].to_numpy(dtype=str), return_inverse=True)
+    if not 2 <= folds <= len(names):
+        raise InputError(
+            f"{folds} folds of {len(names)} donors: give at least 2 and at most one a donor."
+        )
+    shares = np.full(folds, 1 / folds)
+    chosen = _assign(group, _order(names, seed), _strata(samples)[0], shares, range(folds))
+    return pd.Series(chosen[group] + 1, index=samples.index, name="fold")
+
+
+def _strata(samples: pd.DataFrame) -> tuple[list[np.ndarray], np.ndarray]:
+    """Codes of each sample's stratum and of its class in every head, and the stratum's name."""
+    strata = samples[list(HEADS)].agg(" × ".join, axis=1).str.removesuffix(" × ")
+    names, stratum = np.unique(strata.to_numpy(dtype=str), return_inverse=True)
+    classes = [np.unique(samples[head].to_numpy(str), return_inverse=True)[1] for head in HEADS]
+    return [stratum, *classes], names[stratum]
 
 
 def _shares(fractions: Sequence[float]) -> np.ndarray:
@@ -65,12 +83,17 @@ def _order(names: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _assign(
-    group: np.ndarray, rank: np.ndarray, keys: list[np.ndarray], shares: np.ndarray
+    group: np.ndarray,
+    rank: np.ndarray,
+    keys: list[np.ndarray],
+    shares: np.ndarray,
+    fill: Sequence[int],
 ) -> np.ndarray:
-    """The split (0, 1, 2) of each group, rarest strata first, each group where it is most missed.
+    """The part (0, 1 ...) of each group, rarest strata first, each group where it is most missed.
 
     A group goes where it adds least to Σ (n - target)² / target, over the strata and classes it
-    has samples in (iterative stratification: Sechidis et al. 2011, for groups).
+    has samples in (iterative stratification: Sechidis et al. 2011, for groups). The first groups
+    of a stratum go where `fill` says.
     """
     groups, strata = len(rank), keys[0].max() + 1
     offsets = np.cumsum([0] + [key.max() + 1 for key in keys])
@@ -78,7 +101,7 @@ def _assign(
     size = np.bincount(cells.ravel(), minlength=offsets[-1]).astype(float)
     targets = size[:, None] * shares
     filled = np.zeros_like(targets)
-    donors = np.zeros((strata, 3), dtype=int)  # groups of each stratum in each split
+    donors = np.zeros((strata, len(shares)), dtype=int)  # groups of each stratum in each part
 
     order = np.argsort(rank[group], kind="stable")
     starts = np.searchsorted(rank[group][order], np.arange(groups + 1))
@@ -98,7 +121,7 @@ def _assign(
         waiting.sort(key=lambda g: -profiles[g][1].sum())
         for g in waiting:
             where, count = profiles[g]
-            empty = [k for k in _FILL if shares[k] > 0 and donors[s, k] == 0]
+            empty = [k for k in fill if shares[k] > 0 and donors[s, k] == 0]
             gap = filled[where] - targets[where]
             added = (2 * gap + count[:, None]) * (count / size[where])[:, None]
             cost = np.where(shares > 0, added.sum(0) / np.maximum(shares, 1e-9), np.inf)

@@ -17,6 +17,8 @@ TASKS: dict[str, tuple[str, ...]] = {
 }
 SPLITS = ("train", "validation", "test")
 
+ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
+
 Labels = dict[str, np.ndarray]
 
 
@@ -29,6 +31,13 @@ class TaskData:
     y: Labels
     x_validation: np.ndarray
     y_validation: Labels
+
+
+def features_of_model(model: str) -> str:
+    """The kind of features that a network (dl_pca, ...) or a classical model is given."""
+    if model.startswith("dl_"):
+        return model.removeprefix("dl_")
+    return "pca" if model in ON_COMPONENTS else "all"
 
 
 def read_classes(path: str | Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 HEADS = {
     "disease_state": "Disease state",
+    "disease_state_within_study": "Disease state, within a study",
     "tissue": "Tissue of origin",
     "subtype": "Subtype",
     "subtype_tandem": "Subtype, in tandem",
@@ -11,6 +12,8 @@ MODELS = {
     "dl_rf": "DL RF",
     "dl_all": "DL all genes",
     "logreg": "logistic regression on PCs",
+    "linear_svm": "linear SVM on PCs",
+    "boosting": "gradient boosting on PCs",
     "svm": "support vector machine",
     "sgd": "linear model by SGD",
     "knn": "nearest neighbours",

@@ -1,0 +1,229 @@
+"""Evaluation protocols: who is on which side, what a leak is worth, and what is outside."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate import assess
+from tissuestate.errors import InputError
+from tissuestate.protocol_features import prepare
+from tissuestate.protocol_models import Training, ask_models
+from tissuestate.protocol_page import protocol_page
+from tissuestate.protocols import FITTED_ON_ALL, split_of
+from tissuestate.split import fold_samples
+from tissuestate.train import Hyperparameters, Recipe
+
+STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
+CLASSES = {
+    "disease_state": list(STATES),
+    "tissue": ["kidney", "liver", "lung"],
+    "subtype": [],
+    "subtypes_of": {},
+}
+SETTINGS = {
+    "normalisation": "cpm",
+    "correction": {"method": "none", "n_sv": "auto", "design": ["tissue"], "engine": "native"},
+    "features": {"components": 20, "forest_genes": 10},
+    "seed": 1,
+    "threads": 1,
+}
+OPTIONS = {"folds": 3, "validation": 0.2, "seed": 4}
+
+
+@pytest.fixture(scope="module")
+def cohort() -> anndata.AnnData:
+    """GTEx gives healthy, TCGA gives the rest; TCGA's donors give two samples, quantified twice.
+
+    A donor's samples share a strong signature of their own; genes of tissue and state shift less.
+    """
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(36):
+        tissue = CLASSES["tissue"][number % 3]
+        if number % 2:
+            rows.append((f"d{number}", "GTEx", "g", tissue, STATES[0]))
+            continue
+        for source in ("a", "b"):
+            for state in STATES[1:]:
+                rows.append((f"d{number}", "TCGA", source, tissue, state))
+    columns = ["donor", "study", "source", "tissue", "disease_state"]
+    obs = pd.DataFrame(rows, columns=columns, index=[f"s{i}" for i in range(len(rows))])
+    obs["project"] = obs["study"] + "-" + obs["tissue"]
+    obs["subtype"], obs["unit"], obs["split"] = "", "count", "train"
+    values = rng.normal(5, 0.3, (len(obs), 60))
+    own = {donor: rng.normal(0, 1.0, 40) for donor in obs["donor"].unique()}
+    values[:, :40] += np.array([own[donor] for donor in obs["donor"]])
+    values[np.arange(len(obs)), 40 + pd.factorize(obs["tissue"])[0]] += 1.5
+    values[np.arange(len(obs)), 50 + pd.factorize(obs["disease_state"])[0]] += 1.5
+    return anndata.AnnData(np.exp2(values).astype(np.float32), obs=obs)
+
+
+def parts(cohort, protocol, seed=1):
+    return [split_of(cohort.obs, protocol, f"seed{seed}.fold{k}", **OPTIONS) for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("protocol", FITTED_ON_ALL)
+def test_every_sample_is_tested_once(cohort, protocol):
+    splits = parts(cohort, protocol)
+    assert (sum((split == "test").astype(int) for split in splits) == 1).all()
+    for split in splits:
+        assert set(split) == {"train", "validation", "test"}
+
+
+def sides(cohort, split, column) -> int:
+    """How many values of a column are among test samples and among the others."""
+    tested = split == "test"
+    return len(set(cohort.obs.loc[tested, column]) & set(cohort.obs.loc[~tested, column]))
+
+
+def test_donors_stay_together_unless_that_is_the_leak(cohort):
+    for protocol in ("crossvalidation", "correction", "features"):
+        assert [sides(cohort, split, "donor") for split in parts(cohort, protocol)] == [0, 0, 0]
+    for protocol in ("random", "paper", "duplicates"):
+        assert min(sides(cohort, split, "donor") for split in parts(cohort, protocol)) > 0
+    within = cohort.obs["donor"].astype(str) + cohort.obs["source"].astype(str)
+    by_source = cohort.copy()
+    by_source.obs["pair"] = within
+    assert [sides(by_source, split, "pair") for split in parts(cohort, "duplicates")] == [0, 0, 0]
+
+
+def test_seeds_give_other_folds_and_the_same_seed_the_same(cohort):
+    one, again, other = (parts(cohort, "crossvalidation", seed)[0] for seed in (1, 1, 2))
+    assert one.equals(again) and not one.equals(other)
+
+
+def test_folds_are_stratified_and_independent_of_the_order(cohort):
+    obs = cohort.obs.astype(str)
+    folds = fold_samples(obs, 3, seed=2)
+    counts = pd.crosstab(folds, obs["tissue"] + obs["disease_state"])
+    assert (counts.max() - counts.min()).max() <= 4  # a donor of TCGA brings two of a state
+    shuffled = obs.sample(frac=1, random_state=0)
+    assert fold_samples(shuffled, 3, seed=2).reindex(obs.index).equals(folds)
+    with pytest.raises(InputError, match="37 folds of 36 donors"):
+        fold_samples(obs, 37)
+
+
+def test_what_is_left_out_shares_no_donor_with_training(cohort):
+    split = split_of(cohort.obs, "project", "TCGA-liver", **OPTIONS)
+    assert set(cohort.obs.loc[split == "test", "project"]) == {"TCGA-liver"}
+    assert sides(cohort, split, "donor") == 0
+    # Source b quantifies the donors of source a again: they take no part.
+    split = split_of(cohort.obs, "source", "b", **OPTIONS)
+    assert set(cohort.obs.loc[split == "", "source"]) == {"a"}
+    assert set(cohort.obs.loc[split == "train", "source"]) == {"g"}
+
+
+def test_a_part_that_is_everything_cannot_be_left_out(cohort, caplog):
+    obs = cohort.obs.assign(study="one")
+    assert (split_of(obs, "study", "one", **OPTIONS) == "").all()
+    assert "too few donors" in caplog.text
+
+
+def test_only_the_leak_lets_test_samples_into_a_fit(cohort):
+    split = parts(cohort, "crossvalidation")[0]
+    changed = cohort.copy()
+    changed.X[(split == "test").to_numpy()] *= np.linspace(1, 9, cohort.n_vars, dtype=np.float32)
+    kept = (split != "test").to_numpy()
+    for protocol, same in (("crossvalidation", True), ("features", False)):
+        options = {**SETTINGS, "on_all": FITTED_ON_ALL[protocol]}
+        one, two = (prepare(data, split, ["pca"], **options)["pca"] for data in (cohort, changed))
+        assert np.allclose(one.X[kept], two.X[kept]) is same
+    assert one.obs["split"].tolist() == split.tolist()
+
+
+def training(**changes) -> Training:
+    chosen = Hyperparameters(0.01, 8, (16,) * 5, 0.0)
+    settings = {"search": {}, "epochs": 12, "recipe": Recipe(), "seed": 1, "device": "cpu"}
+    return Training(hyperparameters={"multitask.pca": chosen}, **settings | changes)
+
+
+def calls_of(cohort, protocol, part, models=("dl_pca", "logreg")) -> pd.DataFrame:
+    split = split_of(cohort.obs, protocol, part, **OPTIONS)
+    data = prepare(cohort, split, ["pca"], **SETTINGS, on_all=FITTED_ON_ALL.get(protocol, ()))
+    features = {"pca": (np.asarray(data["pca"].X), data["pca"].obs.astype(str))}
+    table = ask_models(features, models, CLASSES, training())
+    return table.assign(protocol=protocol, part=part)
+
+
+@pytest.fixture(scope="module")
+def calls(cohort) -> pd.DataFrame:
+    asked = [(p, f"seed1.fold{k}") for p in ("crossvalidation", "random") for k in (1, 2, 3)]
+    asked += [("study", "GTEx"), ("study", "TCGA")]
+    return pd.concat([calls_of(cohort, *one) for one in asked], ignore_index=True)
+
+
+def test_the_leak_of_a_random_split_is_found_and_measured(calls):
+    """Donors' own signatures help only where their other samples are in training."""
+    table = assess.leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
+    found = table.set_index(["leak", "head", "metric"]).loc[("random", "tissue", "accuracy")]
+    honest = table.set_index(["leak", "head", "metric"]).loc[
+        ("crossvalidation", "tissue", "accuracy")
+    ]
+    assert found["n"] == honest["n"] == 90
+    assert found["difference"] > 0.05 and found["difference_low"] > 0
+    assert found["value"] - honest["value"] == pytest.approx(found["difference"])
+
+
+def test_models_are_compared_on_pooled_folds(calls):
+    table = assess.crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
+    assert set(table["model"]) == {"dl_pca", "logreg"}
+    assert (table.loc[table["head"] == "tissue", "n"] == 90).all()
+    within = table[table["head"] == "disease_state_within_study"]
+    assert (within["n"] == 72).all()  # TCGA alone holds two states
+
+
+def test_outside_only_what_could_be_learnt_counts(calls):
+    metrics, by_class, wrong = assess.outside(calls, CLASSES, resamples=100, seed=0)
+    # GTEx is all non-neoplastic, which TCGA has not: the state cannot be judged, the tissue can.
+    assert set(metrics["head"]) == {"tissue"}
+    assert set(metrics["part"]) == {"GTEx", "TCGA"}
+    assert set(by_class["class"]) == set(CLASSES["tissue"])
+    states = wrong[(wrong["head"] == "disease_state") & (wrong["part"] == "GTEx")]
+    assert (states["trained"].astype(str) == "False").all()
+    assert states.groupby("model")["count"].sum().eq(18).all()
+    assert set(states["called"]) <= set(STATES[1:])
+
+
+def test_the_page_tells_it_to_readers(calls):
+    options = {"resamples": 100, "seed": 0}
+    tables = {
+        "crossvalidation": assess.crossvalidated(calls, CLASSES, "dl_pca", **options),
+        "leaks": assess.leaks(calls, CLASSES, "dl_pca", **options),
+    }
+    names = ("outside", "outside_classes", "outside_mistakes")
+    tables |= dict(zip(names, assess.outside(calls, CLASSES, **options), strict=True))
+    page = protocol_page(tables, searched=False)
+    assert "random split: a donor&#x27;s other samples may be in training" in page
+    assert "study GTEx" in page and "not in training" in page
+    assert "once, on samples that are test samples here" in page
+    assert "a search for hyper-parameters of its own" in protocol_page(tables, searched=True)
+
+
+def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
+    honest = calls[calls["protocol"] == "crossvalidation"]
+    options = {"resamples": 100, "seed": 0}
+    metrics, by_class, wrong = assess.outside(honest, CLASSES, **options)
+    assert len(metrics) == len(by_class) == len(wrong) == 0
+    only = calls[calls["protocol"] == "study"]
+    assert assess.crossvalidated(only, CLASSES, "dl_pca", **options).empty
+
+
+def test_a_search_of_its_own_takes_place_where_nothing_was_chosen(cohort):
+    split = parts(cohort, "crossvalidation")[0]
+    data = prepare(cohort, split, ["pca"], **SETTINGS)["pca"]
+    space = {
+        "learning_rate": [1e-3, 1e-2],
+        "batch_size": [8, 16],
+        "width": [4, 8],
+        "dropout": [0.0, 0.1],
+        "optimizer": ["adam"],
+        "activation": ["relu"],
+    }
+    search = {"space": space, "evaluations": 2, "epochs": 1}
+    found = ask_models(
+        {"pca": (np.asarray(data.X), data.obs.astype(str))},
+        ["dl_pca"],
+        CLASSES,
+        Training(**{**training(search=search, epochs=1).__dict__, "hyperparameters": {}}),
+    )
+    assert len(found) == (split == "test").sum()

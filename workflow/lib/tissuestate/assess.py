@@ -1,0 +1,99 @@
+"""What the evaluation protocols found: cross-validation, leaks, and samples from outside."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tissuestate import evaluate
+from tissuestate.compare import compare
+from tissuestate.protocols import FITTED_ON_ALL, HONEST
+from tissuestate.sheet import HEADS
+
+KEYS = ["protocol", "part", "model"]
+
+
+def read_protocols(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """The calls of all protocols as one frame: `evaluate.tabulate`'s, and protocol, part, model."""
+    tables = [evaluate.read_predictions(path) for path in paths]
+    whole = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    text = [column for column in whole if ":" not in column]
+    return whole.fillna(dict.fromkeys(text, ""))  # a head that was not asked everywhere
+
+
+def crossvalidated(
+    calls: pd.DataFrame, classes: Mapping[str, Any], reference: str, **options: int
+) -> pd.DataFrame:
+    """Every model beside `reference` on the pooled test folds, mean over seeds (see `compare`)."""
+    return compare(
+        _by_seed(calls[calls["protocol"] == HONEST], "model"), classes, reference, **options
+    )
+
+
+def leaks(
+    calls: pd.DataFrame, classes: Mapping[str, Any], model: str, **options: int
+) -> pd.DataFrame:
+    """One model with each leak switched on beside itself without, on the first seed's folds.
+
+    As `compare`, with the column leak instead of model.
+    """
+    chosen = calls["protocol"].isin(FITTED_ON_ALL) & (calls["model"] == model)
+    first = calls[chosen & calls["part"].str.startswith("seed1.")]
+    table = compare(_by_seed(first, "protocol"), classes, HONEST, **options)
+    return table.rename(columns={"model": "leak"})
+
+
+def _by_seed(calls: pd.DataFrame, column: str) -> dict[str, list[pd.DataFrame]]:
+    seed = calls["part"].str.split(".").str[0]
+    return {
+        str(name): [one for _, one in table.groupby(seed)]
+        for name, table in calls.groupby(column, sort=False)
+    }
+
+
+def outside(
+    calls: pd.DataFrame, classes: Mapping[str, Any], **options: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """What the models know of a source, study or project (part) that they were not trained on.
+
+    Returns metrics (protocol, part, model, head, metric, value, low, high, n) and metrics by class,
+    both on samples whose class is one of at least two in training; and what goes wrong: the calls
+    that differ from the label, by frequency (protocol, part, model, head, true, called, trained,
+    count), those of classes included that there was nothing to learn from (trained False).
+    """
+    left_out = calls[~calls["protocol"].isin(FITTED_ON_ALL)]
+    metrics, by_class, wrong = [], [], []
+    for keys, table in left_out.groupby(KEYS, sort=False):
+        about = dict(zip(KEYS, keys, strict=True))
+        heads = [h for h in HEADS if (table.get(f"{h}_trained", pd.Series([""])) != "").all()]
+        known = table.copy()
+        for head in heads:
+            trained = table[f"{head}_trained"].astype(str) == "True"
+            known[f"{head}_true"] = table[f"{head}_true"].where(trained, "")
+            wrong.append(_mistakes(table, head).assign(head=head, **about))
+        if any((known[f"{head}_true"] != "").any() for head in heads):
+            overall, classwise = evaluate.score(known, classes, **options)
+            shown = overall["metric"].isin(["accuracy", "balanced_accuracy"])
+            metrics.append(overall[shown].assign(**about))
+            by_class.append(classwise[classwise["support"] > 0].assign(**about))
+    return _joined(metrics), _joined(by_class), _joined(wrong)
+
+
+def _mistakes(table: pd.DataFrame, head: str) -> pd.DataFrame:
+    """Calls of a head that differ from the label, by frequency: true, called, trained, count."""
+    columns = [f"{head}_true", f"{head}_call", f"{head}_trained"]
+    true, called = table[columns[0]], table[columns[1]]
+    rows = table[(true != "") & (called != "") & (true != called)]
+    counted = rows.groupby(columns).size().reset_index(name="count")
+    counted.columns = pd.Index(["true", "called", "trained", "count"])
+    return counted.sort_values("count", ascending=False, kind="stable")
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tables one below the other, what they are about in front."""
+    order = [*KEYS, "head"]
+    if not tables:
+        return pd.DataFrame(columns=order)
+    whole = pd.concat(tables, ignore_index=True)
+    return whole[[*order, *(name for name in whole if name not in order)]]

@@ -1,0 +1,83 @@
+"""Models beside a reference on the same test samples: are they better by more than chance?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.evaluate import bootstrap_weights, judge, measure
+
+METRICS = ("balanced_accuracy", "accuracy")
+COLUMNS = [
+    *("model", "head", "metric", "value", "low", "high", "n", "repeats"),
+    *("difference", "difference_low", "difference_high", "p"),
+]
+
+
+def compare(
+    predictions: Mapping[str, Sequence[pd.DataFrame]],
+    classes: Mapping[str, Any],
+    reference: str,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Each model's metrics, and their difference from those of the model named `reference`.
+
+    predictions: for each model its tables of predictions, one a repetition (a seed of a
+    cross-validation); metrics are means over repetitions. All are judged on the test samples that
+    they have in common, and on the same bootstrap resamples of donors, so that what all models
+    find hard or easy cancels out of the differences.
+
+    Returns a row a model, head and metric: value, low, high, n (samples), repeats, difference,
+    difference_low, difference_high (2.5th and 97.5th percentiles) and p, the two-sided share of
+    resamples in which the difference has the other sign. The last four are NaN for the reference.
+    """
+    if not predictions:
+        return pd.DataFrame(columns=COLUMNS)
+    common = set.intersection(
+        *(
+            set(t.loc[t["split"] == "test", "sample"])
+            for tables in predictions.values()
+            for t in tables
+        )
+    )
+    drawn: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+    sizes: dict[str, int] = {}
+    for model, tables in predictions.items():
+        repeats: dict[str, list[dict[str, np.ndarray]]] = {}
+        for table in tables:
+            kept = table[table["sample"].isin(common) & (table["split"] == "test")]
+            for judged in judge(kept.sort_values("sample"), classes):
+                sizes[judged.head] = len(judged.true)
+                once = np.ones((1, len(judged.true)))
+                weights = np.vstack([once, bootstrap_weights(judged.donors, resamples, seed)])
+                overall, _ = measure(judged, weights, by_rank=False)
+                repeats.setdefault(judged.head, []).append(overall)
+        drawn[model] = {
+            head: {
+                metric: np.mean([found[metric] for found in several], axis=0) for metric in METRICS
+            }
+            for head, several in repeats.items()
+        }
+    rows = []
+    for model, heads in drawn.items():
+        for head, metrics in heads.items():
+            for metric, values in metrics.items():
+                row = {"model": model, "head": head, "metric": metric, "value": values[0]}
+                row["low"], row["high"] = np.nanpercentile(values[1:], [2.5, 97.5])
+                row |= {"n": sizes[head], "repeats": len(predictions[model])}
+                if model != reference:
+                    row |= _difference(values - drawn[reference][head][metric])
+                rows.append(row)
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
+
+
+def _difference(values: np.ndarray) -> dict[str, float]:
+    """The difference itself (first of `values`), its interval and its p over the resamples."""
+    known = values[1:][~np.isnan(values[1:])]
+    low, high = np.percentile(known, [2.5, 97.5])
+    less = min((known <= 0).sum(), (known >= 0).sum())
+    p = min(1.0, 2 * (1 + less) / (1 + len(known)))
+    return {"difference": values[0], "difference_low": low, "difference_high": high, "p": p}

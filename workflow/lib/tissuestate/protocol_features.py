@@ -1,0 +1,99 @@
+"""The features of an evaluation protocol: made anew from the cohort's raw values for one split."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.correction import SurrogateVariableCorrection
+from tissuestate.features import make_transformer
+from tissuestate.normalise import Normaliser
+from tissuestate.protocols import plain
+from tissuestate.sheet import HEADS
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def prepare(
+    cohort: "AnnData",
+    split: pd.Series,
+    kinds: Collection[str],
+    *,
+    normalisation: str,
+    correction: Mapping[str, Any],
+    features: Mapping[str, Any],
+    on_all: Collection[str] = (),
+    seed: int,
+    threads: int,
+) -> dict[str, "AnnData"]:
+    """The features of each kind, made anew from the raw values of `cohort` for this split.
+
+    normalisation, correction, features: those parts of the config. on_all: which of
+    `protocols.STEPS` are fitted on all samples; the others are fitted on training samples. Samples
+    that take no part are left out.
+    """
+    takes_part = (split != "").to_numpy()
+    obs = plain(cohort.obs)[takes_part].assign(split=split[takes_part])
+    values = np.asarray(cohort.X)[takes_part]
+    if not len(obs):
+        return {kind: cohort[:0].copy() for kind in kinds}
+
+    def fitted(step: str) -> np.ndarray:
+        return (obs["split"] == "train").to_numpy() | (step in on_all)
+
+    values = _normalised(values, obs, normalisation, fitted("normalisation"))
+    values = _corrected(values, obs, correction, fitted("correction"), seed)
+    labels, rows = obs[list(HEADS)].agg("|".join, axis=1).to_numpy(), fitted("features")
+    return {
+        kind: _transformed(
+            values, labels, rows, cohort.var_names, obs, kind, features, seed, threads
+        )
+        for kind in kinds
+    }
+
+
+def _normalised(
+    values: np.ndarray, obs: pd.DataFrame, method: Any, fitted: np.ndarray
+) -> np.ndarray:
+    units, names = obs["unit"].to_numpy(), obs.index.to_numpy()
+    normaliser = Normaliser(method).fit(values[fitted], units[fitted], names[fitted])
+    return normaliser.transform(values, units, names)
+
+
+def _corrected(
+    values: np.ndarray, obs: pd.DataFrame, chosen: Mapping[str, Any], fitted: np.ndarray, seed: int
+) -> np.ndarray:
+    correction = SurrogateVariableCorrection(
+        chosen["method"], chosen["n_sv"], engine=chosen["engine"], seed=seed
+    )
+    known = obs[fitted]
+    correction.fit(values[fitted], known[list(chosen["design"])], obs=known)
+    return correction.transform(values)
+
+
+def _transformed(
+    values: np.ndarray,
+    labels: np.ndarray,
+    fitted: np.ndarray,
+    genes: pd.Index,
+    obs: pd.DataFrame,
+    kind: str,
+    chosen: Mapping[str, Any],
+    seed: int,
+    threads: int,
+) -> "AnnData":
+    """Features of one kind; as many components as a smaller training set allows."""
+    import anndata
+
+    transformer = make_transformer(
+        kind,
+        components=min(chosen["components"], int(fitted.sum()), values.shape[1]),
+        forest_genes=min(chosen["forest_genes"], values.shape[1]),
+        seed=seed,
+        threads=threads,
+    )
+    transformer.fit(values[fitted], labels[fitted], genes=genes)
+    var = pd.DataFrame(index=transformer.names_)
+    return anndata.AnnData(transformer.transform(values), obs=obs, var=var)

@@ -1,0 +1,120 @@
+"""The models of an evaluation protocol: trained and asked anew on the features of one split."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate import tune
+from tissuestate.baselines import fit_predict
+from tissuestate.evaluate import tabulate
+from tissuestate.sheet import HEADS
+from tissuestate.tasks import TASKS, encode, features_of_model, select
+from tissuestate.train import Hyperparameters, Recipe, fit_task, predict_proba
+from tissuestate.trials import best
+
+logger = logging.getLogger(__name__)
+
+Classes = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the networks are trained, and the classical models seeded.
+
+    hyperparameters: of each task and kind of features, 'multitask.pca' for example; where there
+    are none, `search` (space, evaluations and epochs) finds them anew.
+    """
+
+    hyperparameters: Mapping[str, Hyperparameters]
+    search: Mapping[str, Any]
+    epochs: int
+    recipe: Recipe
+    seed: int
+    device: str = "auto"
+    threads: int = 1
+
+
+def read_hyperparameters(files: Sequence[str]) -> dict[str, Hyperparameters]:
+    """What tuning chose, by the folder of each hyperparameters.json."""
+    return {
+        Path(file).parent.name: Hyperparameters.from_dict(
+            json.loads(Path(file).read_text(encoding="utf-8"))
+        )
+        for file in files
+    }
+
+
+def ask_models(
+    features: Mapping[str, tuple[np.ndarray, pd.DataFrame]],
+    models: Sequence[str],
+    classes: Classes,
+    training: Training,
+) -> pd.DataFrame:
+    """Train each model on the training samples of its kind of features and call the test samples.
+
+    features: samples × features and labels, by kind. Returns the tables of `evaluate.tabulate`, a
+    model after the other, with the columns model and, for each head, `{head}_trained`: whether the
+    sample's true class is one of at least two that there were training samples of.
+    """
+    tables = []
+    for model in models:
+        x, obs = features[features_of_model(model)]
+        train, test = ((obs["split"] == part).to_numpy() for part in ("train", "test"))
+        ask = _ask_networks if model.startswith("dl_") else _ask_classical
+        probabilities = ask(model, x, obs, classes, training) if train.any() else {}
+        table = tabulate(obs[test], probabilities, classes).assign(model=model)
+        for head in probabilities:
+            known = set(obs.loc[train, head]) - {""}
+            table[f"{head}_trained"] = table[f"{head}_true"].isin(known) & (len(known) > 1)
+        tables.append(table)
+        logger.info("%s: %d test samples called", model, len(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _ask_networks(
+    model: str, x: np.ndarray, obs: pd.DataFrame, classes: Classes, training: Training
+) -> dict[str, np.ndarray]:
+    probabilities: dict[str, np.ndarray] = {}
+    common: dict[str, Any] = {
+        "seed": training.seed,
+        "recipe": training.recipe,
+        "device": training.device,
+        "threads": training.threads,
+    }
+    for task, heads in TASKS.items():
+        labelled = np.any([obs[head].isin(classes[head]) for head in heads], axis=0)
+        if not {"train", "validation"} <= set(obs["split"][labelled]):
+            continue
+        data = select(x, obs, classes, task)
+        chosen = training.hyperparameters.get(f"{task}.{features_of_model(model)}")
+        if chosen is None:
+            trials = tune.search(
+                data,
+                training.search["space"],
+                numbers=range(training.search["evaluations"]),
+                epochs=training.search["epochs"],
+                **common,
+            )
+            chosen = Hyperparameters.from_dict(best(trials).parameters)
+        trained = fit_task(data, chosen, epochs=training.epochs, progress=False, **common)
+        probabilities |= predict_proba(trained.network, x[(obs["split"] == "test").to_numpy()])
+    return probabilities
+
+
+def _ask_classical(
+    model: str, x: np.ndarray, obs: pd.DataFrame, classes: Classes, training: Training
+) -> dict[str, np.ndarray]:
+    train, test = ((obs["split"] == part).to_numpy() for part in ("train", "test"))
+    heads = {
+        head: classes[head] for head in HEADS if obs.loc[train, head].isin(classes[head]).any()
+    }
+    y = {head: encode(obs.loc[train, head], names) for head, names in heads.items()}
+    return fit_predict(
+        model, x[train], y, x[test], heads, seed=training.seed, threads=training.threads
+    ).probabilities

@@ -1,0 +1,103 @@
+# The models scored again on other splits: repeated cross-validation, leaks, samples from outside.
+
+
+wildcard_constraints:
+    protocol="[a-z]+",
+    part="[A-Za-z0-9][A-Za-z0-9._-]*",
+
+
+rule prepare_split:
+    input:
+        cohort="<results>/cohort/cohort.h5ad",
+        library=imported_by("prepare_split.py"),
+    output:
+        temp(
+            expand(
+                "<results>/protocols/{{protocol}}/{{part}}/{features}.h5ad",
+                features=PROTOCOL_FEATURES,
+            )
+        ),
+    log:
+        "<logs>/prepare_split/{protocol}.{part}.log",
+    benchmark:
+        "<benchmarks>/prepare_split/{protocol}.{part}.tsv"
+    conda:
+        "../../envs/sva.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=12),
+        runtime=minutes(30, per_gb=240),
+    params:
+        kinds=PROTOCOL_FEATURES,
+        folds=lookup("protocols/folds", within=config),
+        validation=share_of_validation(),
+        normalisation=lookup("normalisation", within=config),
+        correction=lookup("correction", within=config),
+        features=lookup("features", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/prepare_split.py"
+
+
+rule predict_split:
+    input:
+        features=expand(
+            "<results>/protocols/{{protocol}}/{{part}}/{features}.h5ad", features=PROTOCOL_FEATURES
+        ),
+        classes="<results>/cohort/classes.json",
+        hyperparameters=protocol_hyperparameters(),
+        library=imported_by("predict_split.py"),
+    output:
+        predictions="<results>/protocols/{protocol}/{part}/predictions.tsv.gz",
+    log:
+        "<logs>/predict_split/{protocol}.{part}.log",
+    benchmark:
+        "<benchmarks>/predict_split/{protocol}.{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(2000, per_input=8),
+        runtime=minutes(60, per_gb=600),
+    params:
+        kinds=PROTOCOL_FEATURES,
+        models=lookup("protocols/models", within=config),
+        search=protocol_search(),
+        epochs=lookup("training/epochs", within=config),
+        recipe=lookup("training/recipe", within=config),
+        device=lookup("device", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/predict_split.py"
+
+
+rule assess_protocols:
+    input:
+        predictions=protocol_predictions(),
+        classes="<results>/cohort/classes.json",
+        library=imported_by("assess_protocols.py"),
+    output:
+        crossvalidation="<results>/protocols/crossvalidation.tsv",
+        leaks="<results>/protocols/leaks.tsv",
+        outside="<results>/protocols/outside.tsv",
+        outside_classes="<results>/protocols/outside_classes.tsv",
+        outside_mistakes="<results>/protocols/outside_mistakes.tsv",
+        page=report(
+            "<results>/protocols/protocols.html",
+            caption="../report/protocols.rst",
+            category="6 Benchmark",
+        ),
+    log:
+        "<logs>/assess_protocols.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=200),
+        runtime=minutes(60),
+    params:
+        resamples=lookup("evaluation/resamples", within=config),
+        seed=lookup("seed", within=config),
+        searched=lookup("protocols/evaluations", within=config),
+    script:
+        "../scripts/assess_protocols.py"

@@ -1,0 +1,27 @@
+"""Score what the protocols called: cross-validation, leaks, samples from outside."""
+
+from pathlib import Path
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate import assess
+    from tissuestate.files import atomic
+    from tissuestate.protocol_page import protocol_page
+    from tissuestate.tasks import read_classes
+
+    params, output = snakemake.params, snakemake.output
+    classes = read_classes(snakemake.input.classes)
+    calls = assess.read_protocols(snakemake.input.predictions)
+    options = {"resamples": params.resamples, "seed": params.seed}
+    tables = {
+        "crossvalidation": assess.crossvalidated(calls, classes, "dl_pca", **options),
+        "leaks": assess.leaks(calls, classes, "dl_pca", **options),
+    }
+    names = ("outside", "outside_classes", "outside_mistakes")
+    tables |= dict(zip(names, assess.outside(calls, classes, **options), strict=True))
+    for name, table in tables.items():
+        with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    with atomic(output.page) as temporary:
+        temporary.write_text(protocol_page(tables, bool(params.searched)), encoding="utf-8")

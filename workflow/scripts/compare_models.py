@@ -1,0 +1,21 @@
+"""Compare every model with DL PCA on the same test samples."""
+
+from pathlib import Path
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.compare import compare
+    from tissuestate.evaluate import read_predictions
+    from tissuestate.files import atomic
+    from tissuestate.tasks import read_classes
+
+    table = compare(
+        {Path(path).parent.name: [read_predictions(path)] for path in snakemake.input.predictions},
+        read_classes(snakemake.input.classes),
+        "dl_pca",
+        resamples=snakemake.params.resamples,
+        seed=snakemake.params.seed,
+    )
+    with atomic(snakemake.output.comparison) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -1,0 +1,28 @@
+"""Train the models of the protocols on one split and call its test samples."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.files import atomic
+    from tissuestate.protocol_models import Training, ask_models, read_hyperparameters
+    from tissuestate.tasks import read_classes, read_features
+    from tissuestate.train import read_recipe
+
+    source, params, asked = snakemake.input, snakemake.params, snakemake.wildcards
+    training = Training(
+        hyperparameters=read_hyperparameters(source.get("hyperparameters", [])),
+        search=params.search,
+        epochs=params.epochs,
+        recipe=read_recipe(params.recipe),
+        seed=params.seed,
+        device=params.device,
+        threads=snakemake.threads,
+    )
+    features = {
+        kind: read_features(path) for kind, path in zip(params.kinds, source.features, strict=True)
+    }
+    table = ask_models(features, params.models, read_classes(source.classes), training)
+    with atomic(snakemake.output.predictions) as temporary:
+        table.assign(protocol=asked.protocol, part=asked.part).to_csv(
+            temporary, sep="\t", index=False, float_format="%.6g"
+        )

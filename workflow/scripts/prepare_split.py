@@ -1,0 +1,29 @@
+"""Split the cohort as a protocol asks, and make the models' features anew for that split."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import anndata
+    from threadpoolctl import threadpool_limits
+    from tissuestate.cohort import write_h5ad
+    from tissuestate.protocol_features import prepare
+    from tissuestate.protocols import FITTED_ON_ALL, plain, split_of
+
+    params, asked = snakemake.params, snakemake.wildcards
+    cohort = anndata.read_h5ad(snakemake.input.cohort)
+    options = {"folds": params.folds, "validation": params.validation, "seed": params.seed}
+    split = split_of(plain(cohort.obs), asked.protocol, asked.part, **options)
+    with threadpool_limits(snakemake.threads):
+        tables = prepare(
+            cohort,
+            split,
+            params.kinds,
+            normalisation=params.normalisation,
+            correction=params.correction,
+            features=params.features,
+            on_all=FITTED_ON_ALL.get(asked.protocol, ()),
+            seed=params.seed,
+            threads=snakemake.threads,
+        )
+    for path, kind in zip(snakemake.output, params.kinds, strict=True):
+        write_h5ad(path, tables[kind])
