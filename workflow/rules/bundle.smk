@@ -57,3 +57,35 @@ rule classify:
     shell:
         "echo 'Error: classify needs a trained bundle and your samples: snakemake classify --cores 2"
         " --config bundle=results/bundle samples=new_samples.tsv' | tee {log:q} >&2; exit 1"
+
+
+rule describe_run:
+    input:
+        bundle="<results>/bundle/bundle.json",
+        samples="<results>/cohort/samples.tsv",
+        cohort="<results>/cohort/cohort.h5ad",
+        products=list(run_products()),
+        snakefile=workflow.main_snakefile,
+        library=imported_by("describe_run.py"),
+    output:
+        config="<results>/run/config.yaml",
+        snakefile="<results>/run/Snakefile",
+        checklist=report(
+            "<results>/run/TRIPOD-AI.md",
+            caption="../report/tripod.rst",
+            category="7 Model",
+        ),
+        crate="<results>/ro-crate-metadata.json",
+    log:
+        "<logs>/describe_run.log",
+    conda:
+        "../../envs/crate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        settings=dict(config),
+        products=list(run_products().values()),
+    script:
+        "../scripts/describe_run.py"

@@ -90,6 +90,7 @@ def final_products():
         "<results>/benchmark/benchmark.tsv",
         "<results>/summary.html",
         "<results>/evaluation/paper.tsv",
+        "<results>/ro-crate-metadata.json",
         "<results>/figures/expression/pca.png",
         f"<results>/figures/trust/{BUNDLED}.sets.png",
         "<results>/figures/benchmark/accuracy.png",
@@ -396,6 +397,20 @@ def values_of(column):
         table = rnaseqdb_table()
         named |= set(table["file"].map(project_of) if column == "project" else table[column])
     return sorted(named - {""})
+
+
+def run_products():
+    """What the run's crate lists of its results, with what each of them is; the metrics first."""
+    products = {
+        f"<results>/evaluation/{BUNDLED}/metrics.tsv": "Metrics of the bundled model on test samples",
+        "<results>/benchmark/benchmark.tsv": "Every model: accuracy, time and memory",
+        "<results>/benchmark/comparison.tsv": "Every model beside DL PCA on the same test samples",
+        "<results>/summary.html": "The run on one page",
+        "<results>/bundle/MODEL_CARD.md": "The model card of the bundle",
+    }
+    if protocol_predictions():
+        products["<results>/protocols/protocols.html"] = "The models under other protocols"
+    return products
 
 
 def bundle_files():

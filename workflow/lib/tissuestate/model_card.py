@@ -31,7 +31,8 @@ def write_card(description: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def as_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
@@ -71,7 +72,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         f"{splits.get('validation', 0):,} validation samples chose its settings and calibrated "
         f"its probabilities, {splits.get('test', 0):,} test samples gave the figures below; "
         f"{data['donors']:,} donors in all.",
-        _table(
+        as_table(
             ["study", "disease state", "samples"],
             [
                 (study, state, f"{count:,}")
@@ -80,7 +81,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
                 if count
             ],
         ),
-        _table(
+        as_table(
             ["question", "class", *SPLITS],
             [
                 (
@@ -117,7 +118,7 @@ def _performance(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     return [
         "## Performance on test samples",
-        _table(["question", "metric", "value (95 % interval)", "samples"], rows),
+        as_table(["question", "metric", "value (95 % interval)", "samples"], rows),
         "Intervals are by bootstrap over donors: they tell what other samples of the same studies "
         "would give. “In tandem” asks for the subtype only where the called tissue has "
         "subtypes, as in use. Published classifiers of this kind report 97–99 % within their "

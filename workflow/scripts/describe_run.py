@@ -1,0 +1,34 @@
+"""Keep the config with the run, fill in TRIPOD+AI, and tie it all together in an RO-Crate."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    import json
+    import shutil
+    from pathlib import Path
+
+    import yaml
+    from tissuestate.crate import describe_run
+    from tissuestate.files import atomic
+    from tissuestate.tripod import checklist
+
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    description = json.loads(Path(source.bundle).read_text(encoding="utf-8"))
+    shutil.copyfile(source.snakefile, output.snakefile)
+    with atomic(output.config) as temporary:
+        temporary.write_text(yaml.safe_dump(params.settings, sort_keys=False), encoding="utf-8")
+    with atomic(output.checklist) as temporary:
+        temporary.write_text(checklist(description, params.settings), encoding="utf-8")
+    inputs = {
+        output.config: "The config of the run",
+        source.samples: "The samples, their labels and their split",
+        source.cohort: "Raw expression of the cohort, samples × genes",
+    }
+    results = dict(zip(source.products, params.products, strict=True))
+    results |= {
+        source.bundle: "The bundle's description, with the checksum of each of its files",
+        output.checklist: "The TRIPOD+AI checklist, filled in from the run",
+    }
+    crate = describe_run(Path(output.crate).parent, output.snakefile, inputs, results, description)
+    with atomic(output.crate) as temporary:
+        temporary.write_text(json.dumps(crate, indent=2) + "\n", encoding="utf-8")
