@@ -142,7 +142,7 @@ def _trust(trust: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     ]
     return [
         "## How far to trust a call",
-        _table(
+        as_table(
             [
                 "question",
                 "covered by the 90 % sets (95 % interval)",
