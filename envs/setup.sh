@@ -20,6 +20,7 @@ installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok instal
 install_packages() {
     local wanted package missing="" root=""
     wanted=$(grep -v '^#' envs/debian.txt)
+    [ "$requirements" = requirements.txt ] || wanted="$wanted $(grep -v '^#' envs/debian-dev.txt)"
     if ! command -v apt-get >/dev/null; then
         for tool in STAR featureCounts samtools fastp prefetch bedtools R; do
             command -v "$tool" >/dev/null || missing="$missing $tool"

@@ -9,6 +9,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from tissuestate.bundle import read_bundle
 from tissuestate.bundle_builder import Stages, build_bundle
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
@@ -24,7 +25,7 @@ from tissuestate.new_samples import read_new_samples
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.reliance import answered, set_coverage
-from tissuestate.sample_page import sample_page
+from tissuestate.sample_page import Background, sample_page
 from tissuestate.sheet import read_sheet
 from tissuestate.train import Hyperparameters, fit_network, predict_proba
 
@@ -392,7 +393,7 @@ def test_degraded_rna_is_warned_about(classifier, frame):
 
 
 def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabilities(
-    classifier, frame
+    trained, classifier, frame
 ):
     rng = np.random.default_rng(3)
     values = frame.to_numpy()
@@ -412,9 +413,8 @@ def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabil
     record = found.record(called.idxmax())
     assert record["heads"]["tissue"]["call"] == ""
     assert sum(record["heads"]["tissue"]["probabilities"].values()) == pytest.approx(1)
-    assert "no answer, the sample is not like anything" in sample_page(
-        record, classifier.map.frame(), []
-    )
+    page = sample_page(record, Background.of(read_bundle(trained[0])))
+    assert "<strong>no answer</strong> <span>the sample is not like anything" in page
 
 
 def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier, frame):
@@ -499,29 +499,33 @@ def test_the_bundle_names_no_sample_and_no_donor(trained):
             assert "S17".encode("utf-32-le") not in content
 
 
-def test_neither_r_nor_snakemake_is_needed(trained, root):
+def test_a_call_needs_neither_r_nor_snakemake_nor_torch(trained, frame, root, tmp_path):
+    frame.iloc[:3].to_csv(tmp_path / "new.csv")
     code = (
-        "import sys; sys.modules['rpy2'] = sys.modules['snakemake'] = None\n"
+        "import sys, pandas\n"
+        "absent = 'rpy2', 'snakemake', 'torch', 'matplotlib', 'anndata', 'sklearn', 'pysam'\n"
+        "sys.modules.update(dict.fromkeys(absent))\n"
         "from tissuestate.classify import Classifier\n"
-        f"Classifier.load({str(trained[0])!r})\n"
-        "assert 'matplotlib' not in sys.modules\n"
+        f"frame = pandas.read_csv({str(tmp_path / 'new.csv')!r}, index_col=0)\n"
+        f"calls = Classifier.load({str(trained[0])!r}).predict(frame, unit='count')\n"
+        "assert calls.table()['tissue'].isin(['kidney', 'liver']).all()\n"
     )
     environment = {"PYTHONPATH": str(root / "workflow" / "lib"), "PATH": "/usr/bin:/bin"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
-def test_the_page_says_call_warnings_and_place_and_stands_alone(classifier, frame):
+def test_the_page_says_call_warnings_and_place_and_stands_alone(trained, classifier, frame):
     found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
-    page = sample_page(found.record("S0"), classifier.map.frame(), [])
-    assert f"Tissue of origin: {found.calls.at['S0', 'tissue']}" in page
+    page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))
+    assert f"<strong>{found.calls.at['S0', 'tissue']}</strong>" in page
     assert "looks degraded" in page
     assert "data:image/png;base64," in page
     for outside in ("http://", "https://", "<script", "<link"):
         assert outside not in page
 
 
-def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(classifier, frame):
+def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(trained, classifier, frame):
     found = classifier.predict(frame.iloc[:1, :10])
-    page = sample_page(found.record("S0"), classifier.map.frame(), [])
+    page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))
     assert "No call: 10 of the model" in page
     assert "Tissue of origin" not in page

@@ -33,7 +33,6 @@ rule classify_samples:
     output:
         calls="<results>/calls.tsv",
         json="<results>/calls.json",
-        pages=directory("<results>/pages"),
     log:
         "<logs>/classify_samples.log",
     conda:
@@ -46,6 +45,49 @@ rule classify_samples:
         "../scripts/classify_samples.py"
 
 
+rule explain_samples:
+    input:
+        calls="<results>/calls.tsv",
+        bundle=f"{config['bundle']}/bundle.json",
+        sheet=config["samples"],
+        counts=per_sample("<results>/counts/{sample}.tsv"),
+        matrices=MATRICES,
+        library=imported_by("explain_samples.py"),
+    output:
+        genes="<results>/genes.tsv",
+    log:
+        "<logs>/explain_samples.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(60),
+    script:
+        "../scripts/explain_samples.py"
+
+
+rule write_pages:
+    input:
+        json="<results>/calls.json",
+        genes="<results>/genes.tsv" if EXPLAINED else [],
+        bundle=f"{config['bundle']}/bundle.json",
+        library=imported_by("write_pages.py"),
+    output:
+        pages=directory("<results>/pages"),
+    log:
+        "<logs>/write_pages.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    script:
+        "../scripts/write_pages.py"
+
+
 rule classify:
     input:
         "<results>/calls.tsv",
+        "<results>/pages",

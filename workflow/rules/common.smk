@@ -73,6 +73,8 @@ SHEET = load_sheet()
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
 MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
+# Explaining takes longer than classifying: unasked, only where the sheet is short.
+EXPLAINED = config.get("explain", SHEET is not None and len(SHEET) <= 100)
 TASKS = ["multitask", "subtype"] if HAS_SUBTYPES else ["multitask"]
 
 MODELS = [f"dl_{kind}" for kind in config["features"]["kinds"]] + config["benchmark"]["models"]
@@ -84,7 +86,7 @@ BUNDLED = f"dl_{config['bundle_features']}"
 def final_products():
     """What a plain run ends with: calls of new samples, or the trained bundle and all of its report."""
     if config.get("bundle"):
-        return ["<results>/calls.tsv"]
+        return ["<results>/calls.tsv", "<results>/pages"]
     products = [
         "<results>/bundle/bundle.json",
         "<results>/benchmark/benchmark.tsv",

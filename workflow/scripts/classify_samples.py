@@ -1,4 +1,4 @@
-"""Send new samples through a bundle: a table, JSON, and where asked a page a sample."""
+"""Send new samples through a bundle: a table and JSON."""
 
 from tissuestate.logs import logged
 
@@ -11,7 +11,6 @@ with logged(snakemake.log[0]):
     from tissuestate.errors import InputError
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
-    from tissuestate.sample_page import sample_page
     from tissuestate.sheet import read_sheet
 
     source, output = snakemake.input, snakemake.output
@@ -31,9 +30,3 @@ with logged(snakemake.log[0]):
         table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
     with atomic(output.json) as temporary:
         temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
-    if output.get("pages"):
-        training = classifier.map.frame()
-        for record in records:
-            with atomic(Path(output.pages) / f"{record['sample']}.html") as temporary:
-                page = sample_page(record, training, classifier.description["data"]["contrasts"])
-                temporary.write_text(page, encoding="utf-8")

@@ -4,7 +4,7 @@ A sample's result does not depend on the samples beside it, and a training sampl
 gave in training: every step applies what was fitted then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -92,7 +92,9 @@ class Predictions:
                 "probability": float(self.calls.at[sample, f"{head}_probability"]),
                 "set": list(filter(None, self.calls.at[sample, f"{head}_set"].split("|"))),
                 "probabilities": {
-                    name: float(share) for name, share in shares.loc[sample].dropna().items()
+                    name: float(share)
+                    for name, share in shares.loc[sample].dropna().items()
+                    if head != "subtype" or share > 0  # subtypes of other tissues have none
                 },
             }
             for head, shares in self.probabilities.items()
@@ -126,6 +128,7 @@ class Classifier:
         from tissuestate.novelty import Novelty
         from tissuestate.training_map import TrainingMap
 
+        self.folder = bundle.folder
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))
@@ -200,6 +203,22 @@ class Classifier:
 
         Raises InputError for repeated samples, an unknown unit, and values that are no expression.
         """
+        return Predictions.concat([self._predict(block, mrin) for block in self._read(frame, unit)])
+
+    def expression(
+        self, frame: pd.DataFrame, unit: str | pd.Series = "auto"
+    ) -> Iterator[pd.DataFrame]:
+        """Log2 expression as the correction takes it, in blocks of samples × the bundle's genes.
+
+        Samples that `predict` would refuse are left out. Raises InputError as `predict` does.
+        """
+        for block in self._read(frame, unit):
+            if block.called.any():
+                samples = block.samples.index[block.called]
+                yield pd.DataFrame(self._expression(block), samples, self.genes)
+
+    def _read(self, frame: pd.DataFrame, unit: str | pd.Series) -> "Iterator[_Block]":
+        """The values of the bundle's genes, and what is known of each sample."""
         if not isinstance(frame, pd.DataFrame):
             raise InputError("samples × genes are expected as a pandas DataFrame.")
         names = frame.index.astype(str)
@@ -208,60 +227,60 @@ class Classifier:
         if names.has_duplicates:
             repeated = names[names.duplicated()][0]
             raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
-        stated = unit if isinstance(unit, str) else unit.set_axis(unit.index.astype(str))
-        units = pd.Series(stated, index=names, dtype=object).fillna("").astype(str)
+        given_units = unit if isinstance(unit, str) else unit.set_axis(unit.index.astype(str))
+        units = pd.Series(given_units, index=names, dtype=object).fillna("").astype(str)
         genes = self._recognise(frame)
         frame = frame.set_axis(names, axis=0)
-        return Predictions.concat(
-            [
-                self._predict(frame.iloc[start : start + BLOCK], units, genes, mrin)
-                for start in range(0, len(frame), BLOCK)
-            ]
-        )
-
-    def _predict(
-        self, frame: pd.DataFrame, units: pd.Series, genes: "_Genes", mrin: pd.Series | None
-    ) -> Predictions:
-        """`predict` for one block of samples."""
-        given = _numbers(frame)
-        unit, stated = _units(given, units.loc[frame.index].to_numpy(object))
-        _check_values(frame, given, unit)
-        values = genes.gather(given, unit, len(self.genes))
-        found = np.isfinite(values).sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            zeros = (values <= 0).sum(axis=1) / np.maximum(found, 1)
-        refused = [
-            self._refusal(given[row], values[row], unit[row], zeros[row], genes)
-            for row in range(len(frame))
-        ]
-        called = np.array([not reason for reason in refused], dtype=bool)
-        names = frame.index.tolist()
-        novelty = np.full(len(frame), np.nan)
-        probabilities = self._empty(frame.index)
-        points = pd.DataFrame(np.nan, index=frame.index, columns=["x", "y"])
-        if called.any():
-            expression = self.normaliser.transform(
-                values[called], unit[called].tolist(), frame.index[called].tolist()
+        for start in range(0, len(frame), BLOCK):
+            part = frame.iloc[start : start + BLOCK]
+            given = _numbers(part)
+            unit_of, stated = _units(given, units.iloc[start : start + BLOCK].to_numpy(object))
+            _check_values(part, given, unit_of)
+            values = genes.gather(given, unit_of, len(self.genes))
+            found = np.isfinite(values).sum(axis=1)
+            with np.errstate(invalid="ignore"):
+                zeros = (values <= 0).sum(axis=1) / np.maximum(found, 1)
+            samples = pd.DataFrame(
+                {
+                    "genes_found": found,
+                    "recognition": genes.sentence,
+                    "unit": unit_of,
+                    "unit_stated": stated,
+                    "zeros": zeros,
+                    "refused": [
+                        self._refusal(given[row], values[row], unit_of[row], zeros[row], genes)
+                        for row in range(len(part))
+                    ],
+                },
+                index=part.index,
             )
-            expression = self.imputation.transform(expression)
-            features = self.features.transform(self.correction.transform(expression))
+            yield _Block(values, samples)
+
+    def _expression(self, block: "_Block") -> np.ndarray:
+        """Log2 expression of the samples of a block that are called."""
+        called = block.samples[block.called]
+        expression = self.normaliser.transform(
+            block.values[block.called], called["unit"].tolist(), called.index.tolist()
+        )
+        return self.imputation.transform(expression)
+
+    def _predict(self, block: "_Block", mrin: pd.Series | None) -> Predictions:
+        """`predict` for one block of samples."""
+        samples, called = block.samples, block.called
+        names = samples.index
+        novelty = np.full(len(names), np.nan)
+        probabilities = self._empty(names)
+        points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
+        if called.any():
+            features = self.features.transform(self.correction.transform(self._expression(block)))
             novelty[called] = self.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
                 probabilities[head].loc[called] = shares
         calls = self._calls(probabilities, novelty > 1)
-        samples = pd.DataFrame(
-            {
-                "genes_found": found,
-                "recognition": genes.sentence,
-                "unit": unit,
-                "unit_stated": stated,
-                "zeros": zeros,
-                "mrin": np.nan if mrin is None else mrin.reindex(names).to_numpy(float),
-                "novelty": novelty,
-                "refused": refused,
-            },
-            index=frame.index,
+        known = np.nan if mrin is None else mrin.reindex(names).to_numpy(float)
+        samples = samples.drop(columns="refused").assign(
+            mrin=known, novelty=novelty, refused=samples["refused"]
         )
         warnings = {name: self._warnings(calls.loc[name], samples.loc[name]) for name in names}
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
@@ -377,6 +396,19 @@ class Classifier:
                 f"The subtype is one of tumours, but the sample is called {call['disease_state']}."
             )
         return warnings
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Samples × the bundle's genes as they were given (NaN = missing), and facts of each sample."""
+
+    values: np.ndarray
+    samples: pd.DataFrame
+
+    @property
+    def called(self) -> np.ndarray:
+        """Which samples are not refused."""
+        return (self.samples["refused"] == "").to_numpy()
 
 
 @dataclass(frozen=True)

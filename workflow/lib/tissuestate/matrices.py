@@ -39,6 +39,8 @@ _SINGLE = {  # one sample a file: first columns of the header, counts, abundance
     "kallisto": (("target_id", "length", "eff_length"), "est_counts", "tpm", 0),
     "GDC STAR": (("gene_id", "gene_name", "gene_type"), "unstranded", "tpm_unstranded", 0),
 }
+# Layouts whose values are counts where no other unit is asked for.
+COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"}
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 
 log = logging.getLogger(__name__)
@@ -80,10 +82,11 @@ def read_matrix(
 
     Layouts: TSV and CSV (genes in rows, ids first), RNAseqDB, featureCounts, STAR ReadsPerGene, GDC
     STAR counts, GCT, RSEM, salmon, kallisto and htseq-count, each gzipped or not; Parquet (genes in
-    rows); h5ad (samples × genes). `unit` (count, normalised or log2) chooses between counts and TPM
-    where a file has both, and allows negative values for log2. Missing values are an `error`, or
-    `drop` their gene, or mean `zero`, or are kept as NaN (`keep`). `strandedness` chooses STAR's
-    column; auto takes the strand that has more than three quarters of the stranded counts.
+    rows); h5ad (samples × genes). `unit` (count, normalised, log2, or '' where it is not stated)
+    chooses between counts and TPM where a file has both (counts for ''), and allows negative values
+    for log2 and ''. Missing values are an `error`, or `drop` their gene, or mean `zero`, or are
+    kept as NaN (`keep`). `strandedness` chooses STAR's column; auto takes the strand that has more
+    than three quarters of the stranded counts.
 
     Raises InputError for what is no such file: text in a cell, negative, infinite or missing
     values, a sample named twice or not at all, a truncated gzip file, an empty file.
@@ -148,7 +151,7 @@ def _check_values(path: Path, matrix: Matrix, unit: str, missing: Missing) -> Ma
     infinite = np.isinf(matrix.values)
     if infinite.any():
         raise InputError(f"{path}: {first(infinite)} is no expression value; correct the matrix.")
-    if unit != "log2":
+    if unit not in ("log2", ""):
         negative = matrix.values < 0
         if negative.any():
             raise InputError(
@@ -273,9 +276,10 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
         )
     for layout, (first, counts, abundances, ids) in _SINGLE.items():
         if tuple(header[: len(first)]) == first and {counts, abundances} <= set(header):
-            column = header.index(counts if unit == "count" else abundances)
+            counted = unit in ("count", "")
+            column = header.index(counts if counted else abundances)
             sums: tuple[int, ...] = ()
-            if layout == "GDC STAR" and unit == "count":
+            if layout == "GDC STAR" and counted:
                 strands = {"forward": "stranded_first", "reverse": "stranded_second"}
                 column = header.index(strands.get(strandedness, counts))
                 sums = tuple(map(header.index, strands.values())) if strandedness == "auto" else ()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tissuestate.matrices import read_counts, read_matrix
+from tissuestate.matrices import COUNTED, read_counts, read_matrix
 
 
 def read_new_samples(
@@ -15,21 +15,28 @@ def read_new_samples(
     """Yield frames of samples × genes (ids as they stand in the file) with their unit.
 
     `sheet` is a validated sheet; `counts` has the count table of each sample that comes from
-    reads. Samples of one matrix and unit, or counted on
-    the same genes, stand in one frame. Missing
-    values stay missing.
+    reads. Samples of the same unit and genes stand in one frame, whatever files they come from.
+    Missing values stay missing.
     """
+    groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
+
+    def add(unit: str, ids: np.ndarray, samples: list[str], values: np.ndarray) -> None:
+        _, names, blocks = groups.setdefault((unit, ids.tobytes()), (ids, [], []))
+        names += samples
+        blocks.append(values)
+
     rows = sheet[sheet["origin"] == "matrix"]
     for keys, group in rows.groupby(["matrix", "unit", "strandedness"], sort=False):
         path, unit, strandedness = (str(key) for key in keys)
         matrix = read_matrix(
             path, group["column"].tolist(), unit=unit, missing="keep", strandedness=strandedness
         )
-        yield pd.DataFrame(matrix.values, group["sample"].tolist(), matrix.ids), unit
-    tables: dict[bytes, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
+        told = unit or ("count" if matrix.layout in COUNTED else "")
+        add(told, matrix.ids, group["sample"].tolist(), matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         names, values = read_counts(counts[sample])
-        ids = np.asarray(names, dtype=str)
-        tables.setdefault(ids.tobytes(), (ids, {}))[1][sample] = values
-    for ids, rows_of in tables.values():
-        yield pd.DataFrame(np.stack(list(rows_of.values())), list(rows_of), ids), "count"
+        add("count", np.asarray(names, dtype=str), [sample], values[None, :])
+    for unit, key in list(groups):
+        ids, samples, blocks = groups.pop((unit, key))
+        values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        yield pd.DataFrame(values, samples, ids), unit

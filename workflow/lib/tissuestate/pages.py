@@ -13,7 +13,7 @@ _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1a1a1a; background: #fff;
   margin: 0 auto; padding: 1rem; max-width: 60rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; margin: 0.3rem 0 0.8rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0.3rem 0 0.8rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 1.8rem 0 0.5rem; }
 p { margin: 0.4rem 0; max-width: 46rem; }
 .scroll { overflow-x: auto; margin: 0.6rem 0 1.1rem; }
@@ -31,7 +31,20 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .track { background: #eee; height: 0.9rem; }
 .fill { background: #0072B2; height: 100%; }
 .bar .value { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; height: auto; }
+.fill.against { background: #D55E00; }
+.answers { display: flex; flex-wrap: wrap; gap: 0.6rem; margin: 0 0 1rem; }
+.answer { flex: 1 1 15rem; background: #f2f7fb; border-left: 4px solid #0072B2;
+  padding: 0.4rem 0.8rem; }
+.answer small { display: block; }
+.answer.none { background: #fdf3ec; border-color: #D55E00; }
+.answer strong { font-size: 1.3rem; line-height: 1.25; overflow-wrap: anywhere; }
+.legend { display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: 0.9rem; margin: 0.3rem 0; }
+h3 { font-size: 1rem; margin: 0.9rem 0 0.3rem; }
+.map { position: relative; max-width: 34rem; }
+.star { position: absolute; transform: translate(-50%, -56%); font-size: 1.7rem; line-height: 1;
+  color: #FFD400; -webkit-text-stroke: 1.2px #000; }
+.strip { display: block; width: 100%; max-width: 26rem; height: auto; }
+img { display: block; max-width: 100%; height: auto; }
 small, .small { font-size: 0.85rem; color: #555; }
 """
 
@@ -107,10 +120,30 @@ def bars(shares: Mapping[str, float]) -> str:
     return "".join(rows)
 
 
+def signed_bar(name: str, remark: str, value: float, largest: float) -> str:
+    """A bar of |value| on a scale up to `largest`, blue above zero and orange below."""
+    width = 100 * min(abs(value) / largest, 1.0)
+    side = "" if value >= 0 else " against"
+    return (
+        f'<div class="bar"><span>{escape(name)} <small>{escape(remark)}</small></span>'
+        f'<div class="track"><div class="fill{side}" style="width:{width:.1f}%"></div></div>'
+        f'<span class="value">{value:+.2f}</span></div>'
+    )
+
+
 def picture(png: bytes, alternative: str) -> str:
     """A PNG inside the page."""
     data = base64.b64encode(png).decode("ascii")
     return f'<img alt="{escape(alternative, quote=True)}" src="data:image/png;base64,{data}">'
+
+
+def legend(marks: Mapping[str, tuple[str, str]]) -> str:
+    """What the marks of a picture mean: {name: (character, colour)}."""
+    entries = [
+        f'<span><span style="color:{colour}">{character}</span> {escape(name)}</span>'
+        for name, (character, colour) in marks.items()
+    ]
+    return f'<div class="legend">{"".join(entries)}</div>'
 
 
 def figure_bytes(figure: Any, dpi: int = 110) -> bytes:

@@ -775,8 +775,20 @@ def reliability(
     return figure
 
 
+def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The mark (as a character) and colour that `embedding` gives each tissue."""
+    characters = dict(zip(MARKERS, "●▲■◆", strict=True))
+    return {
+        tissue: (characters[_marker(index)], _colour(index))
+        for index, tissue in enumerate(sorted(training["tissue"].unique()))
+    }
+
+
 def embedding(
-    training: pd.DataFrame, new: pd.DataFrame | None = None, caption: str | None = None
+    training: pd.DataFrame,
+    new: pd.DataFrame | None = None,
+    caption: str | None = None,
+    legend: bool = True,
 ) -> Figure:
     """Where new samples lie among the training samples on two principal components.
 
@@ -825,5 +837,6 @@ def embedding(
         axes.set_yticks([])
         if caption:
             axes.set_title(caption)
-        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=1)
+        if legend:
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=1)
     return figure

@@ -1,0 +1,221 @@
+"""Why a call was made: the logit difference behind it, shared out among the genes.
+
+The difference is the logit of one class less the mean logit of the classes it competed with, and
+is compared with that of the average training sample. Integrated gradients (Sundararajan, Taly & Yan
+2017) share it out among the features. Since correction, scaling and components are affine, the
+straight path between two samples' features is that between their expressions, and the
+contributions of genes follow exactly.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.features import PrincipalComponents
+
+if TYPE_CHECKING:
+    from tissuestate.classify import Classifier
+
+STEPS = (32, 128, 512, 2048)  # of the integral; more where the fewer do not suffice
+WITHIN = 0.005  # of the difference: how far the contributions' sum may be from it
+GENES = 20  # shown of each sample and head
+BLOCK = 64  # samples explained at once
+ROWS = 4096  # of the network's input at once
+COLUMNS = ("sample", "head", "class", "rank", "gene", "contribution", "expression", "average")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One head's logit differences of some samples, and each gene's part in them.
+
+    difference: above that of the average training sample, a value a sample. contributions: samples
+    × genes; a row adds up to its difference but for the error of the integral (within 1 %).
+    """
+
+    difference: np.ndarray
+    contributions: np.ndarray
+
+
+class Explainer:
+    """Explains the calls of a classifier; needs torch and captum, which a call does not."""
+
+    def __init__(self, classifier: "Classifier") -> None:
+        from tissuestate.networks import load_network
+
+        self.classifier = classifier
+        self.networks = {
+            head: load_network(classifier.folder / task).double()
+            for task, frozen in zip(("multitask", "subtype"), classifier.networks, strict=False)
+            for head in frozen.heads
+        }
+        average = classifier.correction.mean_[None, :]
+        self.baseline = classifier.features.transform(classifier.correction.transform(average))
+
+    def explain(self, expression: np.ndarray, head: str, classes: Sequence[str]) -> Explanation:
+        """Why `classes` (one a sample) rather than those they competed with.
+
+        expression: samples × genes as `Classifier.expression` gives it, NaN where missing. A
+        subtype competes with the subtypes of its tissue, any other class with all of its head; one
+        without a competitor gives zeros.
+        """
+        correction, features = self.classifier.correction, self.classifier.features
+        x = features.transform(correction.transform(expression))
+        contrasts = np.array([self._contrast(head, name) for name in classes])
+        slopes, difference = self._integrate(head, x, contrasts)
+        return Explanation(difference, self._to_genes(slopes, expression))
+
+    def _contrast(self, head: str, name: str) -> np.ndarray:
+        """Weights of the head's logits: 1 for the class, minus a share for each competitor."""
+        names = list(self.networks[head].architecture.heads[head])
+        groups = self.classifier.description["subtypes_of"].values() if head == "subtype" else []
+        group = next((group for group in groups if name in group), names)
+        others = [other for other in names if other in group and other != name]
+        weights = np.zeros(len(names))
+        if others:
+            weights[names.index(name)] = 1.0
+            weights[[names.index(other) for other in others]] = -1.0 / len(others)
+        return weights
+
+    def _integrate(
+        self, head: str, x: np.ndarray, contrasts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean gradients on the way from the average sample (samples × features); differences."""
+        import torch
+        from captum.attr import IntegratedGradients
+
+        network = self.networks[head]
+
+        def contrast(inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+            return (network(inputs)[head] * weights).sum(dim=1)
+
+        gradients = IntegratedGradients(contrast, multiply_by_inputs=False)
+        ends, weights = (torch.from_numpy(a.astype(np.float64)) for a in (x, contrasts))
+        start = torch.from_numpy(self.baseline.astype(np.float64))
+        with torch.no_grad():
+            difference = contrast(ends, weights) - contrast(start.expand_as(ends), weights)
+        slopes = torch.zeros_like(ends)
+        open_ = torch.arange(len(ends))
+        for steps in STEPS:
+            slopes[open_] = gradients.attribute(
+                ends[open_],
+                baselines=start,
+                additional_forward_args=weights[open_],
+                n_steps=steps,
+                method="riemann_middle",
+                internal_batch_size=max(ROWS, len(open_)),
+            )
+            total = (slopes * (ends - start)).sum(dim=1)
+            open_ = torch.nonzero((total - difference).abs() > WITHIN * difference.abs())[:, 0]
+            if not len(open_):
+                break
+        return slopes.numpy(), difference.numpy()
+
+    def _to_genes(self, slopes: np.ndarray, expression: np.ndarray) -> np.ndarray:
+        """Contributions of genes (samples × genes) from mean gradients of the features."""
+        correction, features = self.classifier.correction, self.classifier.features
+        deviation = expression - correction.mean_
+        missing = np.isnan(deviation)
+        if isinstance(features, PrincipalComponents):
+            by_gene = slopes @ features.components_
+        else:
+            chosen = getattr(features, "selected_", np.arange(len(features.mean_)))
+            by_gene = np.zeros(expression.shape)
+            by_gene[:, chosen] = slopes
+        by_gene = np.where(missing, 0, by_gene / features.scale_)
+        by_gene -= (by_gene @ correction.coefficients_.T) @ correction.loadings_
+        return np.where(missing, 0, by_gene * deviation)
+
+
+def top_genes(
+    explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
+) -> pd.DataFrame:
+    """The genes of largest contribution to each sample's calls, a row each: `COLUMNS`.
+
+    calls: a row a sample, the class called under each head ('' = none). expression: blocks as
+    `Classifier.expression` gives them. contribution is in logits, expression and average (of the
+    training samples) in log2 after normalisation, before correction.
+    """
+    average = explainer.classifier.correction.mean_
+    parts = []
+    for head, samples, values, found in _explained(explainer, calls, expression):
+        order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :GENES]
+        for row, sample in enumerate(samples):
+            genes = order[row]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "sample": sample,
+                        "head": head,
+                        "class": calls.at[sample, head],
+                        "rank": np.arange(1, len(genes) + 1),
+                        "gene": np.array(explainer.classifier.genes)[genes],
+                        "contribution": found.contributions[row, genes],
+                        "expression": values[row, genes],
+                        "average": average[genes],
+                        "difference": found.difference[row],
+                    }
+                )
+            )
+    columns = [*COLUMNS, "difference"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def class_genes(
+    explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
+) -> pd.DataFrame:
+    """The genes of largest mean contribution to each class, a row each.
+
+    Columns: head, class, rank, gene, contribution (mean over the samples called so, logits), share
+    (of those samples in which it speaks for the class), level ('higher' or 'lower' than in the
+    average training sample), samples.
+    """
+    genes = np.array(explainer.classifier.genes)
+    average = explainer.classifier.correction.mean_
+    sums: dict[tuple[str, str], list[Any]] = {}
+    for head, samples, values, found in _explained(explainer, calls, expression):
+        classes = calls.loc[samples, head].to_numpy()
+        for name in np.unique(classes):
+            rows = found.contributions[classes == name]
+            deviation = np.nan_to_num(values[classes == name] - average)
+            new = [rows.sum(axis=0), (rows > 0).sum(axis=0), deviation.sum(axis=0)]
+            new.append(np.array(len(rows)))
+            old = sums.get((head, name))
+            sums[head, name] = (
+                new if old is None else [a + b for a, b in zip(old, new, strict=True)]
+            )
+    parts = []
+    for (head, name), (total, speaking, deviation, count) in sums.items():
+        order = np.argsort(-total, kind="stable")[:GENES]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "head": head,
+                    "class": name,
+                    "rank": np.arange(1, len(order) + 1),
+                    "gene": genes[order],
+                    "contribution": total[order] / count,
+                    "share": speaking[order] / count,
+                    "level": np.where(deviation[order] > 0, "higher", "lower"),
+                    "samples": int(count),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _explained(
+    explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
+) -> Iterator[tuple[str, list[str], np.ndarray, Explanation]]:
+    """Head, names, expression and explanation of a few samples at a time."""
+    for block in expression:
+        for start in range(0, len(block), BLOCK):
+            part = block.iloc[start : start + BLOCK]
+            for head in explainer.networks:
+                asked = part.loc[(calls.loc[part.index, head] != "").to_numpy()]
+                if len(asked):
+                    values = asked.to_numpy(np.float64)
+                    found = explainer.explain(values, head, calls.loc[asked.index, head].tolist())
+                    yield head, asked.index.tolist(), values, found

@@ -1,0 +1,28 @@
+"""The genes that drove the call of each new sample."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    import pandas as pd
+    from tissuestate.classify import Classifier
+    from tissuestate.explain import Explainer, top_genes
+    from tissuestate.files import atomic
+    from tissuestate.new_samples import read_new_samples
+    from tissuestate.sheet import read_sheet
+
+    source = snakemake.input
+    classifier = Classifier.load(source.bundle)
+    explainer = Explainer(classifier)
+    sheet = read_sheet(source.sheet, labelled=False)
+    calls = pd.read_csv(source.calls, sep="\t", dtype=str, keep_default_na=False)
+    calls = calls.set_index("sample")
+    counts = {Path(path).stem: path for path in source.get("counts", [])}
+    found = [
+        top_genes(explainer, calls, classifier.expression(frame, unit))
+        for frame, unit in read_new_samples(sheet, counts)
+    ]
+    with atomic(snakemake.output.genes) as temporary:
+        table = pd.concat(found, ignore_index=True)
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
