@@ -60,6 +60,19 @@ def test_calls_on_test_samples_are_right_well_above_chance(demo: Path) -> None:
         assert found[head] >= chance + 0.6 * (1 - chance)
 
 
+def test_how_far_to_trust_a_call_is_measured_and_frozen_in_the_bundle(demo: Path) -> None:
+    sets = table(demo / "results/evaluation/dl_pca/sets.tsv")
+    whole = sets[sets["tissue"].isna()].set_index("head")
+    print(whole[["samples", "coverage", "size", "empty"]].to_string())
+    assert whole.loc[["disease_state", "tissue"], "coverage"].min() >= 0.6
+    missing = table(demo / "results/evaluation/dl_pca/missing_genes.tsv")
+    fifth = missing[(missing["missing"] == 0.2) & (missing["split"] == "test")]
+    assert fifth["loss"].max() < 0.15
+    bundle = json.loads((demo / "results/bundle/bundle.json").read_text())
+    assert 0 < bundle["thresholds"]["genes"] < 1
+    assert set(bundle["sets"]["thresholds"]) == {"disease_state", "tissue", "subtype"}
+
+
 def test_training_and_test_share_no_donor(demo: Path) -> None:
     samples = table(demo / "results/cohort/samples.tsv", dtype=str)
     assert samples.groupby("donor")["split"].nunique().max() == 1
@@ -100,7 +113,11 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     difference = (calls[columns] - chosen[columns]).abs().to_numpy().max()
     print(f"largest difference of a probability: {difference:.2e}")
     assert difference < 1e-5
-    assert (calls["tissue"] == chosen["tissue_call"]).all()
+    novelty = table(demo / "results/evaluation/dl_pca/novelty.tsv").set_index("sample")["score"]
+    assert (calls["novelty"] - novelty.loc[chosen.index]).abs().max() < 1e-4
+    answered = calls["tissue_abstained"].isna()
+    assert (calls["tissue"] == chosen["tissue_call"])[answered].all()
+    assert calls.loc[~answered, "tissue"].isna().all()
 
 
 def test_a_second_run_has_nothing_to_do(snakemake, demo: Path) -> None:

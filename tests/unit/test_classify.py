@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from tissuestate.bundle import read_bundle
 from tissuestate.bundle_builder import Stages, build_bundle
+from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
@@ -212,6 +214,19 @@ def test_every_sample_gives_what_it_gave_in_training(trained, classifier, frame)
         assert (found.calls[head] == expected[f"{head}_call"])[answered].all()
         assert (found.calls[head] == "")[~answered].all()
         assert answered.mean() > 0.9
+
+
+def test_the_chain_of_the_stages_is_that_of_the_classifier(trained, classifier, frame):
+    _, data, _, stages, _ = trained
+    steps = (stages.normaliser, stages.imputation, stages.correction, stages.transformer)
+    folders = [Path(paths[0]).parent for paths in (stages.multitask, stages.subtype)]
+    chain = Chain.read(*steps, stages.novelty, folders)
+    holes = frame.copy()
+    holes.iloc[:, ::7] = np.nan
+    shares, new = chain.predict(holes.to_numpy(), data.obs["unit"].tolist())
+    found = classifier.predict(holes, "count")
+    assert (found.probabilities["tissue"].to_numpy().argmax(1) == shares["tissue"].argmax(1)).all()
+    np.testing.assert_array_equal(found.samples["novelty"] > 1, new)
 
 
 def test_calls_are_right_on_test_samples(trained, classifier, frame):

@@ -8,9 +8,9 @@ empty as many, but by lot; without the lot they cover far more than they say.)
 
 Samples of a donor are not exchangeable, donors are. The threshold is therefore the quantile of
 scores in which each donor weighs the same, and one more donor is at infinity (hierarchical
-conformal prediction, Lee, Barber & Willett 2023); with one sample a donor it is the usual one. Of
-the libraries (MAPIE 1.6, crepes 0.9, puncc 0.9) none weighs calibration samples by group, and each
-would bring a pickled estimator for one number a head.
+conformal prediction, Lee, Barber & Willett 2023); with one sample a donor it is the usual one. The
+libraries (MAPIE, crepes) take each calibration sample for one of its own, and keep the estimator
+that they wrap where one number a head is all that a bundle needs.
 """
 
 from collections.abc import Mapping, Sequence

@@ -43,19 +43,19 @@ class Novelty:
         from sklearn.covariance import ledoit_wolf
         from sklearn.utils.extmath import randomized_svd
 
-        X = np.asarray(X, dtype=np.float64)
         names, codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
-        self.center_ = X.mean(axis=0)
+        self.center_ = np.mean(X, axis=0, dtype=np.float64)
+        centred = (X - self.center_).astype(np.float32)
         components = max(1, min(self.components, len(X) // 4, X.shape[1]))
-        _, _, rows = randomized_svd(X - self.center_, components, n_iter=8, random_state=0)
-        scores = (X - self.center_) @ rows.T
+        _, _, rows = randomized_svd(centred, components, n_iter=8, random_state=0)
+        scores = (centred @ rows.T).astype(np.float64)
         means = np.stack([scores[codes == code].mean(axis=0) for code in range(len(names))])
         within = ledoit_wolf(scores - means[codes], assume_centered=True)[0]
         values, vectors = np.linalg.eigh(within)
         white = vectors / np.sqrt(np.maximum(values, values[-1] * 1e-12))
         _, spread, directions = np.linalg.svd(means @ white)
         discriminant = int((spread > spread[0] * 1e-9).sum())
-        self.axes_ = rows.T @ white @ directions.T
+        self.axes_ = (rows.T @ white @ directions.T).astype(np.float32)
         self.centroids_ = means @ white @ directions[:discriminant].T
         return self
 

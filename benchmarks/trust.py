@@ -1,0 +1,128 @@
+"""Calibration, coverage, abstention and missing genes on five splits by donor, pooled.
+
+python benchmarks/trust.py RESULTS benchmarks/trust.tsv
+
+RESULTS is the results folder of a finished run, such as that of `make real`. For each split every
+step is fitted anew (small networks). A row a split and head, and one of all splits together:
+accuracy; ece, the expected calibration error, and ece_chance, what it would be on average if the
+probabilities were exactly right; coverage, size and emptiness of the 90 % sets; share answered and
+accuracy of the answers; accuracy with 20 % of the genes missing at random, estimated from the
+others or left at the training mean.
+"""
+
+import sys
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+from small_model import classes_of, fit_chain
+from tissuestate.abstention import reasons
+from tissuestate.calibrate import calibrate_heads, expected_calibration_error, softmax
+from tissuestate.conformal import fit_sets
+from tissuestate.evaluate import in_tandem
+from tissuestate.split import split_samples
+from tissuestate.tasks import encode
+from tissuestate.train import predict_logits
+
+SEEDS = (1, 2, 3, 4, 5)
+MISSING = 0.2
+
+
+def by_chance(shares: np.ndarray, rng: np.random.Generator, draws: int = 200) -> float:
+    """The calibration error of these probabilities where they are exactly right."""
+    drawn = rng.random((draws, len(shares), 1)) > shares.cumsum(axis=1)
+    codes = drawn.sum(axis=2).clip(max=shares.shape[1] - 1)
+    return float(np.mean([expected_calibration_error(shares, row) for row in codes]))
+
+
+def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict) -> pd.DataFrame:
+    """A row a labelled test sample and head: its probabilities and what came of it."""
+    obs = obs.assign(split=split_samples(obs.assign(sample=obs.index), seed=seed))
+    classes = {**classes_of(obs), "subtypes_of": subtypes_of}
+    chain = fit_chain(counts, obs)
+    held = obs["split"].isin(["validation", "test"]).to_numpy()
+    own, values, units = obs[held], counts[held], obs["unit"][held].tolist()
+    x = chain.transform(values, units)
+    logits = {head: z for n in chain.networks for head, z in predict_logits(n, x).items()}
+    codes = {head: encode(own[head], classes[head]) for head in logits}
+    calibrated, report = calibrate_heads(logits, codes, own["split"].to_numpy())
+    sets = fit_sets(own, calibrated, classes)
+    shown = in_tandem(calibrated, classes)
+    why = reasons(shown, classes, chain.novelty.is_new(x))
+    holes = values.copy()
+    rng = np.random.default_rng(seed)
+    holes[:, rng.random(holes.shape[1]) < MISSING] = np.nan
+    expression = chain.normaliser.transform(holes, units)
+    called = {}
+    for way, filled in (
+        ("estimated", chain.imputation.transform(expression)),
+        ("mean", expression),
+    ):
+        y = chain.features.transform(chain.correction.transform(filled))
+        shares = {
+            head: softmax(z, report["temperatures"][head])
+            for n in chain.networks
+            for head, z in predict_logits(n, y).items()
+        }
+        called[way] = {
+            head: np.nan_to_num(part, nan=-1).argmax(1)
+            for head, part in in_tandem(shares, classes).items()
+        }
+    rows = []
+    for head, shares in shown.items():
+        chosen = (own["split"] == "test").to_numpy() & (codes[head] >= 0)
+        part, truth = np.nan_to_num(shares[chosen]), codes[head][chosen]
+        members = sets.members(head, shares[chosen])
+        rows.append(
+            pd.DataFrame(
+                {
+                    "split": seed,
+                    "head": head,
+                    "truth": truth,
+                    "shares": list(part),
+                    "right": part.argmax(axis=1) == truth,
+                    "covered": members[np.arange(len(truth)), truth],
+                    "size": members.sum(axis=1),
+                    "answered": np.array(why[head], dtype=object)[chosen] == "",
+                    **{f"right_{way}": c[head][chosen] == truth for way, c in called.items()},
+                }
+            )
+        )
+    return pd.concat(rows)
+
+
+def summary(rows: pd.DataFrame) -> dict[str, float]:
+    shares = np.stack(rows["shares"].tolist())
+    return {
+        "n": len(rows),
+        "accuracy": rows["right"].mean(),
+        "ece": expected_calibration_error(shares, rows["truth"].to_numpy()),
+        "ece_chance": by_chance(shares, np.random.default_rng(0)),
+        "coverage": rows["covered"].mean(),
+        "size": rows["size"].mean(),
+        "empty": (rows["size"] == 0).mean(),
+        "answered": rows["answered"].mean(),
+        "accuracy_answered": rows.loc[rows["answered"], "right"].mean(),
+        "accuracy_20_missing": rows["right_estimated"].mean(),
+        "accuracy_20_missing_at_mean": rows["right_mean"].mean(),
+    }
+
+
+def main() -> None:
+    cohort = anndata.read_h5ad(Path(sys.argv[1]) / "cohort" / "cohort.h5ad")
+    obs = cohort.obs.astype(str).replace("nan", "")
+    pairs = obs.loc[obs["subtype"] != "", ["tissue", "subtype"]].drop_duplicates()
+    subtypes_of = pairs.groupby("tissue")["subtype"].apply(sorted).to_dict()
+    found = pd.concat([outcomes(cohort.X, obs, seed, subtypes_of) for seed in SEEDS])
+    rows = []
+    for head, part in found.groupby("head", sort=False):
+        for seed, own in [*part.groupby("split"), ("all", part)]:
+            rows.append({"head": head, "split": seed, **summary(own)})
+    table = pd.DataFrame(rows)
+    table.to_csv(sys.argv[2], sep="\t", index=False, float_format="%.4f")
+    print(table.to_string(index=False, float_format="%.4f"))
+
+
+if __name__ == "__main__":
+    main()
