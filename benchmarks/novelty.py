@@ -19,70 +19,40 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_softmax, logsumexp
 from sklearn.metrics import roc_auc_score
-from tissuestate.correction import SurrogateVariableCorrection
-from tissuestate.features import PrincipalComponents
-from tissuestate.normalise import Normaliser
-from tissuestate.novelty import Novelty
-from tissuestate.tasks import encode
-from tissuestate.train import RECIPES, Hyperparameters, fit_network, predict_logits
-
-HEADS = ("disease_state", "tissue")
+from small_model import fit_chain
+from tissuestate.train import predict_logits
 
 
 def leave_out(tissue: str, counts: np.ndarray, obs: pd.DataFrame) -> dict[str, object]:
     new = (obs["tissue"] == tissue).to_numpy()
-    train, validation, known = (
-        (obs["split"] == part).to_numpy() & ~new for part in ("train", "validation", "test")
-    )
-    units = obs["unit"].to_numpy()
-    normaliser = Normaliser().fit(counts[train], units[train])
-    expression = normaliser.transform(counts, units)
-    correction = SurrogateVariableCorrection("supervised", 10, controls=0.1)
-    correction.fit(expression[train], obs.loc[train, ["tissue", "disease_state"]])
-    corrected = correction.transform(expression)
-    components = PrincipalComponents(min(300, int(train.sum()) // 4)).fit(corrected[train])
-
-    def features(values: np.ndarray, units: np.ndarray) -> np.ndarray:
-        return components.transform(correction.transform(normaliser.transform(values, units)))
-
-    x = components.transform(corrected)
-    novelty = Novelty().fit(x[train], (obs["tissue"] + "|" + obs["disease_state"])[train])
-    novelty.calibrate(x[validation], obs["donor"][validation])
-    score = novelty.score(x)
-
-    classes = {head: sorted(set(obs[head][train])) for head in HEADS}
-    codes = {head: encode(obs[head], names) for head, names in classes.items()}
-    network = fit_network(
-        *(x[train], {head: y[train] for head, y in codes.items()}),
-        *(x[validation], {head: y[validation] for head, y in codes.items()}),
-        classes,
-        Hyperparameters(widths=(128, 64, 64, 32, 32)),
-        epochs=30,
-        seed=1,
-        recipe=RECIPES["best"],
-        threads=1,
-        progress=False,
-    ).network
-    logits = predict_logits(network, x)["tissue"]
+    known = (obs["split"] == "test").to_numpy() & ~new
+    chain = fit_chain(counts, obs.assign(split=obs["split"].where(~new, "")), ("multitask",))
+    asked = new | known
+    units = obs["unit"][asked].tolist()
+    x = chain.transform(counts[asked], units)
+    new, known = new[asked], known[asked]
+    score = chain.novelty.score(x)
+    logits = predict_logits(chain.networks[0], x)["tissue"]
 
     def area(values: np.ndarray) -> float:
-        return float(roc_auc_score(new[new | known], values[new | known]))
+        return float(roc_auc_score(new, values))
 
     rng = np.random.default_rng(0)
-    shuffled = rng.permuted(counts[known], axis=1)
+    shuffled = rng.permuted(counts[asked][known], axis=1)
     noise = rng.negative_binomial(0.3, 0.001, (100, counts.shape[1])).astype(np.float32)
+    own_units = [unit for unit, k in zip(units, known, strict=True) if k]
     return {
         "tissue": tissue,
         "new": int(new.sum()),
         "known": int(known.sum()),
         "auroc": area(score),
-        "auroc_whole_space": area(np.hypot(*novelty._distances(x))),
+        "auroc_whole_space": area(np.hypot(*chain.novelty._distances(x))),
         "auroc_energy": area(-logsumexp(logits, axis=1)),
         "auroc_probability": area(-log_softmax(logits, axis=1).max(axis=1)),
         "flagged": float((score[new] > 1).mean()),
         "false_alarms": float((score[known] > 1).mean()),
-        "noise": float(novelty.score(features(noise, np.full(100, "count"))).min()),
-        "shuffled": float(novelty.score(features(shuffled, units[known])).min()),
+        "noise": float(chain.novelty.score(chain.transform(noise, ["count"] * 100)).min()),
+        "shuffled": float(chain.novelty.score(chain.transform(shuffled, own_units)).min()),
     }
 
 
