@@ -18,7 +18,12 @@ import numpy as np
 import pandas as pd
 from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
-from tissuestate.calibrate import calibrate_heads, expected_calibration_error, softmax
+from tissuestate.calibrate import (
+    calibrate_heads,
+    chance_calibration_error,
+    expected_calibration_error,
+    softmax,
+)
 from tissuestate.conformal import fit_sets
 from tissuestate.evaluate import in_tandem
 from tissuestate.split import split_samples
@@ -27,13 +32,6 @@ from tissuestate.train import predict_logits
 
 SEEDS = (1, 2, 3, 4, 5)
 MISSING = 0.2
-
-
-def by_chance(shares: np.ndarray, rng: np.random.Generator, draws: int = 200) -> float:
-    """The calibration error of these probabilities where they are exactly right."""
-    drawn = rng.random((draws, len(shares), 1)) > shares.cumsum(axis=1)
-    codes = drawn.sum(axis=2).clip(max=shares.shape[1] - 1)
-    return float(np.mean([expected_calibration_error(shares, row) for row in codes]))
 
 
 def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict) -> pd.DataFrame:
@@ -98,7 +96,7 @@ def summary(rows: pd.DataFrame) -> dict[str, float]:
         "n": len(rows),
         "accuracy": rows["right"].mean(),
         "ece": expected_calibration_error(shares, rows["truth"].to_numpy()),
-        "ece_chance": by_chance(shares, np.random.default_rng(0)),
+        "ece_chance": chance_calibration_error(shares),
         "coverage": rows["covered"].mean(),
         "size": rows["size"].mean(),
         "empty": (rows["size"] == 0).mean(),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tissuestate.calibrate import (
     calibrate_heads,
+    chance_calibration_error,
     expected_calibration_error,
     fit_temperature,
     softmax,
@@ -55,6 +56,17 @@ def test_calibration_error_by_hand():
     assert np.isnan(expected_calibration_error(p, np.full(5, -1)))
 
 
+@pytest.mark.parametrize("n", [50, 2000])
+def test_chance_alone_makes_the_error_that_calibrated_samples_have(n):
+    found = [
+        expected_calibration_error(softmax(logits), codes)
+        for logits, codes in (drawn(n, seed) for seed in range(20))
+    ]
+    chance = chance_calibration_error(softmax(drawn(n, 99)[0]))
+    assert chance == pytest.approx(np.mean(found), rel=0.25)
+    assert np.isnan(chance_calibration_error(np.zeros((0, 3))))
+
+
 def test_overconfidence_is_mended_on_samples_not_fitted_on():
     logits, codes = drawn(8000, 1)
     split = np.repeat(["validation", "test"], 4000)
@@ -63,6 +75,7 @@ def test_overconfidence_is_mended_on_samples_not_fitted_on():
     p, report = calibrate_heads(z, labels, split)
     assert report["ece"]["tissue"]["test"]["before"] > 0.1
     assert report["ece"]["tissue"]["test"]["after"] < 0.03
-    assert report["ece"]["subtype"]["test"] == {"before": None, "after": None}
+    assert report["ece"]["subtype"]["test"] == {"before": None, "after": None, "chance": None}
+    assert report["ece"]["tissue"]["test"]["chance"] < report["ece"]["tissue"]["test"]["before"]
     assert report["temperatures"]["tissue"] == pytest.approx(4, rel=0.1)
     np.testing.assert_array_equal(p["tissue"].argmax(1), logits.argmax(1))

@@ -62,6 +62,20 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(y))
 
 
+def chance_calibration_error(probabilities: np.ndarray, bins: int = 15, draws: int = 200) -> float:
+    """The calibration error to expect of probabilities that are exactly right, by chance alone.
+
+    Few samples leave gaps in every bin: an error is worth a thought where it exceeds this. The mean
+    over `draws` of labels from the probabilities (samples × classes); NaN without samples.
+    """
+    if not len(probabilities):
+        return float("nan")
+    uniform = np.random.default_rng(0).random((draws, len(probabilities), 1))
+    codes = (uniform > probabilities.cumsum(axis=1)).sum(axis=2)
+    codes = codes.clip(max=probabilities.shape[1] - 1)
+    return float(np.mean([expected_calibration_error(probabilities, row, bins) for row in codes]))
+
+
 def calibrate_heads(
     logits: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], split: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -69,7 +83,8 @@ def calibrate_heads(
 
     logits: samples × classes for each head. labels: class numbers, -1 where unknown. split: of
     each sample; the 'validation' ones are fitted on. The report is ready for JSON: `temperatures`
-    by head, and `ece` by head, split and before/after (null where a split has no labelled sample).
+    by head, and `ece` by head, split and before/after/chance (null where a split has no labelled
+    sample).
     """
     probabilities: dict[str, np.ndarray] = {}
     temperatures: dict[str, float] = {}
@@ -86,5 +101,8 @@ def calibrate_heads(
                 stage: expected_calibration_error(p[rows], labels[head][rows])
                 for stage, p in stages.items()
             }
+            found["chance"] = chance_calibration_error(
+                probabilities[head][rows & (labels[head] >= 0)]
+            )
             errors[head][part] = {s: None if np.isnan(e) else e for s, e in found.items()}
     return probabilities, {"temperatures": temperatures, "ece": errors}

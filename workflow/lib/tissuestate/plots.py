@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from tissuestate.calibrate import expected_calibration_error
+from tissuestate.calibrate import chance_calibration_error, expected_calibration_error
 from tissuestate.files import atomic
 from tissuestate.sheet import HEADS, STATES
 from tissuestate.wording import HEADS as TITLES
@@ -722,7 +722,8 @@ def reliability(
     """Reliability diagrams on test samples: confidence of the call against how often it is right.
 
     `predictions` has split, and per head `{head}_true`, `{head}_call`, `{head}:{class}`. Bins are
-    of equal width; each title gives the expected calibration error.
+    of equal width; each title gives the expected calibration error, and what chance alone makes of
+    it where so many probabilities are exactly right.
     """
     test = predictions[predictions["split"] == "test"]
     heads = [head for head in classes if f"{head}_true" in test.columns]
@@ -764,7 +765,8 @@ def reliability(
                 alpha=0.75,
                 clip_on=False,
             )
-            axes.set_title(f"{head_title(head)}: error {error:.3f}")
+            chance = chance_calibration_error(probabilities, bins)
+            axes.set_title(f"{head_title(head)}: error {error:.3f} ({chance:.3f} by chance)")
             axes.set_ylabel("share of calls that are right")
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1.02)
