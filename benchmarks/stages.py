@@ -1,0 +1,134 @@
+"""Time and peak memory of every stage, from count matrix to bundle, as the cohort grows.
+
+python benchmarks/stages.py FOLDER [--samples 1000 3000 10116] [--genes 17993] [--cores 2]
+
+Runs the workflow itself, in a folder for each size, on cohorts resampled from the real RSEM counts
+of RNAseqDB in $TISSUESTATE_DATA (else ../shared/data), class by class in the shares of the real
+ones, with noise. What Snakemake's `benchmark:` measured of each rule goes into stages.tsv beside
+this file, with the power of n by which time and memory grew since the size before. Rows of sizes
+not run again are kept. Tuning and training are cut short (columns evaluations, epochs): their time
+grows in proportion to these.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import yaml
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+TABLE = HERE / "stages.tsv"
+PAPER = 10116, 17993
+EVALUATIONS, EPOCHS = 2, 3
+LABELS = ["disease_state", "tissue", "subtype"]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--samples", type=int, nargs="+", default=[1000, 3000, PAPER[0]])
+    parser.add_argument("--genes", type=int, default=PAPER[1])
+    parser.add_argument("--cores", type=int, default=2)
+    return parser.parse_args()
+
+
+def real_counts(genes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Real counts (samples × genes), the most expressed genes, and the labels of the samples."""
+    default = ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("TISSUESTATE_DATA", default)) / "tcga_gtex"
+    sheet = pd.read_csv(folder / "samples.tsv", sep="\t", dtype=str, keep_default_na=False)
+    sheet = sheet[sheet["source"] == "rnaseqdb"].set_index("sample")
+    tables = [pd.read_csv(folder / name, sep="\t", index_col=0) for name in sheet["file"].unique()]
+    joined = pd.concat([t.drop(columns="Entrez_Gene_Id") for t in tables], axis=1, join="inner")
+    counts = joined[sheet.index].T
+    kept = np.sort(np.argsort(-counts.mean().to_numpy(), kind="stable")[:genes])
+    return counts.iloc[:, kept], sheet
+
+
+def write_cohort(folder: Path, samples: int, genes: int, components: int) -> Path:
+    """The resampled matrix, its sheet and a config in `folder`; returns the config's path."""
+    counts, labels = real_counts(genes)
+    rng = np.random.default_rng(samples)
+    strata = labels.groupby(LABELS, sort=True).indices
+    # At least three of each class, so that each has a training, a validation and a test sample.
+    sizes = {key: max(3, round(samples * len(rows) / len(labels))) for key, rows in strata.items()}
+    drawn = np.concatenate([rng.choice(strata[key], n) for key, n in sizes.items()])
+    values = rng.standard_normal((len(drawn), counts.shape[1]), dtype=np.float32)
+    np.exp(values * 0.3, out=values)
+    values *= counts.to_numpy(dtype=np.float32)[drawn]
+    np.round(values, out=values)
+    names = [f"S{number}" for number in range(len(drawn))]
+    folder.mkdir(parents=True, exist_ok=True)
+    obs, var = pd.DataFrame(index=names), pd.DataFrame(index=counts.columns.astype(str))
+    anndata.AnnData(values, obs=obs, var=var).write_h5ad(folder / "counts.h5ad")
+    sheet = labels.iloc[drawn][["study", *LABELS]].set_axis(names).rename_axis("sample")
+    sheet = sheet.assign(donor=names, matrix="counts.h5ad", unit="count")
+    sheet["source"] = np.where(rng.random(len(sheet)) < 0.5, "a", "b")
+    sheet.to_csv(folder / "samples.tsv", sep="\t")
+    config = yaml.safe_load((ROOT / "config" / "rnaseqdb.yaml").read_text())
+    config |= {"samples": "samples.tsv", "rnaseqdb": None, "device": "cpu"}
+    config["features"]["components"] = components
+    config["tuning"] |= {"evaluations": EVALUATIONS, "epochs": EPOCHS}
+    config["training"]["epochs"] = EPOCHS
+    config["protocols"] |= {"seeds": 0, "leaks": [], "leave_out": []}
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def measured(folder: Path, about: dict[str, int]) -> pd.DataFrame:
+    """What each rule took, in the order of the run."""
+    files = sorted((folder / "results" / "timings").rglob("*.tsv"), key=lambda f: f.stat().st_mtime)
+    rows = []
+    for file in files:
+        found = pd.read_csv(file, sep="\t").iloc[-1]
+        rows.append(
+            {
+                "stage": str(file.relative_to(folder / "results" / "timings").with_suffix("")),
+                **about,
+                "seconds": found["s"],
+                "cpu_seconds": found["cpu_time"],
+                "peak_memory_mb": found["max_rss"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def with_growth(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the power of n by which processor time and memory grew since the last size."""
+    places = {stage: place for place, stage in enumerate(dict.fromkeys(table["stage"]))}
+    order = ["genes", "cores", "place", "samples"]
+    table = table.assign(place=table["stage"].map(places)).sort_values(order, kind="stable")
+    logs = np.log(table[["cpu_seconds", "peak_memory_mb", "samples"]])
+    steps = logs.groupby([table[column] for column in order[:3]]).diff()
+    table["time_power"] = (steps["cpu_seconds"] / steps["samples"]).round(2)
+    table["memory_power"] = (steps["peak_memory_mb"] / steps["samples"]).round(2)
+    return table.drop(columns="place")
+
+
+def main() -> None:
+    options = parse()
+    tables = [pd.read_csv(TABLE, sep="\t")] if TABLE.exists() else []
+    for samples in options.samples:
+        folder = options.folder / f"{samples}x{options.genes}"
+        components = min(2000, samples // 2)
+        config = write_cohort(folder, samples, options.genes, components)
+        about = {"samples": samples, "genes": options.genes, "components": components}
+        about |= {"cores": options.cores, "evaluations": EVALUATIONS, "epochs": EPOCHS}
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(folder), "--configfile", str(config), "--quiet", "all"]
+        subprocess.run([*command, "--cores", str(options.cores)], check=True)
+        tables.append(measured(folder, about))
+        whole = pd.concat(tables, ignore_index=True)
+        whole = whole.drop_duplicates(["stage", "samples", "genes", "cores"], keep="last")
+        with_growth(whole).to_csv(TABLE, sep="\t", index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main()
