@@ -194,7 +194,8 @@ def test_the_paper_stands_beside_ours_in_its_order(run):
     assert table["head"].tolist() == ["tissue", "subtype"]
     assert table["difference"].iloc[0] == pytest.approx(0.8 - 0.97)
     assert table["ours"].isna().tolist() == [False, True]
-    page = comparison_page(table)
+    page = comparison_page(table, pd.DataFrame({"claim": ["DL PCA is cheaper"]}))
+    assert "Kidney and Colon twice" in page and "DL PCA is cheaper" in page
     assert "0.800 (0.780–0.820)" in page
     assert "not computed" in page
 

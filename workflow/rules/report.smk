@@ -116,6 +116,8 @@ rule plot_benchmark:
 rule compare_paper:
     input:
         metrics="<results>/evaluation/dl_pca/metrics.tsv",
+        comparison="<results>/benchmark/comparison.tsv",
+        benchmark="<results>/benchmark/benchmark.tsv",
         paper=shipped("resources/paper_results.tsv"),
         library=imported_by("compare_paper.py"),
     output:
