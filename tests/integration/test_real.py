@@ -21,6 +21,7 @@ def real(snakemake, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     config["tuning"] |= {"evaluations": 4, "epochs": 8}
     config["training"] |= {"epochs": 60}
     config["benchmark"] = {"models": ["logreg"]}
+    config["protocols"] |= {"seeds": 0, "leaks": [], "leave_out": []}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     run = snakemake(folder, "--quiet", "rules", "--configfile", str(folder / "config.yaml"))
     assert run.returncode == 0, run.stdout[-5000:]
