@@ -8,7 +8,7 @@ from tissuestate import assess
 from tissuestate.errors import InputError
 from tissuestate.protocol_features import prepare
 from tissuestate.protocol_models import Training, ask_models
-from tissuestate.protocol_page import protocol_page
+from tissuestate.protocol_page import brief, protocol_page
 from tissuestate.protocols import FITTED_ON_ALL, split_of
 from tissuestate.split import fold_samples
 from tissuestate.train import Hyperparameters, Recipe
@@ -199,11 +199,33 @@ def test_the_page_tells_it_to_readers(calls):
     assert "a search for hyper-parameters of its own" in protocol_page(tables, searched=True)
 
 
+def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_gain(calls):
+    options = {"resamples": 100, "seed": 0}
+    tables = {
+        "crossvalidation": assess.crossvalidated(calls, CLASSES, "dl_pca", **options),
+        "leaks": assess.leaks(
+            calls.replace({"protocol": {"random": "paper"}}), CLASSES, "dl_pca", **options
+        ),
+        "outside": assess.outside(calls, CLASSES, **options)[0],
+    }
+    folds, leak, *outside = brief(tables)
+    found = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
+    assert f"{found['dl_pca', 'tissue', 'balanced_accuracy']:.3f}" in folds
+    gained = tables["leaks"].set_index(["leak", "head", "metric"])["difference"]
+    assert f"{gained['paper', 'tissue', 'balanced_accuracy']:+.3f} for tissue of origin" in leak
+    assert len(outside) == 2 and outside[0].startswith("Asked about study GTEx without")
+    nothing = {name: table.iloc[:0] for name, table in tables.items()}
+    assert brief(nothing) == []
+
+
 def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
     honest = calls[calls["protocol"] == "crossvalidation"]
     options = {"resamples": 100, "seed": 0}
     metrics, by_class, wrong = assess.outside(honest, CLASSES, **options)
     assert len(metrics) == len(by_class) == len(wrong) == 0
+    table = assess.crossvalidated(honest, CLASSES, "dl_pca", **options)
+    tables = {"crossvalidation": table, "leaks": table.rename(columns={"model": "leak"})}
+    assert len(brief({**tables, "outside": metrics})) == 1
     only = calls[calls["protocol"] == "study"]
     assert assess.crossvalidated(only, CLASSES, "dl_pca", **options).empty
 

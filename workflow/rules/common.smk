@@ -390,6 +390,12 @@ def protocol_predictions():
     ]
 
 
+def protocol_tables():
+    """What the protocols found, for the summary; none where the config asks for none."""
+    names = ["crossvalidation", "leaks", "outside"] if protocol_predictions() else []
+    return expand("<results>/protocols/{name}.tsv", name=names)
+
+
 def values_of(column):
     """The sources, studies or projects of the cohort, as sheet and RNAseqDB's table name them."""
     from tissuestate.rnaseqdb import project_of

@@ -27,6 +27,7 @@ with logged(snakemake.log[0]):
             metrics=read_metrics(source.metrics),
             benchmark=table(source.benchmark),
             comparison=table(source.comparison),
+            protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
             truth=table(source.get("truth")),
         )
     )

@@ -35,12 +35,52 @@ def protocol_page(tables: Mapping[str, pd.DataFrame], searched: bool) -> str:
     return pages.page("How good under other protocols", body)
 
 
+def brief(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What the tables crossvalidation, leaks and outside say of DL PCA, a sentence each."""
+    sentences = []
+    folds, leaks, outside = (
+        _balanced(tables[name]) for name in ("crossvalidation", "leaks", "outside")
+    )
+    ours = folds[folds["model"] == DEEP]
+    if len(ours):
+        sentences.append(
+            "Cross-validated by donors, so that every sample is called by models that saw nothing "
+            f"of its donor, DL PCA has a balanced accuracy of {_listed(ours)}."
+        )
+    paper = leaks[leaks["leak"] == "paper"]
+    if len(paper):
+        gains = ", ".join(
+            f"{row['difference']:+.3f} for {head_title(row['head']).lower()}"
+            for row in paper.to_dict("records")
+        )
+        sentences.append(
+            "With the paper's protocol on the same samples (random split, everything fitted on all "
+            f"of them) it seems to gain {gains}: what a new patient's sample does not get."
+        )
+    for (column, part), found in outside.groupby(["protocol", "part"], sort=False):
+        if column != "project" and (found["model"] == DEEP).any():
+            sentences.append(
+                f"Asked about {column} {part} without having been trained on it: "
+                f"{_listed(found[found['model'] == DEEP])}."
+            )
+    return sentences
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    """Balanced accuracies with intervals, question by question."""
+    return ", ".join(
+        f"{row['value']:.3f} ({_interval(row['low'], row['high'])}) for "
+        + head_title(row["head"]).lower()
+        for row in rows.to_dict("records")
+    )
+
+
 def _interval(low: float, high: float, digits: int = 3, sign: str = "") -> str:
     return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
 
 
 def _balanced(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["metric"] == "balanced_accuracy"]
+    return table[table["metric"] == "balanced_accuracy"] if len(table) else table
 
 
 def _with_difference(table: pd.DataFrame, first: str, names: Mapping[str, str]) -> pd.DataFrame:

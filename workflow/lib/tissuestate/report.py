@@ -17,6 +17,7 @@ from tissuestate.composition import (
 )
 from tissuestate.evaluate import TANDEM, WITHIN
 from tissuestate.plots import before_and_after
+from tissuestate.protocol_page import brief
 from tissuestate.sheet import HEADS
 from tissuestate.wording import head_title, measure_title, metric_title, model_title
 
@@ -116,6 +117,7 @@ class Run:
     kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
     column model. comparison: of all models with DL PCA (see `tissuestate.compare`).
+    protocols: the tables crossvalidation, leaks and outside of `tissuestate.assess`, or none.
     """
 
     kept: pd.DataFrame
@@ -127,6 +129,7 @@ class Run:
     metrics: pd.DataFrame
     benchmark: pd.DataFrame
     comparison: pd.DataFrame
+    protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
 
 
@@ -136,6 +139,7 @@ def summarise(run: Run) -> tuple[str, pd.DataFrame]:
     body = [
         *_first_paragraph(run, facts),
         *_performance(run, facts),
+        *_protocols(run),
         *_confounding(run, facts),
         *_cohort(run, facts),
         *_quality(run, facts),
@@ -244,6 +248,17 @@ def _performance(run: Run, facts: Facts) -> list[str]:
             "elsewhere.",
             "small",
         ),
+    ]
+
+
+def _protocols(run: Run) -> list[str]:
+    sentences = brief(run.protocols) if run.protocols else []
+    if not sentences:
+        return []
+    return [
+        pages.heading("How good for other donors, and outside"),
+        pages.items(sentences),
+        pages.paragraph("All of it is in protocols/protocols.html.", "small"),
     ]
 
 
