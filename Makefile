@@ -50,6 +50,8 @@ bench: setup-dev ## time correction, components, mRIN and training beside what o
 	@test -x .venv/rseqc/bin/tin.py || { python -m venv .venv/rseqc && .venv/rseqc/bin/pip install -q RSeQC==5.0.4; }
 	python benchmarks/integrity.py --tin .venv/rseqc/bin/tin.py
 	python benchmarks/training.py benchmarks/training.tsv
+	@test -d results/real/results/cohort || { echo "bench: novelty, trust and missing genes need 'make real' first"; exit 0; } && \
+	for name in novelty trust missing_genes; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done
 
 pin: ## renew envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }

@@ -60,6 +60,13 @@ def test_the_distances_are_in_units_of_the_spread_within_classes():
     np.testing.assert_allclose(novelty.score(points), [0, 2, 2, 0.4], atol=0.1)
 
 
+def test_a_single_class_has_no_directions_of_its_own_and_noise_is_new_all_the_same():
+    values = np.random.default_rng(7).normal(size=(90, 20)) * 0.3 + 5
+    novelty = Novelty().fit(values[:60], np.zeros(60)).calibrate(values[60:], np.arange(30))
+    assert not novelty.is_new(values[60:]).any()
+    assert novelty.is_new(np.random.default_rng(8).uniform(0, 10, (20, 20))).all()
+
+
 def test_alone_among_others_and_in_another_order_are_the_same(fitted):
     novelty, values, _ = fitted
     together = novelty.score(values)

@@ -46,22 +46,23 @@ class ConditionalMean:
         Y = np.asarray(Y)
         missing = np.isnan(Y)
         filled = Y.copy()
-        pattern, solver, gaps = None, np.empty(0), np.empty(0)
-        for row in np.flatnonzero(missing.any(axis=1)):
-            # samples of one file lack the same genes: the matrix is made once for them
+        rows = np.flatnonzero(missing.any(axis=1))
+        if not len(rows):
+            return filled
+        loadings = self.loadings_.astype(np.float64)
+        weighted = loadings / self.noise_
+        whole = np.eye(len(loadings)) + weighted @ loadings.T
+        pattern, precision, gaps = None, whole, loadings
+        for row in rows:
+            # samples of one file lack the same genes: what depends on these is made once for them
             if pattern is None or not np.array_equal(pattern, missing[row]):
                 pattern = missing[row]
-                solver, gaps = self._solver(~pattern), self.loadings_[:, pattern].astype(np.float64)
-            seen = ~pattern
-            factors = solver @ (Y[row, seen].astype(np.float64) - self.mean_[seen])
+                gaps = loadings[:, pattern]
+                precision = whole - weighted[:, pattern] @ gaps.T
+            deviation = np.where(pattern, 0.0, Y[row].astype(np.float64) - self.mean_)
+            factors = np.linalg.solve(precision, weighted @ deviation)
             filled[row, pattern] = self.mean_[pattern] + factors @ gaps
         return filled
-
-    def _solver(self, seen: np.ndarray) -> np.ndarray:
-        """The matrix that gives a sample's factors (their posterior mean) from the genes seen."""
-        loadings = self.loadings_[:, seen].astype(np.float64)
-        weighted = loadings / self.noise_[seen]
-        return np.linalg.solve(np.eye(len(loadings)) + weighted @ loadings.T, weighted)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as plain arrays."""

@@ -72,9 +72,13 @@ class Novelty:
 
     def score(self, X: np.ndarray) -> np.ndarray:
         """The larger of the two distances, each divided by its limit; each sample on its own."""
-        near, outside = self._distances(X)
-        beyond = np.divide(outside, self.limits_[1], out=np.zeros(len(X)), where=outside > 0)
-        return np.maximum(near / self.limits_[0], beyond)
+        with np.errstate(divide="ignore"):
+            # no distance is no novelty, even where a limit is 0 (a single class has no directions)
+            near, outside = (
+                np.divide(part, limit, out=np.zeros(len(part)), where=part > 0)
+                for part, limit in zip(self._distances(X), self.limits_, strict=True)
+            )
+        return np.maximum(near, outside)
 
     def is_new(self, X: np.ndarray) -> np.ndarray:
         """Whether each sample is unlike the training samples."""
