@@ -89,6 +89,22 @@ def replaced(run: Run, **changes) -> Run:
     return Run(**{**run.__dict__, **changes})
 
 
+def test_what_sets_cover_and_what_abstaining_leaves_is_told(run):
+    assert "How far to trust a call" not in summarise(run)[0]
+    columns = ["head", "tissue", "samples", "coverage", "low", "high", "size"]
+    rows = [("tissue", np.nan, 273, 0.91, 0.88, 0.95, 1.1), ("tissue", "liver", 30, 0.5, 0, 1, 1)]
+    answered = pd.DataFrame(
+        [("tissue", "confidence", 1.0, 0.9), ("tissue", "abstention", 0.967, 0.996)],
+        columns=["head", "rule", "share", "accuracy"],
+    )
+    html, facts = summarise(
+        replaced(run, sets=pd.DataFrame(rows, columns=columns), answered=answered)
+    )
+    assert "0.910 (0.880–0.950)" in html
+    assert fact(facts, "trust", "share answered, tissue") == 0.967
+    assert fact(facts, "trust", "accuracy of the answers, tissue") == 0.996
+
+
 def test_a_classical_model_that_wins_is_said_before_any_number(run):
     html, facts = summarise(run)
     sentence = "For tissue of origin, logistic regression on PCs scores higher than DL PCA"

@@ -155,6 +155,8 @@ rule summarise_run:
         predictions="<results>/evaluation/dl_pca/predictions.tsv",
         benchmark="<results>/benchmark/benchmark.tsv",
         comparison="<results>/benchmark/comparison.tsv",
+        sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
+        answered=f"<results>/evaluation/{BUNDLED}/answered.tsv",
         protocols=protocol_tables(),
         truth="results/demo/truth_samples.tsv" if config["demo"] else [],
         library=imported_by("summarise_run.py"),

@@ -27,6 +27,8 @@ with logged(snakemake.log[0]):
             metrics=read_metrics(source.metrics),
             benchmark=table(source.benchmark),
             comparison=table(source.comparison),
+            sets=table(source.sets),
+            answered=table(source.answered),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
             truth=table(source.get("truth")),
         )

@@ -117,6 +117,7 @@ class Run:
     kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
     column model. comparison: of all models with DL PCA (see `tissuestate.compare`).
+    sets, answered: of the bundled network (see `tissuestate.reliance`), None where not measured.
     protocols: the tables crossvalidation, leaks and outside of `tissuestate.assess`, or none.
     """
 
@@ -129,6 +130,8 @@ class Run:
     metrics: pd.DataFrame
     benchmark: pd.DataFrame
     comparison: pd.DataFrame
+    sets: pd.DataFrame | None = None
+    answered: pd.DataFrame | None = None
     protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
 
@@ -140,6 +143,7 @@ def summarise(run: Run) -> tuple[str, pd.DataFrame]:
         *_first_paragraph(run, facts),
         *_performance(run, facts),
         *_protocols(run),
+        *_trust(run, facts),
         *_confounding(run, facts),
         *_cohort(run, facts),
         *_quality(run, facts),
@@ -259,6 +263,44 @@ def _protocols(run: Run) -> list[str]:
         pages.heading("How good for other donors, and outside"),
         pages.items(sentences),
         pages.paragraph("All of it is in protocols/protocols.html.", "small"),
+    ]
+
+
+def _trust(run: Run, facts: Facts) -> list[str]:
+    if run.sets is None or run.answered is None:
+        return []
+    sets = run.sets[run.sets["tissue"].isna()].set_index("head")
+    left = run.answered[run.answered["rule"] == "abstention"].set_index("head")
+    rows = []
+    for head in (head for head in ASKED if head in sets.index):
+        covered, rule = sets.loc[head], left.loc[head]
+        for item, value in (
+            ("covered by the sets", covered["coverage"]),
+            ("share answered", rule["share"]),
+            ("accuracy of the answers", rule["accuracy"]),
+        ):
+            facts.add("trust", f"{item}, {head}", float(value))
+        interval = [float(covered[name]) for name in ("coverage", "low", "high")]
+        rows.append(
+            {
+                "question": head_title(head),
+                "covered by the 90 % sets": _with_interval(*interval),
+                "classes a set": float(covered["size"]),
+                "share answered": float(rule["share"]),
+                "accuracy of the answers": float(rule["accuracy"]),
+                "test samples": int(covered["samples"]),
+            }
+        )
+    return [
+        pages.heading("How far to trust a call"),
+        pages.table(pd.DataFrame(rows)),
+        pages.paragraph(
+            "The bundled network. A sample gets no answer where it is not like anything in "
+            "training, where no class is more likely than not, or where two are about equally "
+            "likely. The sets promise to hold the true class of nine in ten samples like those of "
+            "training, over all classes together.",
+            "small",
+        ),
     ]
 
 
