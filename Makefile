@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real test lint bench pin
+.PHONY: help setup setup-dev demo real test test-cluster lint bench pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -36,6 +36,10 @@ real: setup ## train on real GTEx and TCGA matrices, where the data are
 
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
+
+test-cluster: ## run the demo on a real SLURM of several nodes, started here (needs root)
+	@envs/setup.sh requirements-dev.txt cluster
+	OMP_NUM_THREADS=1 pytest tests/cluster
 
 lint: setup-dev ## check style and types
 	ruff check .

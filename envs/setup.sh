@@ -2,11 +2,12 @@
 # Install what is missing to run the workflow without conda: Debian packages for the tools, and
 # the Python packages of a requirements file in .venv. Does nothing where nothing is missing.
 #
-#   envs/setup.sh [requirements.txt | requirements-dev.txt]
+#   envs/setup.sh [requirements.txt | requirements-dev.txt] [cluster]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
 requirements=${1:-requirements.txt}
+purpose=${2:-}
 python=${PYTHON:-python3}
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -21,6 +22,7 @@ install_packages() {
     local wanted package missing="" root=""
     wanted=$(grep -v '^#' envs/debian.txt)
     [ "$requirements" = requirements.txt ] || wanted="$wanted $(grep -v '^#' envs/debian-dev.txt)"
+    [ "$purpose" != cluster ] || wanted="$wanted $(grep -v '^#' envs/debian-cluster.txt)"
     if ! command -v apt-get >/dev/null; then
         for tool in STAR featureCounts samtools fastp prefetch bedtools R; do
             command -v "$tool" >/dev/null || missing="$missing $tool"

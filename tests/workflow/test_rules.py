@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yte
 from conftest import write_config
 
 SECTIONS = ("log", "conda", "threads", "resources")
@@ -31,6 +32,24 @@ def test_every_rule_that_runs_something_states_its_needs(root: Path) -> None:
 def test_gpu_rules_are_tagged_and_no_others(root: Path) -> None:
     tagged = {name for name, body in rules(root).items() if "gpu=1" in body}
     assert tagged == {"model:tune_network", "model:train_network"}
+
+
+def test_the_slurm_profile_knows_the_gpu_rules_and_the_steps_of_a_sample(root: Path) -> None:
+    text = (root / "profiles" / "slurm" / "config.yaml").read_text()
+    profile = yte.process_yaml(text)
+    named = {rule for rule, needs in profile["set-resources"].items() if needs.get("gpu") == 1}
+    assert named == {name.partition(":")[2] for name, x in rules(root).items() if "gpu=1" in x}
+    of_samples = {
+        name.partition(":")[2]
+        for name, body in rules(root).items()
+        if re.search(r"output:.*?\{sample\}.*?log:", body, flags=re.S)
+    }
+    assert set(profile["groups"]) == of_samples - {"download_run"}  # waits for the network
+    for rule in profile["groups"]:
+        assert profile["set-resources"][rule] == {"turn": 1}
+    for model, needs in (("a100", {"gpu": 1, "gpu_model": "a100"}), ("none", {"gpu": 0})):
+        edited = yte.process_yaml(text.replace("gpu_model: any", f"gpu_model: {model}"))
+        assert edited["set-resources"]["train_network"] == needs
 
 
 def test_the_demo_plans_every_stage(snakemake, demo_folder: Path) -> None:

@@ -1,20 +1,21 @@
 # The networks against classical models: balanced accuracy, time and memory.
 
 
+BASELINES = "|".join(config["benchmark"]["models"]) or "none"
+
+
 rule fit_baseline:
     input:
         features=features_of,
         classes="<results>/cohort/classes.json",
         library=imported_by("fit_baseline.py"),
     output:
-        predictions="<results>/evaluation/{model}/predictions.tsv",
-        cost="<results>/evaluation/{model}/cost.json",
+        predictions=f"<results>/evaluation/{{model,{BASELINES}}}/predictions.tsv",
+        cost=f"<results>/evaluation/{{model,{BASELINES}}}/cost.json",
     log:
         "<logs>/fit_baseline/{model}.log",
     benchmark:
         "<benchmarks>/fit_baseline/{model}.tsv"
-    wildcard_constraints:
-        model="|".join(config["benchmark"]["models"]) or "none",
     conda:
         "../../envs/torch.yaml"
     threads: 4

@@ -65,7 +65,7 @@ rule describe_run:
         samples="<results>/cohort/samples.tsv",
         cohort="<results>/cohort/cohort.h5ad",
         products=list(run_products()),
-        snakefile=workflow.main_snakefile,
+        snakefile=local(workflow.main_snakefile),
         library=imported_by("describe_run.py"),
     output:
         config="<results>/run/config.yaml",

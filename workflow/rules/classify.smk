@@ -5,7 +5,7 @@ rule apply_integrity:
     input:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
         bed="<reference>/transcripts.bed",
-        reference=f"{config['bundle']}/integrity.npz",
+        reference=local(f"{config['bundle']}/integrity.npz"),
         library=imported_by("apply_integrity.py"),
     output:
         mrin="<results>/integrity/mrin.tsv",
@@ -23,11 +23,11 @@ rule apply_integrity:
 
 rule classify_samples:
     input:
-        bundle=f"{config['bundle']}/bundle.json",
-        sheet=config["samples"],
+        bundle=local(f"{config['bundle']}/bundle.json"),
+        sheet=local(config["samples"]),
         classes=shipped(config["classes"]),
         counts=per_sample("<results>/counts/{sample}.tsv"),
-        matrices=MATRICES,
+        matrices=[given(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
         library=imported_by("classify_samples.py"),
     output:
@@ -41,6 +41,8 @@ rule classify_samples:
     resources:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
+    params:
+        matrices=MATRICES,
     script:
         "../scripts/classify_samples.py"
 

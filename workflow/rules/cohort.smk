@@ -41,7 +41,7 @@ if config["rnaseqdb"]:
 
 rule split_samples:
     input:
-        sheet=[] if config["samples"] is None else config["samples"],
+        sheet=[] if config["samples"] is None else local(config["samples"]),
         rnaseqdb="<results>/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
         classes=shipped(config["classes"]),
         library=imported_by("split_samples.py"),
@@ -90,7 +90,7 @@ rule assemble_cohort:
         samples="<results>/cohort/samples.tsv",
         qc="<results>/qc/samples.tsv" if FROM_READS else [],
         counts=per_sample("<results>/counts/{sample}.tsv"),
-        matrices=MATRICES + rnaseqdb_matrices(),
+        matrices=[given(matrix) for matrix in MATRICES] + rnaseqdb_matrices(),
         genes="<results>/cohort/gene_ids.tsv.gz",
         classes=shipped(config["classes"]),
         library=imported_by("assemble_cohort.py"),
@@ -113,6 +113,7 @@ rule assemble_cohort:
         mem_mb=memory(3000, per_input=4),
         runtime=minutes(30, per_gb=20),
     params:
+        matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),
     script:

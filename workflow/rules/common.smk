@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
+from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 LIBRARY = WORKFLOW / "lib"
@@ -46,9 +47,24 @@ wildcard_constraints:
 # ---- config and sheet ---------------------------------------------------------------------------
 
 
+# The files that config and sheet name: here from the beginning, unless simulated or in a storage.
+FILES_ARE_HERE = not (config["demo"] or workflow.storage_settings.default_storage_provider)
+
+
 def shipped(path):
     """A path in the working directory or, where there is no such file, in the workflow's own tree."""
-    return path if Path(path).exists() else str(WORKFLOW.parent / path)
+    return local(path if Path(path).exists() else str(WORKFLOW.parent / path))
+
+
+def given(path):
+    """A file of samples or reference as config or sheet name it: a local path, or an address.
+
+    The prefix of a module is for what the workflow makes, not for what it is given.
+    """
+    if "://" in path:
+        return storage(path)
+    prefixed = workflow.modifier.path_modifier.prefix
+    return str(Path(path).absolute()) if prefixed and FILES_ARE_HERE else path
 
 
 def load_sheet():
@@ -62,7 +78,8 @@ def load_sheet():
                 )
             return None
         sheet = read_sheet(config["samples"], classes, labelled=not config.get("bundle"))
-        if not config["demo"]:
+        # Not in each job: it may run where the files of other samples are not.
+        if workflow.is_main_process and FILES_ARE_HERE:
             check_files(sheet)
         return sheet.set_index("sample", drop=False)
     except InputError as error:
@@ -121,8 +138,8 @@ def final_products():
 
 def check_tools():
     """Name every tool that the run needs and the PATH lacks, before anything starts."""
-    if workflow.deployment_settings.deployment_method:
-        return  # conda or a container brings them
+    if not workflow.is_main_process or workflow.deployment_settings.deployment_method:
+        return  # asked already, or conda or a container brings them
     tools = set() if config.get("bundle") else {"Rscript"}
     if FROM_READS:
         tools |= {"STAR", "samtools", "featureCounts"}
@@ -161,17 +178,25 @@ def imported_by(script):
         if name not in found | {"logs", "errors"}:
             found.add(name)
             todo += imports(LIBRARY / "tissuestate" / f"{name}.py")
-    return [str(LIBRARY / "tissuestate" / f"{name}.py") for name in sorted(found)]
+    return [local(str(LIBRARY / "tissuestate" / f"{name}.py")) for name in sorted(found)]
 
 
 # ---- memory and time ----------------------------------------------------------------------------
+
+
+def size_mb(input):
+    """The inputs' size; nothing where a job of the same group has yet to make one of them."""
+    try:
+        return max(input.size_mb, 0)
+    except FileOrDirectoryNotFoundError:
+        return 0
 
 
 def memory(base, per_input=0.0):
     """MB: a base and a multiple of the inputs' size, doubled with each attempt."""
 
     def mem_mb(wildcards, input, attempt):
-        return int((base + per_input * max(input.size_mb, 0)) * 2 ** (attempt - 1))
+        return int((base + per_input * size_mb(input)) * 2 ** (attempt - 1))
 
     return mem_mb
 
@@ -180,7 +205,7 @@ def minutes(base, per_gb=0.0):
     """Minutes: a base and a multiple of the inputs' size in GB, doubled with each attempt."""
 
     def runtime(wildcards, input, attempt):
-        return int((base + per_gb * max(input.size_mb, 0) / 1000) * 2 ** (attempt - 1))
+        return int((base + per_gb * size_mb(input) / 1000) * 2 ** (attempt - 1))
 
     return runtime
 
@@ -215,7 +240,7 @@ def is_url(path):
 def reference_file(kind):
     """The genome or annotation as given: a local file, or the download of its URL."""
     path = config["reference"][kind]["path"]
-    return f"<reference>/downloads/{Path(path).name}" if is_url(path) else path
+    return f"<reference>/downloads/{Path(path).name}" if is_url(path) else given(path)
 
 
 def read_files(sample):
@@ -223,7 +248,11 @@ def read_files(sample):
     row = SHEET.loc[sample]
     if row["origin"] == "sra":
         return {f"fastq_{mate}": [f"<results>/reads/{sample}_{mate}.fastq.gz"] for mate in (1, 2)}
-    return {key: row[key].split(",") for key in ("fastq_1", "fastq_2") if row[key]}
+    return {
+        key: [given(file) for file in row[key].split(",")]
+        for key in ("fastq_1", "fastq_2")
+        if row[key]
+    }
 
 
 def raw_reads(wildcards):
@@ -280,7 +309,8 @@ def rnaseqdb_download():
 def alignment(wildcards):
     """The BAM of a sample: STAR's, or the one its sheet row names."""
     row = SHEET.loc[wildcards.sample]
-    return row["bam"] if row["origin"] == "bam" else f"<results>/align/{wildcards.sample}.bam"
+    made = f"<results>/align/{wildcards.sample}.bam"
+    return given(row["bam"]) if row["origin"] == "bam" else made
 
 
 def per_sample(pattern, origins=("fastq", "sra", "bam")):

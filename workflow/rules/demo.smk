@@ -4,7 +4,7 @@ if config["demo"]:
 
     rule simulate_cohort:
         input:
-            sheet=config["demo"]["sheet"],
+            sheet=local(config["demo"]["sheet"]),
             library=imported_by("simulate_cohort.py"),
         output:
             genome="results/demo/genome.fa",

@@ -6,8 +6,9 @@ rule extract_features:
         expression="<results>/expression/corrected.h5ad",
         library=imported_by("extract_features.py"),
     output:
-        features="<results>/features/{features}.h5ad",
-        transformer="<results>/features/{features}.npz",
+        # Constraints that tell rules apart stand in the path: elsewhere a storage loses them.
+        features="<results>/features/{features,pca|rf|all}.h5ad",
+        transformer="<results>/features/{features,pca|rf|all}.npz",
     log:
         "<logs>/extract_features/{features}.log",
     benchmark:

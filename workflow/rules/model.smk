@@ -96,13 +96,11 @@ rule predict_network:
         costs=costs_of_networks,
         library=imported_by("predict_network.py"),
     output:
-        predictions="<results>/evaluation/{model}/predictions.tsv",
-        calibration="<results>/evaluation/{model}/calibration.json",
-        cost="<results>/evaluation/{model}/cost.json",
+        predictions="<results>/evaluation/{model,dl_[a-z]+}/predictions.tsv",
+        calibration="<results>/evaluation/{model,dl_[a-z]+}/calibration.json",
+        cost="<results>/evaluation/{model,dl_[a-z]+}/cost.json",
     log:
         "<logs>/predict_network/{model}.log",
-    wildcard_constraints:
-        model="dl_[a-z]+",
     conda:
         "../../envs/torch.yaml"
     threads: 2

@@ -93,7 +93,11 @@ rule index_genome:
 
 rule derive_transcripts:
     input:
-        transcripts=config["reference"]["transcripts"] or "<reference>/annotation.gtf",
+        transcripts=(
+            given(config["reference"]["transcripts"])
+            if config["reference"]["transcripts"]
+            else "<reference>/annotation.gtf"
+        ),
         library=imported_by("derive_transcripts.py"),
     output:
         bed="<reference>/transcripts.bed",

@@ -16,6 +16,9 @@ with logged(snakemake.log[0]):
     samples = keep_samples(
         read_samples(snakemake.input.samples), pd.read_csv(quality, sep="\t") if quality else None
     )
+    # A matrix on S3 or the web has been copied here.
+    here = dict(zip(snakemake.params.matrices, snakemake.input.get("matrices", []), strict=False))
+    samples["matrix"] = samples["matrix"].replace(here)
     cohort, genes = assemble(
         samples,
         GeneMap.read(snakemake.input.genes),

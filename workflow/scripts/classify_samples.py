@@ -16,6 +16,8 @@ with logged(snakemake.log[0]):
     source, output = snakemake.input, snakemake.output
     classifier = Classifier.load(source.bundle)
     sheet = read_sheet(source.sheet, labelled=False)
+    here = dict(zip(snakemake.params.matrices, source.get("matrices", []), strict=True))
+    sheet["matrix"] = sheet["matrix"].replace(here)
     mrin = None
     if source.get("mrin"):
         mrin = pd.read_csv(source.mrin, sep="\t", dtype={"sample": str}, index_col="sample")["mrin"]

@@ -9,13 +9,12 @@ def listed(files):
 
 
 with logged(snakemake.log[0]):
-    from tissuestate.sheet import ClassTable, check_files, read_sheet
+    from tissuestate.sheet import ClassTable, read_sheet
     from tissuestate.split import split_samples
 
     classes = ClassTable.read(snakemake.input.classes)
     sheets = listed(snakemake.input.sheet) + listed(snakemake.input.get("rnaseqdb", []))
     samples = read_sheet(sheets, classes)
-    check_files(samples)
     samples["split"] = split_samples(
         samples,
         mode=snakemake.params.mode,

@@ -1,0 +1,218 @@
+"""Files on S3 and on the web, executors without a shared file system, and use as a module."""
+
+import contextlib
+import functools
+import http.server
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import numpy as np
+import pandas as pd
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from conftest import ROOT, write_config
+from tissuestate.simulate import simulate_cohort
+
+GENES = ["TP53", "EGFR", "KRAS", "MYC", "PTEN", "RB1", "BRCA1", "ERBB2", "APC", "VHL", "MET", "ALB"]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """A client of an S3 server on loopback with the bucket 'lab'; Snakemake finds it, too."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    program = Path(sys.executable).with_name("moto_server")
+    with (tmp_path_factory.mktemp("s3") / "log").open("wb") as log:
+        server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", port], stdout=log, stderr=log)
+    access = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    client = boto3.client("s3", **access, **keys)
+    try:
+        for _ in range(150):
+            with contextlib.suppress(EndpointConnectionError):
+                client.create_bucket(Bucket="lab")
+                break
+            time.sleep(0.2)
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in (
+                ("ENDPOINT_URL", access["endpoint_url"]),
+                ("REGION", access["region_name"]),
+                ("ACCESS_KEY", "test"),
+                ("SECRET_KEY", "test"),
+            ):
+                environment.setenv(f"SNAKEMAKE_STORAGE_S3_{name}", value)
+            yield client
+    finally:
+        server.kill()
+        server.wait()
+
+
+def keys(s3) -> set[str]:
+    """The names of all objects in the bucket."""
+    return {item["Key"] for item in s3.list_objects_v2(Bucket="lab").get("Contents", [])}
+
+
+def write_counts(folder: Path, matrix: str) -> Path:
+    """A cohort of 24 samples in counts.tsv, a sheet that names it `matrix`, and their config."""
+    names = [f"s{n}" for n in range(24)]
+    counts = np.random.default_rng(0).poisson(200, (len(GENES), len(names)))
+    pd.DataFrame(counts, GENES, names).to_csv(folder / "counts.tsv", sep="\t")
+    sheet = pd.DataFrame({"sample": names, "donor": names, "study": "A", "source": "A"})
+    sheet["disease_state"] = ["neoplastic", "non-neoplastic"] * 12
+    sheet["tissue"] = ["liver"] * 12 + ["lung"] * 12
+    sheet = sheet.assign(subtype="", matrix=matrix, unit="count")
+    sheet.to_csv(folder / "samples.tsv", sep="\t", index=False)
+    return write_config(folder, samples="samples.tsv", demo=None)
+
+
+def test_reads_and_reference_may_lie_on_s3_and_on_the_web(snakemake, s3, tmp_path: Path) -> None:
+    made, folder = tmp_path / "made", tmp_path / "run"
+    folder.mkdir()
+    sheet = pd.DataFrame({"sample": ["x", "y"], "donor": ["x", "y"], "specimen": ["x", "y"]})
+    sheet = sheet.assign(study="A", source="A", disease_state="neoplastic", tissue="liver")
+    sheet = sheet.assign(subtype="", strandedness="none")
+    for mate in (1, 2):
+        sheet[f"fastq_{mate}"] = [f"{made}/{name}_{mate}.fastq.gz" for name in ("x", "y")]
+    simulate_cohort(
+        sheet,
+        genome_path=made / "genome.fa",
+        annotation_path=made / "annotation.gtf",
+        genes_path=made / "genes.tsv",
+        samples_path=made / "samples.tsv",
+        seed=1,
+        pairs=1000,
+    )
+    for path in [made / "genome.fa", made / "annotation.gtf", *made.glob("x_*")]:
+        s3.upload_file(str(path), "lab", f"in/{path.name}")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=made)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{web.server_port}"
+        for mate in (1, 2):
+            column = [f"s3://lab/in/x_{mate}.fastq.gz", f"{address}/y_{mate}.fastq.gz"]
+            sheet[f"fastq_{mate}"] = column
+        sheet.to_csv(folder / "samples.tsv", sep="\t", index=False)
+        config = write_config(
+            folder,
+            samples="samples.tsv",
+            demo=None,
+            reference={
+                "genome": {"path": "s3://lab/in/genome.fa", "checksum": None},
+                "annotation": {"path": "s3://lab/in/annotation.gtf", "checksum": None},
+            },
+        )
+        targets = ("results/counts/x.tsv", "results/counts/y.tsv")
+        run = snakemake(folder, "--configfile", str(config), "--", *targets)
+        web.shutdown()
+    assert run.returncode == 0, run.stdout[-5000:]
+    for target in targets:
+        assert pd.read_csv(folder / target, sep="\t", comment="#").iloc[:, -1].sum() > 0
+
+
+def test_a_matrix_may_lie_on_s3(snakemake, s3, tmp_path: Path) -> None:
+    config = write_counts(tmp_path, "s3://lab/in/counts.tsv")
+    s3.upload_file(str(tmp_path / "counts.tsv"), "lab", "in/counts.tsv")
+    (tmp_path / "counts.tsv").unlink()
+    target = "results/cohort/cohort.h5ad"
+    run = snakemake(tmp_path, "--configfile", str(config), "--", target)
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert (tmp_path / target).exists()
+
+
+def test_all_files_may_lie_on_s3_and_another_machine_goes_on(snakemake, s3, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        config = write_counts(folder, "counts.tsv")
+        s3.upload_file(str(folder / "counts.tsv"), "lab", "run/counts.tsv")
+        (folder / "counts.tsv").unlink()
+    storage = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://lab/run"]
+    storage += ["--shared-fs-usage", "none", "--configfile", str(config)]
+    storage += ["--rerun-triggers", "mtime", "--"]
+    run = snakemake(first, *storage, "results/cohort/cohort.h5ad")
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert "run/results/cohort/cohort.h5ad" in keys(s3)
+    run = snakemake(second, *storage, "results/expression/normalised.h5ad")
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert re.search(r"^normalise_expression +1$", run.stdout, flags=re.M), run.stdout
+    assert "assemble_cohort" not in run.stdout
+    assert "run/results/expression/normalised.h5ad" in keys(s3)
+    assert not list(tmp_path.glob("*/results"))
+
+
+def test_kubernetes_needs_a_profile_alone(snakemake, s3, tmp_path: Path) -> None:
+    config = write_counts(tmp_path, "counts.tsv")
+    s3.upload_file(str(tmp_path / "counts.tsv"), "lab", "pods/counts.tsv")
+    profile = ROOT / "profiles" / "kubernetes"
+    arguments = ["--default-storage-prefix", "s3://lab/pods", "--configfile", str(config)]
+    run = snakemake(tmp_path, "--profile", str(profile), *arguments, "-n", "--quiet", "rules")
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert re.search(r"^assemble_cohort +1$", run.stdout, flags=re.M), run.stdout
+
+
+MODULE = """
+import yaml
+
+
+module tissuestate:
+    snakefile: {snakefile}
+    config: yaml.safe_load(open("config.yaml"))
+    prefix: "cohort"
+
+
+use rule * from tissuestate exclude map_genes as ts_*
+
+
+use rule normalise_expression from tissuestate as ts_normalise_expression with:
+    resources:
+        mem_mb=700,
+
+
+rule own_map:
+    output: "cohort/results/cohort/gene_ids.tsv.gz"
+    params: table="symbol\\tensembl\\tentrez\\taliases\\ttranscripts"
+    shell: "(echo '{{params.table}}'; cut -sf 1 counts.tsv | tail -n +2 | sed 's/$/\\t\\t\\t\\t/')"
+        " | gzip > {{output}}"
+
+
+rule all:
+    default_target: True
+    input: "genes.txt"
+
+
+rule count_genes:
+    input: "cohort/results/expression/normalised.h5ad", "cohort/results/cohort/genes.tsv"
+    output: "genes.txt"
+    shell: "cp {{input[1]}} {{output}}"
+"""
+
+
+def test_another_workflow_uses_this_one_as_a_module(snakemake, tmp_path: Path) -> None:
+    write_counts(tmp_path, "counts.tsv")
+    (tmp_path / "Snakefile").write_text(MODULE.format(snakefile=repr(str(ROOT / "Snakefile"))))
+    run = snakemake(tmp_path, "--snakefile", str(tmp_path / "Snakefile"))
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert "rule ts_normalise_expression" in run.stdout and "mem_mb=700" in run.stdout
+    assert (tmp_path / "genes.txt").read_text().startswith("dataset")
+    assert (tmp_path / "cohort/results/logs/assemble_cohort.log").exists()
+    assert not (tmp_path / "results").exists()
+    again = snakemake(tmp_path, "--snakefile", str(tmp_path / "Snakefile"))
+    assert "Nothing to be done" in again.stdout, again.stdout
+
+
+def test_a_module_simulates_the_demo_below_its_prefix(snakemake, demo_folder: Path) -> None:
+    (demo_folder / "config" / "config.yaml").rename(demo_folder / "config.yaml")
+    top = demo_folder / "Snakefile"
+    top.write_text(MODULE.format(snakefile=repr(str(ROOT / "Snakefile"))))
+    planned = snakemake(demo_folder, "--snakefile", str(top), "-n", "--", "ts_all")
+    assert planned.returncode == 0, planned.stdout[-5000:]
+    assert re.search(r"^ts_align_reads +84$", planned.stdout, flags=re.M)
+    assert "input: cohort/results/demo/genome.fa, cohort/results/demo/annot" in planned.stdout
