@@ -16,7 +16,7 @@ SETTINGS = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 @pytest.fixture
 def description():
     return {
-        "versions": {"tissuestate": "0.1.0", "torch": "2.13.0"},
+        "versions": {"tissuestate": "0.1.0", "torch": "2.13.0+cpu"},
         "classes": {"disease_state": ["non-neoplastic", "neoplastic"], "tissue": ["liver"]},
         "genes": ["A"] * 1234,
         "thresholds": {"genes": 0.5},
@@ -81,7 +81,8 @@ def test_files_carry_their_fingerprint_and_the_metrics_their_values(crate, tmp_p
     assert found["contentSize"] == str(len(content))
     assert found["variableMeasured"] == [{"@id": "#tissue-balanced_accuracy"}]
     assert entity(crate, "#tissue-balanced_accuracy")["value"] == 0.91
-    assert entity(crate, "#torch")["softwareVersion"] == "2.13.0"
+    torch = entity(crate, "https://pypi.org/project/torch/2.13.0/")
+    assert torch["softwareVersion"] == "2.13.0+cpu"
 
 
 def test_every_reference_in_the_crate_leads_somewhere(crate):

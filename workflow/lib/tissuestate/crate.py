@@ -38,7 +38,8 @@ def describe_run(
     oldest input to the newest result.
     """
     folder = Path(folder)
-    crate = ROCrate()
+    crate = ROCrate(version="1.1")  # which the profiles extend
+    crate.metadata.extra_contexts.append("https://w3id.org/ro/terms/workflow-run/context")
     crate.name = (
         "A classifier of disease state, tissue of origin and neoplastic subtype, and its run"
     )
@@ -47,16 +48,17 @@ def describe_run(
         "config and the samples it was made from, the metrics on test samples, and the bundle that "
         "classifies new ones."
     )
-    crate.license = LICENCE
+    crate.license = _add(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
     tool = crate.add_workflow(
         workflow, _inside(folder, workflow), main=True, lang="snakemake", properties=_file(workflow)
     )
     tool["name"] = "tissuestate"
     tool["version"] = description["versions"]["tissuestate"]
-    tool["license"], tool["citation"] = LICENCE, {"@id": ARTICLE}
+    tool["license"], tool["citation"] = {"@id": LICENCE}, {"@id": ARTICLE}
     tool["softwareRequirements"] = [
-        _add(crate, f"#{name}", "SoftwareApplication", name=name, softwareVersion=version)
+        _add_software(crate, name, version)
         for name, version in description["versions"].items()
+        if name != "tissuestate"
     ]
     used = [_add_file(crate, folder, path, text) for path, text in inputs.items()]
     made = [_add_file(crate, folder, path, text) for path, text in results.items()]
@@ -71,6 +73,7 @@ def describe_run(
         name="The run that trained and tested the classifier",
         startTime=min(times).isoformat(timespec="seconds"),
         endTime=max(times).isoformat(timespec="seconds"),
+        description="From the config and the cohort to metrics, benchmark, report and bundle.",
         actionStatus="http://schema.org/CompletedActionStatus",
     )
     run["instrument"], run["object"], run["result"] = tool, used, made
@@ -85,6 +88,14 @@ def describe_run(
 
 def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:
     return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **properties}))
+
+
+def _add_software(crate: ROCrate, name: str, version: str) -> Entity:
+    """Python itself, or a package of the Python Package Index."""
+    page = f"https://pypi.org/project/{name}/{version.partition('+')[0]}/"
+    if name == "python":
+        page = f"https://www.python.org/downloads/release/python-{version.replace('.', '')}/"
+    return _add(crate, page, "SoftwareApplication", name=name, softwareVersion=version, url=page)
 
 
 def _add_file(crate: ROCrate, folder: Path, path: str | Path, text: str) -> Entity:
