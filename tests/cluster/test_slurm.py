@@ -32,6 +32,8 @@ PARTS += ("models", "evaluation", "bundle")
 # Whatever states how long a job took differs from run to run.
 TIMED = ("cost.json", "benchmark.tsv", "summary.tsv", "trials.jsonl", "bundle.json")
 
+RUNS: list[subprocess.Popen[bytes]] = []
+
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[LocalSlurm]:
@@ -46,6 +48,8 @@ def slurm() -> Iterator[LocalSlurm]:
         cluster.start()
         yield cluster
     finally:
+        for run in RUNS:
+            run.kill()
         cluster.stop()
         shutil.rmtree(folder)
 
@@ -73,6 +77,7 @@ def prepare(folder: Path) -> None:
         training={"epochs": 10},
         evaluation={"resamples": 100},
         benchmark={"models": ["logreg"]},
+        protocols={"seeds": 0, "leave_out": []},
     )
     profile = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
     for ours, theirs in (("my_account", ACCOUNT), ("gpu_model: any", f"gpu_model: {GPU_MODEL}")):
@@ -95,9 +100,11 @@ def start(slurm: LocalSlurm, folder: Path, *arguments: str) -> subprocess.Popen[
     environment = slurm.environment
     environment["PATH"] = f"{folder}/bin:{environment['PATH']}"
     with (folder / "run.log").open("ab") as log:
-        return subprocess.Popen(
+        run = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
         )
+    RUNS.append(run)
+    return run
 
 
 def finish(run: subprocess.Popen[bytes], folder: Path) -> None:
