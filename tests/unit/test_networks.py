@@ -75,9 +75,23 @@ def test_a_saved_network_comes_back_with_its_description(tmp_path):
     assert read_description(tmp_path)["best_epoch"] == 7
 
 
+def test_the_direct_path_adds_a_linear_function_of_the_inputs():
+    network = build(direct=True, dropout=0.0)
+    network.standardise(torch.full((6,), 2.0), torch.full((6,), 4.0))
+    plain = build(dropout=0.0)
+    plain.load_state_dict(
+        {name: t for name, t in network.state_dict().items() if not name.startswith("direct.")}
+    )
+    x = torch.randn(5, 6)
+    for head, logits in network(x).items():
+        added = (x - 2) / 4 @ network.direct[head].weight.T
+        torch.testing.assert_close(logits, plain(x)[head] + added)
+
+
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_without_torch_the_logits_are_the_same(tmp_path, activation):
-    network = build(activation=activation)
+def test_without_torch_the_logits_are_the_same(tmp_path, activation, direct):
+    network = build(activation=activation, direct=direct)
     network.standardise(torch.arange(6.0), torch.full((6,), 3.0))
     save_network(tmp_path, network)
     x = 20 * np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)

@@ -14,13 +14,17 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "network.json"
 
 @dataclass(frozen=True)
 class Architecture:
-    """Everything needed to build a network before its weights are filled in."""
+    """Everything needed to build a network before its weights are filled in.
+
+    direct: whether each head also sees the features themselves, beside the last hidden layer.
+    """
 
     n_features: int
     widths: tuple[int, ...]
     dropout: float
     activation: str
     heads: Mapping[str, tuple[str, ...]]
+    direct: bool = False
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -48,6 +52,7 @@ class Architecture:
                 dropout=float(fields["dropout"]),
                 activation=str(fields["activation"]),
                 heads={head: tuple(classes) for head, classes in fields["heads"].items()},
+                direct=bool(fields.get("direct", False)),
             )
         except InputError:
             raise

@@ -58,6 +58,11 @@ class FrozenNetwork:
             head: (exact[f"heads.{head}.weight"], exact[f"heads.{head}.bias"])
             for head in architecture.heads
         }
+        self.direct = {
+            head: exact[f"direct.{head}.weight"]
+            for head in architecture.heads
+            if architecture.direct
+        }
         widths = (architecture.n_features, *architecture.widths)
         expected = {
             "shift": (widths[0],),
@@ -74,6 +79,10 @@ class FrozenNetwork:
                     ("weight", (len(classes), widths[-1])),
                     ("bias", (len(classes),)),
                 )
+            },
+            **{
+                f"direct.{head}.weight": (len(architecture.heads[head]), widths[0])
+                for head in self.direct
             },
         }
         found = {name: tensor.shape for name, tensor in exact.items()}
@@ -114,10 +123,12 @@ class FrozenNetwork:
         activate = ACTIVATIONS[self.architecture.activation]
         parts: list[dict[str, np.ndarray]] = []
         for start in range(0, max(len(x), 1), BLOCK):
-            values = (np.asarray(x[start : start + BLOCK], np.float64) - self.shift) * self.scale
+            inputs = (np.asarray(x[start : start + BLOCK], np.float64) - self.shift) * self.scale
+            values = inputs
             for weight, bias in self.hidden:
                 values = activate(values @ weight.T + bias)
-            parts.append(
-                {h: values @ weight.T + bias for h, (weight, bias) in self.outputs.items()}
-            )
+            part = {h: values @ weight.T + bias for h, (weight, bias) in self.outputs.items()}
+            for head, weight in self.direct.items():
+                part[head] += inputs @ weight.T
+            parts.append(part)
         return {head: np.concatenate([part[head] for part in parts]) for head in self.heads}

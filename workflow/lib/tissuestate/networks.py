@@ -32,8 +32,10 @@ class ClassifierNetwork(nn.Module):
     """Input layer, hidden layers, and a linear head for each question.
 
     Hong, Hachem & Fehlings 2022: seven layers (input, five hidden, output), dropout after the
-    hidden layers 3, 4 and 5. Inputs are shifted and scaled by two buffers that belong to the
-    network (`standardise`), so that features of very unequal spread can be given as they are.
+    hidden layers 3, 4 and 5. With a direct path, which the paper lacks, a linear function of the
+    inputs is added to each head's logits (wide & deep, Cheng et al. 2016). Inputs are shifted and
+    scaled by two buffers that belong to the network (`standardise`), so that features of very
+    unequal spread can be given as they are.
     """
 
     shift: torch.Tensor
@@ -55,6 +57,13 @@ class ClassifierNetwork(nn.Module):
         self.heads = nn.ModuleDict(
             {head: nn.Linear(width, len(classes)) for head, classes in architecture.heads.items()}
         )
+        self.direct = nn.ModuleDict(
+            {
+                head: nn.Linear(architecture.n_features, len(classes), bias=False)
+                for head, classes in architecture.heads.items()
+                if architecture.direct
+            }
+        )
 
     def standardise(self, shift: torch.Tensor, scale: torch.Tensor) -> None:
         """Set the shift and divisor applied to the inputs; both of length n_features."""
@@ -73,7 +82,10 @@ class ClassifierNetwork(nn.Module):
     def from_standardised(self, z: torch.Tensor) -> dict[str, torch.Tensor]:
         """`forward` for inputs that are standardised already (once, before many epochs)."""
         hidden = self.hidden(z)
-        return {head: layer(hidden) for head, layer in self.heads.items()}
+        logits = {head: layer(hidden) for head, layer in self.heads.items()}
+        for head, layer in self.direct.items():
+            logits[head] = logits[head] + layer(z)
+        return logits
 
 
 def choose_device(device: str = "auto") -> torch.device:
