@@ -766,7 +766,7 @@ def reliability(
                 clip_on=False,
             )
             chance = chance_calibration_error(probabilities, bins)
-            axes.set_title(f"{head_title(head)}: error {error:.3f} ({chance:.3f} by chance)")
+            axes.set_title(f"{head_title(head)}: error {error:.3f} (chance {chance:.3f})")
             axes.set_ylabel("share of calls that are right")
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1.02)
