@@ -5,6 +5,7 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
+    from tissuestate.bundle import keep_bundle
     from tissuestate.bundle_builder import Stages, build_bundle
 
     source = snakemake.input
@@ -31,3 +32,5 @@ with logged(snakemake.log[0]):
     )
     folder = Path(snakemake.output.bundle).parent
     build_bundle(folder, snakemake.output.card, stages, snakemake.params.config)
+    # Beside the outputs, which the next run replaces: a bundle in use stays what it was.
+    keep_bundle(folder, folder.with_name("bundles"))

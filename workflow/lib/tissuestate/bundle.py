@@ -8,6 +8,7 @@ damage and careless edits; they are no signature: whoever can replace all files 
 import hashlib
 import json
 import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -23,6 +24,7 @@ from tissuestate.files import atomic
 FORMAT = 1
 VERSION = "0.1.0"
 DESCRIPTION = "bundle.json"
+CARD = "MODEL_CARD.md"
 REQUIRED = (
     "normaliser.npz",
     "imputation.npz",
@@ -61,6 +63,11 @@ class Bundle:
 
     folder: Path
     description: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that it holds: equal inputs give equal fingerprints, others another."""
+        return self.description["checksum"]
 
     def path(self, name: str) -> Path:
         """Where the file `name` of the bundle lies."""
@@ -164,6 +171,24 @@ def read_bundle(path: str | Path) -> Bundle:
                 f"{folder / DESCRIPTION}: does not list {name}; build the bundle anew."
             )
     return Bundle(folder, description)
+
+
+def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
+    """Keep a bundle under its fingerprint in `archive`, where the next one does not replace it.
+
+    The files are the same ones where the disk can link them, so that keeping takes no room.
+    Returns the folder of the bundle kept.
+    """
+    bundle = read_bundle(folder)
+    kept = Path(archive) / bundle.fingerprint[:12]
+    for name in (*bundle.description["files"], CARD, DESCRIPTION):
+        if (bundle.folder / name).exists():
+            with atomic(kept / name) as temporary:
+                try:
+                    temporary.hardlink_to(bundle.folder / name)
+                except OSError:  # another disk, or one without links
+                    shutil.copyfile(bundle.folder / name, temporary)
+    return kept
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
