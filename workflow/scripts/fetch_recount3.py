@@ -1,0 +1,9 @@
+"""Download a project of recount3 and turn it into a matrix of read counts."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.recount import fetch_project
+
+    params = snakemake.params
+    fetch_project(params.data_source, params.project, snakemake.output.matrix)
