@@ -22,6 +22,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/reference.smk"
 include: "workflow/rules/reads.smk"
+include: "workflow/rules/matrices.smk"
 include: "workflow/rules/align.smk"
 include: "workflow/rules/integrity.smk"
 include: "workflow/rules/quantify.smk"
@@ -43,6 +44,7 @@ else:
     include: "workflow/rules/protocols.smk"
     include: "workflow/rules/bundle.smk"
     include: "workflow/rules/report.smk"
+    include: "workflow/rules/stages.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -61,6 +61,8 @@ def given(path):
 
     The prefix of a module is for what the workflow makes, not for what it is given.
     """
+    if path.startswith("recount3://"):
+        return f"<results>/recount3/{path.removeprefix('recount3://').replace('/', '.')}.parquet"
     if "://" in path:
         return storage(path)
     prefixed = workflow.modifier.path_modifier.prefix
@@ -87,6 +89,7 @@ def load_sheet():
 
 
 SHEET = load_sheet()
+ROWS = {} if SHEET is None else SHEET.to_dict("index")
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
 MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
@@ -157,13 +160,16 @@ check_tools()
 # ---- the library files that a rule's result depends on ------------------------------------------
 
 
+@cache
 def imports(file):
     """The library modules that a Python file names in its import statements."""
+    found = []
     for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "tissuestate":
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate."):
-            yield node.module.split(".")[1]
+            found.append(node.module.split(".")[1])
+    return found
 
 
 @cache
@@ -185,10 +191,15 @@ def imported_by(script):
 
 
 def size_mb(input):
-    """The inputs' size; nothing where a job of the same group has yet to make one of them."""
+    """The inputs' size; nothing where a job of the same group has yet to make one of them.
+
+    Snakemake's own `size_mb`, which knows files in a storage, takes minutes with 10,000 samples.
+    """
     try:
-        return max(input.size_mb, 0)
-    except FileOrDirectoryNotFoundError:
+        if any(file.is_storage for file in input):
+            return max(input.size_mb, 0)
+        return sum(os.path.getsize(file) for file in input) / 2**20
+    except (FileNotFoundError, FileOrDirectoryNotFoundError):
         return 0
 
 
@@ -245,7 +256,7 @@ def reference_file(kind):
 
 def read_files(sample):
     """The FASTQ files of a sample as its sheet row gives them: {'fastq_1': [...], 'fastq_2': [...]}."""
-    row = SHEET.loc[sample]
+    row = ROWS[sample]
     if row["origin"] == "sra":
         return {f"fastq_{mate}": [f"<results>/reads/{sample}_{mate}.fastq.gz"] for mate in (1, 2)}
     return {
@@ -308,14 +319,14 @@ def rnaseqdb_download():
 
 def alignment(wildcards):
     """The BAM of a sample: STAR's, or the one its sheet row names."""
-    row = SHEET.loc[wildcards.sample]
+    row = ROWS[wildcards.sample]
     made = f"<results>/align/{wildcards.sample}.bam"
     return given(row["bam"]) if row["origin"] == "bam" else made
 
 
 def per_sample(pattern, origins=("fastq", "sra", "bam")):
     """`pattern` for every sample that comes from reads of one of `origins`."""
-    samples = [name for name in FROM_READS if SHEET.at[name, "origin"] in origins]
+    samples = [name for name in FROM_READS if ROWS[name]["origin"] in origins]
     return expand(pattern, sample=samples)
 
 
@@ -358,6 +369,15 @@ def networks_of(task):
         return model_files(task, FEATURES_OF[wildcards.model]) if task in TASKS else []
 
     return files
+
+
+def feature_settings(wildcards):
+    """Of the config, what these features depend on: a change of it leaves the other kinds alone."""
+    return {
+        "pca": {"components": config["features"]["components"]},
+        "rf": {"forest_genes": config["features"]["forest_genes"], "seed": config["seed"]},
+        "all": {},
+    }[wildcards.features]
 
 
 def features_of(wildcards):

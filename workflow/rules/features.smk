@@ -21,9 +21,7 @@ rule extract_features:
         runtime=minutes(20, per_gb=60),
     params:
         kind="{features}",
-        components=lookup("features/components", within=config),
-        forest_genes=lookup("features/forest_genes", within=config),
+        settings=feature_settings,
         fit_on=lookup("fit_on", within=config),
-        seed=lookup("seed", within=config),
     script:
         "../scripts/extract_features.py"

@@ -12,6 +12,8 @@ rule profile_integrity:
         "<logs>/profile_integrity/{sample}.log",
     benchmark:
         "<benchmarks>/profile_integrity/{sample}.tsv"
+    # Before the next alignment: a BAM is deleted when its readers are done, and few wait on the disk.
+    priority: 1
     conda:
         "../../envs/python.yaml"
     threads: 2

@@ -12,6 +12,8 @@ rule count_reads:
         "<logs>/count_reads/{sample}.log",
     benchmark:
         "<benchmarks>/count_reads/{sample}.tsv"
+    # Before the next alignment: a BAM is deleted when its readers are done, and few wait on the disk.
+    priority: 1
     conda:
         "../../envs/subread.yaml"
     threads: 4
@@ -19,6 +21,6 @@ rule count_reads:
         mem_mb=memory(1000, per_input=0.2),
         runtime=minutes(15, per_gb=10),
     params:
-        strandedness=lambda wildcards: SHEET.at[wildcards.sample, "strandedness"],
+        strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
     script:
         "../scripts/count_reads.sh"

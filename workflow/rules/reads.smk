@@ -14,7 +14,7 @@ rule download_run:
         mem_mb=memory(2000),
         runtime=minutes(240),
     params:
-        accession=lambda wildcards: SHEET.at[wildcards.sample, "sra"],
+        accession=lambda wildcards: ROWS[wildcards.sample]["sra"],
     script:
         "../scripts/download_run.sh"
 

@@ -15,11 +15,7 @@ with logged(snakemake.log[0]):
     fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
     labels = data.obs[list(HEADS)].astype(str).agg("|".join, axis=1).to_numpy()
     transformer = make_transformer(
-        snakemake.params.kind,
-        components=snakemake.params.components,
-        forest_genes=snakemake.params.forest_genes,
-        seed=snakemake.params.seed,
-        threads=snakemake.threads,
+        snakemake.params.kind, threads=snakemake.threads, **snakemake.params.settings
     )
     with threadpool_limits(snakemake.threads):
         transformer.fit(data.X[fitted], labels[fitted], genes=data.var_names)
