@@ -5,12 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate import assess
+from tissuestate.cohort import write_h5ad
 from tissuestate.errors import InputError
 from tissuestate.protocol_features import prepare
 from tissuestate.protocol_models import Training, ask_models
 from tissuestate.protocol_page import brief, protocol_page
 from tissuestate.protocols import FITTED_ON_ALL, split_of
 from tissuestate.split import fold_samples
+from tissuestate.tasks import read_features
 from tissuestate.train import Hyperparameters, Recipe
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
@@ -117,6 +119,22 @@ def test_a_part_that_is_everything_cannot_be_left_out(cohort, caplog):
     obs = cohort.obs.assign(study="one")
     assert (split_of(obs, "study", "one", **OPTIONS) == "").all()
     assert "too few donors" in caplog.text
+
+
+def test_where_nothing_is_left_to_train_on_nothing_is_called(cohort, tmp_path):
+    nothing = pd.Series("", index=cohort.obs_names)
+    write_h5ad(tmp_path / "pca.h5ad", prepare(cohort, nothing, ["pca"], **SETTINGS)["pca"])
+    features = {"pca": read_features(tmp_path / "pca.h5ad")}
+    ask_models(features, ["dl_pca"], CLASSES, training()).to_csv(tmp_path / "none.tsv", sep="\t")
+    called = assess.read_protocols([tmp_path / "none.tsv"])
+    options = {"resamples": 100, "seed": 0}
+    tables = {"crossvalidation": assess.crossvalidated(called, CLASSES, "dl_pca", **options)}
+    tables["leaks"] = assess.leaks(called, CLASSES, "dl_pca", **options)
+    names = ("outside", "outside_classes", "outside_mistakes")
+    tables |= dict(zip(names, assess.outside(called, CLASSES, **options), strict=True))
+    assert all(table.empty for table in tables.values())
+    assert brief(tables) == []
+    assert "Cross-validation" not in protocol_page(tables, searched=False)
 
 
 def test_only_the_leak_lets_test_samples_into_a_fit(cohort):

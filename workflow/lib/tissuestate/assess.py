@@ -17,7 +17,10 @@ KEYS = ["protocol", "part", "model"]
 def read_protocols(paths: Sequence[str | Path]) -> pd.DataFrame:
     """The calls of all protocols as one frame: `evaluate.tabulate`'s, and protocol, part, model."""
     tables = [evaluate.read_predictions(path) for path in paths]
-    whole = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    called = [table for table in tables if len(table)]
+    if not called:
+        return pd.DataFrame(columns=KEYS)
+    whole = pd.concat(called, ignore_index=True)
     text = [column for column in whole if ":" not in column]
     return whole.fillna(dict.fromkeys(text, ""))  # a head that was not asked everywhere
 
