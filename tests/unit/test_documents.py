@@ -30,5 +30,5 @@ def test_citation_and_package_tell_one_version_and_licence() -> None:
 
 def test_ci_runs_tests_and_linters() -> None:
     commands = (ROOT / ".ci/run").read_text().splitlines()
-    assert commands[-2:] == ["make test", "make lint"]
+    assert commands[-3:] == ["make test", "make test-cluster", "make lint"]
     assert "set -euo pipefail" in commands

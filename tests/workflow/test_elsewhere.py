@@ -36,11 +36,14 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = boto3.client("s3", **access, **keys)
     try:
-        for _ in range(150):
+        patience = time.monotonic() + 180  # on a busy machine
+        while time.monotonic() < patience and server.poll() is None:
             with contextlib.suppress(EndpointConnectionError):
                 client.create_bucket(Bucket="lab")
                 break
             time.sleep(0.2)
+        else:
+            pytest.fail(Path(log.name).read_text())
         with pytest.MonkeyPatch.context() as environment:
             for name, value in (
                 ("ENDPOINT_URL", access["endpoint_url"]),
