@@ -60,7 +60,8 @@ def test_a_fifth_of_the_genes_missing_costs_next_to_nothing(real: Path) -> None:
     fifth = curve[(curve["missing"] == 0.2) & (curve["kind"] == "random")]
     loss = fifth[fifth["split"] == "test"].set_index("head")["loss"]
     print(loss.to_string())
-    assert loss[["disease_state", "tissue"]].max() <= 0.01
+    # a sample is 0.007 here; on five splits of all donors no head lost 0.01: benchmarks/trust.tsv
+    assert loss[["disease_state", "tissue"]].max() <= 0.02
     assert loss["subtype"] <= 0.04  # one of about thirty samples
 
 
