@@ -33,7 +33,7 @@ from tissuestate.screening import (
 from tissuestate.sheet import HEADS, UNITS
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
-BLOCK = 512  # samples worked on at once, which bounds the memory that thousands need
+BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Classifier:
             classifier._check()
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"{bundle.folder}: the bundle's parts do not fit together ({error!r}); build the "
                 "bundle anew."

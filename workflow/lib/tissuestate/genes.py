@@ -4,9 +4,11 @@ import gzip
 import logging
 import re
 import sqlite3
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ KINDS = {
     "mixed": "ids of several kinds",
     "unknown": "ids of no known kind",
 }
-_ENSEMBL = re.compile(r"(ENS[A-Z]*[GT][0-9]{11})(?:\.[0-9]+)?(?:_PAR_Y)?")
+_ENSEMBL = re.compile(r"(ENS[A-Z]*([GT])[0-9]{11})(?:\.[0-9]+)?(?:_PAR_Y)?")
 _ATTRIBUTE = re.compile(r'(gene_id|gene_name|gene|transcript_id) "([^"]*)"')
 
 
@@ -56,10 +58,20 @@ class GeneMap:
         self.table = table.reset_index(drop=True)
         symbols = self.table["symbol"].to_numpy(dtype=object)
         self._row = {symbol: row for row, symbol in enumerate(symbols)}
-        self._ensembl = self._lookup("ensembl")
-        self._entrez = self._lookup("entrez")
-        self._transcript = self._lookup("transcripts")
-        self._alias = self._unambiguous_aliases()
+
+    # Each is made when an id asks for it: for one sample that takes longer than all the rest.
+
+    @cached_property
+    def _ensembl(self) -> dict[str, str]:
+        return self._lookup("ensembl")
+
+    @cached_property
+    def _entrez(self) -> dict[str, str]:
+        return self._lookup("entrez")
+
+    @cached_property
+    def _transcript(self) -> dict[str, str]:
+        return self._lookup("transcripts")
 
     def _lookup(self, column: str) -> dict[str, str]:
         """{id: symbol}; of an id that stands in two rows the first counts."""
@@ -70,7 +82,9 @@ class GeneMap:
                     found.setdefault(name, symbol)
         return found
 
-    def _unambiguous_aliases(self) -> dict[str, str]:
+    @cached_property
+    def _alias(self) -> dict[str, str]:
+        """{alias: symbol} of the aliases that belong to one gene and are no symbol."""
         owners: dict[str, set[str]] = defaultdict(set)
         for symbol, cell in zip(self.table["symbol"], self.table["aliases"], strict=True):
             for alias in filter(None, cell.split("|")):
@@ -86,7 +100,7 @@ class GeneMap:
         """Read a map that `write` wrote. Raises InputError for a file that is none."""
         try:
             table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise InputError(f"{path}: not a readable gene map ({error}); make it anew.") from error
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
@@ -161,14 +175,14 @@ class GeneMap:
             if entrez in self._entrez:
                 return self._entrez[entrez], "symbol"
             name = self._unpipe(name)
-        if name in self._ensembl:
-            return self._ensembl[name], "ensembl"
         if name.isdecimal():
             return self._entrez.get(name, ""), "entrez"
         like = _ENSEMBL.fullmatch(name)
         if not like:
-            return "", "unknown"
-        if like[1] in self._transcript:
+            return (self._ensembl[name], "ensembl") if name in self._ensembl else ("", "unknown")
+        if name in self._ensembl:
+            return self._ensembl[name], "ensembl"
+        if like[2] == "T" and like[1] in self._transcript:
             return self._transcript[like[1]], "transcript"
         return self._ensembl.get(like[1], ""), "ensembl"
 

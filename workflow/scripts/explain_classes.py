@@ -1,0 +1,17 @@
+"""The genes that speak for each class, over the test samples that are called right."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from tissuestate.classify import Classifier
+    from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
+    from tissuestate.files import atomic
+
+    source, output = snakemake.input, snakemake.output
+    classifier = Classifier.load(source.bundle)
+    frame, units, calls = right_calls(source.cohort, source.predictions)
+    found = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
+    with atomic(output.table) as temporary:
+        found.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    with atomic(output.html) as temporary:
+        temporary.write_text(genes_page(found), encoding="utf-8")
