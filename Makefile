@@ -48,12 +48,13 @@ lint: setup-dev ## check style and types
 	snakemake --lint
 	mypy workflow/lib
 
-bench: setup-dev ## time correction, components, mRIN and training beside what one would use instead
+bench: setup-dev ## time correction, components, mRIN, training and calls beside what one would use instead
 	python benchmarks/correction.py
 	python benchmarks/features.py benchmarks/features.tsv
 	@test -x .venv/rseqc/bin/tin.py || { python -m venv .venv/rseqc && .venv/rseqc/bin/pip install -q RSeQC==5.0.4; }
 	python benchmarks/integrity.py --tin .venv/rseqc/bin/tin.py
 	python benchmarks/training.py benchmarks/training.tsv
+	python benchmarks/classify.py benchmarks/classify.tsv
 	@test -d results/real/results/cohort || { echo "bench: novelty, trust and missing genes need 'make real' first"; exit 0; } && \
 	for name in novelty trust missing_genes; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done
 

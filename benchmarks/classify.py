@@ -49,10 +49,11 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
 
     rng = np.random.default_rng(1)
     names = [f"GENE{number}" for number in range(KNOWN)]
+    transcripts = ["|".join(f"ENST{4 * n + i:011d}" for i in range(4)) for n in range(KNOWN)]
     rows = [
-        (name, f"ENSG{n:011d}", str(n), f"A{n}|B{n}", "|".join(f"ENST{4 * n + i:011d}" for i in range(4)))
+        (name, f"ENSG{n:011d}", str(n), f"A{n}|B{n}", transcripts[n])
         for n, name in enumerate(names)
-    ]  # fmt: skip
+    ]
     parts = folder / "parts"
     parts.mkdir(parents=True)
     GeneMap(pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)).write(parts / "genes.tsv.gz")
@@ -97,7 +98,10 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
         "temperatures": {},
         "thresholds": {"genes": 0.5},
         "sets": sets.to_dict(),
-        **{"trust": {}, "metrics": [], "data": {"contrasts": []}, "config": {}},
+        "trust": {},
+        "metrics": [],
+        "data": {"contrasts": []},
+        "config": {},
     }
     write_bundle(folder / "bundle", files, description)
 
@@ -167,7 +171,7 @@ def main(output: str, genes: int, components: int) -> None:
             row |= {"peak_memory_mb": usage.ru_maxrss / 1024, "cores": os.cpu_count()}
             rows.append(row | {"load": os.getloadavg()[0], "machine": platform.machine()})
             print(rows[-1], flush=True)
-    pd.DataFrame(rows).to_csv(output, sep="\t", index=False, float_format="%.4g")
+            pd.DataFrame(rows).to_csv(output, sep="\t", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

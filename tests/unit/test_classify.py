@@ -18,6 +18,7 @@ from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
 from tissuestate.evaluate import tabulate
+from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
 from tissuestate.genes import GeneMap
@@ -484,6 +485,87 @@ def test_new_samples_are_read_from_the_files_of_their_sheet(tmp_path, classifier
     )
 
 
+def single(values: pd.Series, layout: str) -> str:
+    """One sample's counts as the tools write them, by Ensembl id."""
+    ids = gene_map().table.set_index("symbol")["ensembl"][GENES]
+    counts = values.astype(int).to_numpy()
+    rows = {
+        "STAR": ("N_unmapped\t1\t1\t1\n", "{id}\t{n}\t0\t{n}\n"),
+        "featureCounts": (
+            "# Program:featureCounts\nGeneid\tChr\tStart\tEnd\tStrand\tLength\tout/x.bam\n",
+            "{id}\tchr1\t1\t9\t+\t9\t{n}\n",
+        ),
+        "RSEM": (
+            "gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\n",
+            "{id}.4\tt\t9\t8\t{n}.00\t1.5\t1\n",
+        ),
+        "salmon": (
+            "Name\tLength\tEffectiveLength\tTPM\tNumReads\n",
+            "{id}.4\t9\t8\t1.5\t{n}\n",
+        ),
+        "kallisto": (
+            "target_id\tlength\teff_length\test_counts\ttpm\n",
+            "{id}.4\t9\t8\t{n}\t1.5\n",
+        ),
+        "htseq-count": ("", "{id}\t{n}\n"),
+    }
+    head, row = rows[layout]
+    return head + "".join(row.format(id=i, n=n) for i, n in zip(ids, counts, strict=True))
+
+
+@pytest.mark.parametrize("unit", ["", "count"])
+@pytest.mark.parametrize(
+    "layout", ["STAR", "featureCounts", "RSEM", "salmon", "kallisto", "htseq-count"]
+)
+def test_a_file_of_one_sample_needs_neither_column_nor_unit(
+    tmp_path, classifier, frame, layout, unit
+):
+    rows = ["sample\tmatrix\tunit"]
+    for name in ("S3", "S4"):
+        file = tmp_path / f"{name}.{layout}.tsv"
+        file.write_text(single(frame.loc[name], layout))
+        rows.append(f"{name}\t{file}\t{unit}")
+    (tmp_path / "sheet.tsv").write_text("\n".join(rows) + "\n")
+    groups = list(read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}))
+    assert len(groups) == 1
+    found = classifier.predict(*groups[0])
+    equal(found, classifier.predict(frame, "count"), ["S3", "S4"])
+    assert not any("unit" in text for text in found.warnings["S3"])
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "tsv.gz", "parquet", "h5ad", "gct"])
+def test_a_table_of_many_samples_is_read_in_every_format(tmp_path, classifier, frame, suffix):
+    some, path = frame.iloc[:4], tmp_path / f"new.{suffix}"
+    if suffix == "parquet":
+        some.T.to_parquet(path)
+    elif suffix == "h5ad":
+        anndata.AnnData(some).write_h5ad(path)
+    elif suffix == "gct":
+        table = some.T.assign(Description="")[["Description", *some.index]]
+        path.write_text(f"#1.2\n60\t4\n{table.to_csv(sep=chr(9), index_label='Name')}")
+    else:
+        some.T.to_csv(path, sep="," if suffix == "csv" else "\t", index_label="gene")
+    lines = ["sample\tmatrix", *(f"{name}\t{path}" for name in some.index)]
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
+    groups = list(read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}))
+    equal(classifier.predict(*groups[0]), classifier.predict(frame), some.index)
+
+
+def test_transcripts_are_added_up_by_gene(classifier, frame):
+    table = gene_map().table.set_index("symbol").loc[GENES]
+    halves = pd.concat([(frame / 2), (frame / 2)], axis=1)
+    classifier.gene_map = GeneMap(
+        gene_map().table.assign(transcripts=[f"ENST{n:011d}|ENST{n + 500:011d}" for n in range(62)])
+    )
+    try:
+        ids = [f"ENST{n + add:011d}.2" for add in (0, 500) for n in range(len(table))]
+        found = classifier.predict(halves.set_axis(ids, axis=1), "count")
+    finally:
+        classifier.gene_map = gene_map()
+    equal(found, classifier.predict(frame), frame.index, 1e-5)
+    assert found.samples["recognition"].iloc[0].endswith("found as Ensembl transcript ids")
+
+
 def test_equal_stages_give_equal_bundles_and_damage_is_refused(trained, tmp_path):
     bundle, _, _, stages, config = trained
     build_bundle(tmp_path / "again", tmp_path / "again" / "MODEL_CARD.md", stages, config)
@@ -527,6 +609,26 @@ def test_a_call_needs_neither_r_nor_snakemake_nor_torch(trained, frame, root, tm
     )
     environment = {"PYTHONPATH": str(root / "workflow" / "lib"), "PATH": "/usr/bin:/bin"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_right_calls_of_test_samples_are_explained_and_shown(trained, classifier, tmp_path):
+    _, data, probabilities, stages, _ = trained
+    predictions = tabulate(data.obs, probabilities, CLASSES)
+    predictions.to_csv(tmp_path / "predictions.tsv", sep="\t", index=False)
+    frame, units, calls = right_calls(stages.cohort, tmp_path / "predictions.tsv")
+    assert (data.obs.loc[frame.index, "split"] == "test").all()
+    assert set(units) == {"count"}
+    obs = data.obs.loc[calls.index]
+    for head in calls:
+        asked = calls[head] != ""
+        assert (calls.loc[asked, head] == obs.loc[asked, head]).all()
+    table = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
+    first = table[table["rank"] == 1].set_index(["head", "class"])["gene"]
+    assert first["tissue", "kidney"] in GENES[:10]
+    tumour = table.loc[table["class"] == "neoplastic", "gene"].iloc[:10]
+    assert tumour.isin(GENES[10:20]).sum() >= 4
+    page = genes_page(table)
+    assert f"{first['tissue', 'kidney']} +" in page
 
 
 def test_the_page_says_call_warnings_and_place_and_stands_alone(trained, classifier, frame):

@@ -45,6 +45,35 @@ rule build_bundle:
         "../scripts/build_bundle.py"
 
 
+rule explain_classes:
+    input:
+        bundle="<results>/bundle/bundle.json",
+        cohort="<results>/cohort/cohort.h5ad",
+        predictions=f"<results>/evaluation/{BUNDLED}/predictions.tsv",
+        library=imported_by("explain_classes.py"),
+    output:
+        table=report(
+            f"<results>/evaluation/{BUNDLED}/genes.tsv",
+            caption="../report/drivers.rst",
+            category="7 Model",
+        ),
+        html=report(
+            f"<results>/evaluation/{BUNDLED}/genes.html",
+            caption="../report/drivers.rst",
+            category="7 Model",
+        ),
+    log:
+        "<logs>/explain_classes.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(60),
+    script:
+        "../scripts/explain_classes.py"
+
+
 rule classify:
     log:
         "<logs>/classify.log",

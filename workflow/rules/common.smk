@@ -109,6 +109,7 @@ def final_products():
         return ["<results>/calls.tsv", "<results>/pages"]
     products = [
         "<results>/bundle/bundle.json",
+        f"<results>/evaluation/{BUNDLED}/genes.html",
         "<results>/benchmark/benchmark.tsv",
         "<results>/summary.html",
         "<results>/evaluation/paper.tsv",

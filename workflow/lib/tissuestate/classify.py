@@ -156,7 +156,14 @@ class Classifier:
             classifier._check()
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise InputError(
                 f"{bundle.folder}: the bundle's parts do not fit together ({error!r}); build the "
                 "bundle anew."
@@ -187,6 +194,12 @@ class Classifier:
         ):
             if found != expected:
                 raise ValueError(f"{name}: {found}, expected {expected}")
+        subtypes = [name for own in self.description["subtypes_of"].values() for name in own]
+        numbers = [*self.description["temperatures"].values(), 1.0 + self._least]
+        if not set(subtypes) <= set(self.description["classes"]["subtype"]):
+            raise ValueError(f"subtypes_of: {subtypes}")
+        if not all(np.isfinite(float(number)) and float(number) > 0 for number in numbers):
+            raise ValueError(f"temperatures and threshold: {numbers}")
 
     def predict(
         self,
@@ -447,19 +460,18 @@ def _numbers(frame: pd.DataFrame) -> np.ndarray:
     with np.errstate(over="ignore"):
         if kinds <= set("fiu"):
             return frame.to_numpy(np.float32, na_value=np.nan)
-        columns = []
-        for place, name in enumerate(frame.columns):
-            column = frame.iloc[:, place]
-            numbers = pd.to_numeric(column.astype(object), errors="coerce").astype(object)
-            bad = column.notna() & pd.isna(numbers)
-            if bad.any():
-                sample = bad.idxmax()
-                found = str(column[sample])[:40]
-                raise InputError(
-                    f"sample {sample!r}, gene {str(name)!r}: found {found!r}; expected a number."
-                )
-            columns.append(numbers.to_numpy(np.float32, na_value=np.nan))
-        return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0), np.float32)
+        result = np.empty(frame.shape, np.float32)
+        for column, name in enumerate(frame.columns):
+            for row, cell in enumerate(frame.iloc[:, column].astype(object)):
+                try:
+                    absent = cell is None or cell is pd.NA or cell is pd.NaT
+                    result[row, column] = np.nan if absent else float(cell)
+                except (TypeError, ValueError, OverflowError):
+                    found = f"found {str(cell)[:40]!r}; expected a number."
+                    raise InputError(
+                        f"sample {frame.index[row]!r}, gene {str(name)!r}: {found}"
+                    ) from None
+        return result
 
 
 def _units(values: np.ndarray, stated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,12 +9,17 @@ contributions of genes follow exactly.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from tissuestate import pages
+from tissuestate.evaluate import read_predictions
 from tissuestate.features import PrincipalComponents
+from tissuestate.sheet import HEADS
+from tissuestate.wording import head_title
 
 if TYPE_CHECKING:
     from tissuestate.classify import Classifier
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 STEPS = (32, 128, 512, 2048)  # of the integral; more where the fewer do not suffice
 WITHIN = 0.005  # of the difference: how far the contributions' sum may be from it
 GENES = 20  # shown of each sample and head
+SHOWN = 10  # of each class on the report's page
+EXAMPLES = 50  # test samples at most that speak for a class
 BLOCK = 64  # samples explained at once
 ROWS = 4096  # of the network's input at once
 COLUMNS = ("sample", "head", "class", "rank", "gene", "contribution", "expression", "average")
@@ -204,6 +211,60 @@ def class_genes(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def right_calls(
+    cohort: str | Path, predictions: str | Path
+) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
+    """Raw values, units and right calls of test samples, at most 50 a class.
+
+    From the cohort (h5ad) and a model's table of predictions; a call that is wrong, or of a class
+    that has enough samples already, is ''.
+    """
+    import anndata
+
+    table = read_predictions(predictions).set_index("sample")
+    table = table[table["split"] == "test"]
+    calls = pd.DataFrame("", table.index, list(HEADS))
+    for head in (head for head in HEADS if f"{head}_call" in table):
+        right = table[
+            (table[f"{head}_true"] == table[f"{head}_call"]) & (table[f"{head}_true"] != "")
+        ]
+        chosen = right.groupby(f"{head}_true", sort=False).head(EXAMPLES)
+        calls.loc[chosen.index, head] = chosen[f"{head}_true"]
+    calls = calls[(calls != "").any(axis=1)]
+    data = anndata.read_h5ad(cohort)[calls.index].to_memory()
+    values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
+    frame = pd.DataFrame(values, calls.index, data.var_names.astype(str))
+    return frame, data.obs["unit"].astype(str), calls
+
+
+def genes_page(table: pd.DataFrame) -> str:
+    """The result of `class_genes` as an HTML page: the first genes of each class."""
+    body = [
+        pages.paragraph(
+            "The genes whose level speaks most for each class, on average over the test samples "
+            "called so rightly: their share of the logit difference between the class and those it "
+            "competes with, against the average training sample (integrated gradients). A gene in "
+            "brackets speaks by being lower than average."
+        )
+    ]
+    for head, rows in table.groupby("head", sort=False):
+        shown = [
+            {
+                "class": name,
+                "genes": ", ".join(
+                    f"{row.gene} {row.contribution:+.2f}"
+                    if row.level == "higher"
+                    else f"({row.gene} {row.contribution:+.2f})"
+                    for row in own.nsmallest(SHOWN, "rank").itertuples()
+                ),
+                "samples": int(own["samples"].iloc[0]),
+            }
+            for name, own in rows.groupby("class")
+        ]
+        body += [pages.heading(head_title(str(head))), pages.table(pd.DataFrame(shown))]
+    return pages.page("The genes behind each class", body)
 
 
 def _explained(

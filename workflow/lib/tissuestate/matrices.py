@@ -279,8 +279,8 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
             counted = unit in ("count", "")
             column = header.index(counts if counted else abundances)
             sums: tuple[int, ...] = ()
-            if layout == "GDC STAR" and counted:
-                strands = {"forward": "stranded_first", "reverse": "stranded_second"}
+            strands = {"forward": "stranded_first", "reverse": "stranded_second"}
+            if layout == "GDC STAR" and counted and {*strands.values()} <= set(header):
                 column = header.index(strands.get(strandedness, counts))
                 sums = tuple(map(header.index, strands.values())) if strandedness == "auto" else ()
             stem = path.name.split(".")[0]
