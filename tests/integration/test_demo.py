@@ -118,6 +118,23 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     answered = calls["tissue_abstained"].isna()
     assert (calls["tissue"] == chosen["tissue_call"])[answered].all()
     assert calls.loc[~answered, "tissue"].isna().all()
+    genes = table(demo / "results/classify/genes.tsv", dtype={"sample": str})
+    for sample in chosen.index:
+        page = (demo / f"results/classify/pages/{sample}.html").read_text()
+        assert "Tissue of origin" in page and "RNA integrity against the training cohort" in page
+        assert ("The genes behind the call" in page) == (sample in set(genes["sample"]))
+
+
+def test_the_simulated_markers_speak_for_their_classes(demo: Path) -> None:
+    truth = table(demo / "results/demo/truth_genes.tsv").set_index("symbol")["marker_of"].fillna("")
+    genes = table(demo / "results/evaluation/dl_pca/genes.tsv")
+    shares = {}
+    for (head, name), rows in genes[genes["rank"] <= 10].groupby(["head", "class"]):
+        if (truth == f"{head}:{name}").any():
+            shares[f"{head}:{name}"] = (truth[rows["gene"]] == f"{head}:{name}").mean()
+    print(shares)
+    assert min(share for name, share in shares.items() if name.startswith("tissue")) >= 0.6
+    assert sum(shares.values()) / len(shares) >= 0.6
 
 
 def test_a_second_run_has_nothing_to_do(snakemake, demo: Path) -> None:
