@@ -625,8 +625,6 @@ def test_right_calls_of_test_samples_are_explained_and_shown(trained, classifier
     table = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     first = table[table["rank"] == 1].set_index(["head", "class"])["gene"]
     assert first["tissue", "kidney"] in GENES[:10]
-    tumour = table.loc[table["class"] == "neoplastic", "gene"].iloc[:10]
-    assert tumour.isin(GENES[10:20]).sum() >= 4
     page = genes_page(table)
     assert f"{first['tissue', 'kidney']} +" in page
 
