@@ -55,8 +55,10 @@ bench: setup-dev ## time correction, components, mRIN, training and calls beside
 	python benchmarks/integrity.py --tin .venv/rseqc/bin/tin.py
 	python benchmarks/training.py benchmarks/training.tsv
 	python benchmarks/classify.py benchmarks/classify.tsv
-	@test -d results/real/results/cohort || { echo "bench: novelty, trust and missing genes need 'make real' first"; exit 0; } && \
-	for name in novelty trust missing_genes; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done
+	@test -d results/real/results/cohort || { echo "bench: novelty, trust, missing genes and tuning need 'make real' first"; exit 0; } && \
+	for name in novelty trust missing_genes tuning; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done
+	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
+	python benchmarks/planning.py results benchmarks/planning.tsv
 
 pin: ## renew envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }

@@ -24,6 +24,13 @@ LABELS = [
     *("GTEx A non-neoplastic liver -", "GTEx A non-neoplastic liver -"),
 ]
 STAGES = Path("workflow/rules/stages.smk")
+FAKE_CONDA = """#!/bin/bash
+case "$*" in
+*--version*) echo conda 25.1.0 ;;
+*info*) echo '{"platform": "linux-64", "conda_prefix": "/opt/conda", "env_vars": {}}' ;;
+*config*) echo '{"get": {"channel_priority": "strict"}}' ;;
+esac
+"""
 PER_SAMPLE = ("align_reads", "count_reads", "profile_integrity")
 
 
@@ -98,6 +105,16 @@ class Run:
             more = {job for job, files in self.jobs.items() if outputs & set(files["input"])}
             if more <= found:
                 return found - {"all"}
+            found |= more
+
+    def needed_by(self, last: str) -> set[str]:
+        """This job and all whose outputs it needs."""
+        found = {last}
+        while True:
+            inputs = {file for job in found for file in self.jobs[job]["input"]}
+            more = {job for job, files in self.jobs.items() if inputs & set(files["output"])}
+            if more <= found:
+                return found
             found |= more
 
     @contextmanager
@@ -241,3 +258,29 @@ def test_readme_names_every_stage_and_its_rules(run: Run) -> None:
     assert set(named) == targets
     planned = {job.split(" ")[0] for job in run.planned("--forceall", *sorted(named))}
     assert set.union(*named.values()) - {"trim_reads"} <= planned
+
+
+def test_a_stage_is_forced_or_the_last(run: Run) -> None:
+    assert run.planned("-R", "tune_network") == run.after("tune_network")
+    forced = run.planned("--forceall", "correct") - {"correct"}
+    until = run.planned("--forceall", "--until", "correct_expression")
+    assert forced == until == run.needed_by("correct_expression")
+
+
+def test_an_edited_environment_reruns_its_rules_where_conda_makes_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules of one environment; conda itself is a stand-in that is asked for its version."""
+    edit = "envs/orgdb.yaml", lambda text: text.replace("channels:", "name: other\nchannels:")
+    with run.changed(*edit):
+        assert run.planned() == set(), "without conda the file describes nothing that is in use"
+    conda = tmp_path / "conda"
+    conda.write_text(FAKE_CONDA)
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with_conda = ("--software-deployment-method", "conda")
+    # From here on the run is one of conda's: this test stands last.
+    run.snakemake("--touch", "--forceall", *with_conda)
+    assert run.planned(*with_conda) == set()
+    with run.changed(*edit):
+        assert run.planned(*with_conda) == run.after("map_genes")
