@@ -95,7 +95,7 @@ def start(slurm: LocalSlurm, folder: Path, *arguments: str) -> subprocess.Popen[
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--profile", "profile", "--configfile", "config.yaml"]
     command += ["--group-components", "sample=3", "--latency-wait", "10"]
-    command += ["--slurm-init-seconds-before-status-checks", "6"]
+    command += ["--slurm-init-seconds-before-status-checks", "3"]
     command += ["--seconds-between-status-checks", "2", *arguments]
     environment = slurm.environment
     environment["PATH"] = f"{folder}/bin:{environment['PATH']}"
@@ -280,17 +280,17 @@ def disturbed(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> Pa
         return {job: node for job, comment, node in jobs if comment.startswith(f"rule_{rule}")}
 
     counts = folder / "results" / "counts"
-    wait_until("samples counted", lambda: any(counts.glob("*.tsv")), 900)
+    wait_until("samples counted", lambda: any(counts.glob("*.tsv")), 1800)
     node = next(iter(running("sample").values()))
     slurm.kill_node(node)
-    wait_until("the samples come back", lambda: set(running("sample").values()) - {node}, 300)
+    wait_until("the samples come back", lambda: set(running("sample").values()) - {node}, 600)
     slurm.start_node(node)
 
-    wait_until("the correction runs", lambda: running("correct_expression"), 900)
+    wait_until("the correction runs", lambda: running("correct_expression"), 1800)
     slurm.kill_controller()
     slurm.start_controller()
 
-    wait_until("a network is trained", lambda: running("train_network"), 900)
+    wait_until("a network is trained", lambda: running("train_network"), 1800)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     # As the README says: cancel what the dead process has left, unlock, and run again.
