@@ -106,9 +106,9 @@ class LocalSlurm:
         self._start("slurmctld", "-D")
         self._ready("slurmctld", "scontrol", "ping")
 
-    def kill_controller(self) -> None:
-        """End slurmctld as a crash would."""
-        self._stop("slurmctld", signal.SIGKILL)
+    def stop_controller(self) -> None:
+        """Stop slurmctld as an administrator does: it writes down what it knows."""
+        self._stop("slurmctld")
 
     def start_node(self, node: str) -> None:
         """Start the slurmd of one node."""

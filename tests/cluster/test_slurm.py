@@ -261,12 +261,12 @@ def test_the_starved_run_made_the_same_files(starved: Path, undisturbed: Path) -
         assert ours.read_bytes() == theirs.read_bytes(), name
 
 
-# ---- a node, the controller and the main process die --------------------------------------------
+# ---- a node and the main process are killed, the controller is restarted ------------------------
 
 
 @pytest.fixture(scope="module")
 def disturbed(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run in which a node, the controller and the main process were killed."""
+    """The folder of a run that lost a node, its controller for a while, and its main process."""
     folder = tmp_path_factory.mktemp("disturbed")
     prepare(folder)
     targets = ("results/bundle/bundle.json", "results/evaluation/paper.tsv")
@@ -287,7 +287,7 @@ def disturbed(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> Pa
     slurm.start_node(node)
 
     wait_until("the correction runs", lambda: running("correct_expression"), 1800)
-    slurm.kill_controller()
+    slurm.stop_controller()
     slurm.start_controller()
 
     wait_until("a network is trained", lambda: running("train_network"), 1800)
