@@ -9,7 +9,7 @@ import scipy.linalg
 
 from tissuestate.errors import InputError
 
-_BLOCK = 128  # rows computed at once; a constant, so that a row's result has no companions
+_BLOCK = 64  # rows computed at once; a constant, so that a row's result has no companions
 _LARGE = 3000  # samples from which on single precision does the heavy part of PCA
 _GENES = 2048  # genes whose products are added up at once
 
@@ -55,15 +55,20 @@ class _Scaled:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Features (samples × features, float32); each row's bytes depend on that row alone."""
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != len(self.genes_):
-            raise InputError(f"{X.shape} values given; {len(self.genes_):,} genes were fitted.")
+        X = self._checked(X)
         result = np.empty((len(X), len(self.names_)), dtype=np.float32)
         apply = self._rows()
         for start in range(0, len(X), _BLOCK):
             rows = X[start : start + _BLOCK]
             result[start : start + _BLOCK] = apply(rows)[: len(rows)]
         return result
+
+    def _checked(self, X: np.ndarray) -> np.ndarray:
+        """The values as an array of the genes fitted; InputError for one of other genes."""
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(self.genes_):
+            raise InputError(f"{X.shape} values given; {len(self.genes_):,} genes were fitted.")
+        return X
 
     def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
         """The function that transforms one block of rows."""
@@ -282,16 +287,23 @@ class PrincipalComponents(_Scaled):
             gram = scipy.linalg.blas.dsyrk(1.0, block.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
         return gram
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
-        loadings = np.ascontiguousarray(self.components_.T, dtype=np.float64)
-        block = np.zeros((_BLOCK, len(self.genes_)))
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Features (samples × features, float32); each row's bytes depend on that row alone.
 
-        def apply(rows: np.ndarray) -> np.ndarray:
-            block[: len(rows)] = (rows - self.mean_) / self.scale_
-            block[len(rows) :] = 0
-            return block @ loadings
-
-        return apply
+        Loadings are brought to double precision a few genes at a time: all at once, that takes
+        longer than the product where there is one sample.
+        """
+        X = self._checked(X)
+        result = np.zeros((-(-len(X) // _BLOCK) * _BLOCK, len(self.names_)))
+        block = np.zeros((_BLOCK, min(_GENES, X.shape[1])))
+        for part in _parts(X.shape[1]):
+            loadings = self.components_[:, part].astype(np.float64)
+            for start in range(0, len(X), _BLOCK):
+                rows = self._standardised(X[start : start + _BLOCK], part)
+                block[: len(rows), : rows.shape[1]] = rows
+                block[len(rows) :] = 0
+                result[start : start + _BLOCK] += block[:, : rows.shape[1]] @ loadings.T
+        return result[: len(X)].astype(np.float32)
 
     def to_arrays(self) -> Arrays:
         """The fitted state as plain arrays."""
