@@ -12,7 +12,10 @@ a seeded subset and judged by how much of the batch it leaves and whether the bi
   `diagnostics.TOLERANCE` plus one standard error is out.
 
 Of the candidates left within `ENOUGH` of the least batch that remains, the one is taken with the
-highest mean accuracy for the biology, each surrogate variable priced at `PRICE`.
+fewest surrogate variables, and of those the one with the highest mean accuracy for the biology.
+Each further variable takes some biology along that these few measures do not see: on five splits
+of real samples 3, 8 and 12 variables left equally little of the batch, but .97, .96 and .95 of the
+subtypes of held-out tumours were then called rightly, and .98 without correction.
 """
 
 from dataclasses import asdict
@@ -26,7 +29,6 @@ from tissuestate.surrogate import Plan, coefficients, estimate, model_basis, sou
 GRID = (1, 2, 3, 5, 8, 12, 20)
 SHARES = (0.1, 0.3)
 ENOUGH = 0.02
-PRICE = 0.0005
 MAX_SAMPLES = 1500
 MAX_GENES = 4000
 
@@ -139,7 +141,7 @@ def _decide(
     best = min(remains[i] for i in kept)
     good = [i for i in kept if remains[i] <= best + ENOUGH]
     accuracy = [np.nanmean([*measures.biology.values(), 1]) for _, _, measures in trials]
-    chosen = max(good, key=lambda i: accuracy[i] - PRICE * trials[i][1])
+    chosen = min(good, key=lambda i: (trials[i][1], -accuracy[i]))
     table["remains"], table["harm"] = remains, harm
     table["chosen"] = np.arange(len(trials)) == chosen
     plan = trials[chosen][0]
