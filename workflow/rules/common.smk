@@ -62,7 +62,8 @@ def given(path):
     The prefix of a module is for what the workflow makes, not for what it is given.
     """
     if path.startswith("recount3://"):
-        return f"<results>/recount3/{path.removeprefix('recount3://').replace('/', '.')}.parquet"
+        project = ".".join(Path(path.removeprefix("recount3://")).parts)
+        return f"<results>/recount3/{project}.parquet"
     if "://" in path:
         return storage(path)
     prefixed = workflow.modifier.path_modifier.prefix
