@@ -33,7 +33,8 @@ case ${snakemake_params[strandedness]} in
 esac
 echo "strand $strand (0 none, 1 forward, 2 reverse)"
 count "$strand" "$bam" "$work/all.tsv"
-# Gene and count alone: the coordinates of every exon would make a cohort's tables a hundred times larger.
-cut -f 1,7 "$work/all.tsv" > "$work/counts.tsv"
+# Gene and count alone: the coordinates of every exon would make a cohort's tables a hundred times larger,
+# and the command line above them, with its temporary folder, makes equal counts unequal files.
+sed '/^#/d' "$work/all.tsv" | cut -f 1,7 > "$work/counts.tsv"
 mv "$work/all.tsv.summary" "${snakemake_output[summary]}"
 mv "$work/counts.tsv" "$counts"
