@@ -435,8 +435,9 @@ def _correction(run: Run, facts: Facts) -> list[str]:
     facts.add("correction", "surrogate variables", number)
     shown = wide.rename_axis(columns=None).reset_index()
     shown["measure"] = [measure_title(str(name)) for name in shown["measure"]]
+    removed = "variable was" if number == 1 else "variables were"
     text = (
-        f"{number} surrogate variables were removed."
+        f"{number} surrogate {removed} removed."
         if number
         else "Nothing was removed: the correction uses no surrogate variable."
     )
