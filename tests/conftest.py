@@ -24,7 +24,13 @@ settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: gzip's hold the time, and all workers must find equal names."""
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.fixture(scope="session")
