@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import os
 import re
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from conftest import ROOT, write_config
+from conftest import LIBRARY_PATH, ROOT, write_config
 from tissuestate.simulate import simulate_cohort
 
 GENES = ["TP53", "EGFR", "KRAS", "MYC", "PTEN", "RB1", "BRCA1", "ERBB2", "APC", "VHL", "MET", "ALB"]
@@ -31,7 +32,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         port = str(free.getsockname()[1])
     program = Path(sys.executable).with_name("moto_server")
     with (tmp_path_factory.mktemp("s3") / "log").open("wb") as log:
-        server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", port], stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [program, "-H", "127.0.0.1", "-p", port],
+            env=os.environ | {"LD_LIBRARY_PATH": LIBRARY_PATH},
+            stdout=log,
+            stderr=log,
+        )
     access = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = boto3.client("s3", **access, **keys)
