@@ -7,6 +7,7 @@ exec 3>&2 > "${snakemake_log[0]}" 2>&1
 sample=${snakemake_wildcards[sample]}
 threads=${snakemake[threads]}
 bam=${snakemake_output[bam]}
+rm -rf "$(dirname "$bam")/.$sample."?????? # left by an attempt that was killed
 work=$(mktemp -d "$(dirname "$bam")/.$sample.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 

@@ -6,6 +6,7 @@ exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
 bam=${snakemake_input[bam]}
 counts=${snakemake_output[counts]}
+rm -rf "$(dirname "$counts")/.${snakemake_wildcards[sample]}."?????? # left by an attempt that was killed
 work=$(mktemp -d "$(dirname "$counts")/.${snakemake_wildcards[sample]}.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 

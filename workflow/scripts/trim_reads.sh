@@ -4,6 +4,7 @@ set -euo pipefail
 exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
 sample=${snakemake_wildcards[sample]}
+rm -rf "$(dirname "${snakemake_output[fastq_1]}")/.$sample."?????? # left by an attempt that was killed
 work=$(mktemp -d "$(dirname "${snakemake_output[fastq_1]}")/.$sample.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
