@@ -23,7 +23,6 @@ from tissuestate.genes import GeneMap
 from tissuestate.matrices import read_matrix
 from tissuestate.sheet import read_samples
 from tissuestate.tasks import encode
-from tissuestate.train import predict_logits
 
 TRAINED = "rnaseqdb"
 HEADS = ("disease_state", "tissue")
@@ -41,7 +40,7 @@ def accuracies(
     ):
         x = chain.features.transform(chain.correction.transform(filled))
         flagged = chain.novelty.is_new(x)
-        for head, z in predict_logits(chain.networks[0], x).items():
+        for head, z in chain.logits(x).items():
             known = codes[head] >= 0
             right = (softmax(z).argmax(axis=1) == codes[head])[known]
             sure = ~flagged[known]

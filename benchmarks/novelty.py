@@ -20,7 +20,6 @@ import pandas as pd
 from scipy.special import log_softmax, logsumexp
 from sklearn.metrics import roc_auc_score
 from small_model import fit_chain
-from tissuestate.train import predict_logits
 
 
 def leave_out(tissue: str, counts: np.ndarray, obs: pd.DataFrame) -> dict[str, object]:
@@ -32,7 +31,7 @@ def leave_out(tissue: str, counts: np.ndarray, obs: pd.DataFrame) -> dict[str, o
     x = chain.transform(counts[asked], units)
     new, known = new[asked], known[asked]
     score = chain.novelty.score(x)
-    logits = predict_logits(chain.networks[0], x)["tissue"]
+    logits = chain.logits(x)["tissue"]
 
     def area(values: np.ndarray) -> float:
         return float(roc_auc_score(new, values))

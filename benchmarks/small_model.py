@@ -5,6 +5,7 @@ import pandas as pd
 from tissuestate.chain import Chain
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import PrincipalComponents
+from tissuestate.forward import FrozenNetwork
 from tissuestate.imputation import ConditionalMean
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
@@ -63,6 +64,7 @@ def fit_chain(
             threads=1,
             progress=False,
         )
-        networks.append(trained.network)
+        weights = {name: values.numpy() for name, values in trained.network.state_dict().items()}
+        networks.append(FrozenNetwork(trained.network.architecture, weights))
     imputation = ConditionalMean().fit(expression)
     return Chain(normaliser, imputation, correction, components, novelty, networks)

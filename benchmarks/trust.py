@@ -28,7 +28,6 @@ from tissuestate.conformal import fit_sets
 from tissuestate.evaluate import in_tandem
 from tissuestate.split import split_samples
 from tissuestate.tasks import encode
-from tissuestate.train import predict_logits
 
 SEEDS = (1, 2, 3, 4, 5)
 MISSING = 0.2
@@ -42,7 +41,7 @@ def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict
     held = obs["split"].isin(["validation", "test"]).to_numpy()
     own, values, units = obs[held], counts[held], obs["unit"][held].tolist()
     x = chain.transform(values, units)
-    logits = {head: z for n in chain.networks for head, z in predict_logits(n, x).items()}
+    logits = chain.logits(x)
     codes = {head: encode(own[head], classes[head]) for head in logits}
     calibrated, report = calibrate_heads(logits, codes, own["split"].to_numpy())
     sets = fit_sets(own, calibrated, classes)
@@ -57,11 +56,9 @@ def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict
         ("estimated", chain.imputation.transform(expression)),
         ("mean", expression),
     ):
-        y = chain.features.transform(chain.correction.transform(filled))
+        y = chain.project(filled)
         shares = {
-            head: softmax(z, report["temperatures"][head])
-            for n in chain.networks
-            for head, z in predict_logits(n, y).items()
+            head: softmax(z, report["temperatures"][head]) for head, z in chain.logits(y).items()
         }
         called[way] = {
             head: np.nan_to_num(part, nan=-1).argmax(1)

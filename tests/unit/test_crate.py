@@ -39,18 +39,22 @@ def description():
     }
 
 
+def described(folder, description):
+    return describe_run(
+        folder,
+        folder / "Snakefile",
+        {folder / "config.yaml": "The config"},
+        {folder / "metrics.tsv": "The metrics"},
+        description,
+    )
+
+
 @pytest.fixture
 def crate(tmp_path, description):
     """A crate of three files, read back by the library."""
     for name in ("Snakefile", "config.yaml", "metrics.tsv"):
         (tmp_path / name).write_text(f"content of {name}\n")
-    metadata = describe_run(
-        tmp_path,
-        tmp_path / "Snakefile",
-        {tmp_path / "config.yaml": "The config"},
-        {tmp_path / "metrics.tsv": "The metrics"},
-        description,
-    )
+    metadata = described(tmp_path, description)
     (tmp_path / "ro-crate-metadata.json").write_text(json.dumps(metadata))
     return metadata["@graph"]
 
@@ -101,14 +105,7 @@ def test_the_library_reads_it_back(crate, tmp_path):
 
 
 def test_equal_runs_give_equal_crates(crate, tmp_path, description):
-    again = describe_run(
-        tmp_path,
-        tmp_path / "Snakefile",
-        {tmp_path / "config.yaml": "The config"},
-        {tmp_path / "metrics.tsv": "The metrics"},
-        description,
-    )
-    assert again["@graph"] == crate
+    assert described(tmp_path, description)["@graph"] == crate
 
 
 def rows(text: str) -> dict[str, str]:

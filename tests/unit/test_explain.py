@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tissuestate.chain import Chain
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.explain import Explainer, class_genes, top_genes
 from tissuestate.features import AllGenes, ForestGenes, PrincipalComponents
 from tissuestate.forward import FrozenNetwork
+from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
 from tissuestate.normalise import Normaliser
+from tissuestate.novelty import Novelty
 from tissuestate.simulate import MARKERS, draw_genes, expression
 from tissuestate.synthetic_genome import synthesise_genome
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
@@ -28,9 +31,7 @@ class Model:
 
     folder: object
     genes: list[str]
-    correction: SurrogateVariableCorrection
-    features: object
-    networks: list[FrozenNetwork]
+    chain: Chain
     description: dict
 
 
@@ -59,9 +60,9 @@ def model(request, simulated, tmp_path_factory) -> tuple[Model, np.ndarray]:
     """Normalised, corrected, reduced and trained on; and the normalised expression."""
     counts, obs, truth = simulated
     genes = truth.index.tolist()
-    values = (
-        Normaliser().fit(counts, ["count"] * len(counts)).transform(counts, ["count"] * len(counts))
-    )
+    units = ["count"] * len(counts)
+    normaliser = Normaliser().fit(counts, units)
+    values = normaliser.transform(counts, units)
     correction = SurrogateVariableCorrection("two-step", 2).fit(
         values, obs[["tissue", "disease_state"]]
     )
@@ -90,8 +91,9 @@ def model(request, simulated, tmp_path_factory) -> tuple[Model, np.ndarray]:
         )
         save_network(folder / task, trained.network)
         frozen.append(FrozenNetwork.load(folder / task))
-    description = {"subtypes_of": SUBTYPES_OF}
-    return Model(folder, genes, correction, transformer, frozen, description), values
+    imputation = ConditionalMean().fit(values)
+    chain = Chain(normaliser, imputation, correction, transformer, Novelty(), frozen)
+    return Model(folder, genes, chain, {"subtypes_of": SUBTYPES_OF}), values
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,8 @@ def explainer(model) -> Explainer:
 
 def calls_of(model: Model, values: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
     """Calls, with subtypes asked for where the tissue has any."""
-    x = model.features.transform(model.correction.transform(values))
-    logits = {h: z for network in model.networks for h, z in network.logits(x).items()}
+    x = model.chain.project(values)
+    logits = model.chain.logits(x)
     calls = pd.DataFrame(index=obs.index)
     calls["disease_state"] = np.array(STATES)[logits["disease_state"].argmax(axis=1)]
     calls["tissue"] = np.array(TISSUES)[logits["tissue"].argmax(axis=1)]
@@ -120,7 +122,7 @@ def test_contributions_add_up_to_the_logit_difference_within_one_percent(
 ):
     model, values = model
     calls = calls_of(model, values, simulated[1])
-    average = model.correction.mean_[None]
+    average = model.chain.correction.mean_[None]
     for head, names, others in (
         ("disease_state", STATES, None),
         ("tissue", TISSUES, None),
@@ -131,7 +133,7 @@ def test_contributions_add_up_to_the_logit_difference_within_one_percent(
         assert found.contributions.shape == values[asked].shape
         logits = {}
         for key, y in (("sample", values[asked]), ("average", average)):
-            x = model.features.transform(model.correction.transform(y))
+            x = model.chain.project(y)
             network = load_network(model.folder / ("subtype" if others else "multitask"))
             logits[key] = predict_logits(network, x)[head]
         for row, name in enumerate(calls.loc[asked, head]):
@@ -150,7 +152,9 @@ def test_for_a_linear_network_a_contribution_is_weight_times_deviation(explainer
     torch.manual_seed(0)
     linear = load_network(model.folder / "multitask").double()
     linear.hidden = torch.nn.Identity()
-    linear.heads = torch.nn.ModuleDict({"tissue": torch.nn.Linear(len(model.features.names_), 4)})
+    linear.heads = torch.nn.ModuleDict(
+        {"tissue": torch.nn.Linear(len(model.chain.features.names_), 4)}
+    )
     linear.double()
     explained = Explainer(model)
     explained.networks["tissue"] = linear
@@ -158,14 +162,14 @@ def test_for_a_linear_network_a_contribution_is_weight_times_deviation(explainer
     found = explained.explain(y, "tissue", ["lung"]).contributions[0]
 
     def margin(z: np.ndarray) -> float:
-        x = model.features.transform(model.correction.transform(z))
+        x = model.chain.project(z)
         with torch.no_grad():
             logits = linear(torch.from_numpy(x.astype(np.float64)))["tissue"][0].numpy()
         return float(logits[2] - np.delete(logits, 2).mean())
 
     for gene in np.argsort(-np.abs(found))[:5]:
         moved = y.copy()
-        moved[0, gene] = model.correction.mean_[gene]
+        moved[0, gene] = model.chain.correction.mean_[gene]
         assert margin(y) - margin(moved) == pytest.approx(found[gene], rel=1e-3, abs=1e-4)
 
 
@@ -220,4 +224,4 @@ def test_top_genes_of_samples_are_named_with_their_levels(model, explainer, simu
     row = table.iloc[0]
     place = model.genes.index(row["gene"])
     assert row["expression"] == values[0, place]
-    assert row["average"] == model.correction.mean_[place]
+    assert row["average"] == model.chain.correction.mean_[place]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -11,12 +11,10 @@ from tissuestate.calibrate import softmax
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import Transformer, load_transformer
 from tissuestate.files import load_arrays
+from tissuestate.forward import FrozenNetwork
 from tissuestate.imputation import ConditionalMean
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
-
-if TYPE_CHECKING:
-    from tissuestate.networks import ClassifierNetwork
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Chain:
     correction: SurrogateVariableCorrection
     features: Transformer
     novelty: Novelty
-    networks: "Sequence[ClassifierNetwork]"
+    networks: Sequence[FrozenNetwork]
 
     @classmethod
     def read(
@@ -41,15 +39,13 @@ class Chain:
         networks: Iterable[str | Path],
     ) -> Self:
         """The steps from the files of the stages; networks by their folders."""
-        from tissuestate.networks import load_network
-
         return cls(
             Normaliser.from_arrays(load_arrays(normaliser)),
             ConditionalMean.from_arrays(load_arrays(imputation)),
             SurrogateVariableCorrection.from_arrays(load_arrays(correction)),
             load_transformer(load_arrays(features)),
             Novelty.from_arrays(load_arrays(novelty)),
-            [load_network(folder) for folder in networks],
+            [FrozenNetwork.load(folder) for folder in networks],
         )
 
     @property
@@ -57,18 +53,31 @@ class Chain:
         """The heads of all networks."""
         return [head for network in self.networks for head in network.heads]
 
-    def transform(self, values: np.ndarray, units: Sequence[str]) -> np.ndarray:
-        """Features of samples × genes (each in its own unit, NaN = missing)."""
-        expression = self.imputation.transform(self.normaliser.transform(values, units))
+    def expression(
+        self, values: np.ndarray, units: Sequence[str], samples: Sequence[str] | None = None
+    ) -> np.ndarray:
+        """Log2 expression, as the correction takes it, of samples × genes.
+
+        values: each sample in its own unit, NaN = missing. samples: their names, for errors.
+        """
+        return self.imputation.transform(self.normaliser.transform(values, units, samples))
+
+    def project(self, expression: np.ndarray) -> np.ndarray:
+        """Features of log2 expression."""
         return self.features.transform(self.correction.transform(expression))
+
+    def transform(self, values: np.ndarray, units: Sequence[str]) -> np.ndarray:
+        """Features of samples × genes, as `expression` takes them."""
+        return self.project(self.expression(values, units))
+
+    def logits(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """For each head samples × classes."""
+        return {head: z for n in self.networks for head, z in n.logits(features).items()}
 
     def predict(
         self, values: np.ndarray, units: Sequence[str]
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """For each head probabilities (not calibrated), and whether each sample is new."""
-        from tissuestate.train import predict_logits
-
         features = self.transform(values, units)
-        logits = [predict_logits(network, features) for network in self.networks]
-        shares = {head: softmax(z) for part in logits for head, z in part.items()}
+        shares = {head: softmax(z) for head, z in self.logits(features).items()}
         return shares, self.novelty.is_new(features)

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.abstention import reasons
+from tissuestate.architecture import WEIGHTS
 from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.calibrate import softmax
+from tissuestate.chain import Chain
 from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
 from tissuestate.evaluate import in_tandem
@@ -31,6 +33,8 @@ from tissuestate.screening import (
     unit_conflict,
 )
 from tissuestate.sheet import HEADS, UNITS
+from tissuestate.tasks import TASKS
+from tissuestate.training_map import TrainingMap
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
 BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
@@ -120,32 +124,18 @@ class Classifier:
     """A bundle ready to classify. `load` verifies and opens it; `predict` calls samples."""
 
     def __init__(self, bundle: Bundle) -> None:
-        from tissuestate.correction import SurrogateVariableCorrection
-        from tissuestate.features import load_transformer
-        from tissuestate.forward import FrozenNetwork
-        from tissuestate.imputation import ConditionalMean
-        from tissuestate.normalise import Normaliser
-        from tissuestate.novelty import Novelty
-        from tissuestate.training_map import TrainingMap
-
         self.folder = bundle.folder
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))
-        self.normaliser = Normaliser.from_arrays(load_arrays(bundle.path("normaliser.npz")))
-        self.imputation = ConditionalMean.from_arrays(load_arrays(bundle.path("imputation.npz")))
-        self.correction = SurrogateVariableCorrection.from_arrays(
-            load_arrays(bundle.path("correction.npz"))
+        steps = ("normaliser", "imputation", "correction", "features", "novelty")
+        tasks = [task for task in TASKS if bundle.has(f"{task}/{WEIGHTS}")]
+        self.chain = Chain.read(
+            *(bundle.path(f"{step}.npz") for step in steps),
+            [bundle.folder / task for task in tasks],
         )
-        self.features = load_transformer(load_arrays(bundle.path("features.npz")))
-        self.novelty = Novelty.from_arrays(load_arrays(bundle.path("novelty.npz")))
         self.sets = ConformalSets.from_dict(bundle.description["sets"])
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
-        self.networks = [
-            FrozenNetwork.load(bundle.folder / task)
-            for task in ("multitask", "subtype")
-            if bundle.has(f"{task}/weights.safetensors")
-        ]
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -172,23 +162,24 @@ class Classifier:
 
     def _check(self) -> None:
         """Raise ValueError where a part has other genes, features or classes than the others."""
-        genes, features = len(self.genes), len(self.features.names_)
+        chain, loadings = self.chain, self.chain.correction.loadings_
+        genes, features = len(self.genes), len(chain.features.names_)
         for name, found, expected in (
-            ("normaliser", self.normaliser.reference_.shape, (genes,)),
-            ("imputation", self.imputation.mean_.shape, (genes,)),
-            ("noise", self.imputation.noise_.shape, (genes,)),
-            ("factors", self.imputation.loadings_.shape[1:], (genes,)),
-            ("novelty", self.novelty.axes_.shape[:1], (features,)),
-            ("correction", self.correction.mean_.shape, (genes,)),
-            ("loadings", self.correction.loadings_.shape[1:], (genes,)),
-            ("coefficients", self.correction.coefficients_.shape, self.correction.loadings_.shape),
-            ("features", self.features.mean_.shape, (genes,)),
-            ("scale", self.features.scale_.shape, (genes,)),
+            ("normaliser", chain.normaliser.reference_.shape, (genes,)),
+            ("imputation", chain.imputation.mean_.shape, (genes,)),
+            ("noise", chain.imputation.noise_.shape, (genes,)),
+            ("factors", chain.imputation.loadings_.shape[1:], (genes,)),
+            ("novelty", chain.novelty.axes_.shape[:1], (features,)),
+            ("correction", chain.correction.mean_.shape, (genes,)),
+            ("loadings", loadings.shape[1:], (genes,)),
+            ("coefficients", chain.correction.coefficients_.shape, loadings.shape),
+            ("features", chain.features.mean_.shape, (genes,)),
+            ("scale", chain.features.scale_.shape, (genes,)),
             ("training samples", self.map.axes_.shape, (features, 2)),
-            *(("network", (n.architecture.n_features,), (features,)) for n in self.networks),
+            *(("network", (n.architecture.n_features,), (features,)) for n in chain.networks),
             *(
                 (head, tuple(classes), tuple(self.description["classes"][head]))
-                for network in self.networks
+                for network in chain.networks
                 for head, classes in network.heads.items()
             ),
         ):
@@ -272,10 +263,9 @@ class Classifier:
     def _expression(self, block: "_Block") -> np.ndarray:
         """Log2 expression of the samples of a block that are called."""
         called = block.samples[block.called]
-        expression = self.normaliser.transform(
+        return self.chain.expression(
             block.values[block.called], called["unit"].tolist(), called.index.tolist()
         )
-        return self.imputation.transform(expression)
 
     def _predict(self, block: "_Block", mrin: pd.Series | None) -> Predictions:
         """`predict` for one block of samples."""
@@ -285,8 +275,8 @@ class Classifier:
         probabilities = self._empty(names)
         points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
         if called.any():
-            features = self.features.transform(self.correction.transform(self._expression(block)))
-            novelty[called] = self.novelty.score(features)
+            features = self.chain.project(self._expression(block))
+            novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
                 probabilities[head].loc[called] = shares
@@ -339,7 +329,7 @@ class Classifier:
             return conflict
         if most <= 0:
             return "no gene has a value above zero; check the file and its unit."
-        if least < 0 and not likeness(values, self.correction.mean_) >= LEAST_LIKENESS:
+        if least < 0 and not likeness(values, self.chain.correction.mean_) >= LEAST_LIKENESS:
             return SCALED
         if zeros >= MOST_ZEROS and least >= 0:
             return (
@@ -350,16 +340,16 @@ class Classifier:
 
     def _empty(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
         classes = self.description["classes"]
-        heads = [head for head in HEADS if any(head in n.heads for n in self.networks)]
+        heads = [head for head in HEADS if head in self.chain.heads]
         return {head: pd.DataFrame(np.nan, samples, classes[head]) for head in heads}
 
     def _probabilities(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Calibrated probabilities of each head; those of subtypes obey the tandem rule."""
         temperatures: Mapping[str, float] = self.description["temperatures"]
-        shares: dict[str, np.ndarray] = {}
-        for network in self.networks:
-            for head, logits in network.logits(features).items():
-                shares[head] = softmax(logits, temperatures.get(head, 1.0))
+        shares = {
+            head: softmax(logits, temperatures.get(head, 1.0))
+            for head, logits in self.chain.logits(features).items()
+        }
         subtypes_of = self.description["subtypes_of"]
         return in_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 

@@ -19,6 +19,7 @@ from tissuestate import pages
 from tissuestate.evaluate import read_predictions
 from tissuestate.features import PrincipalComponents
 from tissuestate.sheet import HEADS
+from tissuestate.tasks import TASKS
 from tissuestate.wording import head_title
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ class Explainer:
     def __init__(self, classifier: "Classifier") -> None:
         from tissuestate.networks import load_network
 
-        self.classifier = classifier
+        self.classifier, self.chain = classifier, classifier.chain
         self.networks = {
             head: load_network(classifier.folder / task).double()
-            for task, frozen in zip(("multitask", "subtype"), classifier.networks, strict=False)
+            for task, frozen in zip(TASKS, self.chain.networks, strict=False)
             for head in frozen.heads
         }
-        average = classifier.correction.mean_[None, :]
-        self.baseline = classifier.features.transform(classifier.correction.transform(average))
+        self.average = self.chain.correction.mean_
+        self.baseline = self.chain.project(self.average[None, :])
 
     def explain(self, expression: np.ndarray, head: str, classes: Sequence[str]) -> Explanation:
         """Why `classes` (one a sample) rather than those they competed with.
@@ -68,8 +69,7 @@ class Explainer:
         subtype competes with the subtypes of its tissue, any other class with all of its head; one
         without a competitor gives zeros.
         """
-        correction, features = self.classifier.correction, self.classifier.features
-        x = features.transform(correction.transform(expression))
+        x = self.chain.project(expression)
         contrasts = np.array([self._contrast(head, name) for name in classes])
         slopes, difference = self._integrate(head, x, contrasts)
         return Explanation(difference, self._to_genes(slopes, expression))
@@ -122,8 +122,8 @@ class Explainer:
 
     def _to_genes(self, slopes: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Contributions of genes (samples × genes) from mean gradients of the features."""
-        correction, features = self.classifier.correction, self.classifier.features
-        deviation = expression - correction.mean_
+        correction, features = self.chain.correction, self.chain.features
+        deviation = expression - self.average
         missing = np.isnan(deviation)
         if isinstance(features, PrincipalComponents):
             by_gene = slopes @ features.components_
@@ -145,7 +145,6 @@ def top_genes(
     `Classifier.expression` gives them. contribution is in logits, expression and average (of the
     training samples) in log2 after normalisation, before correction.
     """
-    average = explainer.classifier.correction.mean_
     parts = []
     for head, samples, values, found in _explained(explainer, calls, expression):
         order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :GENES]
@@ -161,7 +160,7 @@ def top_genes(
                         "gene": np.array(explainer.classifier.genes)[genes],
                         "contribution": found.contributions[row, genes],
                         "expression": values[row, genes],
-                        "average": average[genes],
+                        "average": explainer.average[genes],
                         "difference": found.difference[row],
                     }
                 )
@@ -180,13 +179,12 @@ def class_genes(
     average training sample), samples.
     """
     genes = np.array(explainer.classifier.genes)
-    average = explainer.classifier.correction.mean_
     sums: dict[tuple[str, str], list[Any]] = {}
     for head, samples, values, found in _explained(explainer, calls, expression):
         classes = calls.loc[samples, head].to_numpy()
         for name in np.unique(classes):
             rows = found.contributions[classes == name]
-            deviation = np.nan_to_num(values[classes == name] - average)
+            deviation = np.nan_to_num(values[classes == name] - explainer.average)
             new = [rows.sum(axis=0), (rows > 0).sum(axis=0), deviation.sum(axis=0)]
             new.append(np.array(len(rows)))
             old = sums.get((head, name))

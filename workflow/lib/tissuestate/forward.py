@@ -10,8 +10,6 @@ import numpy as np
 from tissuestate.architecture import DESCRIPTION, WEIGHTS, Architecture
 from tissuestate.errors import InputError
 
-BLOCK = 1024  # samples computed at once
-
 
 def _gelu(x: np.ndarray) -> np.ndarray:
     from scipy.special import erf
@@ -121,14 +119,11 @@ class FrozenNetwork:
     def logits(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Logits of each head, samples × classes, float64, of samples × features."""
         activate = ACTIVATIONS[self.architecture.activation]
-        parts: list[dict[str, np.ndarray]] = []
-        for start in range(0, max(len(x), 1), BLOCK):
-            inputs = (np.asarray(x[start : start + BLOCK], np.float64) - self.shift) * self.scale
-            values = inputs
-            for weight, bias in self.hidden:
-                values = activate(values @ weight.T + bias)
-            part = {h: values @ weight.T + bias for h, (weight, bias) in self.outputs.items()}
-            for head, weight in self.direct.items():
-                part[head] += inputs @ weight.T
-            parts.append(part)
-        return {head: np.concatenate([part[head] for part in parts]) for head in self.heads}
+        inputs = (np.asarray(x, np.float64) - self.shift) * self.scale
+        values = inputs
+        for weight, bias in self.hidden:
+            values = activate(values @ weight.T + bias)
+        logits = {head: values @ weight.T + bias for head, (weight, bias) in self.outputs.items()}
+        for head, weight in self.direct.items():
+            logits[head] += inputs @ weight.T
+        return logits
