@@ -4,8 +4,10 @@ A sample's result does not depend on the samples beside it, and a training sampl
 gave in training: every step applies what was fitted then.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,35 +90,48 @@ class Predictions:
 
     def record(self, sample: str) -> dict[str, Any]:
         """All that is known about one sample, as values that JSON can hold."""
-        about = self.samples.loc[sample]
+        about = self._rows[sample]
         heads = {
             head: {
-                "call": self.calls.at[sample, head],
-                "abstained": self.calls.at[sample, f"{head}_abstained"],
-                "probability": float(self.calls.at[sample, f"{head}_probability"]),
-                "set": list(filter(None, self.calls.at[sample, f"{head}_set"].split("|"))),
+                "call": about[head],
+                "abstained": about[f"{head}_abstained"],
+                "probability": about[f"{head}_probability"],
+                "set": list(filter(None, about[f"{head}_set"].split("|"))),
                 "probabilities": {
-                    name: float(share)
-                    for name, share in shares.loc[sample].dropna().items()
+                    name: share
+                    for name, share in rows[sample].items()
                     if head != "subtype" or share > 0  # subtypes of other tissues have none
                 },
             }
-            for head, shares in self.probabilities.items()
-            if shares.loc[sample].notna().all()
+            for head, rows in self._shares.items()
+            if not any(map(math.isnan, rows[sample].values()))
         }
-        point = self.points.loc[sample]
         return {
             "sample": sample,
             "refused": about["refused"],
             "heads": heads,
             "warnings": self.warnings[sample],
-            "genes_found": int(about["genes_found"]),
+            "genes_found": about["genes_found"],
             "genes_expected": self.genes_expected,
             "recognition": about["recognition"],
             "unit": about["unit"],
-            "mrin": None if np.isnan(about["mrin"]) else float(about["mrin"]),
-            "novelty": None if np.isnan(about["novelty"]) else float(about["novelty"]),
-            "point": None if point.isna().any() else [float(point["x"]), float(point["y"])],
+            "mrin": None if math.isnan(about["mrin"]) else about["mrin"],
+            "novelty": None if math.isnan(about["novelty"]) else about["novelty"],
+            "point": None if math.isnan(about["x"]) else [about["x"], about["y"]],
+        }
+
+    # Rows as dictionaries: looking a thousand samples up in frames takes longer than to call them.
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, Any]]:
+        parts = [self.calls, self.samples, self.points]
+        return pd.concat(parts, axis=1).to_dict("index")  # type: ignore[return-value]
+
+    @cached_property
+    def _shares(self) -> dict[str, dict[str, dict[str, float]]]:
+        return {
+            head: shares.to_dict("index")  # type: ignore[misc]
+            for head, shares in self.probabilities.items()
         }
 
 
@@ -128,11 +143,13 @@ class Classifier:
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))
-        steps = ("normaliser", "imputation", "correction", "features", "novelty")
-        tasks = [task for task in TASKS if bundle.has(f"{task}/{WEIGHTS}")]
         self.chain = Chain.read(
-            *(bundle.path(f"{step}.npz") for step in steps),
-            [bundle.folder / task for task in tasks],
+            bundle.path("normaliser.npz"),
+            bundle.path("imputation.npz"),
+            bundle.path("correction.npz"),
+            bundle.path("features.npz"),
+            bundle.path("novelty.npz"),
+            [bundle.folder / task for task in TASKS if bundle.has(f"{task}/{WEIGHTS}")],
         )
         self.sets = ConformalSets.from_dict(bundle.description["sets"])
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
@@ -285,7 +302,10 @@ class Classifier:
         samples = samples.drop(columns="refused").assign(
             mrin=known, novelty=novelty, refused=samples["refused"]
         )
-        warnings = {name: self._warnings(calls.loc[name], samples.loc[name]) for name in names}
+        about = samples.to_dict("index")
+        warnings = {
+            name: self._warnings(call, about[name]) for name, call in calls.to_dict("index").items()
+        }
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
     def _recognise(self, frame: pd.DataFrame) -> "_Genes":
@@ -369,7 +389,7 @@ class Classifier:
         index = next(iter(probabilities.values())).index
         return pd.DataFrame(columns, index=index)
 
-    def _warnings(self, call: pd.Series, about: pd.Series) -> list[str]:
+    def _warnings(self, call: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
         """What a reader of this sample's call should doubt; empty for a refused sample."""
         if about["refused"]:
             return []
