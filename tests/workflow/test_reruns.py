@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,14 @@ class Run:
             yield
 
 
+def copied(run: Run, folder: Path) -> Run:
+    """The same run in another folder, with the times of its files."""
+    shutil.copytree(run.folder, folder)
+    other = copy(run)
+    other.folder, other.config = folder, folder / run.config.name
+    return other
+
+
 def parse(output: str) -> dict[str, dict[str, list[str]]]:
     """The jobs of a dry run, by rule and wildcards, with their inputs and outputs."""
     jobs = {}
@@ -165,6 +174,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_where_nothing_changed_nothing_runs(run: Run) -> None:
     assert run.planned() == set()
     assert len(run.jobs) > 50, "or the run would be no stand-in for a real one"
+
+
+def test_a_copy_in_another_folder_only_describes_itself_anew(run: Run, tmp_path: Path) -> None:
+    other = copied(run, tmp_path / "elsewhere")
+    for module in (other.folder / "workflow" / "lib").rglob("*.py"):
+        os.utime(module)  # as a fresh checkout has it
+    assert other.planned() == {"describe_run"}, "which keeps a copy of its Snakefile"
 
 
 def test_an_added_sample_is_aligned_alone(run: Run) -> None:

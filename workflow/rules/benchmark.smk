@@ -8,7 +8,6 @@ rule fit_baseline:
     input:
         features=features_of,
         classes="<results>/cohort/classes.json",
-        library=imported_by("fit_baseline.py"),
     output:
         predictions=f"<results>/evaluation/{{model,{BASELINES}}}/predictions.tsv",
         cost=f"<results>/evaluation/{{model,{BASELINES}}}/cost.json",
@@ -23,6 +22,7 @@ rule fit_baseline:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
     params:
+        library=imported_by("fit_baseline.py"),
         model="{model}",
         seed=lookup("seed", within=config),
     script:
@@ -33,7 +33,6 @@ rule collect_benchmark:
     input:
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
         costs=expand("<results>/evaluation/{model}/cost.json", model=MODELS),
-        library=imported_by("collect_benchmark.py"),
     output:
         benchmark=report(
             "<results>/benchmark/benchmark.tsv",
@@ -48,6 +47,8 @@ rule collect_benchmark:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
+    params:
+        library=imported_by("collect_benchmark.py"),
     script:
         "../scripts/collect_benchmark.py"
 
@@ -56,7 +57,6 @@ rule compare_models:
     input:
         predictions=expand("<results>/evaluation/{model}/predictions.tsv", model=MODELS),
         classes="<results>/cohort/classes.json",
-        library=imported_by("compare_models.py"),
     output:
         comparison=report(
             "<results>/benchmark/comparison.tsv",
@@ -72,6 +72,7 @@ rule compare_models:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
+        library=imported_by("compare_models.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:

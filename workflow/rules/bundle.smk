@@ -22,7 +22,6 @@ rule build_bundle:
         genes="<results>/cohort/gene_ids.tsv.gz",
         integrity="<results>/integrity/reference.npz" if FROM_READS else [],
         bed="<reference>/transcripts.bed" if FROM_READS else [],
-        library=imported_by("build_bundle.py"),
     output:
         bundle_files(),
         bundle="<results>/bundle/bundle.json",
@@ -40,6 +39,7 @@ rule build_bundle:
         mem_mb=memory(2000, per_input=2),
         runtime=minutes(20),
     params:
+        library=imported_by("build_bundle.py"),
         config=bundle_config(),
     script:
         "../scripts/build_bundle.py"
@@ -50,7 +50,6 @@ rule explain_classes:
         bundle="<results>/bundle/bundle.json",
         cohort="<results>/cohort/cohort.h5ad",
         predictions=f"<results>/evaluation/{BUNDLED}/predictions.tsv",
-        library=imported_by("explain_classes.py"),
     output:
         table=report(
             f"<results>/evaluation/{BUNDLED}/genes.tsv",
@@ -70,6 +69,8 @@ rule explain_classes:
     resources:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(60),
+    params:
+        library=imported_by("explain_classes.py"),
     script:
         "../scripts/explain_classes.py"
 
@@ -95,7 +96,6 @@ rule describe_run:
         cohort="<results>/cohort/cohort.h5ad",
         products=list(run_products()),
         snakefile=local(workflow.main_snakefile),
-        library=imported_by("describe_run.py"),
     output:
         config="<results>/run/config.yaml",
         snakefile="<results>/run/Snakefile",
@@ -114,6 +114,7 @@ rule describe_run:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        library=imported_by("describe_run.py"),
         settings=dict(config),
         products=list(run_products().values()),
     script:

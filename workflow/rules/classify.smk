@@ -6,7 +6,6 @@ rule apply_integrity:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
         bed="<reference>/transcripts.bed",
         reference=local(f"{config['bundle']}/integrity.npz"),
-        library=imported_by("apply_integrity.py"),
     output:
         mrin="<results>/integrity/mrin.tsv",
     log:
@@ -17,6 +16,8 @@ rule apply_integrity:
     resources:
         mem_mb=memory(1000, per_input=0.5),
         runtime=minutes(10),
+    params:
+        library=imported_by("apply_integrity.py"),
     script:
         "../scripts/apply_integrity.py"
 
@@ -29,7 +30,6 @@ rule classify_samples:
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
-        library=imported_by("classify_samples.py"),
     output:
         calls="<results>/calls.tsv",
         json="<results>/calls.json",
@@ -42,6 +42,7 @@ rule classify_samples:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
+        library=imported_by("classify_samples.py"),
         matrices=MATRICES,
     script:
         "../scripts/classify_samples.py"
@@ -54,7 +55,6 @@ rule explain_samples:
         sheet=config["samples"],
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=MATRICES,
-        library=imported_by("explain_samples.py"),
     output:
         genes="<results>/genes.tsv",
     log:
@@ -65,6 +65,8 @@ rule explain_samples:
     resources:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(60),
+    params:
+        library=imported_by("explain_samples.py"),
     script:
         "../scripts/explain_samples.py"
 
@@ -74,7 +76,6 @@ rule write_pages:
         json="<results>/calls.json",
         genes="<results>/genes.tsv" if EXPLAINED else [],
         bundle=f"{config['bundle']}/bundle.json",
-        library=imported_by("write_pages.py"),
     output:
         pages=directory("<results>/pages"),
     log:
@@ -85,6 +86,8 @@ rule write_pages:
     resources:
         mem_mb=memory(2000),
         runtime=minutes(20),
+    params:
+        library=imported_by("write_pages.py"),
     script:
         "../scripts/write_pages.py"
 

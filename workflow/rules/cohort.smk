@@ -3,8 +3,6 @@
 if config["rnaseqdb"]:
 
     rule fetch_rnaseqdb:
-        input:
-            library=imported_by("fetch_file.py"),
         output:
             file="<results>/rnaseqdb/{file}.txt.gz",
         log:
@@ -17,6 +15,7 @@ if config["rnaseqdb"]:
             runtime=minutes(60),
         params:
             **rnaseqdb_download(),
+            library=imported_by("fetch_file.py"),
         script:
             "../scripts/fetch_file.py"
 
@@ -24,7 +23,6 @@ if config["rnaseqdb"]:
         input:
             matrices=rnaseqdb_matrices(),
             table=shipped(config["rnaseqdb"]["table"]),
-            library=imported_by("list_rnaseqdb.py"),
         output:
             sheet="<results>/rnaseqdb/samples.tsv",
         log:
@@ -35,6 +33,8 @@ if config["rnaseqdb"]:
         resources:
             mem_mb=memory(1000),
             runtime=minutes(20),
+        params:
+            library=imported_by("list_rnaseqdb.py"),
         script:
             "../scripts/list_rnaseqdb.py"
 
@@ -44,7 +44,6 @@ rule split_samples:
         sheet=[] if config["samples"] is None else local(config["samples"]),
         rnaseqdb="<results>/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
         classes=shipped(config["classes"]),
-        library=imported_by("split_samples.py"),
     output:
         samples=report(
             "<results>/cohort/samples.tsv",
@@ -60,6 +59,7 @@ rule split_samples:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        library=imported_by("split_samples.py"),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
@@ -70,7 +70,6 @@ rule split_samples:
 rule map_genes:
     input:
         annotation="<reference>/annotation.gtf" if FROM_READS else [],
-        library=imported_by("map_genes.py"),
     output:
         genes="<results>/cohort/gene_ids.tsv.gz",
     log:
@@ -81,6 +80,8 @@ rule map_genes:
     resources:
         mem_mb=memory(2000, per_input=2),
         runtime=minutes(20),
+    params:
+        library=imported_by("map_genes.py"),
     script:
         "../scripts/map_genes.py"
 
@@ -93,7 +94,6 @@ rule assemble_cohort:
         matrices=[given(matrix) for matrix in MATRICES] + rnaseqdb_matrices(),
         genes="<results>/cohort/gene_ids.tsv.gz",
         classes=shipped(config["classes"]),
-        library=imported_by("assemble_cohort.py"),
     output:
         cohort="<results>/cohort/cohort.h5ad",
         genes=report(
@@ -113,6 +113,7 @@ rule assemble_cohort:
         mem_mb=memory(3000, per_input=4),
         runtime=minutes(30, per_gb=20),
     params:
+        library=imported_by("assemble_cohort.py"),
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),

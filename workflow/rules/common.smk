@@ -1,5 +1,6 @@
 # Every function that the rules use: the library's place, the sheet, paths, memory and time.
 import ast
+import hashlib
 import os
 import sys
 from functools import cache
@@ -176,9 +177,10 @@ def imports(file):
 
 @cache
 def imported_by(script):
-    """The library files that a script imports, directly or not: an edit of one reruns the rule.
+    """A digest of the library files that a script imports, directly or not: a rule's parameter, so
+    that an edit of one reruns the rule, and a copy with other times reruns nothing.
 
-    How errors are told and logs are kept changes no result and reruns nothing.
+    How errors are told and logs are kept changes no result and reruns nothing either.
     """
     found, todo = set(), list(imports(WORKFLOW / "scripts" / script))
     while todo:
@@ -186,7 +188,10 @@ def imported_by(script):
         if name not in found | {"logs", "errors"}:
             found.add(name)
             todo += imports(LIBRARY / "tissuestate" / f"{name}.py")
-    return [local(str(LIBRARY / "tissuestate" / f"{name}.py")) for name in sorted(found)]
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update((LIBRARY / "tissuestate" / f"{name}.py").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 # ---- memory and time ----------------------------------------------------------------------------

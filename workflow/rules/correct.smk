@@ -4,7 +4,6 @@
 rule normalise_expression:
     input:
         cohort="<results>/cohort/cohort.h5ad",
-        library=imported_by("normalise_expression.py"),
     output:
         normalised="<results>/expression/normalised.h5ad",
         normaliser="<results>/expression/normaliser.npz",
@@ -19,6 +18,7 @@ rule normalise_expression:
         mem_mb=memory(1000, per_input=5),
         runtime=minutes(10, per_gb=10),
     params:
+        library=imported_by("normalise_expression.py"),
         method=lookup("normalisation", within=config),
         fit_on=lookup("fit_on", within=config),
     script:
@@ -28,7 +28,6 @@ rule normalise_expression:
 rule correct_expression:
     input:
         normalised="<results>/expression/normalised.h5ad",
-        library=imported_by("correct_expression.py"),
     output:
         corrected="<results>/expression/corrected.h5ad",
         correction="<results>/expression/correction.npz",
@@ -48,6 +47,7 @@ rule correct_expression:
         mem_mb=memory(2000, per_input=10),
         runtime=minutes(20, per_gb=120),
     params:
+        library=imported_by("correct_expression.py"),
         method=lookup("correction/method", within=config),
         n_sv=lookup("correction/n_sv", within=config),
         design=lookup("correction/design", within=config),

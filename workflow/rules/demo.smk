@@ -5,7 +5,6 @@ if config["demo"]:
     rule simulate_cohort:
         input:
             sheet=local(config["demo"]["sheet"]),
-            library=imported_by("simulate_cohort.py"),
         output:
             genome="results/demo/genome.fa",
             annotation="results/demo/annotation.gtf",
@@ -23,6 +22,7 @@ if config["demo"]:
             mem_mb=memory(2000),
             runtime=minutes(20),
         params:
+            library=imported_by("simulate_cohort.py"),
             seed=config["seed"],
             pairs=config["demo"]["pairs"],
         message:

@@ -4,7 +4,6 @@
 rule extract_features:
     input:
         expression="<results>/expression/corrected.h5ad",
-        library=imported_by("extract_features.py"),
     output:
         # Constraints that tell rules apart stand in the path: elsewhere a storage loses them.
         features="<results>/features/{features,pca|rf|all}.h5ad",
@@ -20,6 +19,7 @@ rule extract_features:
         mem_mb=memory(2000, per_input=10),
         runtime=minutes(20, per_gb=60),
     params:
+        library=imported_by("extract_features.py"),
         kind="{features}",
         settings=feature_settings,
         fit_on=lookup("fit_on", within=config),

@@ -5,7 +5,6 @@ rule profile_integrity:
     input:
         bam=alignment,
         bed="<reference>/transcripts.bed",
-        library=imported_by("profile_integrity.py"),
     output:
         profile="<results>/integrity/profiles/{sample}.npz",
     log:
@@ -20,5 +19,7 @@ rule profile_integrity:
     resources:
         mem_mb=memory(1500),
         runtime=minutes(10, per_gb=10),
+    params:
+        library=imported_by("profile_integrity.py"),
     script:
         "../scripts/profile_integrity.py"

@@ -2,8 +2,6 @@
 
 
 rule fetch_recount3:
-    input:
-        library=imported_by("fetch_recount3.py"),
     output:
         matrix="<results>/recount3/{data_source}.{project}.parquet",
     log:
@@ -17,6 +15,7 @@ rule fetch_recount3:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
+        library=imported_by("fetch_recount3.py"),
         data_source="{data_source}",
         project="{project}",
     script:

@@ -6,7 +6,6 @@ rule tune_network:
         features="<results>/features/{features}.h5ad",
         classes="<results>/cohort/classes.json",
         earlier=earlier_trials,
-        library=imported_by("tune_network.py"),
     output:
         trials="<results>/models/{task}.{features}/tuning/{round}.{worker}.jsonl",
     log:
@@ -21,6 +20,7 @@ rule tune_network:
         runtime=minutes(120, per_gb=600),
         gpu=1,
     params:
+        library=imported_by("tune_network.py"),
         task="{task}",
         round="{round}",
         worker="{worker}",
@@ -39,7 +39,6 @@ rule tune_network:
 rule choose_hyperparameters:
     input:
         trials=trials_of(range(1, config["tuning"]["rounds"] + 1)),
-        library=imported_by("choose_hyperparameters.py"),
     output:
         trials="<results>/models/{task}.{features}/trials.jsonl",
         hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
@@ -51,6 +50,8 @@ rule choose_hyperparameters:
     resources:
         mem_mb=memory(500),
         runtime=minutes(10),
+    params:
+        library=imported_by("choose_hyperparameters.py"),
     script:
         "../scripts/choose_hyperparameters.py"
 
@@ -60,7 +61,6 @@ rule train_network:
         features="<results>/features/{features}.h5ad",
         classes="<results>/cohort/classes.json",
         hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
-        library=imported_by("train_network.py"),
     output:
         weights="<results>/models/{task}.{features}/weights.safetensors",
         network="<results>/models/{task}.{features}/network.json",
@@ -78,6 +78,7 @@ rule train_network:
         runtime=minutes(60, per_gb=120),
         gpu=1,
     params:
+        library=imported_by("train_network.py"),
         task="{task}",
         epochs=lookup("training/epochs", within=config),
         recipe=lookup("training/recipe", within=config),
@@ -94,7 +95,6 @@ rule predict_network:
         multitask=networks_of("multitask"),
         subtype=networks_of("subtype"),
         costs=costs_of_networks,
-        library=imported_by("predict_network.py"),
     output:
         predictions="<results>/evaluation/{model,dl_[a-z]+}/predictions.tsv",
         calibration="<results>/evaluation/{model,dl_[a-z]+}/calibration.json",
@@ -107,6 +107,8 @@ rule predict_network:
     resources:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
+    params:
+        library=imported_by("predict_network.py"),
     script:
         "../scripts/predict_network.py"
 
@@ -115,7 +117,6 @@ rule evaluate_predictions:
     input:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         classes="<results>/cohort/classes.json",
-        library=imported_by("evaluate_predictions.py"),
     output:
         metrics="<results>/evaluation/{model}/metrics.tsv",
         per_class="<results>/evaluation/{model}/per_class.tsv",
@@ -130,6 +131,7 @@ rule evaluate_predictions:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
+        library=imported_by("evaluate_predictions.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:

@@ -9,7 +9,6 @@ wildcard_constraints:
 rule prepare_split:
     input:
         cohort="<results>/cohort/cohort.h5ad",
-        library=imported_by("prepare_split.py"),
     output:
         temp(
             expand(
@@ -28,6 +27,7 @@ rule prepare_split:
         mem_mb=memory(2000, per_input=12),
         runtime=minutes(30, per_gb=240),
     params:
+        library=imported_by("prepare_split.py"),
         kinds=PROTOCOL_FEATURES,
         folds=lookup("protocols/folds", within=config),
         validation=share_of_validation(),
@@ -46,7 +46,6 @@ rule predict_split:
         ),
         classes="<results>/cohort/classes.json",
         hyperparameters=protocol_hyperparameters(),
-        library=imported_by("predict_split.py"),
     output:
         predictions="<results>/protocols/{protocol}/{part}/predictions.tsv.gz",
     log:
@@ -60,6 +59,7 @@ rule predict_split:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
     params:
+        library=imported_by("predict_split.py"),
         kinds=PROTOCOL_FEATURES,
         models=lookup("protocols/models", within=config),
         search=protocol_search(),
@@ -75,7 +75,6 @@ rule assess_protocols:
     input:
         predictions=protocol_predictions(),
         classes="<results>/cohort/classes.json",
-        library=imported_by("assess_protocols.py"),
     output:
         crossvalidation="<results>/protocols/crossvalidation.tsv",
         leaks="<results>/protocols/leaks.tsv",
@@ -96,6 +95,7 @@ rule assess_protocols:
         mem_mb=memory(2000, per_input=200),
         runtime=minutes(60),
     params:
+        library=imported_by("assess_protocols.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
         searched=lookup("protocols/evaluations", within=config),

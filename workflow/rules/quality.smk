@@ -6,7 +6,6 @@ rule score_integrity:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
         bed="<reference>/transcripts.bed",
         samples="<results>/cohort/samples.tsv",
-        library=imported_by("score_integrity.py"),
     output:
         mrin="<results>/integrity/mrin.tsv",
         gis="<results>/integrity/gis.tsv",
@@ -25,6 +24,7 @@ rule score_integrity:
         mem_mb=memory(2000, per_input=0.5),
         runtime=minutes(10, per_gb=5),
     params:
+        library=imported_by("score_integrity.py"),
         fit_on=lookup("fit_on", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
@@ -37,7 +37,6 @@ rule decide_quality:
         mrin="<results>/integrity/mrin.tsv",
         star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
-        library=imported_by("decide_quality.py"),
     output:
         qc="<results>/qc/samples.tsv",
     log:
@@ -49,6 +48,7 @@ rule decide_quality:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        library=imported_by("decide_quality.py"),
         min_aligned=lookup("quality/min_aligned", within=config),
         min_assigned=lookup("quality/min_assigned", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),

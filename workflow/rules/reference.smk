@@ -27,8 +27,6 @@ for kind in ("genome", "annotation"):
         rule:
             name:
                 f"fetch_{kind}"
-            input:
-                library=imported_by("fetch_file.py"),
             output:
                 file=protected(reference_file(kind)),
             log:
@@ -40,6 +38,7 @@ for kind in ("genome", "annotation"):
                 mem_mb=memory(500),
                 runtime=minutes(240),
             params:
+                library=imported_by("fetch_file.py"),
                 url=config["reference"][kind]["path"],
                 checksum=config["reference"][kind]["checksum"],
             script:
@@ -50,7 +49,6 @@ rule prepare_reference:
     input:
         genome=reference_file("genome"),
         annotation=reference_file("annotation"),
-        library=imported_by("prepare_reference.py"),
     output:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
@@ -64,6 +62,8 @@ rule prepare_reference:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10, per_gb=20),
+    params:
+        library=imported_by("prepare_reference.py"),
     script:
         "../scripts/prepare_reference.py"
 
@@ -98,7 +98,6 @@ rule derive_transcripts:
             if config["reference"]["transcripts"]
             else "<reference>/annotation.gtf"
         ),
-        library=imported_by("derive_transcripts.py"),
     output:
         bed="<reference>/transcripts.bed",
     log:
@@ -109,5 +108,7 @@ rule derive_transcripts:
     resources:
         mem_mb=memory(1000, per_input=2),
         runtime=minutes(20),
+    params:
+        library=imported_by("derive_transcripts.py"),
     script:
         "../scripts/derive_transcripts.py"

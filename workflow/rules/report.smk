@@ -7,7 +7,6 @@ rule plot_integrity:
         coverage="<results>/integrity/coverage.tsv",
         gis="<results>/integrity/gis.tsv",
         qc="<results>/qc/samples.tsv",
-        library=imported_by("plot_integrity.py"),
     output:
         mrin=figure("integrity/mrin", "1 Quality"),
         coverage=figure("integrity/coverage", "1 Quality"),
@@ -21,6 +20,7 @@ rule plot_integrity:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
+        library=imported_by("plot_integrity.py"),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
         "../scripts/plot_integrity.py"
@@ -31,7 +31,6 @@ rule plot_expression:
         normalised="<results>/expression/normalised.h5ad",
         corrected="<results>/expression/corrected.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
-        library=imported_by("plot_expression.py"),
     output:
         pca=figure("expression/pca", "3 Correction"),
         diagnostics=figure("expression/diagnostics", "3 Correction"),
@@ -43,6 +42,8 @@ rule plot_expression:
     resources:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
+    params:
+        library=imported_by("plot_expression.py"),
     script:
         "../scripts/plot_expression.py"
 
@@ -51,7 +52,6 @@ rule plot_training:
     input:
         history="<results>/models/{task}.{features}/history.tsv",
         trials="<results>/models/{task}.{features}/trials.jsonl",
-        library=imported_by("plot_training.py"),
     output:
         learning=figure("training/{task}.{features}.learning", "4 Training"),
         tuning=figure("training/{task}.{features}.tuning", "4 Training"),
@@ -63,6 +63,8 @@ rule plot_training:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
+    params:
+        library=imported_by("plot_training.py"),
     script:
         "../scripts/plot_training.py"
 
@@ -75,7 +77,6 @@ rule plot_evaluation:
         confusion="<results>/evaluation/{model}/confusion.tsv",
         roc="<results>/evaluation/{model}/roc.tsv",
         classes="<results>/cohort/classes.json",
-        library=imported_by("plot_evaluation.py"),
     output:
         confusion=figure("evaluation/{model}.confusion", "5 Evaluation"),
         roc=figure("evaluation/{model}.roc", "5 Evaluation"),
@@ -89,6 +90,8 @@ rule plot_evaluation:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
+    params:
+        library=imported_by("plot_evaluation.py"),
     script:
         "../scripts/plot_evaluation.py"
 
@@ -97,7 +100,6 @@ rule plot_benchmark:
     input:
         benchmark="<results>/benchmark/benchmark.tsv",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        library=imported_by("plot_benchmark.py"),
     output:
         accuracy=figure("benchmark/accuracy", "6 Benchmark"),
         cost=figure("benchmark/cost", "6 Benchmark"),
@@ -109,6 +111,8 @@ rule plot_benchmark:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
+    params:
+        library=imported_by("plot_benchmark.py"),
     script:
         "../scripts/plot_benchmark.py"
 
@@ -119,7 +123,6 @@ rule compare_paper:
         comparison="<results>/benchmark/comparison.tsv",
         benchmark="<results>/benchmark/benchmark.tsv",
         paper=shipped("resources/paper_results.tsv"),
-        library=imported_by("compare_paper.py"),
     output:
         table=report(
             "<results>/evaluation/paper.tsv",
@@ -139,6 +142,8 @@ rule compare_paper:
     resources:
         mem_mb=memory(500),
         runtime=minutes(10),
+    params:
+        library=imported_by("compare_paper.py"),
     script:
         "../scripts/compare_paper.py"
 
@@ -159,7 +164,6 @@ rule summarise_run:
         answered=f"<results>/evaluation/{BUNDLED}/answered.tsv",
         protocols=protocol_tables(),
         truth="results/demo/truth_samples.tsv" if config["demo"] else [],
-        library=imported_by("summarise_run.py"),
     output:
         html=report(
             "<results>/summary.html",
@@ -175,5 +179,7 @@ rule summarise_run:
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
+    params:
+        library=imported_by("summarise_run.py"),
     script:
         "../scripts/summarise_run.py"

@@ -4,7 +4,6 @@
 rule fit_imputation:
     input:
         normalised="<results>/expression/normalised.h5ad",
-        library=imported_by("fit_imputation.py"),
     output:
         imputation="<results>/expression/imputation.npz",
     log:
@@ -18,6 +17,7 @@ rule fit_imputation:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(10, per_gb=20),
     params:
+        library=imported_by("fit_imputation.py"),
         fit_on=lookup("fit_on", within=config),
     script:
         "../scripts/fit_imputation.py"
@@ -26,7 +26,6 @@ rule fit_imputation:
 rule fit_novelty:
     input:
         features="<results>/features/{features}.h5ad",
-        library=imported_by("fit_novelty.py"),
     output:
         novelty="<results>/features/{features}.novelty.npz",
     log:
@@ -37,6 +36,8 @@ rule fit_novelty:
     resources:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(10, per_gb=20),
+    params:
+        library=imported_by("fit_novelty.py"),
     script:
         "../scripts/fit_novelty.py"
 
@@ -52,7 +53,6 @@ rule measure_missing_genes:
         multitask=networks_of("multitask"),
         subtype=networks_of("subtype"),
         classes="<results>/cohort/classes.json",
-        library=imported_by("measure_missing_genes.py"),
     output:
         curve="<results>/evaluation/{model}/missing_genes.tsv",
     log:
@@ -68,6 +68,7 @@ rule measure_missing_genes:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(20, per_gb=120),
     params:
+        library=imported_by("measure_missing_genes.py"),
         seed=lookup("seed", within=config),
     script:
         "../scripts/measure_missing_genes.py"
@@ -80,7 +81,6 @@ rule evaluate_trust:
         features=features_of,
         novelty=novelty_of,
         classes="<results>/cohort/classes.json",
-        library=imported_by("evaluate_trust.py"),
     output:
         sets="<results>/evaluation/{model}/sets.tsv",
         answered="<results>/evaluation/{model}/answered.tsv",
@@ -96,6 +96,7 @@ rule evaluate_trust:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(10),
     params:
+        library=imported_by("evaluate_trust.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:
@@ -108,7 +109,6 @@ rule plot_trust:
         answered="<results>/evaluation/{model}/answered.tsv",
         novelty="<results>/evaluation/{model}/novelty.tsv",
         missing="<results>/evaluation/{model}/missing_genes.tsv",
-        library=imported_by("plot_trust.py"),
     output:
         sets=figure("trust/{model}.sets", "5 Evaluation"),
         answered=figure("trust/{model}.answered", "5 Evaluation"),
@@ -124,5 +124,7 @@ rule plot_trust:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
+    params:
+        library=imported_by("plot_trust.py"),
     script:
         "../scripts/plot_trust.py"
