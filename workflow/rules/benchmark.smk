@@ -65,6 +65,8 @@ rule compare_models:
         ),
     log:
         "<logs>/compare_models.log",
+    benchmark:
+        "<benchmarks>/compare_models.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1

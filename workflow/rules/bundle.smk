@@ -32,6 +32,8 @@ rule build_bundle:
         ),
     log:
         "<logs>/build_bundle.log",
+    benchmark:
+        "<benchmarks>/build_bundle.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -63,6 +65,8 @@ rule explain_classes:
         ),
     log:
         "<logs>/explain_classes.log",
+    benchmark:
+        "<benchmarks>/explain_classes.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -74,6 +74,8 @@ rule map_genes:
         genes="<results>/cohort/gene_ids.tsv.gz",
     log:
         "<logs>/map_genes.log",
+    benchmark:
+        "<benchmarks>/map_genes.tsv"
     conda:
         "../../envs/orgdb.yaml"
     threads: 1

@@ -101,6 +101,8 @@ rule predict_network:
         cost="<results>/evaluation/{model,dl_[a-z]+}/cost.json",
     log:
         "<logs>/predict_network/{model}.log",
+    benchmark:
+        "<benchmarks>/predict_network/{model}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 2
@@ -124,6 +126,8 @@ rule evaluate_predictions:
         roc="<results>/evaluation/{model}/roc.tsv",
     log:
         "<logs>/evaluate_predictions/{model}.log",
+    benchmark:
+        "<benchmarks>/evaluate_predictions/{model}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1

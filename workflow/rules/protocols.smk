@@ -88,6 +88,8 @@ rule assess_protocols:
         ),
     log:
         "<logs>/assess_protocols.log",
+    benchmark:
+        "<benchmarks>/assess_protocols.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1

@@ -36,6 +36,8 @@ rule plot_expression:
         diagnostics=figure("expression/diagnostics", "3 Correction"),
     log:
         "<logs>/plot_expression.log",
+    benchmark:
+        "<benchmarks>/plot_expression.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 2
@@ -57,6 +59,8 @@ rule plot_training:
         tuning=figure("training/{task}.{features}.tuning", "4 Training"),
     log:
         "<logs>/plot_training/{task}.{features}.log",
+    benchmark:
+        "<benchmarks>/plot_training/{task}.{features}.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -84,6 +88,8 @@ rule plot_evaluation:
         reliability=figure("evaluation/{model}.reliability", "5 Evaluation"),
     log:
         "<logs>/plot_evaluation/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_evaluation/{model}.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1

@@ -30,6 +30,8 @@ rule fit_novelty:
         novelty="<results>/features/{features}.novelty.npz",
     log:
         "<logs>/fit_novelty/{features}.log",
+    benchmark:
+        "<benchmarks>/fit_novelty/{features}.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 2
@@ -87,6 +89,8 @@ rule evaluate_trust:
         novelty="<results>/evaluation/{model}/novelty.tsv",
     log:
         "<logs>/evaluate_trust/{model}.log",
+    benchmark:
+        "<benchmarks>/evaluate_trust/{model}.tsv"
     wildcard_constraints:
         model="dl_[a-z]+",
     conda:
