@@ -7,6 +7,7 @@ import hyperopt
 import numpy as np
 import pandas as pd
 import pytest
+from hyperopt.fmin import generate_trials_to_calculate
 from tissuestate import trials, tune
 from tissuestate.errors import InputError
 from tissuestate.tasks import TaskData
@@ -89,6 +90,39 @@ def test_one_at_a_time_is_hyperopts_own_search():
         for trial in kept.trials
     ]
     assert [trial.point for trial in history] == expected
+
+
+def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
+    def fit(data, hyperparameters, **options):
+        loss = np.log(hyperparameters.learning_rate) ** 2 + hyperparameters.widths[2]
+        return SimpleNamespace(history=pd.DataFrame({"validation_loss": [loss, loss + 9]}))
+
+    monkeypatch.setattr(tune, "fit_task", fit)
+    widths = {f"width_{number}": 12 for number in range(1, 6)}  # the default's, as near as may be
+    default = {"learning_rate": 1e-3, "batch_size": 32, "dropout": 0.2, **widths}
+    kept = generate_trials_to_calculate([{**default, "optimizer": 0, "activation": 0}])
+    hyperopt.fmin(
+        lambda point: np.log(point["learning_rate"]) ** 2 + point["width_3"],
+        expressions(),
+        algo=hyperopt.tpe.suggest,
+        max_evals=29,  # beside the one given
+        trials=kept,
+        rstate=np.random.default_rng(OPTIONS["seed"]),
+        show_progressbar=False,
+        verbose=False,
+    )
+    options = {**OPTIONS, "recipe": Recipe(guided=True)}
+    found = tune.search(data, SPACE, numbers=range(30), **options)
+    assert found[0].parameters == {
+        "learning_rate": 1e-3,
+        "batch_size": 32,
+        "dropout": 0.2,
+        "optimizer": "adam",
+        "activation": "relu",
+        "widths": [12] * 5,
+    }
+    # A trial's loss is that of its best epoch, the first here.
+    assert [trial.loss for trial in found] == kept.losses()
 
 
 def test_points_of_one_round_differ_and_repeat():

@@ -77,8 +77,26 @@ class SearchSpace:
 
     def _labels(self) -> list[tuple[str, str]]:
         names = [name for name in self._space if name != "width"]
-        layers = [f"width_{number}" for number in range(1, N_HIDDEN + 1)]
-        return [(name, name) for name in names] + [(layer, "width") for layer in layers]
+        return [(name, name) for name in names] + [(layer, "width") for layer in self._layers()]
+
+    @staticmethod
+    def _layers() -> list[str]:
+        return [f"width_{number}" for number in range(1, N_HIDDEN + 1)]
+
+    def default(self) -> dict[str, float | int]:
+        """The default hyper-parameters, or the nearest to them in the space, as a point."""
+        chosen = Hyperparameters()
+        values = {**asdict(chosen), **dict(zip(self._layers(), chosen.widths, strict=True))}
+        point: dict[str, float | int] = {}
+        for label, name in self._labels():
+            entry = self._space[name]
+            if label not in self.labels:
+                continue
+            if name in _CHOICES:
+                point[label] = entry.index(values[label]) if values[label] in entry else 0
+            else:
+                point[label] = min(max(values[label], entry[0]), entry[1])
+        return point
 
     def parameters(self, point: Mapping[str, float | int]) -> dict[str, Any]:
         """The hyper-parameters, ready for JSON, that a point drawn by hyperopt stands for."""
@@ -113,17 +131,21 @@ def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
 
 
 def propose(
-    history: Sequence[Trial], number: int, seed: int, space: SearchSpace
+    history: Sequence[Trial], number: int, seed: int, space: SearchSpace, *, guided: bool = False
 ) -> dict[str, float | int]:
     """The point that trial `number` tries, after the trials of `history`.
 
     Trial i uses the i-th draw of `np.random.default_rng(seed)`, as `hyperopt.fmin` does: with each
-    trial proposed from all before it, this is plain sequential TPE. Trials proposed from one
-    history differ by their draws (`tpe.suggest` itself proposes for the first id only).
+    trial proposed from all before it, this is plain sequential TPE. A guided search begins with
+    the default, as fmin's `points_to_evaluate` does. Trials proposed from one history differ by
+    their draws (`tpe.suggest` itself proposes for the first id only).
     """
     if not space.labels:
         return {}
-    draw = int(np.random.default_rng(seed).integers(2**31 - 1, size=number + 1)[number])
+    if guided and number == 0:
+        return space.default()
+    place = number - guided
+    draw = int(np.random.default_rng(seed).integers(2**31 - 1, size=place + 1)[place])
     trials = _rebuild(history, space)
     values = tpe.suggest([number], space.domain, trials, draw, verbose=False)[0]["misc"]["vals"]
     return {label: np.asarray(values[label][0]).item() for label in space.labels}
@@ -141,7 +163,10 @@ def evaluate(
     device: str = "auto",
     threads: int | None = None,
 ) -> Trial:
-    """Train with the point's hyper-parameters; the loss is that on validation at the last epoch."""
+    """Train with the point's hyper-parameters.
+
+    The loss is that on validation at the last epoch, in a guided search at the best.
+    """
     parameters = space.parameters(point)
     started = time.perf_counter()
     loss: float | None = None
@@ -157,7 +182,8 @@ def evaluate(
             progress=False,
         )
         if len(trained.history) == epochs:
-            loss = float(trained.history["validation_loss"].iloc[-1])
+            losses = trained.history["validation_loss"]
+            loss = float(losses.min() if recipe.guided else losses.iloc[-1])
     except Diverged as error:
         logger.warning("trial %d: %s", number, error)
     status = hyperopt.STATUS_FAIL if loss is None else hyperopt.STATUS_OK
@@ -200,7 +226,7 @@ def search(
     searched = SearchSpace(space)
     done = list(journal.trials[: len(numbers)]) if journal else []
     for number in numbers[len(done) :]:
-        point = propose([*earlier, *done], number, seed, searched)
+        point = propose([*earlier, *done], number, seed, searched, guided=recipe.guided)
         trial = evaluate(
             number,
             point,
