@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 from tissuestate.calibrate import (
     calibrate_heads,
+    calibration_error,
     chance_calibration_error,
     expected_calibration_error,
     fit_temperature,
     softmax,
 )
+
+CLASSES = {
+    "tissue": ["kidney", "lung", "skin", "brain"],
+    "subtype": ["kirc", "kirp", "luad", "lusc"],
+    "subtypes_of": {"kidney": ["kirc", "kirp"], "lung": ["luad", "lusc"]},
+}
 
 
 def drawn(n: int, seed: int):
@@ -72,10 +79,50 @@ def test_overconfidence_is_mended_on_samples_not_fitted_on():
     split = np.repeat(["validation", "test"], 4000)
     z = {"tissue": logits * 4, "subtype": logits}
     labels = {"tissue": codes, "subtype": np.where(split == "test", -1, codes)}
-    p, report = calibrate_heads(z, labels, split)
+    p, report = calibrate_heads(z, labels, split, CLASSES)
     assert report["ece"]["tissue"]["test"]["before"] > 0.1
     assert report["ece"]["tissue"]["test"]["after"] < 0.03
     assert report["ece"]["subtype"]["test"] == {"before": None, "after": None, "chance": None}
     assert report["ece"]["tissue"]["test"]["chance"] < report["ece"]["tissue"]["test"]["before"]
     assert report["temperatures"]["tissue"] == pytest.approx(4, rel=0.1)
     np.testing.assert_array_equal(p["tissue"].argmax(1), logits.argmax(1))
+
+
+def test_subtypes_are_calibrated_among_those_of_their_tissue():
+    rng = np.random.default_rng(2)
+    kidney = rng.random(8000) < 0.5
+    pair = rng.normal(size=(8000, 2)) * 2
+    second = rng.random(8000) > softmax(pair)[:, 0]
+    # overconfident within a tissue, and by far too sure that the other one is out of question
+    logits = np.where(
+        kidney[:, None], np.c_[pair * 3, pair * 0 - 99], np.c_[pair * 0 - 99, pair * 3]
+    )
+    tissue = np.where(kidney[:, None], [[9, 0, 0, 0]], [[0, 9, 0, 0]]).astype(float)
+    labels = {"tissue": np.where(kidney, 0, 1), "subtype": second + np.where(kidney, 0, 2)}
+    split = np.repeat(["validation", "test"], 4000)
+    _, report = calibrate_heads({"tissue": tissue, "subtype": logits}, labels, split, CLASSES)
+    assert report["temperatures"]["subtype"] == pytest.approx(3, rel=0.1)
+    assert report["ece"]["subtype"]["test"]["before"] > 0.05
+    assert report["ece"]["subtype"]["test"]["after"] < 0.03
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_without_chance_the_error_is_on_average_that_of_countless_samples(power):
+    squares, inside = [], []
+    logits, _ = drawn(20000, 0)
+    p, truth = softmax(logits), softmax(logits * power)
+    first = np.arange(len(p)), p.argmax(axis=1)
+    expected = ((p[first] - truth[first]) ** 2).mean()
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        rows = rng.integers(len(p), size=200)
+        codes = (rng.random((200, 1)) > truth[rows].cumsum(axis=1)).sum(axis=1)
+        found = calibration_error(p[rows], codes, np.arange(200), resamples=200)
+        assert found.low <= found.debiased <= found.high
+        squares.append(found.debiased**2)
+        inside.append(found.low**2 <= expected <= found.high**2)
+    assert np.mean(inside) > 0.85
+    if power == 1:  # the estimate of the square is cut off at 0 in about half of the draws
+        assert np.mean(np.array(squares) == 0) > 0.3
+    else:
+        assert np.mean(squares) == pytest.approx(expected, rel=0.15)

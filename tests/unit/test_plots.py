@@ -224,16 +224,25 @@ def test_calibration_error_is_that_of_a_hand_calculation(tmp_path):
     predictions = pd.DataFrame(
         {
             "split": ["test"] * 4 + ["validation"],
+            "donor": list("abcde"),
+            "tissue_true": "kidney",
+            "tissue:kidney": 0.9,
+            "tissue:lung": 0.1,
             "subtype_true": ["kirc", "kirc", "kirp", "kirp", "kirc"],
-            "subtype_call": ["kirc"] * 5,
-            "subtype:kirc": [0.9, 0.9, 0.9, 0.4, 0.1],
-            "subtype:kirp": [0.1, 0.1, 0.1, 0.6, 0.9],
+            "subtype:kirc": [0.45, 0.45, 0.45, 0.2, 0.1],
+            "subtype:kirp": [0.05, 0.05, 0.05, 0.3, 0.9],
+            "subtype:luad": [0.5, 0.5, 0.5, 0.5, 0],  # not of the tissue called
         }
     )
+    classes = {
+        "tissue": ["kidney", "lung"],
+        "subtype": ["kirc", "kirp", "luad"],
+        "subtypes_of": {"kidney": ["kirc", "kirp"], "lung": ["luad"]},
+    }
     # Three calls at 0.9 of which two are right, one at 0.6 that is right.
     expected = 0.75 * abs(2 / 3 - 0.9) + 0.25 * abs(1 - 0.6)
-    figure = plots.reliability(predictions, {"subtype": CLASSES["subtype"]})
-    assert figure.axes[0].get_title(loc="left").startswith(f"Subtype: error {expected:.3f} (")
+    figure = plots.reliability(predictions, classes)
+    assert figure.axes[1].get_title(loc="left").startswith(f"Subtype: error {expected:.3f} (")
     drawn(figure, tmp_path)
 
 

@@ -27,7 +27,7 @@ with logged(snakemake.log[0]):
     logits = {head: z for network in networks for head, z in predict_logits(network, x).items()}
     predict_seconds = time.perf_counter() - started
     labels = {head: encode(obs[head], classes[head]) for head in logits}
-    probabilities, report = calibrate_heads(logits, labels, obs["split"].to_numpy())
+    probabilities, report = calibrate_heads(logits, labels, obs["split"].to_numpy(), classes)
     report["sets"] = fit_sets(obs, probabilities, classes).to_dict()
     with atomic(output.predictions) as temporary:
         tabulate(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)

@@ -1,9 +1,12 @@
 """Calibration: one temperature a head, fitted on validation samples, and how much it helps."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from tissuestate.evaluate import bootstrap_weights, in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 
@@ -15,13 +18,16 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return scaled / scaled.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
+def fit_temperature(
+    logits: np.ndarray, codes: np.ndarray, rivals: np.ndarray | None = None
+) -> float:
     """The temperature of least cross-entropy on the labelled samples (Guo et al. 2017).
 
-    logits: samples × classes. codes: class numbers, -1 where unknown. As in Platt (1999), the
-    targets are those that one more sample of unknown class would leave: 1 - 1/(n + 1) for the true
-    class. Without that, a head that calls all n samples right would be made infinitely sure.
-    Returns 1 where there is nothing to fit on.
+    logits: samples × classes. codes: class numbers, -1 where unknown. rivals: classes × classes,
+    True where two are asked about together (None = all are). As in Platt (1999), the targets are
+    those that one more sample of unknown class would leave: 1 - 1/(n + 1) for the true class.
+    Without that, a head that calls all n samples right would be made infinitely sure. Returns 1
+    where there is nothing to fit on.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -31,12 +37,15 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
     if not known.any() or n_classes < 2:
         return 1.0
     z, y = np.asarray(logits[known], dtype=np.float64), codes[known]
+    asked = np.ones(z.shape, dtype=bool) if rivals is None else rivals[y]
+    z = np.where(asked, z, -np.inf)
     unknown = 1 / (len(y) + 1)
 
     def cross_entropy(log_temperature: float) -> float:
         scaled = log_softmax(z * np.exp(-log_temperature), axis=1)
         own = scaled[np.arange(len(y)), y].mean()
-        return -float((1 - unknown) * own + unknown * scaled.mean())
+        average = scaled.mean(axis=1, where=asked).mean()
+        return -float((1 - unknown) * own + unknown * average)
 
     found = minimize_scalar(
         cross_entropy, bounds=(-LOG_BOUND, LOG_BOUND), method="bounded", options={"xatol": 1e-6}
@@ -76,33 +85,107 @@ def chance_calibration_error(probabilities: np.ndarray, bins: int = 15, draws: i
     return float(np.mean([expected_calibration_error(probabilities, row, bins) for row in codes]))
 
 
+@dataclass(frozen=True)
+class CalibrationError:
+    """How far confidence and accuracy are apart.
+
+    expected: as usual (`expected_calibration_error`), which is never 0, and larger for fewer
+    samples. chance: what it is on average where the probabilities are exactly right. debiased: the
+    root mean square gap without what chance adds, 0 where nothing is left, with its 95 % interval;
+    a mean gap is never larger than the root mean square one.
+    """
+
+    expected: float
+    chance: float
+    debiased: float
+    low: float
+    high: float
+
+
+def calibration_error(
+    probabilities: np.ndarray,
+    codes: np.ndarray,
+    donors: np.ndarray,
+    *,
+    bins: int = 15,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> CalibrationError:
+    """The calibration error of labelled samples × classes.
+
+    codes: class numbers; donors: of each sample, as numbers from 0. The debiased error is that of
+    Kumar, Liang & Ma 2019, over bins of equally many samples; its interval comes from resampling
+    donors.
+    """
+    right = (probabilities.argmax(axis=1) == codes).astype(float)
+    confidence = probabilities.max(axis=1)
+    rank = confidence.argsort(kind="stable").argsort(kind="stable")
+    bins_used = max(1, min(bins, len(codes) // 2))
+    member = np.eye(bins_used)[rank * bins_used // len(codes)]  # samples × bins
+
+    def squares(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each row of weights the mean squared gap, and what chance adds to it."""
+        sizes = np.maximum(weights @ member, 1e-9)
+        accuracy = weights @ (member * right[:, None]) / sizes
+        gap = accuracy - weights @ (member * confidence[:, None]) / sizes
+        noise = accuracy * (1 - accuracy) / np.maximum(sizes - 1, 1)
+        total = weights.sum(axis=1)
+        return (sizes * gap**2).sum(axis=1) / total, (sizes * noise).sum(axis=1) / total
+
+    plain, noise = squares(np.ones((1, len(codes))))
+    found = plain - noise
+    # resampling adds its own noise to the samples': around the error it finds, not around 0
+    drawn, drawn_noise = squares(bootstrap_weights(donors, resamples, seed))
+    spread = np.percentile(drawn - drawn_noise - plain, [2.5, 97.5])
+    low, high = np.sqrt(np.maximum(found + spread, 0))
+    return CalibrationError(
+        expected_calibration_error(probabilities, codes, bins),
+        chance_calibration_error(probabilities, bins),
+        float(np.sqrt(max(found[0], 0))),
+        float(low),
+        float(high),
+    )
+
+
 def calibrate_heads(
-    logits: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], split: np.ndarray
+    logits: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    split: np.ndarray,
+    classes: Mapping[str, Any],
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Calibrated probabilities of each head, and a report of what calibration did.
 
     logits: samples × classes for each head. labels: class numbers, -1 where unknown. split: of
-    each sample; the 'validation' ones are fitted on. The report is ready for JSON: `temperatures`
-    by head, and `ece` by head, split and before/after/chance (null where a split has no labelled
-    sample).
+    each sample; the 'validation' ones are fitted on. classes: those of each head, and subtypes_of
+    each tissue: a subtype is fitted, and judged, among those of its tissue, as it is shown. The
+    report is ready for JSON: `temperatures` by head, and `ece` by head, split and
+    before/after/chance (null where a split has no labelled sample).
     """
-    probabilities: dict[str, np.ndarray] = {}
-    temperatures: dict[str, float] = {}
+    fitted_on = split == "validation"
+    temperatures = {
+        head: fit_temperature(z[fitted_on], labels[head][fitted_on], _rivals(head, classes))
+        for head, z in logits.items()
+    }
+    probabilities = {head: softmax(z, temperatures[head]) for head, z in logits.items()}
+    before = in_tandem({head: softmax(z) for head, z in logits.items()}, classes)
     errors: dict[str, dict[str, dict[str, float | None]]] = {}
-    for head, z in logits.items():
-        fitted_on = split == "validation"
-        temperatures[head] = fit_temperature(z[fitted_on], labels[head][fitted_on])
-        probabilities[head] = softmax(z, temperatures[head])
-        stages = {"before": softmax(z), "after": probabilities[head]}
+    for head, after in in_tandem(probabilities, classes).items():
         errors[head] = {}
         for part in ("validation", "test"):
-            rows = split == part
+            rows = (split == part) & (labels[head] >= 0) & ~np.isnan(after).any(axis=1)
             found = {
-                stage: expected_calibration_error(p[rows], labels[head][rows])
-                for stage, p in stages.items()
+                "before": expected_calibration_error(before[head][rows], labels[head][rows]),
+                "after": expected_calibration_error(after[rows], labels[head][rows]),
+                "chance": chance_calibration_error(after[rows]),
             }
-            found["chance"] = chance_calibration_error(
-                probabilities[head][rows & (labels[head] >= 0)]
-            )
             errors[head][part] = {s: None if np.isnan(e) else e for s, e in found.items()}
     return probabilities, {"temperatures": temperatures, "ece": errors}
+
+
+def _rivals(head: str, classes: Mapping[str, Any]) -> np.ndarray | None:
+    """Which subtypes are asked about together; None for a head whose classes all are."""
+    if head != "subtype":
+        return None
+    tissue_of = {name: tissue for tissue, own in classes["subtypes_of"].items() for name in own}
+    tissues = np.array([tissue_of[name] for name in classes["subtype"]])
+    return tissues[:, None] == tissues

@@ -17,9 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from tissuestate.calibrate import chance_calibration_error, expected_calibration_error
+from tissuestate.calibrate import calibration_error
 from tissuestate.files import atomic
+from tissuestate.reliance import shown_probabilities
 from tissuestate.sheet import HEADS, STATES
+from tissuestate.tasks import encode
 from tissuestate.wording import HEADS as TITLES
 from tissuestate.wording import MODELS, head_title, measure_title, model_title
 
@@ -716,36 +718,34 @@ def _short(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def reliability(
-    predictions: pd.DataFrame, classes: Mapping[str, Sequence[str]], bins: int = 15
-) -> Figure:
+def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int = 15) -> Figure:
     """Reliability diagrams on test samples: confidence of the call against how often it is right.
 
-    `predictions` has split, and per head `{head}_true`, `{head}_call`, `{head}:{class}`. Bins are
-    of equal width; each title gives the expected calibration error, and what chance alone makes of
-    it where so many probabilities are exactly right.
+    `predictions` is a table of `evaluate.tabulate`; subtypes are judged as they are shown, given
+    the tissue. Bins are of equal width; each title gives the calibration error as usual, what
+    chance alone makes of it where so many probabilities are exactly right, and the error without
+    chance's part (`calibrate.calibration_error`).
     """
     test = predictions[predictions["split"] == "test"]
-    heads = [head for head in classes if f"{head}_true" in test.columns]
+    shown = shown_probabilities(test, classes)
+    heads = list(shown)
     with rc_context(STYLE):
         figure = _new(4.2 * max(len(heads), 1), 4.8)
         grid = figure.subplots(
             2, max(len(heads), 1), squeeze=False, sharex=True, height_ratios=[4, 1]
         )
         for (axes, below), head in zip(grid.T, heads, strict=False):
-            truth = test[f"{head}_true"].fillna("").astype(str)
-            columns = [f"{head}:{name}" for name in classes[head]]
-            rows = test[(truth != "") & test[columns].notna().all(axis=1)]
-            if rows.empty:
+            codes = encode(test[f"{head}_true"], classes[head])
+            known = (codes >= 0) & ~np.isnan(shown[head]).any(axis=1)
+            if not known.any():
                 _say_nothing_to_show(axes, "no test sample to show")
                 below.set_axis_off()
                 continue
-            probabilities = rows[columns].to_numpy(float)
+            probabilities, codes = shown[head][known], codes[known]
             confidence = probabilities.max(axis=1)
-            called = np.asarray(classes[head])[probabilities.argmax(axis=1)]
-            right = called == rows[f"{head}_true"].to_numpy(str)
-            codes = pd.Index(classes[head]).get_indexer(pd.Index(rows[f"{head}_true"]))
-            error = expected_calibration_error(probabilities, codes, bins)
+            right = probabilities.argmax(axis=1) == codes
+            donors = pd.factorize(test.loc[known, "donor"])[0]
+            error = calibration_error(probabilities, codes, donors, bins=bins)
             edges = np.linspace(0, 1, bins + 1)
             index = np.minimum((confidence * bins).astype(int), bins - 1)
             axes.plot([0, 1], [0, 1], color="#CCCCCC", linewidth=1)
@@ -760,13 +760,15 @@ def reliability(
             axes.scatter(
                 means,
                 shares,
-                s=6 + 180 * np.sqrt(np.asarray(sizes) / len(rows)),
+                s=6 + 180 * np.sqrt(np.asarray(sizes) / len(codes)),
                 color=PALETTE[0],
                 alpha=0.75,
                 clip_on=False,
             )
-            chance = chance_calibration_error(probabilities, bins)
-            axes.set_title(f"{head_title(head)}: error {error:.3f} (chance {chance:.3f})")
+            axes.set_title(
+                f"{head_title(head)}: error {error.expected:.3f} (chance {error.chance:.3f}),\n"
+                f"without chance {error.debiased:.3f} ({error.low:.3f}–{error.high:.3f})"
+            )
             axes.set_ylabel("share of calls that are right")
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1.02)
