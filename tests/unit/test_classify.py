@@ -214,7 +214,7 @@ def test_every_sample_gives_what_it_gave_in_training(trained, classifier, frame)
         answered = found.calls[f"{head}_abstained"] == ""
         assert (found.calls[head] == expected[f"{head}_call"])[answered].all()
         assert (found.calls[head] == "")[~answered].all()
-        assert answered.mean() > 0.9
+        assert answered.mean() > 0.9 or head == "subtype"
 
 
 def test_the_chain_of_the_stages_is_that_of_the_classifier(trained, classifier, frame):
@@ -394,9 +394,12 @@ def test_only_subtypes_of_the_called_tissue_and_only_where_it_has_some(classifie
     assert (found.calls.loc[liver, "subtype"] == "").all()
     assert found.probabilities["subtype"].loc[liver].isna().all(axis=None)
     kidney = found.calls["tissue"] == "kidney"
+    tumours = kidney & (found.calls["disease_state"] == "neoplastic")
     answered = kidney & (found.calls["subtype_abstained"] == "")
     assert found.calls.loc[answered, "subtype"].isin(["kirc", "kirp"]).all()
-    assert answered.sum() > 0.8 * kidney.sum() > 0
+    assert answered.sum() > 0.8 * tumours.sum() > 0
+    none = kidney & (found.calls["disease_state"] == "non-neoplastic")
+    assert none.any() and (found.calls.loc[none, "subtype"] == "").all()
     assert not (kidney & liver).any()
 
 

@@ -39,6 +39,7 @@ def test_a_call_needs_to_be_clearly_likelier(shares, reason):
 
 def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
     shares = {
+        "disease_state": np.array([[0, 1]] * 4),
         "tissue": np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.9, 0.1, 0], [0, 1, 0]]),
         "subtype": np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [np.nan] * 3]),
     }
@@ -46,6 +47,16 @@ def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
     assert found["tissue"][0] == "" and "equally" in found["tissue"][1]
     assert found["subtype"] == ["", "the tissue is uncertain", NEW, ""]
     assert found["tissue"][2] == NEW
+
+
+def test_what_is_called_no_tumour_has_no_subtype():
+    shares = {
+        "disease_state": np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]]),
+        "tissue": np.array([[1, 0, 0]] * 3),
+        "subtype": np.array([[1, 0, 0]] * 3),
+    }
+    found = reasons(shares, CLASSES, np.zeros(3, bool))["subtype"]
+    assert found == ["only tumours have one; the sample is called non-neoplastic", "", ""]
 
 
 def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:

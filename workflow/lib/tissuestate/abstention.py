@@ -44,7 +44,9 @@ def too_even(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]
 def reasons(
     probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Sequence[str]], new: np.ndarray
 ) -> dict[str, list[str]]:
-    """Why each head gives no answer, '' where it does; subtypes need an answer for the tissue.
+    """Why each head gives no answer, '' where it does.
+
+    A subtype needs an answer for the tissue, and has none where the sample is called no tumour.
 
     probabilities: for each head samples × classes, those of subtypes in tandem; new: whether each
     sample is unlike the training samples.
@@ -58,10 +60,11 @@ def reasons(
             for a, unlike, reason in zip(asked, new, even, strict=True)
         ]
         if head == "subtype":
-            found[head] = [
-                "the tissue is uncertain" if a and tissue and not unlike else reason
-                for a, unlike, tissue, reason in zip(
-                    asked, new, found["tissue"], found[head], strict=True
-                )
-            ]
+            states = np.asarray(classes["disease_state"])
+            called = states[probabilities["disease_state"].argmax(axis=1)]
+            for row in np.flatnonzero(asked & ~np.asarray(new)):
+                if found["tissue"][row]:
+                    found[head][row] = "the tissue is uncertain"
+                elif called[row] != "neoplastic" and not found["disease_state"][row]:
+                    found[head][row] = f"only tumours have one; the sample is called {called[row]}"
     return found

@@ -9,6 +9,7 @@ import numpy as np
 from tissuestate.evaluate import bootstrap_weights, in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
+PRIOR = 0.5  # standard deviation of log temperatures: two in three lie between 0.6 and 1.6
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -26,8 +27,9 @@ def fit_temperature(
     logits: samples × classes. codes: class numbers, -1 where unknown. rivals: classes × classes,
     True where two are asked about together (None = all are). As in Platt (1999), the targets are
     those that one more sample of unknown class would leave: 1 - 1/(n + 1) for the true class.
-    Without that, a head that calls all n samples right would be made infinitely sure. Returns 1
-    where there is nothing to fit on.
+    Without that, a head that calls all n samples right would be made infinitely sure. And as few
+    samples say little, log temperatures have a normal prior around 0 (networks that are calibrated
+    already). Returns 1 where there is nothing to fit on.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -41,14 +43,15 @@ def fit_temperature(
     z = np.where(asked, z, -np.inf)
     unknown = 1 / (len(y) + 1)
 
-    def cross_entropy(log_temperature: float) -> float:
+    def loss(log_temperature: float) -> float:
         scaled = log_softmax(z * np.exp(-log_temperature), axis=1)
         own = scaled[np.arange(len(y)), y].mean()
         average = scaled.mean(axis=1, where=asked).mean()
-        return -float((1 - unknown) * own + unknown * average)
+        surprise = (log_temperature / PRIOR) ** 2 / 2 / len(y)
+        return float(surprise - (1 - unknown) * own - unknown * average)
 
     found = minimize_scalar(
-        cross_entropy, bounds=(-LOG_BOUND, LOG_BOUND), method="bounded", options={"xatol": 1e-6}
+        loss, bounds=(-LOG_BOUND, LOG_BOUND), method="bounded", options={"xatol": 1e-6}
     )
     return float(np.exp(found.x))
 

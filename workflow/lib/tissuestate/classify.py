@@ -414,10 +414,6 @@ class Classifier:
                 f"The RNA looks degraded (mRIN {about['mrin']:.3f}, below {least:g}); samples like "
                 "this were excluded from training."
             )
-        if call.get("subtype") and call["disease_state"] not in ("", "neoplastic"):
-            warnings.append(
-                f"The subtype is one of tumours, but the sample is called {call['disease_state']}."
-            )
         return warnings
 
 
