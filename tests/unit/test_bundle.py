@@ -129,6 +129,12 @@ def test_an_interrupted_write_leaves_no_readable_bundle(written, tmp_path):
         bundle.read_bundle(written)
 
 
+def test_the_folder_above_a_bundle_is_told_from_no_bundle(written):
+    inside = written.rename(written.parent / "bundle")
+    with pytest.raises(InputError, match=f"it is in {inside}"):
+        bundle.read_bundle(inside.parent)
+
+
 def test_a_pickle_in_place_of_arrays_is_never_opened(written, tmp_path):
     from tissuestate.files import load_arrays
 

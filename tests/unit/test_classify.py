@@ -642,6 +642,14 @@ def test_the_page_says_call_warnings_and_place_and_stands_alone(trained, classif
         assert outside not in page
 
 
+def test_gene_names_that_became_dates_are_told(classifier, frame):
+    found = classifier.predict(frame.iloc[:1].rename(columns={"GENE0": "1-Mar"}))
+    assert found.samples.at["S0", "recognition"] == (
+        "59 of 60 genes found as gene symbols (1 ids are dates such as 1-Mar, as spreadsheets make "
+        "of SEPT2 or MARCH1, and are lost)"
+    )
+
+
 def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(trained, classifier, frame):
     found = classifier.predict(frame.iloc[:1, :10])
     page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))

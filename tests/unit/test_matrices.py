@@ -205,6 +205,9 @@ def damaged(old: str, new: str) -> str:
         (damaged("4.0", "1e99"), r"inf for gene 'TP53' in column 's1' is no expression value"),
         (damaged("4.0", "NA"), r"1 values of 1 genes are missing, .*'TP53' in column 's1'.*'drop'"),
         (damaged("4.0", ""), r"1 values of 1 genes are missing"),
+        (damaged("4.0", "4,5"), r"found '4,5' .* expected a number with a point for decimals"),
+        (tsv().replace("\t", ";"), "separated by tabs or commas, not by semicolons"),
+        (b"PK\x03\x04" + bytes(60), "an Excel workbook or a zip file; save the table as text"),
         (damaged("s2", "s1"), r"the column 's1' occurs 2 times"),
         (damaged("\t9.0\n", ""), r"row 4: 3 cells where the header has 4; the file may be cut off"),
         (damaged("4.0", "4.0\t7"), r"row 3: 5 cells where the header has 4"),
@@ -226,6 +229,12 @@ def test_no_matrix(text, sentence, write):
 def test_absent_column_names_the_nearest(write):
     with pytest.raises(InputError, match=r"no column 's33' among its 3 samples.*mean 's3'\?"):
         read_matrix(write(tsv()), ["s33"])
+
+
+def test_a_sample_that_is_nowhere_in_a_transposed_file(write):
+    wide = "sample\t" + "\t".join(f"G{i}" for i in range(50)) + "\ns1" + "\t1" * 50 + "\n"
+    with pytest.raises(InputError, match="has 1 rows: if those are the samples, transpose"):
+        read_matrix(write(wide), ["P1"])
 
 
 def test_damage_in_other_columns_does_not_matter(write):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from tissuestate.screening import foreign_species, guess_unit, likeness, unit_conflict
+from tissuestate.screening import dates, foreign_species, guess_unit, likeness, unit_conflict
 
 RNG = np.random.default_rng(5)
 LENGTHS = RNG.uniform(0.5, 10, 3000)
@@ -71,6 +71,11 @@ def test_a_unit_that_cannot_be_is_told(values, unit, sentence):
 )
 def test_other_species_show_in_their_ids(ids, species):
     assert foreign_species(ids) == species
+
+
+def test_gene_names_that_a_spreadsheet_made_dates():
+    damaged = ["2-Sep", "Mar-01", "1-Dec", "2001-03-01", "2001-03-01 00:00:00"]
+    assert dates(["TP53", *damaged, "SEPT2", "MARCHF1", "HLA-A", "7SK", "RP11-34-5"]) == damaged
 
 
 def test_likeness_is_the_correlation_over_the_genes_present():

@@ -27,6 +27,7 @@ put_first("PATH", Path(sys.executable).parent)
 # Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from tissuestate.bundle import find_description
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
 from tissuestate.tasks import features_of_model
@@ -85,6 +86,8 @@ def load_sheet():
         # Not in each job: it may run where the files of other samples are not.
         if workflow.is_main_process and FILES_ARE_HERE:
             check_files(sheet)
+        if workflow.is_main_process and config.get("bundle"):
+            find_description(config["bundle"])
         return sheet.set_index("sample", drop=False)
     except InputError as error:
         raise WorkflowError(str(error))

@@ -191,10 +191,18 @@ def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
     return kept
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
+def find_description(folder: str | Path) -> Path:
+    """The bundle.json of a bundle's folder. Raises InputError where there is none."""
+    path = Path(folder) / DESCRIPTION
     if not path.is_file():
-        raise InputError(f"{folder}: no bundle here (there is no {DESCRIPTION}).")
+        inside = path.parent / "bundle"
+        where = f"it is in {inside}" if (inside / DESCRIPTION).is_file() else "name its folder"
+        raise InputError(f"{folder}: no bundle here (there is no {DESCRIPTION}); {where}.")
+    return path
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = find_description(folder)
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -29,6 +29,7 @@ from tissuestate.screening import (
     MANY_ZEROS,
     MOST_ZEROS,
     SCALED,
+    dates,
     foreign_species,
     guess_unit,
     likeness,
@@ -322,7 +323,7 @@ class Classifier:
                 problem = f"the gene ids are those of {species}, the model knows human genes"
             elif len(set(rows) & set(self.genes)) > max(found, len(frame) / 2):
                 problem = "genes stand in rows, samples are expected there: transpose the table"
-        sentence = _sentence(found, len(self.genes), recognition)
+        sentence = _sentence(found, len(self.genes), recognition, dates(ids))
         return _Genes(places, sentence, problem or "check the gene ids and the species")
 
     @property
@@ -496,12 +497,17 @@ def _units(values: np.ndarray, stated: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return units, known
 
 
-def _sentence(found: int, expected: int, recognition: Recognition) -> str:
-    by_alias = f" ({recognition.n_aliases:,} ids by an alias or previous symbol)"
-    return (
-        f"{found:,} of {expected:,} genes found as {KINDS[recognition.kind]}"
-        f"{by_alias if recognition.n_aliases else ''}"
-    )
+def _sentence(found: int, expected: int, recognition: Recognition, dated: Sequence[str]) -> str:
+    remarks = []
+    if recognition.n_aliases:
+        remarks.append(f"{recognition.n_aliases:,} ids by an alias or previous symbol")
+    if dated:
+        remarks.append(
+            f"{len(dated):,} ids are dates such as {dated[0]}, as spreadsheets make of SEPT2 or "
+            "MARCH1, and are lost"
+        )
+    more = f" ({'; '.join(remarks)})" if remarks else ""
+    return f"{found:,} of {expected:,} genes found as {KINDS[recognition.kind]}{more}"
 
 
 def _check_values(frame: pd.DataFrame, values: np.ndarray, units: np.ndarray) -> None:

@@ -188,14 +188,17 @@ def _choose(
     chosen = {}
     for name in wanted:
         if name not in available:
-            if name in rows():
+            ids = rows()
+            if name in ids:
                 raise InputError(
                     f"{path}: {name!r} stands in the first column; genes are expected in rows and "
                     "samples in columns: transpose the matrix."
                 )
+            hint = nearest(name, available) or " Correct the column in the sheet."
+            if len(available) > 10 * len(ids):
+                hint = f" It has {len(ids):,} rows: if those are the samples, transpose the matrix."
             raise InputError(
-                f"{path}: there is no column {name!r} among its {len(available):,} samples."
-                f"{nearest(name, available) or ' Correct the column in the sheet.'}"
+                f"{path}: there is no column {name!r} among its {len(available):,} samples.{hint}"
             )
         chosen[name] = available[name]
     if len(chosen) != len(wanted):
@@ -250,6 +253,10 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
         while not gct and lines[-1].startswith(b"#"):
             lines, skip = [stream.readline()], skip + 1
         lines += [stream.readline() for _ in range(2 if gct else 1)]
+    if lines[0].startswith(b"PK\x03\x04"):
+        raise InputError(
+            f"{path}: an Excel workbook or a zip file; save the table as text separated by tabs."
+        )
     if not lines[0].strip():
         raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")
     if gct:
@@ -259,7 +266,7 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
     if len(header) < 2:
         raise InputError(
             f"{path}: its first line has one column, {header[0][:40]!r}; a matrix is separated by "
-            "tabs or commas, ids first."
+            "tabs or commas, not by semicolons or spaces, ids first."
         )
     row = _cells(path, lines[1], delimiter)
     plain = _Text("matrix", delimiter, skip + 1, header, (0,), {})
@@ -398,9 +405,11 @@ def _explain(path: Path, text: _Text, values: list[int]) -> None:
             )
         for i in values:
             if cells[i].strip() not in _NULL and not _NUMBER.fullmatch(cells[i]):
+                comma = _NUMBER.fullmatch(cells[i].replace(",", ""))
+                how = " with a point for decimals and nothing for thousands" if comma else ""
                 raise InputError(
                     f"{path}, row {number}, column {text.header[i]!r}: found {cells[i][:40]!r} "
-                    f"(gene {cells[text.ids[0]][:40]!r}); expected a number."
+                    f"(gene {cells[text.ids[0]][:40]!r}); expected a number{how}."
                 )
     if empty:
         raise InputError(f"{path}: a header and no genes below it.")

@@ -12,7 +12,7 @@ from tissuestate import pages
 from tissuestate.bundle import Bundle
 from tissuestate.files import load_arrays
 from tissuestate.training_map import TrainingMap
-from tissuestate.wording import head_title
+from tissuestate.wording import class_title, head_title
 
 LEAST_SHOWN = 0.005
 GENES = 8  # shown of each head
@@ -118,7 +118,8 @@ def _answers(heads: Mapping[str, Any]) -> str:
     """The calls side by side, each with its probability, or why there is none."""
     cards = []
     for head, found in heads.items():
-        answer, remark, kind = found["call"], _percent(found["probability"]), ""
+        answer, kind = found["call"], ""
+        remark = ", ".join(filter(None, (class_title(answer), _percent(found["probability"]))))
         if not answer:
             answer, remark, kind = "no answer", found["abstained"], " none"
         cards.append(
@@ -138,8 +139,8 @@ def _percent(share: float) -> str:
 def _set(members: Sequence[str]) -> str:
     if not members:
         return (
-            "With 90 % confidence: none of them. The call is less certain than nine of ten calls "
-            "of samples like those of the training cohort."
+            "The 90 % set is empty: nine of ten samples like those of the training cohort are "
+            "called with more certainty than this one."
         )
     return f"With 90 % confidence: {' or '.join(members)}."
 
@@ -149,7 +150,7 @@ def _shown(probabilities: Mapping[str, float]) -> dict[str, float]:
     return {
         name: share
         for place, (name, share) in enumerate(ranked)
-        if place < 2 or share >= LEAST_SHOWN
+        if place == 0 or share >= LEAST_SHOWN
     }
 
 
@@ -170,6 +171,7 @@ def _drivers(heads: Mapping[str, Any], genes: pd.DataFrame | None) -> list[str]:
         rows = genes[genes["head"] == head].nsmallest(GENES, "rank")
         if rows.empty:
             continue
+        rows = rows.sort_values("contribution", ascending=False)
         largest = max(float(rows["contribution"].abs().max()), 1e-9)
         bars = [
             pages.signed_bar(
@@ -186,7 +188,8 @@ def _drivers(heads: Mapping[str, Any], genes: pd.DataFrame | None) -> list[str]:
             f"<h3>{escape(head_title(head))}: {escape(call)}</h3>",
             *bars,
             pages.paragraph(
-                f"These {len(rows)} genes together: {together:+.2f} of {whole:+.2f} by all genes.",
+                f"The {len(rows)} genes that weigh most, together {together:+.2f} of {whole:+.2f} "
+                "by all genes.",
                 "small",
             ),
         ]

@@ -30,6 +30,7 @@ SPECIES = {
     "WBGene": "roundworm",
 }
 _PREFIX = re.compile(r"(ENS[A-Z]{3,4}G|FBgn|WBGene)\d")
+_DATE = re.compile(r"\d{1,2}-(Mar|Sep|Dec)|(Mar|Sep|Dec)-\d{1,2}|\d{4}-\d\d-\d\d( 00:00:00)?")
 _RODENT = re.compile(r"[A-Z][a-z]+[a-z0-9]*(-[a-z0-9]+)?")
 
 
@@ -100,6 +101,11 @@ def foreign_species(ids: Iterable[str]) -> str:
             return SPECIES.get(prefix, f"another species ({prefix}…)")
     rodent = sum(_RODENT.fullmatch(name) is not None for name in names)
     return "mouse or rat" if rodent > len(names) / 2 else ""
+
+
+def dates(ids: Iterable[str]) -> list[str]:
+    """The ids that spreadsheets have made dates: 2-Sep of SEPT2, 2001-03-01 of MARCH1."""
+    return [name for name in ids if _DATE.fullmatch(name)]
 
 
 def likeness(values: np.ndarray, average: np.ndarray) -> float:

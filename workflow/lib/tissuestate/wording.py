@@ -20,6 +20,20 @@ MODELS = {
     "et": "extra trees",
     "dt": "decision tree",
 }
+# TCGA's study abbreviations
+_CLASSES = {
+    "coad": "colon adenocarcinoma",
+    "gbm": "glioblastoma multiforme",
+    "kich": "kidney chromophobe",
+    "kirc": "kidney renal clear cell carcinoma",
+    "kirp": "kidney renal papillary cell carcinoma",
+    "lgg": "brain lower grade glioma",
+    "luad": "lung adenocarcinoma",
+    "lusc": "lung squamous cell carcinoma",
+    "read": "rectum adenocarcinoma",
+    "ucec": "uterine corpus endometrial carcinoma",
+    "ucs": "uterine carcinosarcoma",
+}
 _METRICS = {"auc": "AUC", "f1": "F1", "log_loss": "log loss"}
 _MEASURES = {
     "concordance": "replicates that find each other",
@@ -31,6 +45,11 @@ _MEASURES = {
 def head_title(head: str) -> str:
     """A question that a network answers."""
     return HEADS.get(head, head.replace("_", " ").capitalize())
+
+
+def class_title(name: str) -> str:
+    """What an abbreviated class stands for, '' where it is not known to be one."""
+    return _CLASSES.get(name.lower(), "")
 
 
 def model_title(model: str) -> str:
