@@ -41,6 +41,7 @@ _SINGLE = {  # one sample a file: first columns of the header, counts, abundance
 }
 # Layouts whose values are counts where no other unit is asked for.
 COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"}
+_COLUMNS = 1024  # of a Parquet file read at once, which bounds the memory that thousands need
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 
 log = logging.getLogger(__name__)
@@ -422,6 +423,7 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> Matrix:
     try:
         file = pyarrow.parquet.ParquetFile(path)
         schema = file.schema_arrow
+        header = schema.names  # asked once: it is made anew each time
         strings = [
             i
             for i, kind in enumerate(schema.types)
@@ -437,26 +439,29 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> Matrix:
         if not strings:
             raise InputError(f"{path}: no column of text holds the gene ids.")
         index = (schema.pandas_metadata or {}).get("index_columns", [])
-        named = [schema.names.index(name) for name in index if name in schema.names]
+        named = [header.index(name) for name in index if name in header]
         ids = next((i for i in named if i in strings), strings[0])
-        usable = [i for i in numbers if schema.names[i].lower() not in _ANNOTATION]
-        available = _by_name(path, [schema.names[i] for i in usable], usable)
-        text = [schema.names[i] for i in strings if i != ids]
+        usable = [i for i in numbers if header[i].lower() not in _ANNOTATION]
+        available = _by_name(path, [header[i] for i in usable], usable)
+        text = [header[i] for i in strings if i != ids]
         for name in columns or ():
             if name in text:
                 raise InputError(f"{path}, column {name!r}: it holds text; expected numbers.")
-        name = schema.names[ids]
+        name = header[ids]
         chosen = _choose(path, available, columns, lambda: set(file.read([name])[name].to_pylist()))
         if not chosen:
             raise InputError(f"{path}: no columns of samples beside the ids.")
-        table = file.read([name, *chosen])
+        genes = [str(cell or "") for cell in file.read([name])[name].to_pylist()]
+        samples = list(chosen)
+        values = np.empty((len(samples), len(genes)), dtype=np.float32)
+        for start in range(0, len(samples), _COLUMNS):
+            part = samples[start : start + _COLUMNS]
+            table = file.read(part)
+            for row, sample in enumerate(part, start):
+                values[row] = table[sample].to_numpy(zero_copy_only=False)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}).") from error
-    values = np.empty((len(chosen), table.num_rows), dtype=np.float32)
-    for row, sample in enumerate(chosen):
-        values[row] = table[sample].to_numpy(zero_copy_only=False)
-    names = np.array([str(cell or "") for cell in table[name].to_pylist()], dtype=str)
-    return Matrix(values, names, list(chosen), "Parquet")
+    return Matrix(values, np.array(genes, dtype=str), samples, "Parquet")
 
 
 def _read_h5ad(path: Path, columns: Sequence[str] | None) -> Matrix:
