@@ -161,6 +161,7 @@ def test_the_data_are_described_in_counts_without_names():
             "donor": ["secret1", "secret1", "secret2"],
             "study": ["GTEx", "GTEx", "TCGA"],
             "split": ["train", "test", "train"],
+            "unit": ["count", "count", "log2"],
             "disease_state": ["non-neoplastic", "non-neoplastic", "neoplastic"],
             "tissue": "kidney",
             "subtype": ["", "", "kirc"],
@@ -174,6 +175,7 @@ def test_the_data_are_described_in_counts_without_names():
     }
     described = bundle.describe_data(kept, classes)
     assert described["samples"] == {"train": 2, "test": 1}
+    assert described["units"] == {"count": 2, "log2": 1}
     assert described["donors"] == 2
     assert described["shared_donors"] == 1
     assert described["studies"]["TCGA"] == {"non-neoplastic": 0, "neoplastic": 1}

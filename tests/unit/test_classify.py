@@ -642,6 +642,18 @@ def test_the_page_says_call_warnings_and_place_and_stands_alone(trained, classif
         assert outside not in page
 
 
+def test_values_divided_by_gene_length_are_warned_about_where_training_had_counts(
+    classifier, frame
+):
+    lengths = np.linspace(1, 9, frame.shape[1])
+    given = frame.iloc[:2] / lengths
+    for unit in ("normalised", "auto"):
+        found = classifier.predict(given.div(given.sum(axis=1), axis=0) * 1e6, unit)
+        assert all("divided by gene length" in " ".join(text) for text in found.warnings.values())
+    found = classifier.predict(frame.iloc[:2])
+    assert not any("gene length" in " ".join(text) for text in found.warnings.values())
+
+
 def test_gene_names_that_became_dates_are_told(classifier, frame):
     found = classifier.predict(frame.iloc[:1].rename(columns={"GENE0": "1-Mar"}))
     assert found.samples.at["S0", "recognition"] == (

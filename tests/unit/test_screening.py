@@ -4,7 +4,14 @@ import re
 
 import numpy as np
 import pytest
-from tissuestate.screening import dates, foreign_species, guess_unit, likeness, unit_conflict
+from tissuestate.screening import (
+    by_length,
+    dates,
+    foreign_species,
+    guess_unit,
+    likeness,
+    unit_conflict,
+)
 
 RNG = np.random.default_rng(5)
 LENGTHS = RNG.uniform(0.5, 10, 3000)
@@ -71,6 +78,22 @@ def test_a_unit_that_cannot_be_is_told(values, unit, sentence):
 )
 def test_other_species_show_in_their_ids(ids, species):
     assert foreign_species(ids) == species
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "divided"),
+    [
+        (TPM, "normalised", True),
+        (FPKM, "normalised", True),
+        (TPM, "count", True),
+        (np.log2(TPM + 1), "log2", True),
+        (EXPECTED, "count", False),
+        (np.log2(COUNTS + 1), "log2", False),
+        (np.full(3000, 1e30), "log2", False),
+    ],
+)
+def test_values_that_may_be_divided_by_gene_length(values, unit, divided):
+    assert by_length(values, unit) == divided
 
 
 def test_gene_names_that_a_spreadsheet_made_dates():

@@ -87,11 +87,12 @@ def file_checksum(path: str | Path) -> str:
 def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:
     """What the training cohort was, in counts without any name of a sample or donor.
 
-    `kept` has a row a sample: donor, study, split, disease_state, tissue, subtype.
+    `kept` has a row a sample: donor, study, split, unit, disease_state, tissue, subtype.
     """
     studies = pd.crosstab(kept["study"], kept["disease_state"])[states_of(kept)]
     return {
         "samples": {str(name): int(count) for name, count in kept["split"].value_counts().items()},
+        "units": {str(name): int(count) for name, count in kept["unit"].value_counts().items()},
         "donors": int(kept["donor"].nunique()),
         "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
         "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},

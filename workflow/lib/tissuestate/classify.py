@@ -29,6 +29,7 @@ from tissuestate.screening import (
     MANY_ZEROS,
     MOST_ZEROS,
     SCALED,
+    by_length,
     dates,
     foreign_species,
     guess_unit,
@@ -40,6 +41,11 @@ from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
+BY_LENGTH = (
+    "The values may be divided by gene length, as TPM, FPKM and RPKM are; the model learnt from "
+    "counts, and of samples given so it answers fewer (benchmarks/length_normalised.tsv). Give "
+    "counts where there are any."
+)
 BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
 
 
@@ -276,7 +282,9 @@ class Classifier:
                 },
                 index=part.index,
             )
-            yield _Block(values, samples)
+            yield _Block(
+                values, samples, [by_length(*row) for row in zip(given, unit_of, strict=True)]
+            )
 
     def _expression(self, block: "_Block") -> np.ndarray:
         """Log2 expression of the samples of a block that are called."""
@@ -303,9 +311,11 @@ class Classifier:
         samples = samples.drop(columns="refused").assign(
             mrin=known, novelty=novelty, refused=samples["refused"]
         )
-        about = samples.to_dict("index")
         warnings = {
-            name: self._warnings(call, about[name]) for name, call in calls.to_dict("index").items()
+            name: self._warnings(about, divided)
+            for (name, about), divided in zip(
+                samples.to_dict("index").items(), block.by_length, strict=True
+            )
         }
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
@@ -390,7 +400,7 @@ class Classifier:
         index = next(iter(probabilities.values())).index
         return pd.DataFrame(columns, index=index)
 
-    def _warnings(self, call: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
+    def _warnings(self, about: Mapping[str, Any], by_length: bool) -> list[str]:
         """What a reader of this sample's call should doubt; empty for a refused sample."""
         if about["refused"]:
             return []
@@ -404,6 +414,8 @@ class Classifier:
             warnings.append(
                 f"The unit was not stated; from the values it was taken for {about['unit']}."
             )
+        if by_length and "normalised" not in self.description["data"].get("units", {}):
+            warnings.append(BY_LENGTH)
         if about["zeros"] >= MANY_ZEROS:
             warnings.append(
                 f"{about['zeros']:.0%} of the genes are zero, as in shallow or single-cell "
@@ -424,6 +436,7 @@ class _Block:
 
     values: np.ndarray
     samples: pd.DataFrame
+    by_length: list[bool]  # whether a sample's values may be divided by gene length
 
     @property
     def called(self) -> np.ndarray:

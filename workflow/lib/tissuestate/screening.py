@@ -88,6 +88,19 @@ def unit_conflict(values: np.ndarray, unit: str) -> str:
     return ""
 
 
+def by_length(values: np.ndarray, unit: str) -> bool:
+    """Whether one sample's values may be divided by gene length, as TPM, FPKM and RPKM are.
+
+    So may all normalised ones, and others that add up to a million and are no whole numbers.
+    """
+    if unit == "normalised":
+        return True
+    known = values[np.isfinite(values)].astype(np.float64)
+    with np.errstate(over="ignore"):
+        linear = np.exp2(known) - 1 if unit == "log2" else known
+    return _near(float(linear.sum()), TOTALS[0]) and _fractions(linear) > 0.5
+
+
 def foreign_species(ids: Iterable[str]) -> str:
     """The species whose gene ids these are, as far as it shows and is not human ('' = it is not).
 
