@@ -18,6 +18,7 @@ from torch.nn import functional
 from tissuestate.architecture import Architecture
 from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
+from tissuestate.gradients import HandGradients, soft_targets
 from tissuestate.networks import ClassifierNetwork, choose_device
 from tissuestate.tasks import TaskData
 
@@ -146,8 +147,7 @@ def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterat
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _optimizer(network: nn.Module, chosen: Hyperparameters) -> torch.optim.Optimizer:
-    parameters = list(network.parameters())
+def _optimizer(parameters: list[nn.Parameter], chosen: Hyperparameters) -> torch.optim.Optimizer:
     rate, decay = chosen.learning_rate, chosen.weight_decay
     match chosen.optimizer:
         case "adam":
@@ -180,13 +180,9 @@ def _class_weights(codes: np.ndarray, n_classes: int) -> torch.Tensor:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def _loss(
-    logits: torch.Tensor, codes: torch.Tensor, weight: torch.Tensor | None, smoothing: float
-) -> torch.Tensor:
-    """Mean cross-entropy of the labelled samples of a batch; 0 where there is none."""
-    total = functional.cross_entropy(
-        logits, codes, weight, ignore_index=-1, reduction="sum", label_smoothing=smoothing
-    )
+def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of the labelled samples; 0 where there is none."""
+    total = functional.cross_entropy(logits, codes, ignore_index=-1, reduction="sum")
     return total / (codes >= 0).sum().clamp(min=1)
 
 
@@ -200,7 +196,7 @@ def _validate(
         measured = {"validation_loss": 0.0}
         for head, codes in y.items():
             logits = torch.cat([block[head] for block in blocks])
-            loss = float(_loss(logits, codes, None, 0.0))
+            loss = float(_loss(logits, codes))
             right = (logits.argmax(1) == codes).sum() / (codes >= 0).sum().clamp(min=1)
             measured["validation_loss"] += loss
             measured[f"{head}_validation_loss"] = loss
@@ -236,14 +232,21 @@ def fit_network(
     with reproducible(seed, threads, place):
         train_x = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(place)
         check_x = torch.from_numpy(np.ascontiguousarray(x_validation, dtype=np.float32)).to(place)
-        train_y = {head: torch.from_numpy(y[head]).long().to(place) for head in classes}
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        weights = {
-            head: _class_weights(y[head], len(names)).to(place)
-            if recipe.class_weight == "balanced"
-            else None
-            for head, names in classes.items()
-        }
+        targets = torch.cat(
+            [
+                soft_targets(
+                    torch.from_numpy(y[head]).long(),
+                    len(names),
+                    _class_weights(y[head], len(names))
+                    if recipe.class_weight == "balanced"
+                    else None,
+                    recipe.label_smoothing,
+                )
+                for head, names in classes.items()
+            ],
+            dim=1,
+        ).to(place)
         architecture = Architecture(
             n_features=x.shape[1],
             widths=hyperparameters.widths,
@@ -255,8 +258,9 @@ def fit_network(
         network = ClassifierNetwork(architecture).to(place)
         network.standardise(*_input_scale(train_x, recipe.scaling))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
+        gradients = HandGradients(network)
+        optimizer = _optimizer([gradients.flat], hyperparameters)
         kept = copy.deepcopy(network) if recipe.average else network
-        optimizer = _optimizer(network, hyperparameters)
         batch, n = hyperparameters.batch_size, len(train_x)
         steps = epochs * -(-n // batch)
         schedule = (
@@ -271,20 +275,13 @@ def fit_network(
             order = torch.randperm(n).to(place)
             summed = torch.zeros((), device=place)
             for rows in order.split(batch):
-                logits = network.from_standardised(train_x.index_select(0, rows))
-                losses = [
-                    _loss(logits[head], codes[rows], weights[head], recipe.label_smoothing)
-                    for head, codes in train_y.items()
-                ]
-                loss = torch.stack(losses).sum()
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                loss = gradients.step(train_x.index_select(0, rows), targets.index_select(0, rows))
                 optimizer.step()
                 if schedule is not None:
                     schedule.step()
                 if recipe.average:
                     _average(kept, network, recipe.average)
-                summed += loss.detach() * len(rows)
+                summed += loss * len(rows)
             measured = {"epoch": epoch, "loss": float(summed) / n}
             measured |= _validate(kept, check_x, check_y)
             if not np.isfinite([measured["loss"], measured["validation_loss"]]).all():
@@ -307,8 +304,9 @@ def fit_network(
         if best_state is None:
             raise Diverged(f"no epoch of {epochs} had a finite loss")
         kept.load_state_dict(best_state)
+        kept = copy.deepcopy(kept).cpu()  # whose tensors are no views of one vector
     return Trained(
-        network=kept.cpu().eval(),
+        network=kept.eval(),
         history=pd.DataFrame(history),
         best_epoch=best_epoch,
         fit_seconds=time.perf_counter() - started,

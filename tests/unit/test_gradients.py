@@ -1,0 +1,87 @@
+"""Gradients by hand: those that autograd finds, and, with dropout, those of the loss itself."""
+
+import copy
+
+import pytest
+import torch
+from tissuestate.architecture import ACTIVATIONS, Architecture
+from tissuestate.gradients import BACKWARD, HandGradients, soft_targets
+from tissuestate.networks import ClassifierNetwork
+from torch.nn import functional
+
+HEADS = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
+WEIGHTS = {"disease_state": torch.tensor([1.5, 0.5]), "tissue": None}
+SMOOTHING = 0.1
+
+
+def build(activation="relu", direct=True, dropout=0.0) -> ClassifierNetwork:
+    torch.manual_seed(1)
+    described = Architecture(7, (9, 8, 6, 5, 4), dropout, activation, HEADS, direct)
+    return ClassifierNetwork(described).double()
+
+
+def batch(n: int = 20) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+    """Inputs, class numbers (some unknown) and soft targets."""
+    torch.manual_seed(2)
+    codes = {head: torch.randint(-1, len(names), (n,)) for head, names in HEADS.items()}
+    targets = [
+        soft_targets(codes[head], len(names), WEIGHTS[head], SMOOTHING)
+        for head, names in HEADS.items()
+    ]
+    return torch.randn(n, 7).double(), codes, torch.cat(targets, dim=1).double()
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_they_are_those_of_autograd(activation, direct):
+    network = build(activation, direct)
+    plain = copy.deepcopy(network)
+    z, codes, targets = batch()
+    gradients = HandGradients(network)
+    loss = gradients.step(z, targets)
+    expected = sum(
+        functional.cross_entropy(
+            logits,
+            codes[head],
+            None if WEIGHTS[head] is None else WEIGHTS[head].double(),
+            ignore_index=-1,
+            reduction="sum",
+            label_smoothing=SMOOTHING,
+        )
+        / (codes[head] >= 0).sum()
+        for head, logits in plain.from_standardised(z).items()
+    )
+    expected.backward()
+    torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
+    # The network's parameters are views of the vector: with the gradients in it, they are theirs.
+    gradients.flat.data.copy_(gradients.flat.grad)
+    found = dict(network.named_parameters())
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(found[name].data, parameter.grad, rtol=1e-5, atol=1e-7)
+
+
+def test_with_dropout_they_tell_how_the_loss_changes():
+    z, _, targets = batch()
+    gradients = HandGradients(build("tanh", dropout=0.5))
+    start, way = gradients.flat.data.clone(), torch.randn(len(gradients.flat)).double()
+
+    def loss(distance: float) -> float:
+        torch.manual_seed(3)  # the same units dropped
+        gradients.flat.data.copy_(start + distance * way)
+        return float(gradients.step(z, targets))
+
+    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
+    without = HandGradients(build("tanh")).step(z, targets)
+    assert abs(loss(0) - float(without)) > 1e-6, "units are dropped"
+    assert float(gradients.flat.grad @ way) == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_batch_without_a_label_teaches_nothing():
+    gradients = HandGradients(build())
+    z, _, targets = batch()
+    assert float(gradients.step(z, torch.zeros_like(targets))) == 0
+    assert not gradients.flat.grad.any()
+
+
+def test_every_activation_has_a_gradient():
+    assert tuple(BACKWARD) == tuple(ACTIVATIONS)

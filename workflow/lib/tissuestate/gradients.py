@@ -1,0 +1,137 @@
+"""A network's gradients worked out by hand, for batches too small for autograd's bookkeeping.
+
+The gradients of a plain stack of layers are a few matrix products. For widths of a hundred and
+batches of some dozen samples, recording and replaying them takes longer than the products.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tissuestate.networks import ACTIVATIONS, DROPOUT_FROM, ClassifierNetwork
+
+aten = torch.ops.aten
+
+# The gradient before an activation from that after it, the value before and the value after.
+Backward = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+_SELU = 1.6732632423543772, 1.0507009873554805  # alpha and scale (Klambauer et al. 2017)
+BACKWARD: dict[str, Backward] = {
+    "relu": lambda g, x, y: aten.threshold_backward.default(g, y, 0),
+    "leaky_relu": lambda g, x, y: aten.leaky_relu_backward.default(g, y, 0.01, True),
+    "elu": lambda g, x, y: aten.elu_backward.default(g, 1, 1, 1, True, y),
+    "selu": lambda g, x, y: aten.elu_backward.default(g, *_SELU, 1, True, y),
+    "gelu": lambda g, x, y: aten.gelu_backward.default(g, x),
+    "silu": lambda g, x, y: aten.silu_backward.default(g, x),
+    "tanh": lambda g, x, y: aten.tanh_backward.default(g, y),
+    "sigmoid": lambda g, x, y: aten.sigmoid_backward.default(g, y),
+}
+
+
+def soft_targets(
+    codes: torch.Tensor, n_classes: int, weight: torch.Tensor | None, smoothing: float
+) -> torch.Tensor:
+    """What cross-entropy compares the log-probabilities with: samples × classes.
+
+    codes: a class number a sample, -1 where unknown: a row of zeros, which teaches nothing. As
+    torch's `cross_entropy` has it, with class weights and label smoothing.
+    """
+    known = codes >= 0
+    targets = functional.one_hot(codes.clamp(min=0), n_classes).float()
+    targets = (1 - smoothing) * targets + smoothing / n_classes
+    return targets * known[:, None] * (1 if weight is None else weight)
+
+
+class HandGradients:
+    """The gradients of a network's loss, and its parameters as one flat vector for an optimiser.
+
+    The network's parameters become views of `flat`. Its loss is the cross-entropy with soft
+    targets of each head, a mean over the labelled samples of a batch, summed over the heads.
+    """
+
+    def __init__(self, network: ClassifierNetwork) -> None:
+        architecture = network.architecture
+        self.sizes = [len(names) for names in architecture.heads.values()]
+        self.keep = 1 - architecture.dropout
+        self.activate = ACTIVATIONS[architecture.activation]()
+        self.backward = BACKWARD[architecture.activation]
+        named = dict(network.named_parameters())
+        hidden = [n for n, layer in enumerate(network.hidden) if isinstance(layer, nn.Linear)]
+        # Heads side by side, so that one product serves them all.
+        groups: list[list[nn.Parameter]] = [
+            *([named[f"hidden.{number}.weight"]] for number in hidden),
+            *([named[f"hidden.{number}.bias"]] for number in hidden),
+            [named[f"heads.{head}.weight"] for head in architecture.heads],
+            [named[f"heads.{head}.bias"] for head in architecture.heads],
+            [named[f"direct.{head}.weight"] for head in network.direct],
+        ]
+        total = sum(p.numel() for group in groups for p in group)
+        first = groups[0][0]
+        self.flat = nn.Parameter(torch.empty(total, dtype=first.dtype, device=first.device))
+        self.flat.grad = torch.zeros_like(self.flat)
+        values, slopes, start = [], [], 0
+        for group in filter(None, groups):
+            shape = (sum(len(p) for p in group), *group[0].shape[1:])
+            end = start + sum(p.numel() for p in group)
+            value = self.flat.data[start:end].view(shape)
+            torch.cat([p.data for p in group], out=value)
+            for p, part in zip(group, value.split([len(p) for p in group]), strict=True):
+                p.data = part
+            values.append(value)
+            slopes.append(self.flat.grad[start:end].view(shape))
+            start = end
+        n = len(hidden)
+        self.weights, self.biases, self.output = values[:n], values[n : 2 * n], values[2 * n :]
+        self.weight_slopes, self.bias_slopes = slopes[:n], slopes[n : 2 * n]
+        self.output_slopes = slopes[2 * n :]
+
+    @torch.no_grad()
+    def step(self, z: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Write the gradients of a batch into `flat.grad`; returns its loss.
+
+        z: standardised inputs, samples × features. targets: `soft_targets` of each head, side by
+        side in the network's order.
+        """
+        inputs: list[torch.Tensor] = [z]
+        before: list[torch.Tensor] = []
+        after: list[torch.Tensor] = []
+        masks: dict[int, torch.Tensor] = {}
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            before.append(torch.addmm(bias, inputs[-1], weight.t()))
+            after.append(self.activate(before[-1]))
+            if number >= DROPOUT_FROM and self.keep < 1:
+                masks[number] = torch.rand_like(after[-1]).lt_(self.keep).div_(self.keep)
+            inputs.append(after[-1] * masks[number] if number in masks else after[-1])
+        logits = torch.addmm(self.output[1], inputs[-1], self.output[0].t())
+        for direct in self.output[2:]:
+            logits.addmm_(z, direct.t())
+        loss, slope = self._loss(logits, targets)
+        torch.mm(slope.t(), inputs[-1], out=self.output_slopes[0])
+        torch.sum(slope, 0, out=self.output_slopes[1])
+        for direct_slope in self.output_slopes[2:]:
+            torch.mm(slope.t(), z, out=direct_slope)
+        slope = slope @ self.output[0]
+        for number in reversed(range(len(self.weights))):
+            if number in masks:
+                slope.mul_(masks[number])
+            slope = self.backward(slope, before[number], after[number])
+            torch.mm(slope.t(), inputs[number], out=self.weight_slopes[number])
+            torch.sum(slope, 0, out=self.bias_slopes[number])
+            if number:
+                slope = slope @ self.weights[number]
+        return loss
+
+    def _loss(
+        self, logits: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss, and its gradient by the logits of all heads side by side."""
+        losses, slopes = [], []
+        pairs = zip(logits.split(self.sizes, 1), targets.split(self.sizes, 1), strict=True)
+        for own, target in pairs:
+            count = torch.count_nonzero(target.sum(dim=1)).clamp(min=1)  # the labelled samples
+            shares = target / -count
+            scores = torch.log_softmax(own, dim=1)
+            losses.append((shares * scores).sum())
+            slopes.append(aten._log_softmax_backward_data.default(shares, scores, 1, own.dtype))
+        return torch.stack(losses).sum(), torch.cat(slopes, dim=1)
