@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
@@ -35,12 +36,36 @@ class CommonScale(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return x / self.scale_
 
 
+class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """scikit-learn's SVC with its defaults, the kernel worked out beforehand by matrix products.
+
+    Given the samples themselves, libsvm compares them one pair at a time: of 7,081 samples and
+    17,993 genes that takes ten times as long.
+    """
+
+    def __init__(self, random_state: int | None = None) -> None:
+        self.random_state = random_state
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> "KernelSVC":
+        """Learn from samples × features and a class number a sample."""
+        self.x_ = x
+        self.gamma_ = 1 / (x.shape[1] * float(x.var(dtype=np.float64)) or 1.0)  # 'scale'
+        self.svc_ = SVC(kernel="precomputed", random_state=self.random_state, break_ties=True)
+        self.svc_.fit(rbf_kernel(x, gamma=self.gamma_), y)
+        self.classes_ = self.svc_.classes_
+        return self
+
+    def decision_function(self, x: np.ndarray) -> np.ndarray:
+        """Samples × classes, or a value a sample where there are two classes."""
+        return self.svc_.decision_function(rbf_kernel(x, self.x_, gamma=self.gamma_))
+
+
 # scikit-learn's defaults, as in the paper. SVC breaks ties by the decision function, so that the
 # class called is always the one of the highest score. Seeds and threads change no default.
 MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
     "dt": lambda seed, threads: DecisionTreeClassifier(random_state=seed),
     "et": lambda seed, threads: ExtraTreesClassifier(random_state=seed, n_jobs=threads),
-    "svm": lambda seed, threads: SVC(random_state=seed, break_ties=True),
+    "svm": lambda seed, threads: KernelSVC(random_state=seed),
     "sgd": lambda seed, threads: SGDClassifier(random_state=seed, n_jobs=threads),
     "knn": lambda seed, threads: KNeighborsClassifier(n_jobs=threads),
     "logreg": lambda seed, threads: make_pipeline(
