@@ -30,7 +30,7 @@ def _better(comparison: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
                 continue
             row = scored.loc[(model, head)]
             gain, low, high = (
-                -row[name] for name in ("difference", "difference_high", "difference_low")
+                0.0 - row[name] for name in ("difference", "difference_high", "difference_low")
             )
             yield (
                 f"DL PCA scores higher than {model_title(model)}: {head_title(head).lower()}",
