@@ -56,7 +56,8 @@ bench: setup-dev ## time correction, components, mRIN, training and calls beside
 	python benchmarks/training.py benchmarks/training.tsv
 	python benchmarks/classify.py benchmarks/classify.tsv
 	@test -d results/real/results/cohort || { echo "bench: novelty, trust, missing genes and tuning need 'make real' first"; exit 0; } && \
-	for name in novelty trust missing_genes tuning; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done
+	for name in novelty trust missing_genes tuning; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done && \
+	python benchmarks/length_normalised.py results/real/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/length_normalised.tsv
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
 
