@@ -767,7 +767,7 @@ def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int
             )
             axes.set_title(
                 f"{head_title(head)}: error {error.expected:.3f} (chance {error.chance:.3f}),\n"
-                f"without chance {error.debiased:.3f} ({error.low:.3f}–{error.high:.3f})"
+                f"RMS without chance {error.debiased:.3f} ({error.low:.3f}–{error.high:.3f})"
             )
             axes.set_ylabel("share of calls that are right")
             axes.set_xlim(0, 1)
