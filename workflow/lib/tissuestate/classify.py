@@ -43,8 +43,8 @@ from tissuestate.training_map import TrainingMap
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
 BY_LENGTH = (
     "The values may be divided by gene length, as TPM, FPKM and RPKM are, while the model learnt "
-    "from counts. Samples of GTEx and TCGA given so were called as rightly, but 3 in 100 more got no "
-    "answer (benchmarks/length_normalised.tsv); give counts where there are any."
+    "from counts. Samples of GTEx and TCGA given so were called as rightly, but 3 in 100 more got "
+    "no answer; give counts where there are any."
 )
 BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
 
