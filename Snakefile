@@ -21,7 +21,6 @@ pathvars:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/reference.smk"
-include: "workflow/rules/reads.smk"
 include: "workflow/rules/matrices.smk"
 include: "workflow/rules/align.smk"
 include: "workflow/rules/integrity.smk"

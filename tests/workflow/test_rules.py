@@ -44,7 +44,7 @@ def test_the_slurm_profile_knows_the_gpu_rules_and_the_steps_of_a_sample(root: P
         for name, body in rules(root).items()
         if re.search(r"output:.*?\{sample\}.*?log:", body, flags=re.S)
     }
-    assert set(profile["groups"]) == of_samples - {"download_run"}  # waits for the network
+    assert set(profile["groups"]) == of_samples
     for rule in profile["groups"]:
         assert profile["set-resources"][rule] == {"turn": 1}
     for model, needs in (("a100", {"gpu": 1, "gpu_model": "a100"}), ("none", {"gpu": 0})):
@@ -159,17 +159,3 @@ def test_classify_without_a_bundle_says_what_it_needs(snakemake, demo_folder: Pa
     assert run.returncode != 0
     assert "classify needs a trained bundle" in run.stdout
     assert "Traceback" not in run.stdout
-
-
-def test_a_run_that_cannot_be_downloaded_is_named(snakemake, demo_folder: Path) -> None:
-    labels = "donor\tstudy\tsource\tdisease_state\ttissue\tsubtype"
-    rows = [
-        f"{name}\t{name}\tA\tA\tneoplastic\tlung\t\tSRR00000{n}" for n, name in ((1, "x"), (2, "y"))
-    ]
-    (demo_folder / "sra.tsv").write_text("\n".join([f"sample\t{labels}\tsra", *rows, ""]))
-    config = write_config(demo_folder, samples="sra.tsv", demo=None)
-    run = snakemake(demo_folder, "--configfile", str(config), "--", "results/reads/x_1.fastq.gz")
-    assert run.returncode != 0
-    assert "run SRR000001 cannot be downloaded" in run.stdout, run.stdout
-    assert "Traceback" not in run.stdout
-    assert not list((demo_folder / "results" / "reads").glob("*"))

@@ -1,10 +1,13 @@
+# Reads of a sample, from the sheet or the archive and trimmed where the config says so, through
 # STAR with RNAseqDB's options; one sorted, indexed BAM a sample.
 
 
 rule align_reads:
     input:
-        unpack(reads_to_align),
-        index=STAR_INDEX,
+        unpack(reads_of),
+        # On a shared disk the large files stand for all, which are made together: each that is named
+        # makes planning ten thousand samples half a second longer.
+        index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],
     output:
         bam=branch(
             config["keep_alignments"],
@@ -17,6 +20,8 @@ rule align_reads:
             otherwise=temp("<results>/align/{sample}.bam.bai"),
         ),
         log="<results>/align/{sample}.Log.final.out",
+        json=branch(config["trim"], then="<results>/trimmed/{sample}.fastp.json", otherwise=[]),
+        html=branch(config["trim"], then="<results>/trimmed/{sample}.fastp.html", otherwise=[]),
     log:
         "<logs>/align_reads/{sample}.log",
     benchmark:
@@ -27,5 +32,8 @@ rule align_reads:
     resources:
         mem_mb=memory(3000, per_input=1.1),
         runtime=minutes(30, per_gb=30),
+    params:
+        accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
+        trim=lookup("trim", within=config),
     script:
         "../scripts/align_reads.sh"

@@ -60,6 +60,11 @@ rule summarise_quality:
     input:
         per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
         per_sample("<results>/counts/{sample}.tsv.summary"),
+        branch(
+            config["trim"],
+            then=per_sample("<results>/trimmed/{sample}.fastp.json", origins=("fastq", "sra")),
+            otherwise=[],
+        ),
         mrin="<results>/integrity/mrin_mqc.tsv",
         coverage="<results>/integrity/coverage_mqc.tsv",
     output:
