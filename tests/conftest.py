@@ -14,10 +14,6 @@ from hypothesis import settings
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# R, once started in a test's own process, puts its folders in front of every library path: programs
-# that the tests start must not inherit that.
-LIBRARY_PATH = os.environ.get("LD_LIBRARY_PATH", "")
-
 # The same examples each time: a run that fails can be repeated.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
@@ -57,7 +53,6 @@ def snakemake() -> Snakemake:
         command += ["--directory", str(folder), "--cores", str(cores), *arguments]
         return subprocess.run(
             command,
-            env=os.environ | {"LD_LIBRARY_PATH": LIBRARY_PATH},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

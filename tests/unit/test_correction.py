@@ -1,5 +1,6 @@
 """Surrogate variable correction: equal to Bioconductor, frozen, robust, and of use."""
 
+import os
 import subprocess
 import sys
 
@@ -296,6 +297,25 @@ def test_a_variable_that_is_one_sample_is_not_applied():
     correction.fit(Y, obs[["tissue"]])
     assert correction.n_sv_ == 0
     assert any("one sample's indicator" in message for message in correction.messages_)
+
+
+def test_programs_started_after_r_find_their_own_libraries():
+    code = (
+        "import os, numpy, subprocess; from tissuestate import sva; "
+        "sva.local_fdr(numpy.linspace(0.01, 0.99, 99)); "
+        "print(os.environ.get('LD_LIBRARY_PATH'), flush=True); "
+        "subprocess.run('echo ${LD_LIBRARY_PATH-None}', shell=True)"
+    )
+    for given in ({}, {"LD_LIBRARY_PATH": "/opt/lib"}):
+        rest = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=rest | given,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == [given.get("LD_LIBRARY_PATH", "None")] * 2
 
 
 def test_num_sv_of_bioconductor_can_be_asked_for():

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import http.server
-import os
 import re
 import socket
 import subprocess
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from conftest import LIBRARY_PATH, ROOT, write_config
+from conftest import ROOT, write_config
 from tissuestate.simulate import simulate_cohort
 
 GENES = ["TP53", "EGFR", "KRAS", "MYC", "PTEN", "RB1", "BRCA1", "ERBB2", "APC", "VHL", "MET", "ALB"]
@@ -34,7 +33,6 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     with (tmp_path_factory.mktemp("s3") / "log").open("wb") as log:
         server = subprocess.Popen(
             [program, "-H", "127.0.0.1", "-p", port],
-            env=os.environ | {"LD_LIBRARY_PATH": LIBRARY_PATH},
             stdout=log,
             stderr=log,
         )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from anndata import AnnData
-from conftest import LIBRARY_PATH, ROOT, write_config
+from conftest import ROOT, write_config
 from tissuestate import trials, tune
 from tissuestate.tasks import read_task
 from tissuestate.train import read_recipe
@@ -50,11 +50,8 @@ def kill_in_the_second_round(folder: Path) -> None:
     """Start the search and kill all of its processes, as a node that dies does."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(folder), "--cores", "2", *arguments(folder)]
-    environment = os.environ | {"LD_LIBRARY_PATH": LIBRARY_PATH}
     with (folder / "killed.log").open("w") as log:
-        run = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        run = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     second = folder / MODEL / "tuning"
     while run.poll() is None and not list(second.glob("2.*.journal")):
         time.sleep(0.02)

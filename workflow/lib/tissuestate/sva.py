@@ -5,6 +5,7 @@ is, byte for byte, a column-major matrix of the second, so that it crosses with 
 """
 
 import logging
+import os
 from functools import cache
 from typing import Any, Literal
 
@@ -48,7 +49,12 @@ def _functions() -> dict[str, Any]:
         ) from error
     callbacks.consolewrite_print = lambda text: logger.debug("R: %s", text.rstrip())
     callbacks.consolewrite_warnerror = lambda text: logger.debug("R: %s", text.rstrip())
+    library_path = os.environ.get("LD_LIBRARY_PATH")
     rinterface.initr_simple()
+    # rpy2 has put R's folders in front; programs that this process starts must not inherit that.
+    os.environ.pop("LD_LIBRARY_PATH", None)
+    if library_path is not None:
+        os.environ["LD_LIBRARY_PATH"] = library_path
     try:
         functions = rinterface.evalr(_R_FUNCTIONS)
     except rinterface.embedded.RRuntimeError as error:
