@@ -1,17 +1,19 @@
-"""From ten samples to the paper's 10,116: planning, merging, quality and mRIN, with stand-ins.
+"""From ten samples to the paper's 10,116: planning, merging, quality, mRIN, MultiQC: stand-ins.
 
 make demo
 python benchmarks/planning.py results benchmarks/planning.tsv
 
 Planning: `snakemake -n` of a sheet of samples from reads, beside a bare Snakefile of as many jobs.
 The other rows run the library on what the aligner would have left: one count table of hg19's size
-(57,820 genes), one profile of 18,338 transcripts, one STAR log and one summary, linked under the
-name of every sample, so that a cohort of any size needs no room on the disk. `results` is a run
+(57,820 genes), one profile of 18,338 transcripts and one STAR log, linked under the name of every
+sample, so that a cohort of any size needs little room on the disk; MultiQC also reads a summary of
+featureCounts and a report of fastp (of simulated reads) that name each sample. `results` is a run
 that has the names of genes. Seconds of processor time and of the clock; memory at its peak.
 """
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,12 +49,60 @@ rule profile:
     output: "profiles/{{sample}}"
     shell: "touch {{output}}"
 """
-STAR_LOG = """
-                          Number of input reads |\t1000
-                   Uniquely mapped reads number |\t900
-        Number of reads mapped to multiple loci |\t50
+STAR_LOG = """                                 Started job on |\tNov 25 20:00:00
+                             Started mapping on |\tNov 25 20:01:00
+                                    Finished on |\tNov 25 20:21:00
+       Mapping speed, Million of reads per hour |\t180.00
+
+                          Number of input reads |\t60000000
+                      Average input read length |\t150
+                                    UNIQUE READS:
+                   Uniquely mapped reads number |\t54000000
+                        Uniquely mapped reads % |\t90.00%
+                          Average mapped length |\t148.00
+                       Number of splices: Total |\t30000000
+            Number of splices: Annotated (sjdb) |\t29500000
+                       Number of splices: GT/AG |\t29700000
+                       Number of splices: GC/AG |\t250000
+                       Number of splices: AT/AC |\t30000
+               Number of splices: Non-canonical |\t20000
+                      Mismatch rate per base, % |\t0.30%
+                         Deletion rate per base |\t0.01%
+                        Deletion average length |\t1.80
+                        Insertion rate per base |\t0.01%
+                       Insertion average length |\t1.50
+                             MULTI-MAPPING READS:
+        Number of reads mapped to multiple loci |\t3000000
+             % of reads mapped to multiple loci |\t5.00%
+        Number of reads mapped to too many loci |\t60000
+             % of reads mapped to too many loci |\t0.10%
+                                  UNMAPPED READS:
+  Number of reads unmapped: too many mismatches |\t0
+       % of reads unmapped: too many mismatches |\t0.00%
+            Number of reads unmapped: too short |\t2700000
+                 % of reads unmapped: too short |\t4.50%
+                Number of reads unmapped: other |\t240000
+                     % of reads unmapped: other |\t0.40%
+                                  CHIMERIC READS:
+                       Number of chimeric reads |\t0
+                            % of chimeric reads |\t0.00%
 """
-SUMMARY = "Status\tx.bam\nAssigned\t800\nUnassigned_Unmapped\t50\nUnassigned_NoFeatures\t150\n"
+SUMMARY = """Status\t{bam}
+Assigned\t40000000
+Unassigned_Unmapped\t3000000
+Unassigned_Read_Type\t0
+Unassigned_Singleton\t0
+Unassigned_MappingQuality\t0
+Unassigned_Chimera\t0
+Unassigned_FragmentLength\t0
+Unassigned_Duplicate\t0
+Unassigned_MultiMapping\t9000000
+Unassigned_Secondary\t0
+Unassigned_NonSplit\t0
+Unassigned_NoFeatures\t11000000
+Unassigned_Overlapping_Length\t0
+Unassigned_Ambiguity\t3000000
+"""
 MERGE = """
 from tissuestate.cohort import assemble, write_h5ad
 from tissuestate.genes import GeneMap
@@ -67,6 +117,18 @@ from tissuestate.sheet import read_samples
 names = read_samples("split.tsv")["sample"].tolist()
 profiles = {name: f"results/integrity/profiles/{name}.npz" for name in names}
 score_cohort(profiles, "transcripts.bed", set(names[: len(names) * 7 // 10]))
+"""
+MULTIQC = """
+import numpy as np
+import pandas as pd
+from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+from tissuestate.sheet import read_samples
+names = read_samples("split.tsv")["sample"]
+rng = np.random.default_rng(0)
+mrin = pd.Series(rng.normal(0, 0.05, len(names)), names)
+write_multiqc_mrin("results/integrity/mrin_mqc.tsv", mrin, -0.11)
+bins = pd.DataFrame(rng.normal(1, 0.1, (len(names), 100)), names, range(1, 101))
+write_multiqc_coverage("results/integrity/coverage_mqc.tsv", bins)
 """
 QUALITY = """
 import pandas as pd
@@ -125,24 +187,51 @@ def link_results(folder: Path, results: Path) -> None:
     profile = Profile(d, abundance, rng.uniform(size=BINS), 1000)
     save_profile(folder / "profile.npz", profile, digest(folder / "transcripts.bed"))
     (folder / "log").write_text(STAR_LOG)
-    (folder / "summary").write_text(SUMMARY)
     places = {
         "counts": "counts/{}.tsv",
-        "summary": "counts/{}.tsv.summary",
         "profile.npz": "integrity/profiles/{}.npz",
         "log": "align/{}.Log.final.out",
     }
+    for part in ("align", "counts", "integrity/profiles", "trimmed", "multiqc"):
+        (folder / "results" / part).mkdir(parents=True)
+    report = trim_simulated(folder, rng)
     for name in pd.read_csv(folder / "samples.tsv", sep="\t")["sample"]:
         for source, place in places.items():
-            path = folder / "results" / place.format(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.hardlink_to(folder / source)
+            (folder / "results" / place.format(name)).hardlink_to(folder / source)
+        summary = folder / "results" / "counts" / f"{name}.tsv.summary"
+        summary.write_text(SUMMARY.format(bam=f"results/align/{name}.bam"))
+        trimmed = folder / "results" / "trimmed" / f"{name}.fastp.json"
+        trimmed.write_text(report.replace("SAMPLE", name))
+    subprocess.run([sys.executable, "-c", MULTIQC], cwd=folder, check=True)
+
+
+def trim_simulated(folder: Path, rng: np.random.Generator) -> str:
+    """What fastp reports of 2,000 simulated pairs of a sample named SAMPLE."""
+    for mate in (1, 2):
+        reads = ["".join(rng.choice(list("ACGT"), 75)) for _ in range(2000)]
+        text = "".join(f"@r{i}\n{read}\n+\n{'I' * 75}\n" for i, read in enumerate(reads))
+        (folder / f"{mate}.fq").write_text(text)
+    command = "fastp --in1 1.fq --in2 2.fq --out1 o1.fq --out2 o2.fq --report_title SAMPLE"
+    command += " --json fastp.json --html fastp.html"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return (folder / "fastp.json").read_text()
+
+
+def summarise_command() -> tuple[str, ...]:
+    """MultiQC as the rule calls it."""
+    rule = (ROOT / "workflow" / "rules" / "quality.smk").read_text().split("rule summarise_quality")
+    parts = re.findall(r'^        "(.*)"$', rule[1].split("shell:")[1], flags=re.M)
+    command = "".join(parts).replace("{params.results:q}", "results").split(" > {log")[0]
+    return ("bash", "-c", command.replace("{output:q}", "results/multiqc/multiqc.html"))
 
 
 def measure(folder: Path, *command: str) -> dict[str, float]:
     """Seconds and peak memory of a command."""
+    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=folder, env=os.environ | {"PATH": search}, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{command[:4]} failed with status {status}")
@@ -173,6 +262,7 @@ def main() -> None:
                 "quality": (sys.executable, "-c", QUALITY),
                 "mRIN": (sys.executable, "-c", INTEGRITY),
                 "merge": (sys.executable, "-c", MERGE),
+                "MultiQC": summarise_command(),
             }
             for way, command in ways.items():
                 if way == "quality":  # planned before, from nothing
