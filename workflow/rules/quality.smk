@@ -85,7 +85,7 @@ rule summarise_quality:
         results=subpath(input.mrin, ancestor=2),
     shell:
         # The folders are named, not the files: the command stays short for any number of samples.
-        "multiqc --force --no-ansi --quiet --title tissuestate --filename {output:q}"
+        "multiqc --force --no-ansi --quiet --interactive --no-data-dir --title tissuestate --filename {output:q}"
         " $(for folder in align counts trimmed integrity; do"
         " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"
         " > {log:q} 2>&1"
