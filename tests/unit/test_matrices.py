@@ -231,6 +231,11 @@ def test_absent_column_names_the_nearest(write):
         read_matrix(write(tsv()), ["s33"])
 
 
+def test_the_only_sample_of_a_file_needs_no_name(write):
+    matrix = read_matrix(write("Geneid\tresults/align/x.bam\nTP53\t4\n"), ["P1"])
+    assert matrix.samples == ["P1"] and matrix.values.tolist() == [[4]]
+
+
 def test_a_sample_that_is_nowhere_in_a_transposed_file(write):
     wide = "sample\t" + "\t".join(f"G{i}" for i in range(50)) + "\ns1" + "\t1" * 50 + "\n"
     with pytest.raises(InputError, match="has 1 rows: if those are the samples, transpose"):

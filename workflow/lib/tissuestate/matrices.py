@@ -67,7 +67,7 @@ class _Text:
     header: list[str]
     ids: tuple[int, ...]  # columns whose cells, joined by '|', are the ids
     values: dict[str, int]  # sample: column
-    single: bool = False  # one sample, whose name the file does not tell
+    single: bool = False  # one sample, whose name does not matter
     sums: tuple[int, ...] = ()  # columns added up over the file to choose a strand: STAR's
 
 
@@ -308,7 +308,7 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
         return replace(plain, layout="RNAseqDB", ids=(0, 1), values=values)
     columns = [i for i, name in enumerate(header) if i and name.lower() not in _ANNOTATION]
     values = _by_name(path, [header[i] for i in columns], columns)
-    return replace(plain, values=values)
+    return replace(plain, values=values, single=len(values) == 1)
 
 
 def _lay_out_gct(path: Path, lines: list[bytes]) -> _Text:
