@@ -662,6 +662,18 @@ def test_gene_names_that_became_dates_are_told(classifier, frame):
     )
 
 
+def test_the_page_shows_subtypes_of_tumours_alone_and_spells_them_out(trained, classifier, frame):
+    found = classifier.predict(frame)
+    background = Background.of(read_bundle(trained[0]))
+    kidney = found.calls[found.calls["tissue"] == "kidney"]
+    tumour = kidney.index[kidney["subtype"] == "kirc"][0]
+    page = sample_page(found.record(tumour), background)
+    assert "kidney renal clear cell carcinoma, " in page and "<h2>Subtype</h2>" in page
+    healthy = kidney.index[kidney["disease_state"] == "non-neoplastic"][0]
+    page = sample_page(found.record(healthy), background)
+    assert "only tumours have one" in page and "<h2>Subtype</h2>" not in page
+
+
 def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(trained, classifier, frame):
     found = classifier.predict(frame.iloc[:1, :10])
     page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))

@@ -9,6 +9,7 @@ from tissuestate.wording import head_title
 LEAST = 0.5  # probability that a class needs to be called
 ODDS = 1.5  # how many times as probable as the second it has to be
 
+NO_TUMOUR = "only tumours have one; the sample is called "
 NEW = "the sample is not like anything the model was trained on"
 
 
@@ -66,5 +67,5 @@ def reasons(
                 if found["tissue"][row]:
                     found[head][row] = "the tissue is uncertain"
                 elif called[row] != "neoplastic" and not found["disease_state"][row]:
-                    found[head][row] = f"only tumours have one; the sample is called {called[row]}"
+                    found[head][row] = NO_TUMOUR + called[row]
     return found

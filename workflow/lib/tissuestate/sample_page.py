@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate import pages
+from tissuestate.abstention import NO_TUMOUR
 from tissuestate.bundle import Bundle
 from tissuestate.files import load_arrays
 from tissuestate.training_map import TrainingMap
@@ -95,6 +96,8 @@ def sample_page(
         *(pages.paragraph(text, "warning") for text in record["warnings"]),
     ]
     for head, found in record["heads"].items():
+        if found["abstained"].startswith(NO_TUMOUR):
+            continue
         shown = _shown(found["probabilities"])
         body += [pages.heading(head_title(head)), pages.bars(shown)]
         body.append(pages.paragraph(_set(found["set"])))
