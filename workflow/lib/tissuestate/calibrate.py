@@ -9,6 +9,7 @@ import numpy as np
 from tissuestate.evaluate import bootstrap_weights, in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
+ENOUGH = 20  # samples of a bin, where bins hold equally many
 PRIOR = 0.5  # standard deviation of log temperatures: two in three lie between 0.6 and 1.6
 
 
@@ -123,7 +124,7 @@ def calibration_error(
     right = (probabilities.argmax(axis=1) == codes).astype(float)
     confidence = probabilities.max(axis=1)
     rank = confidence.argsort(kind="stable").argsort(kind="stable")
-    bins_used = max(1, min(bins, len(codes) // 2))
+    bins_used = max(1, min(bins, len(codes) // ENOUGH))
     member = np.eye(bins_used)[rank * bins_used // len(codes)]  # samples × bins
 
     def squares(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
