@@ -140,6 +140,7 @@ def edit(row: int, old: str, new: str) -> list[str]:
         (edit(0, "a1_2", "a1_1"), r"row 2: a1_1.fq.gz is already used in .*row 2"),
         (edit(5, "c2.bam - -", "c2.bam - m.tsv"), r"bam and matrix are given"),
         (edit(5, "/data/c2.bam - -", "- - m.tsv"), r"row 7, column unit: found 'nothing'"),
+        ("PK\x03\x04", "an Excel workbook; save it as tab-separated text"),
         (ROWS[:5], r"disease_state 'non-neoplastic' has one sample only"),
         (edit(5, "d5", "d4"), r"disease_state 'non-neoplastic' has one donor only"),
         ([], r"a header and no row below it"),

@@ -175,6 +175,8 @@ def read_text(path: str | Path) -> str:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    if content.startswith(b"PK\x03\x04"):
+        raise InputError(f"{path}: an Excel workbook; save it as tab-separated text.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -349,7 +351,7 @@ def _check_origin(path: str | Path, number: int, row: dict[str, str], labelled: 
         if (row["unit"] or labelled) and row["unit"] not in UNITS:
             raise InputError(
                 f"{where}, column unit: found {row['unit'] or 'nothing'!r}; a matrix needs its "
-                f"unit, one of {', '.join(UNITS)}."
+                f"unit, one of {UNITS[0]}, {UNITS[1]} (TPM, FPKM, CPM), {UNITS[2]} (of those + 1)."
             )
     else:
         for column in ("column", "unit"):
