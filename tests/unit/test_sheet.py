@@ -140,7 +140,6 @@ def edit(row: int, old: str, new: str) -> list[str]:
         (edit(0, "a1_2", "a1_1"), r"row 2: a1_1.fq.gz is already used in .*row 2"),
         (edit(5, "c2.bam - -", "c2.bam - m.tsv"), r"bam and matrix are given"),
         (edit(5, "/data/c2.bam - -", "- - m.tsv"), r"row 7, column unit: found 'nothing'"),
-        ("PK\x03\x04", "an Excel workbook; save it as tab-separated text"),
         (ROWS[:5], r"disease_state 'non-neoplastic' has one sample only"),
         (edit(5, "d5", "d4"), r"disease_state 'non-neoplastic' has one donor only"),
         ([], r"a header and no row below it"),
@@ -152,6 +151,12 @@ def test_mistakes_are_told_in_a_sentence(rows, sentence, write, classes):
         read_sheet(path, classes)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_workbook_is_no_sheet(tmp_path, classes):
+    (tmp_path / "samples.tsv").write_bytes(b"PK\x03\x04" + bytes(60))
+    with pytest.raises(InputError, match="an Excel workbook; save it as tab-separated text"):
+        read_sheet(tmp_path / "samples.tsv", classes)
 
 
 @pytest.mark.parametrize(
