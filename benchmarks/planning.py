@@ -221,8 +221,15 @@ def summarise_command() -> tuple[str, ...]:
     """MultiQC as the rule calls it."""
     rule = (ROOT / "workflow" / "rules" / "quality.smk").read_text().split("rule summarise_quality")
     parts = re.findall(r'^        "(.*)"$', rule[1].split("shell:")[1], flags=re.M)
-    command = "".join(parts).replace("{params.results:q}", "results").split(" > {log")[0]
-    return ("bash", "-c", command.replace("{output:q}", "results/multiqc/multiqc.html"))
+    command = "".join(parts).replace(":q}", "}").split(" > {log")[0]
+    for name, path in {
+        "params.results": "results",
+        "output": "results/multiqc/multiqc.html",
+        "input.mrin": "results/integrity/mrin_mqc.tsv",
+        "input.coverage": "results/integrity/coverage_mqc.tsv",
+    }.items():
+        command = command.replace(f"{{{name}}}", path)
+    return ("bash", "-c", command)
 
 
 def measure(folder: Path, *command: str) -> dict[str, float]:
@@ -247,9 +254,14 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("table")
     parser.add_argument("--samples", type=int, nargs="+", default=[10, 1_000, 10_116])
+    parser.add_argument("--only", nargs="+", help="renew these rows of the table")
     options = parser.parse_args()
     plan = (sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--cores", "2")
     rows = []
+    if options.only:
+        before = pd.read_csv(options.table, sep="\t")
+        renewed = before["what"].isin(options.only) & before["samples"].isin(options.samples)
+        rows = before[~renewed].to_dict("records")
     for samples in options.samples:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -267,6 +279,8 @@ def main() -> None:
             for way, command in ways.items():
                 if way == "quality":  # planned before, from nothing
                     link_results(folder, options.results)
+                if options.only and way not in options.only:
+                    continue
                 rows.append({"samples": samples, "what": way, **measure(folder, *command)})
                 print(rows[-1], flush=True)
                 pd.DataFrame(rows).to_csv(options.table, sep="\t", index=False)

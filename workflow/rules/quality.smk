@@ -84,8 +84,11 @@ rule summarise_quality:
     params:
         results=subpath(input.mrin, ancestor=2),
     shell:
-        # The folders are named, not the files: the command stays short for any number of samples.
-        "multiqc --force --no-ansi --quiet --interactive --no-data-dir --title tissuestate --filename {output:q}"
-        " $(for folder in align counts trimmed integrity; do"
+        # Folders are named, not samples: the command stays short for any number of them. Of thousands
+        # the plots are still interactive (images need a browser), and no tables of all points are kept.
+        "multiqc --force --no-ansi --quiet --interactive --no-data-dir"
+        " --module custom_content --module star --module featurecounts --module fastp"
+        " --title tissuestate --filename {output:q} {input.mrin:q} {input.coverage:q}"
+        " $(for folder in align counts trimmed; do"
         " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"
         " > {log:q} 2>&1"
