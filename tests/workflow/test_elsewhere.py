@@ -29,13 +29,9 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    program = Path(sys.executable).with_name("moto_server")
     with (tmp_path_factory.mktemp("s3") / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [program, "-H", "127.0.0.1", "-p", port],
-            stdout=log,
-            stderr=log,
-        )
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port]
+        server = subprocess.Popen(command, stdout=log, stderr=log)
     access = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = boto3.client("s3", **access, **keys)

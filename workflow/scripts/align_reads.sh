@@ -85,7 +85,7 @@ if [ "${snakemake_params[trim]}" = True ]; then
     fastp --thread "$threads" --compression 1 "${options[@]}" --report_title "$sample" \
         --json "$work/fastp.json" --html "$work/fastp.html" \
         || fail "sample $sample: fastp failed: see ${snakemake_log[0]}."
-    rm "$work"/raw_?.fastq.gz
+    rm -f "$work"/raw_?.fastq.gz "$work"/*.fastq
     mate_1=("$work/trimmed_1.fastq.gz") mate_2=("$work/trimmed_2.fastq.gz")
 fi
 
