@@ -112,7 +112,8 @@ rule assemble_cohort:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000, per_input=4),
+        # Count tables are read one at a time, a matrix as a whole.
+        mem_mb=memory(3000, per_input=4 if MATRICES or config["rnaseqdb"] else 0.3),
         runtime=minutes(30, per_gb=20),
     params:
         library=imported_by("assemble_cohort.py"),

@@ -79,7 +79,7 @@ rule summarise_quality:
         "../../envs/multiqc.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000, per_input=20),
+        mem_mb=memory(2000, per_input=8),
         runtime=minutes(30),
     params:
         results=subpath(input.mrin, ancestor=2),
