@@ -58,7 +58,7 @@ def _classes(description: Mapping[str, Any]) -> list[str]:
         "## Classes",
         f"- Disease state: {', '.join(classes['disease_state'])}\n"
         f"- Tissue: {', '.join(classes['tissue'])}\n"
-        f"- Subtype, asked only for these tissues: {subtypes or 'none'}",
+        f"- Subtype, called only for tumours of these tissues: {subtypes or 'none'}",
         f"The networks see {len(description['genes']):,} genes. A sample with less than "
         f"{description['thresholds']['genes']:.0%} of them is refused.",
     ]
