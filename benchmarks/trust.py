@@ -1,4 +1,4 @@
-"""Calibration, coverage, abstention and missing genes on twenty splits by donor, pooled.
+"""Calibration, coverage, abstention and missing genes on forty splits by donor, pooled.
 
 python benchmarks/trust.py RESULTS benchmarks/trust.tsv
 
@@ -27,7 +27,7 @@ from tissuestate.evaluate import bootstrap_weights, in_tandem
 from tissuestate.split import split_samples
 from tissuestate.tasks import encode
 
-SEEDS = range(1, 21)
+SEEDS = range(1, 41)
 MISSING = 0.2
 
 
