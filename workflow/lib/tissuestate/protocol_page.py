@@ -50,12 +50,12 @@ def brief(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     paper = leaks[leaks["leak"] == "paper"]
     if len(paper):
         gains = ", ".join(
-            f"{row['difference']:+.3f} for {head_title(row['head']).lower()}"
+            f"{round(row['difference'], 3) + 0.0:+.3f} for {head_title(row['head']).lower()}"
             for row in paper.to_dict("records")
         )
         sentences.append(
             "With the paper's protocol on the same samples (random split, everything fitted on all "
-            f"of them) it seems to gain {gains}: what a new patient's sample does not get."
+            f"of them) it changes by {gains}; such a gain is not there for a new patient."
         )
     for (column, part), found in outside.groupby(["protocol", "part"], sort=False):
         if column != "project" and (found["model"] == DEEP).any():
