@@ -25,7 +25,7 @@ from tissuestate.wording import head_title
 if TYPE_CHECKING:
     from tissuestate.classify import Classifier
 
-STEPS = (32, 128, 512, 2048)  # of the integral; more where the fewer do not suffice
+STEPS = (32, 128, 512, 2048, 8192)  # of the integral; more where the fewer do not suffice
 WITHIN = 0.005  # of the difference: how far the contributions' sum may be from it
 GENES = 20  # shown of each sample and head
 SHOWN = 10  # of each class on the report's page
