@@ -245,7 +245,7 @@ class PrincipalComponents(_Scaled):
         return values, components
 
     def _decompose_large(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same for many samples, in a third of the time.
+        """The same for many samples, most of it in single precision.
 
         Single precision finds a slightly larger subspace; the eigenvalue problem within it (after
         Rayleigh and Ritz) is solved in double precision, from the data and not from the Gram
