@@ -27,7 +27,7 @@ from tissuestate.evaluate import bootstrap_weights, in_tandem
 from tissuestate.split import split_samples
 from tissuestate.tasks import encode
 
-SEEDS = range(1, 41)
+SEEDS = range(41, 81)  # splits 1 to 40 were looked at when the rule for temperatures was chosen
 MISSING = 0.2
 
 
