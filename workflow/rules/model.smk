@@ -14,7 +14,7 @@ rule tune_network:
         "<benchmarks>/tune_network/{task}.{features}.{round}.{worker}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 4
+    threads: network_threads
     resources:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(120, per_gb=600),
@@ -72,7 +72,7 @@ rule train_network:
         "<benchmarks>/train_network/{task}.{features}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 4
+    threads: network_threads
     resources:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(60, per_gb=120),

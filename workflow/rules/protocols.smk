@@ -54,7 +54,7 @@ rule predict_split:
         "<benchmarks>/predict_split/{protocol}.{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 4
+    threads: 1
     resources:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
