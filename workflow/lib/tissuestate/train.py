@@ -190,7 +190,6 @@ def _validate(
     network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
     """Cross-entropy and accuracy of each head, and the sum of the cross-entropies."""
-    network.eval()
     with torch.inference_mode():
         blocks = [network.from_standardised(block) for block in x.split(BLOCK)]
         measured = {"validation_loss": 0.0}
@@ -201,7 +200,6 @@ def _validate(
             measured["validation_loss"] += loss
             measured[f"{head}_validation_loss"] = loss
             measured[f"{head}_validation_accuracy"] = float(right)
-    network.train()
     return measured
 
 
@@ -255,7 +253,7 @@ def fit_network(
             heads={head: tuple(names) for head, names in classes.items()},
             direct=recipe.direct,
         )
-        network = ClassifierNetwork(architecture).to(place)
+        network = ClassifierNetwork(architecture).to(place).eval()  # dropout is the gradients'
         network.standardise(*_input_scale(train_x, recipe.scaling))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         gradients = HandGradients(network)
@@ -270,7 +268,6 @@ def fit_network(
         )
         history: list[dict[str, float]] = []
         best_loss, best_epoch, best_state = float("inf"), 0, None
-        network.train()
         for epoch in range(1, epochs + 1):
             order = torch.randperm(n).to(place)
             summed = torch.zeros((), device=place)
@@ -306,7 +303,7 @@ def fit_network(
         kept.load_state_dict(best_state)
         kept = copy.deepcopy(kept).cpu()  # whose tensors are no views of one vector
     return Trained(
-        network=kept.eval(),
+        network=kept,
         history=pd.DataFrame(history),
         best_epoch=best_epoch,
         fit_seconds=time.perf_counter() - started,
