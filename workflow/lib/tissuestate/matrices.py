@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from tissuestate.errors import InputError
-from tissuestate.sheet import nearest
+from tissuestate.sheet import WORKBOOK, nearest
 
 Missing = Literal["error", "drop", "zero", "keep"]
 
@@ -254,7 +254,7 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
         while not gct and lines[-1].startswith(b"#"):
             lines, skip = [stream.readline()], skip + 1
         lines += [stream.readline() for _ in range(2 if gct else 1)]
-    if lines[0].startswith(b"PK\x03\x04"):
+    if lines[0].startswith(WORKBOOK):
         raise InputError(
             f"{path}: an Excel workbook or a zip file; save the table as text separated by tabs."
         )

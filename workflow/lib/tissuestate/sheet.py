@@ -18,6 +18,7 @@ HEADS = ("disease_state", "tissue", "subtype")
 UNITS = ("count", "normalised", "log2")
 STRANDEDNESS = ("auto", "none", "forward", "reverse")
 ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
+WORKBOOK = b"PK\x03\x04"  # how an Excel workbook, a zip file, begins
 
 LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
 ORIGIN_COLUMNS = ("fastq_1", "fastq_2", "bam", "sra", "matrix")
@@ -175,7 +176,7 @@ def read_text(path: str | Path) -> str:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith(WORKBOOK):
         raise InputError(f"{path}: an Excel workbook; save it as tab-separated text.")
     try:
         text = content.decode("utf-8-sig")
