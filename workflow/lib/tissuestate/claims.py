@@ -30,11 +30,11 @@ def _better(comparison: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
                 continue
             row = scored.loc[(model, head)]
             gain, low, high = (
-                0.0 - row[name] for name in ("difference", "difference_high", "difference_low")
+                -row[name] for name in ("difference", "difference_high", "difference_low")
             )
             yield (
                 f"DL PCA scores higher than {model_title(model)}: {head_title(head).lower()}",
-                f"{gain:+.3f} balanced accuracy (95 % interval {low:+.3f} to {high:+.3f})",
+                f"{gain:+z.3f} balanced accuracy (95 % interval {low:+z.3f} to {high:+z.3f})",
                 _verdict(low, high),
             )
 

@@ -50,7 +50,7 @@ def brief(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     paper = leaks[leaks["leak"] == "paper"]
     if len(paper):
         gains = ", ".join(
-            f"{round(row['difference'], 3) + 0.0:+.3f} for {head_title(row['head']).lower()}"
+            f"{row['difference']:+z.3f} for {head_title(row['head']).lower()}"
             for row in paper.to_dict("records")
         )
         sentences.append(
