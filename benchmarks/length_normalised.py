@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
-from tissuestate.calibrate import calibrate_heads, softmax
+from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort import assemble
 from tissuestate.evaluate import in_tandem
 from tissuestate.genes import GeneMap
@@ -66,10 +66,7 @@ def outcomes(
     for way, values in (("counts", known), ("divided by length", known / lengths)):
         expression = chain.expression(values.astype(np.float32), units)
         x = chain.project(expression)
-        shares = {
-            head: softmax(z, report["temperatures"][head]) for head, z in chain.logits(x).items()
-        }
-        shown = in_tandem(shares, classes)
+        shown = in_tandem(chain.probabilities(x, report["temperatures"]), classes)
         score = chain.novelty.score(x)
         why = reasons(shown, classes, score > 1)
         measured = np.isfinite(lengths)

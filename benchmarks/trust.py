@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.stats import binomtest
 from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
-from tissuestate.calibrate import calibrate_heads, calibration_error, softmax
+from tissuestate.calibrate import calibrate_heads, calibration_error
 from tissuestate.conformal import fit_sets
 from tissuestate.evaluate import bootstrap_weights, in_tandem
 from tissuestate.split import split_samples
@@ -55,9 +55,7 @@ def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict
         ("mean", expression),
     ):
         y = chain.project(filled)
-        shares = {
-            head: softmax(z, report["temperatures"][head]) for head, z in chain.logits(y).items()
-        }
+        shares = chain.probabilities(y, report["temperatures"])
         called[way] = {
             head: np.nan_to_num(part, nan=-1).argmax(1)
             for head, part in in_tandem(shares, classes).items()

@@ -1,6 +1,6 @@
 """Every fitted step between the values of a sample and what the networks say, in order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -74,10 +74,16 @@ class Chain:
         """For each head samples × classes."""
         return {head: z for n in self.networks for head, z in n.logits(features).items()}
 
+    def probabilities(
+        self, features: np.ndarray, temperatures: Mapping[str, float] | None = None
+    ) -> dict[str, np.ndarray]:
+        """For each head samples × classes, calibrated where the head has a temperature."""
+        own = temperatures or {}
+        return {head: softmax(z, own.get(head, 1.0)) for head, z in self.logits(features).items()}
+
     def predict(
         self, values: np.ndarray, units: Sequence[str]
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """For each head probabilities (not calibrated), and whether each sample is new."""
         features = self.transform(values, units)
-        shares = {head: softmax(z) for head, z in self.logits(features).items()}
-        return shares, self.novelty.is_new(features)
+        return self.probabilities(features), self.novelty.is_new(features)

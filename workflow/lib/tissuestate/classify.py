@@ -17,7 +17,6 @@ import pandas as pd
 from tissuestate.abstention import reasons
 from tissuestate.architecture import WEIGHTS
 from tissuestate.bundle import Bundle, read_bundle
-from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
@@ -376,11 +375,7 @@ class Classifier:
 
     def _probabilities(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Calibrated probabilities of each head; those of subtypes obey the tandem rule."""
-        temperatures: Mapping[str, float] = self.description["temperatures"]
-        shares = {
-            head: softmax(logits, temperatures.get(head, 1.0))
-            for head, logits in self.chain.logits(features).items()
-        }
+        shares = self.chain.probabilities(features, self.description["temperatures"])
         subtypes_of = self.description["subtypes_of"]
         return in_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 
