@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tissuestate import pages
 from tissuestate.composition import contrasts, cramers_v, split_table
-from tissuestate.report import Run, beside_paper, comparison_page, summarise, winners
+from tissuestate.report import Run, summarise, winners
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
@@ -198,22 +198,6 @@ def test_donors_on_both_sides_are_a_warning(run):
     html, facts = summarise(replaced(run, kept=kept))
     assert "1 donors have samples on several sides" in html
     assert fact(facts, "cohort", "donors on several sides of the split") == 1
-
-
-def test_the_paper_stands_beside_ours_in_its_order(run):
-    paper = pd.DataFrame(
-        [("tissue", "accuracy", 0.97), ("subtype", "accuracy", 0.92)],
-        columns=["head", "metric", "value"],
-    )
-    ours = run.metrics[run.metrics["model"] == "dl_pca"].drop(columns="model")
-    table = beside_paper(ours, paper)
-    assert table["head"].tolist() == ["tissue", "subtype"]
-    assert table["difference"].iloc[0] == pytest.approx(0.8 - 0.97)
-    assert table["ours"].isna().tolist() == [False, True]
-    page = comparison_page(table, pd.DataFrame({"claim": ["DL PCA is cheaper"]}))
-    assert "Kidney and Colon twice" in page and "DL PCA is cheaper" in page
-    assert "0.800 (0.780–0.820)" in page
-    assert "not computed" in page
 
 
 def test_cramers_v_of_a_table_worked_by_hand():

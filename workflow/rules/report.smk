@@ -125,10 +125,19 @@ rule plot_benchmark:
 
 rule compare_paper:
     input:
+        cohort="<results>/cohort/cohort.h5ad",
+        hyperparameters=expand("<results>/models/{task}.pca/hyperparameters.json", task=TASKS),
         metrics="<results>/evaluation/dl_pca/metrics.tsv",
+        per_class="<results>/evaluation/dl_pca/per_class.tsv",
         comparison="<results>/benchmark/comparison.tsv",
         benchmark="<results>/benchmark/benchmark.tsv",
+        leaks="<results>/protocols/leaks.tsv" if protocol_predictions() else [],
         paper=shipped("resources/paper_results.tsv"),
+        confusion="<results>/figures/evaluation/dl_pca.confusion.png",
+        roc="<results>/figures/evaluation/dl_pca.roc.png",
+        topk="<results>/figures/evaluation/dl_pca.topk.png",
+        accuracy="<results>/figures/benchmark/accuracy.png",
+        cost="<results>/figures/benchmark/cost.png",
     output:
         table=report(
             "<results>/evaluation/paper.tsv",
@@ -150,6 +159,7 @@ rule compare_paper:
         runtime=minutes(10),
     params:
         library=imported_by("compare_paper.py"),
+        config=bundle_config(),
     script:
         "../scripts/compare_paper.py"
 

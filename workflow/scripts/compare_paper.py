@@ -1,20 +1,37 @@
-"""The paper's test results beside ours."""
+"""The paper's results beside ours."""
 
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    import pandas as pd
-    from tissuestate.claims import check_claims
-    from tissuestate.files import atomic
-    from tissuestate.report import beside_paper, comparison_page
+    import json
+    from pathlib import Path
 
-    metrics = pd.read_csv(snakemake.input.metrics, sep="\t")
-    paper = pd.read_csv(snakemake.input.paper, sep="\t")
-    table = beside_paper(metrics, paper)
-    claims = check_claims(
-        *(pd.read_csv(snakemake.input[name], sep="\t") for name in ("comparison", "benchmark"))
+    import anndata
+    import pandas as pd
+    from tissuestate.files import atomic
+    from tissuestate.paper_page import Ours, beside_paper, describe, paper_page
+
+    source, output = snakemake.input, snakemake.output
+
+    def table(name):
+        return pd.read_csv(source[name], sep="\t") if source.get(name) else pd.DataFrame()
+
+    cohort = anndata.read_h5ad(source.cohort, backed="r")
+    studies = " and ".join(sorted(set(cohort.obs["study"])))
+    tasks = [(Path(path).parent.name.partition(".")[0], path) for path in source.hyperparameters]
+    ours = Ours(
+        settings=describe(snakemake.params.config, cohort.n_obs, cohort.n_vars, studies),
+        hyperparameters={task: json.loads(Path(path).read_bytes()) for task, path in tasks},
+        table=beside_paper(table("metrics"), table("paper"), table("leaks")),
+        per_class=table("per_class"),
+        comparison=table("comparison"),
+        benchmark=table("benchmark"),
+        figures={
+            name: Path(source[name]).read_bytes()
+            for name in ("confusion", "roc", "topk", "accuracy", "cost")
+        },
     )
-    with atomic(snakemake.output.table) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
-    with atomic(snakemake.output.html) as temporary:
-        temporary.write_text(comparison_page(table, claims), encoding="utf-8")
+    with atomic(output.table) as temporary:
+        ours.table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    with atomic(output.html) as temporary:
+        temporary.write_text(paper_page(ours), encoding="utf-8")

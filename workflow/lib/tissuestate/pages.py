@@ -88,6 +88,13 @@ def number(value: Any) -> str:
     return str(value)
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """A figure with its interval in brackets."""
+    if np.isnan(value):
+        return "not computed"
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
 def table(frame: pd.DataFrame, caption: str = "") -> str:
     """A frame as an HTML table, without its index; numbers to the right."""
     right = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]

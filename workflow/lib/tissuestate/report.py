@@ -1,4 +1,4 @@
-"""What the workflow itself writes for the reader: the run on one page, and the paper beside it."""
+"""The run on one page, for the reader who has one minute."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,69 +30,6 @@ def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
     """The metrics.tsv of several models as one frame; a model is named by its file's folder."""
     tables = [pd.read_csv(path, sep="\t").assign(model=Path(path).parent.name) for path in paths]
     return pd.concat(tables, ignore_index=True)
-
-
-def beside_paper(metrics: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """The paper's test results beside ours: head, metric, paper, ours, low, high, n, difference.
-
-    `metrics` has head, metric, value, low, high, n; `paper` has head, metric, value. The order is
-    the paper's; a metric that we lack stays empty.
-    """
-    table = paper.rename(columns={"value": "paper"}).merge(
-        metrics.rename(columns={"value": "ours"}), on=["head", "metric"], how="left"
-    )
-    table["difference"] = table["ours"] - table["paper"]
-    return table[["head", "metric", "paper", "ours", "low", "high", "n", "difference"]]
-
-
-def comparison_page(table: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """The table of `beside_paper` and that of `claims.check_claims` as an HTML page."""
-    shown = table.assign(
-        head=[head_title(head) for head in table["head"]],
-        metric=[metric_title(metric) for metric in table["metric"]],
-        ours=[
-            _with_interval(*row)
-            for row in table[["ours", "low", "high"]].itertuples(index=False, name=None)
-        ],
-        n=table["n"].astype("Int64").astype(str).replace("<NA>", ""),
-    ).drop(columns=["low", "high"])
-    shown = shown.rename(columns={"ours": "ours (95 % interval)", "n": "test samples"})
-    return pages.page(
-        "The paper's test results beside ours",
-        [
-            pages.table(shown),
-            pages.paragraph(
-                "Paper: Hong, Hachem & Fehlings, Scientific Reports 2022, on 10,116 samples with a "
-                "random split and with batch correction fitted on all samples. Ours: the samples "
-                "of this run; unless the config says otherwise, no donor is on both sides of the "
-                "split and nothing is fitted on test samples, which gives lower and more honest "
-                "figures. A difference between the columns is therefore not a difference "
-                "between programs alone.",
-                "small",
-            ),
-            pages.paragraph(
-                "Some labels in the paper cannot be right: its table of tissues prints Kidney and "
-                "Colon twice (the second pair, of 82 and 80 test samples, must be prostate and "
-                "head & neck), and its subtypes look permuted (23 of 454 test samples would be "
-                "kich, of which there are about 60 tumours in all). The totals above do not "
-                "depend on them, and no class of the paper is compared with ours.",
-                "small",
-            ),
-            pages.heading("The claims of its benchmark"),
-            pages.table(claims),
-            pages.paragraph(
-                "Differences are on the same test samples, with bootstrap intervals over donors. "
-                "Seconds are those of the final training on this run's machine.",
-                "small",
-            ),
-        ],
-    )
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
-        return "not computed"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
 
 
 @dataclass
@@ -235,7 +172,7 @@ def _performance(run: Run, facts: Facts) -> list[str]:
         for metric in SHOWN:
             if metric in known.index:
                 value, low, high = known.loc[metric, ["value", "low", "high"]].astype(float)
-                row[metric_title(metric)] = _with_interval(value, low, high)
+                row[metric_title(metric)] = pages.with_interval(value, low, high)
                 facts.add("test metrics", f"{metric}, {head}", value)
         row["test samples"] = str(int(known["n"].max()))
         rows.append(row)
@@ -284,7 +221,7 @@ def _trust(run: Run, facts: Facts) -> list[str]:
         rows.append(
             {
                 "question": head_title(head),
-                "covered by the 90 % sets": _with_interval(*interval),
+                "covered by the 90 % sets": pages.with_interval(*interval),
                 "classes a set": float(covered["size"]),
                 "share answered": float(rule["share"]),
                 "accuracy of the answers": float(rule["accuracy"]),
@@ -370,10 +307,10 @@ def _conclusion(run: Run, facts: Facts) -> list[str]:
     return [
         "Asked only among the states that a sample's own study holds, so that knowing the study "
         f"does not help, the state is called with a balanced accuracy of "
-        f"{_with_interval(value, low, high)}, beside {everywhere:.3f} for all states together. "
-        "What can be concluded is the former. The latter may be quoted for samples of these "
-        "studies only: how often a state is called right that its study alone could give away is "
-        "not known until another study has that state, too."
+        f"{pages.with_interval(value, low, high)}, beside {everywhere:.3f} for all states "
+        "together. What can be concluded is the former. The latter may be quoted for samples of "
+        "these studies only: how often a state is called right that its study alone could give "
+        "away is not known until another study has that state, too."
     ]
 
 
