@@ -1,13 +1,14 @@
 """Time training side by side: this library, a plain DataLoader loop, skorch, and the bare products.
 
-python benchmarks/training.py benchmarks/training.tsv [--threads N --repeats N]
+python benchmarks/training.py benchmarks/training.tsv [--device cuda --threads N --repeats N]
 
-Same network, data, epochs and threads throughout; a row each of processor seconds (which other work
-on the machine disturbs least; ratios and rates are theirs), and of the rate at which the forward
-and backward matrix products were done. skorch is timed where it is installed. Few epochs are
-trained; what 500 would take is extrapolated from them. The cases: the paper's network at the
-paper's size, the same with the smallest batches that its search tries, and a network as the search
-on a thousand samples tries it.
+Same network, data, epochs, device and threads throughout; a row each of time, and of the rate at
+which the forward and backward matrix products were done. On the CPU ratios and rates are of
+processor seconds, which other work on the machine disturbs least, on a GPU of seconds. skorch is
+timed where it is installed. Few epochs are trained; what 500 would take is extrapolated from them.
+The cases: the paper's network at the paper's size, the same with the smallest batches that its
+search tries, and a network as the search on a thousand samples tries it. Rows of other devices are
+kept.
 """
 
 import argparse
@@ -17,7 +18,8 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -52,6 +54,7 @@ CASES = {
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     return parser.parse_args()
@@ -61,7 +64,7 @@ def build(case: Case) -> ClassifierNetwork:
     return ClassifierNetwork(Architecture(case.features, case.widths, 0.2, "relu", CLASSES))
 
 
-def train_here(case, x, y, x_validation, y_validation) -> None:
+def train_here(case, device, x, y, x_validation, y_validation) -> None:
     fit_network(
         x,
         {"tissue": y},
@@ -71,33 +74,33 @@ def train_here(case, x, y, x_validation, y_validation) -> None:
         Hyperparameters(batch_size=case.batch_size, widths=case.widths),
         epochs=case.epochs,
         seed=1,
-        device="cpu",
+        device=device,
         threads=torch.get_num_threads(),
     )
 
 
-def train_with_loader(case, x, y, x_validation, y_validation) -> None:
+def train_with_loader(case, device, x, y, x_validation, y_validation) -> None:
     def loader(features, codes, shuffle):
         tensors = torch.from_numpy(features), torch.from_numpy(codes)
         dataset = torch.utils.data.TensorDataset(*tensors)
         return torch.utils.data.DataLoader(dataset, case.batch_size, shuffle=shuffle)
 
-    network, criterion = build(case), nn.CrossEntropyLoss()
+    network, criterion = build(case).to(device), nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     training, validation = loader(x, y, True), loader(x_validation, y_validation, False)
     for _ in range(case.epochs):
         network.train()
         for features, codes in training:
             optimizer.zero_grad()
-            criterion(network(features)["tissue"], codes).backward()
+            criterion(network(features.to(device))["tissue"], codes.to(device)).backward()
             optimizer.step()
         network.eval()
         with torch.no_grad():
             for features, codes in validation:
-                criterion(network(features)["tissue"], codes).item()
+                criterion(network(features.to(device))["tissue"], codes.to(device)).item()
 
 
-def train_with_skorch(case, x, y, x_validation, y_validation) -> None:
+def train_with_skorch(case, device, x, y, x_validation, y_validation) -> None:
     from skorch import NeuralNetClassifier
     from skorch.dataset import Dataset
     from skorch.helper import predefined_split
@@ -119,18 +122,19 @@ def train_with_skorch(case, x, y, x_validation, y_validation) -> None:
         max_epochs=case.epochs,
         train_split=predefined_split(Dataset(x_validation, y_validation)),
         verbose=0,
+        device=device,
     ).fit(x, y)
 
 
-def products(case: Case, n_validation: int) -> tuple[float, Callable[[], None]]:
+def products(case: Case, device: str, n_validation: int) -> tuple[float, Callable[[], None]]:
     """Floating-point operations of all epochs' matrix products, and a function that does them."""
     widths = [case.features, *case.widths, len(CLASSES["tissue"])]
     shapes = list(itertools.pairwise(widths))
     batch, steps = case.batch_size, -(-case.samples // case.batch_size)
-    inputs = [torch.randn(batch, before) for before, _ in shapes]
-    weights = [torch.randn(after, before) for before, after in shapes]
-    gradients = [torch.randn(batch, after) for _, after in shapes]
-    checked = [torch.randn(n_validation, before) for before, _ in shapes]
+    inputs = [torch.randn(batch, before, device=device) for before, _ in shapes]
+    weights = [torch.randn(after, before, device=device) for before, after in shapes]
+    gradients = [torch.randn(batch, after, device=device) for _, after in shapes]
+    checked = [torch.randn(n_validation, before, device=device) for before, _ in shapes]
 
     def multiply() -> None:
         for _ in range(case.epochs):
@@ -149,48 +153,51 @@ def products(case: Case, n_validation: int) -> tuple[float, Callable[[], None]]:
     return float(each * case.epochs), multiply
 
 
-def measure(name: str, case: Case, repeats: int) -> pd.DataFrame:
-    """A row a way of training: its least processor time of several, in turn with the others."""
+def measure(name: str, case: Case, device: str, repeats: int) -> pd.DataFrame:
+    """A row a way of training: its least time of several, in turn with the others."""
     rng = np.random.default_rng(0)
     n_validation = case.samples * 15 // 70
     data = []
     for n in (case.samples, n_validation):
         data += [rng.normal(size=(n, case.features)).astype(np.float32), rng.integers(0, 14, n)]
-    operations, multiply = products(case, n_validation)
+    operations, multiply = products(case, device, n_validation)
     ways: dict[str, Callable[[], None]] = {
-        "tissuestate": lambda: train_here(case, *data),
-        "DataLoader loop": lambda: train_with_loader(case, *data),
+        "tissuestate": lambda: train_here(case, device, *data),
+        "DataLoader loop": lambda: train_with_loader(case, device, *data),
         "matrix products alone": multiply,
     }
     if importlib.util.find_spec("skorch"):
-        ways["skorch"] = lambda: train_with_skorch(case, *data)
+        ways["skorch"] = lambda: train_with_skorch(case, device, *data)
     seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for repeat in range(repeats + 1):  # the first, which warms up, is not counted
         for way, run in ways.items():
             started = time.process_time(), time.perf_counter()
             run()
+            if device != "cpu":
+                torch.cuda.synchronize()
             ended = time.process_time(), time.perf_counter()
             if repeat:
                 seconds[way].append((ended[0] - started[0], ended[1] - started[1]))
-    best = {way: min(found) for way, found in seconds.items()}
-    ours, bare = best["tissuestate"][0], best["matrix products alone"][0]
+    clock = 0 if device == "cpu" else 1
+    best = {way: min(found, key=lambda pair: pair[clock]) for way, found in seconds.items()}
+    ours, bare = best["tissuestate"][clock], best["matrix products alone"][clock]
     rows = [
         {
             "case": name,
             "way": way,
-            "cpu_seconds": round(cpu, 3),
-            "seconds": round(wall, 3),
-            "times_as_long": round(cpu / ours, 2),
-            "gflops": round(operations / cpu / 1e9, 1),
-            "share_of_products": round(bare / cpu, 2),
-            "extrapolated_500_epochs_cpu_seconds": round(cpu / case.epochs * LONG),
+            "cpu_seconds": round(took[0], 3),
+            "seconds": round(took[1], 3),
+            "times_as_long": round(took[clock] / ours, 2),
+            "gflops": round(operations / took[clock] / 1e9, 1),
+            "share_of_products": round(bare / took[clock], 2),
+            "extrapolated_500_epochs_seconds": round(took[clock] / case.epochs * LONG),
             "samples": case.samples,
             "features": case.features,
             "widths": ",".join(map(str, case.widths)),
             "batch_size": case.batch_size,
             "epochs": case.epochs,
         }
-        for way, (cpu, wall) in best.items()
+        for way, took in best.items()
     ]
     return pd.DataFrame(rows)
 
@@ -199,9 +206,18 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     before = os.getloadavg()[0]
-    table = pd.concat(measure(name, case, options.repeats) for name, case in CASES.items())
-    about = {"threads": options.threads, "torch": torch.__version__, "load_before": before}
-    table.assign(**about, machine=platform.machine()).to_csv(options.table, sep="\t", index=False)
+    here = options.device if options.device == "cpu" else torch.cuda.get_device_name()
+    cases = dict(CASES)
+    if options.device != "cpu":  # where an epoch takes a few hundredths of a second
+        cases = {name: replace(case, epochs=10 * case.epochs) for name, case in CASES.items()}
+    found = [measure(name, case, options.device, options.repeats) for name, case in cases.items()]
+    about = {"device": here, "threads": options.threads, "torch": torch.__version__}
+    about |= {"load_before": before, "machine": platform.machine()}
+    table = pd.concat(found).assign(**about)
+    if Path(options.table).exists():
+        earlier = pd.read_csv(options.table, sep="\t")
+        table = pd.concat([earlier[earlier["device"] != here], table])
+    table.to_csv(options.table, sep="\t", index=False)
 
 
 if __name__ == "__main__":

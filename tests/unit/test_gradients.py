@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from tissuestate.architecture import ACTIVATIONS, Architecture
-from tissuestate.gradients import BACKWARD, HandGradients, soft_targets
+from tissuestate.gradients import BACKWARD, HandGradients, batch_shares, soft_targets
 from tissuestate.networks import ClassifierNetwork
 from torch.nn import functional
 
@@ -20,15 +20,18 @@ def build(activation="relu", direct=True, dropout=0.0) -> ClassifierNetwork:
     return ClassifierNetwork(described).double()
 
 
-def batch(n: int = 20) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-    """Inputs, class numbers (some unknown) and soft targets."""
+def batch(n: int = 20) -> tuple[torch.Tensor, dict[str, torch.Tensor], list[torch.Tensor]]:
+    """Inputs, class numbers (some unknown) and the shares of each head."""
     torch.manual_seed(2)
     codes = {head: torch.randint(-1, len(names), (n,)) for head, names in HEADS.items()}
-    targets = [
-        soft_targets(codes[head], len(names), WEIGHTS[head], SMOOTHING)
+    shares = [
+        batch_shares(
+            soft_targets(codes[head], len(names), WEIGHTS[head], SMOOTHING).double(),
+            torch.zeros(n, dtype=torch.long),
+        )
         for head, names in HEADS.items()
     ]
-    return torch.randn(n, 7).double(), codes, torch.cat(targets, dim=1).double()
+    return torch.randn(n, 7).double(), codes, shares
 
 
 @pytest.mark.parametrize("direct", [False, True])
@@ -36,9 +39,9 @@ def batch(n: int = 20) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Ten
 def test_they_are_those_of_autograd(activation, direct):
     network = build(activation, direct)
     plain = copy.deepcopy(network)
-    z, codes, targets = batch()
+    z, codes, shares = batch()
     gradients = HandGradients(network)
-    loss = gradients.step(z, targets)
+    loss = gradients.step(z, shares, gradients.masks(len(z)))
     expected = sum(
         functional.cross_entropy(
             logits,
@@ -61,25 +64,43 @@ def test_they_are_those_of_autograd(activation, direct):
 
 
 def test_with_dropout_they_tell_how_the_loss_changes():
-    z, _, targets = batch()
+    z, _, shares = batch()
     gradients = HandGradients(build("tanh", dropout=0.5))
     start, way = gradients.flat.data.clone(), torch.randn(len(gradients.flat)).double()
+    masks = gradients.masks(len(z))
 
     def loss(distance: float) -> float:
-        torch.manual_seed(3)  # the same units dropped
         gradients.flat.data.copy_(start + distance * way)
-        return float(gradients.step(z, targets))
+        return float(gradients.step(z, shares, masks))
 
     slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
-    without = HandGradients(build("tanh")).step(z, targets)
+    without = HandGradients(build("tanh")).step(z, shares, [])
     assert abs(loss(0) - float(without)) > 1e-6, "units are dropped"
     assert float(gradients.flat.grad @ way) == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.2, 0.5])
+def test_dropout_keeps_its_share_of_the_units_and_their_sum(dropout):
+    masks = HandGradients(build(dropout=dropout)).masks(30_001)
+    assert [mask.shape for mask in masks] == (
+        [(30_001, units) for units in (6, 5, 4)] if dropout else []
+    )
+    for mask in masks:
+        assert float((mask > 0).float().mean()) == pytest.approx(1 - dropout, abs=0.005)
+        torch.testing.assert_close(mask.unique(), torch.tensor([0, 1 / (1 - dropout)]))
+
+
+def test_shares_are_counted_in_each_batch_by_itself():
+    codes = torch.tensor([0, -1, 1, -1, -1, 1])
+    shares = batch_shares(soft_targets(codes, 2, None, 0.0), torch.arange(6) // 2)
+    expected = [[-1, 0], [0, 0], [0, -1], [0, 0], [0, 0], [0, -1]]
+    torch.testing.assert_close(shares, torch.tensor(expected).float())
+
+
 def test_a_batch_without_a_label_teaches_nothing():
     gradients = HandGradients(build())
-    z, _, targets = batch()
-    assert float(gradients.step(z, torch.zeros_like(targets))) == 0
+    z, _, shares = batch()
+    assert float(gradients.step(z, [torch.zeros_like(share) for share in shares], [])) == 0
     assert not gradients.flat.grad.any()
 
 

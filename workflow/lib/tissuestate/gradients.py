@@ -4,7 +4,7 @@ The gradients of a plain stack of layers are a few matrix products. For widths o
 batches of some dozen samples, recording and replaying them takes longer than the products.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -41,6 +41,17 @@ def soft_targets(
     targets = functional.one_hot(codes.clamp(min=0), n_classes).float()
     targets = (1 - smoothing) * targets + smoothing / n_classes
     return targets * known[:, None] * (1 if weight is None else weight)
+
+
+def batch_shares(targets: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+    """Minus each sample's targets, divided by the number of labelled samples of its batch.
+
+    targets: `soft_targets`, samples × classes. batch: the number of each sample's batch, from 0
+    upwards. Summed with the log-probabilities over a batch they make its cross-entropy.
+    """
+    labelled = targets.any(dim=1).to(targets.dtype)
+    counts = labelled.new_zeros(int(batch[-1]) + 1).index_add_(0, batch, labelled)
+    return targets / -counts.clamp_(min=1).index_select(0, batch)[:, None]
 
 
 class HandGradients:
@@ -83,55 +94,96 @@ class HandGradients:
             start = end
         n = len(hidden)
         self.weights, self.biases, self.output = values[:n], values[n : 2 * n], values[2 * n :]
+        self.turned = [weight.t() for weight in self.weights]
         self.weight_slopes, self.bias_slopes = slopes[:n], slopes[n : 2 * n]
         self.output_slopes = slopes[2 * n :]
 
+    def masks(self, n: int) -> list[torch.Tensor]:
+        """What dropout multiplies n samples by: samples × units of each layer that it follows."""
+        if self.keep == 1:
+            return []
+        units = [len(bias) for bias in self.biases[DROPOUT_FROM:]]
+        # Sixteen random bits a unit, four units a draw: draws of floats take a tenth of an epoch.
+        draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=self.flat.device)
+        bits = draws.random_(-(2**63), None).view(torch.int16)[: n * sum(units)]
+        kept = bits.view(n, -1) < round(self.keep * 2**16) - 2**15
+        return [part / self.keep for part in kept.split(units, 1)]
+
     @torch.no_grad()
-    def step(self, z: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def step(
+        self, z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
         """Write the gradients of a batch into `flat.grad`; returns its loss.
 
-        z: standardised inputs, samples × features. targets: `soft_targets` of each head, side by
-        side in the network's order.
+        z: standardised inputs, samples × features. shares: of each head, minus the soft targets
+        divided by the number of labelled samples of the batch. masks: those of the batch.
         """
         inputs: list[torch.Tensor] = [z]
         before: list[torch.Tensor] = []
         after: list[torch.Tensor] = []
-        masks: dict[int, torch.Tensor] = {}
-        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            before.append(torch.addmm(bias, inputs[-1], weight.t()))
+        first = len(self.weights) - len(masks)  # that dropout follows
+        for number, (turned, bias) in enumerate(zip(self.turned, self.biases, strict=True)):
+            before.append(torch.addmm(bias, inputs[-1], turned))
             after.append(self.activate(before[-1]))
-            if number >= DROPOUT_FROM and self.keep < 1:
-                masks[number] = torch.rand_like(after[-1]).lt_(self.keep).div_(self.keep)
-            inputs.append(after[-1] * masks[number] if number in masks else after[-1])
+            inputs.append(after[-1] * masks[number - first] if number >= first else after[-1])
         logits = torch.addmm(self.output[1], inputs[-1], self.output[0].t())
         for direct in self.output[2:]:
             logits.addmm_(z, direct.t())
-        loss, slope = self._loss(logits, targets)
+        losses, slopes = [], []
+        for own, share in zip(logits.split(self.sizes, 1), shares, strict=True):
+            scores = torch.log_softmax(own, 1)
+            losses.append(torch.dot(share.view(-1), scores.view(-1)))
+            slopes.append(aten._log_softmax_backward_data.default(share, scores, 1, own.dtype))
+        slope = torch.cat(slopes, 1) if len(slopes) > 1 else slopes[0]
         torch.mm(slope.t(), inputs[-1], out=self.output_slopes[0])
         torch.sum(slope, 0, out=self.output_slopes[1])
         for direct_slope in self.output_slopes[2:]:
             torch.mm(slope.t(), z, out=direct_slope)
         slope = slope @ self.output[0]
         for number in reversed(range(len(self.weights))):
-            if number in masks:
-                slope.mul_(masks[number])
+            if number >= first:
+                slope.mul_(masks[number - first])
             slope = self.backward(slope, before[number], after[number])
             torch.mm(slope.t(), inputs[number], out=self.weight_slopes[number])
             torch.sum(slope, 0, out=self.bias_slopes[number])
             if number:
                 slope = slope @ self.weights[number]
-        return loss
+        return sum(losses[1:], losses[0])
 
-    def _loss(
-        self, logits: torch.Tensor, targets: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss, and its gradient by the logits of all heads side by side."""
-        losses, slopes = [], []
-        pairs = zip(logits.split(self.sizes, 1), targets.split(self.sizes, 1), strict=True)
-        for own, target in pairs:
-            count = torch.count_nonzero(target.sum(dim=1)).clamp(min=1)  # the labelled samples
-            shares = target / -count
-            scores = torch.log_softmax(own, dim=1)
-            losses.append((shares * scores).sum())
-            slopes.append(aten._log_softmax_backward_data.default(shares, scores, 1, own.dtype))
-        return torch.stack(losses).sum(), torch.cat(slopes, dim=1)
+
+Step = Callable[[torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
+
+
+def replayed(step: Step) -> Step:
+    """`HandGradients.step` recorded as a CUDA graph for each size of batch, and replayed.
+
+    To launch its fifty or so small kernels one by one takes many times as long as they run.
+    """
+    recorded: dict[int, tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]] = {}
+
+    def record(
+        z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
+    ) -> tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]:
+        fixed = [tensor.clone() for tensor in (z, *shares, *masks)]
+        arguments = fixed[0], fixed[1 : 1 + len(shares)], fixed[1 + len(shares) :]
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # the libraries make ready what cannot be recorded
+            step(*arguments)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            loss = step(*arguments)
+        return graph, fixed, loss
+
+    def replay(
+        z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        if len(z) not in recorded:
+            recorded[len(z)] = record(z, shares, masks)
+        graph, fixed, loss = recorded[len(z)]
+        torch._foreach_copy_(fixed, [z, *shares, *masks])
+        graph.replay()
+        return loss.clone()
+
+    return replay

@@ -18,7 +18,7 @@ from torch.nn import functional
 from tissuestate.architecture import Architecture
 from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
-from tissuestate.gradients import HandGradients, soft_targets
+from tissuestate.gradients import HandGradients, batch_shares, replayed, soft_targets
 from tissuestate.networks import ClassifierNetwork, choose_device
 from tissuestate.tasks import TaskData
 
@@ -231,20 +231,15 @@ def fit_network(
         train_x = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(place)
         check_x = torch.from_numpy(np.ascontiguousarray(x_validation, dtype=np.float32)).to(place)
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        targets = torch.cat(
-            [
-                soft_targets(
-                    torch.from_numpy(y[head]).long(),
-                    len(names),
-                    _class_weights(y[head], len(names))
-                    if recipe.class_weight == "balanced"
-                    else None,
-                    recipe.label_smoothing,
-                )
-                for head, names in classes.items()
-            ],
-            dim=1,
-        ).to(place)
+        targets = [
+            soft_targets(
+                torch.from_numpy(y[head]).long(),
+                len(names),
+                _class_weights(y[head], len(names)) if recipe.class_weight == "balanced" else None,
+                recipe.label_smoothing,
+            ).to(place)
+            for head, names in classes.items()
+        ]
         architecture = Architecture(
             n_features=x.shape[1],
             widths=hyperparameters.widths,
@@ -257,10 +252,13 @@ def fit_network(
         network.standardise(*_input_scale(train_x, recipe.scaling))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         gradients = HandGradients(network)
+        differentiate = replayed(gradients.step) if place.type == "cuda" else gradients.step
         optimizer = _optimizer([gradients.flat], hyperparameters)
         kept = copy.deepcopy(network) if recipe.average else network
         batch, n = hyperparameters.batch_size, len(train_x)
-        steps = epochs * -(-n // batch)
+        number = torch.arange(n, device=place) // batch  # of each sample's batch
+        sizes = number.bincount().float()
+        steps = epochs * len(sizes)
         schedule = (
             torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
             if recipe.schedule == "cosine"
@@ -270,15 +268,18 @@ def fit_network(
         best_loss, best_epoch, best_state = float("inf"), 0, None
         for epoch in range(1, epochs + 1):
             order = torch.randperm(n).to(place)
-            summed = torch.zeros((), device=place)
-            for rows in order.split(batch):
-                loss = gradients.step(train_x.index_select(0, rows), targets.index_select(0, rows))
+            shares = [batch_shares(t.index_select(0, order), number).split(batch) for t in targets]
+            masks = [mask.split(batch) for mask in gradients.masks(n)]
+            losses = []
+            for step, rows in enumerate(order.split(batch)):
+                z = train_x.index_select(0, rows)
+                losses.append(differentiate(z, [s[step] for s in shares], [m[step] for m in masks]))
                 optimizer.step()
                 if schedule is not None:
                     schedule.step()
                 if recipe.average:
                     _average(kept, network, recipe.average)
-                summed += loss * len(rows)
+            summed = torch.stack(losses) @ sizes
             measured = {"epoch": epoch, "loss": float(summed) / n}
             measured |= _validate(kept, check_x, check_y)
             if not np.isfinite([measured["loss"], measured["validation_loss"]]).all():

@@ -1,0 +1,75 @@
+"""Training on a CUDA device: as on the CPU, and with equal bits each time."""
+
+import numpy as np
+import pytest
+import torch
+from tissuestate.architecture import Architecture
+from tissuestate.gradients import HandGradients, batch_shares, replayed, soft_targets
+from tissuestate.networks import ClassifierNetwork
+from tissuestate.train import OPTIMIZERS, Hyperparameters, Recipe, fit_network, predict_proba
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+CLASSES = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
+
+
+def samples(n: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Samples whose state and tissue shift a feature each; some lack a label."""
+    rng = np.random.default_rng(seed)
+    y = {"disease_state": rng.integers(0, 2, n), "tissue": rng.integers(0, 3, n)}
+    x = rng.normal(size=(n, 20))
+    x[:, 0] += 3 * y["disease_state"]
+    x[np.arange(n), 1 + y["tissue"]] += 3
+    return x.astype(np.float32), {head: np.where(x[:, 9] > 2, -1, y[head]) for head in y}
+
+
+def fit(device: str, recipe: Recipe, chosen: Hyperparameters, epochs: int = 20):
+    data = (*samples(300, 0), *samples(90, 1), CLASSES)
+    return fit_network(*data, chosen, epochs=epochs, seed=1, recipe=recipe, device=device)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "recipe", [Recipe(), Recipe(direct=True, schedule="cosine", average=0.9)], ids=["paper", "rich"]
+)
+def test_without_dropout_it_learns_what_the_cpu_does(optimizer, recipe):
+    chosen = Hyperparameters(1e-3, 32, (48, 32, 32, 24, 16), 0.0, optimizer, "elu")
+    there, here = (fit(device, recipe, chosen, 5) for device in ("cuda", "cpu"))
+    difference = (there.history - here.history).abs().max().max()
+    print(f"{optimizer}: largest difference of any loss or accuracy {difference:.2g}")
+    assert difference < 1e-5
+    for head, shares in predict_proba(there.network, samples(50, 2)[0]).items():
+        other = predict_proba(here.network, samples(50, 2)[0])[head]
+        assert np.abs(shares - other).max() < 1e-5
+
+
+def test_equal_seeds_give_equal_bits():
+    chosen = Hyperparameters(1e-3, 32, (48, 32, 32, 24, 16), 0.3)
+    one, two = (fit("cuda", Recipe(direct=True), chosen) for _ in range(2))
+    assert one.history.equals(two.history)
+    for name, weights in one.network.state_dict().items():
+        assert torch.equal(weights, two.network.state_dict()[name]), name
+
+
+def test_replayed_gradients_are_those_worked_out_anew():
+    torch.manual_seed(3)
+    network = ClassifierNetwork(Architecture(20, (48, 32, 32, 24, 16), 0.3, "gelu", CLASSES, True))
+    gradients = HandGradients(network.cuda())
+    step = replayed(gradients.step)
+    for size in (32, 12, 32):
+        x, y = samples(size, size)
+        number = torch.zeros(size, dtype=torch.long, device="cuda")
+        given = (
+            torch.from_numpy(x).cuda(),
+            [
+                batch_shares(
+                    soft_targets(torch.from_numpy(y[head]), len(names), None, 0.1).cuda(), number
+                )
+                for head, names in CLASSES.items()
+            ],
+            gradients.masks(size),
+        )
+        loss, slope = gradients.step(*given).clone(), gradients.flat.grad.clone()
+        gradients.flat.grad.zero_()
+        assert torch.equal(step(*given), loss)
+        assert torch.equal(gradients.flat.grad, slope)
+        gradients.flat.data += 0.01  # as an optimiser would change them
