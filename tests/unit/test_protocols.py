@@ -1,5 +1,7 @@
 """Evaluation protocols: who is on which side, what a leak is worth, and what is outside."""
 
+import re
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -212,7 +214,13 @@ def test_the_page_tells_it_to_readers(calls):
     tables |= dict(zip(names, assess.outside(calls, CLASSES, **options), strict=True))
     page = protocol_page(tables, searched=False)
     assert "random split: a donor&#x27;s other samples may be in training" in page
-    assert "study GTEx" in page and "not in training" in page
+    assert "Not asked: disease state of any; subtype of any." in page
+    inside, asked = page.split("What the unknown is taken for")
+    recall = tables["outside_classes"].set_index(["part", "model", "class"])["recall"]
+    assert f"kidney {recall['GTEx', 'dl_pca', 'kidney']:.2f} of 6" in inside
+    # a state that only GTEx has: all 18 samples are called one of the others
+    gtex = next(row for row in asked.split("<tr>") if "study GTEx" in row and "non-neop" in row)
+    assert sum(map(int, re.findall(r"neoplastic (\d+)", gtex))) == 18
     assert "once, on samples that are test samples here" in page
     assert "a search for hyper-parameters of its own" in protocol_page(tables, searched=True)
 
@@ -224,14 +232,18 @@ def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_
         "leaks": assess.leaks(
             calls.replace({"protocol": {"random": "paper"}}), CLASSES, "dl_pca", **options
         ),
-        "outside": assess.outside(calls, CLASSES, **options)[0],
     }
+    found = assess.outside(calls, CLASSES, **options)
+    tables |= dict(zip(("outside", "outside_classes"), found, strict=False))
     folds, leak, *outside = brief(tables)
     found = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
     assert f"{found['dl_pca', 'tissue', 'balanced_accuracy']:.3f}" in folds
     gained = tables["leaks"].set_index(["leak", "head", "metric"])["difference"]
     assert f"{gained['paper', 'tissue', 'balanced_accuracy']:+.3f} for tissue of origin" in leak
     assert len(outside) == 2 and outside[0].startswith("Asked about study GTEx without")
+    one = tables["outside_classes"].query("part != 'GTEx' or `class` == 'lung'")
+    alone = brief({**tables, "outside_classes": one})[2]
+    assert "for tissue of origin (lung alone)." in alone and "alone" not in outside[0]
     nothing = {name: table.iloc[:0] for name, table in tables.items()}
     assert brief(nothing) == []
 
@@ -243,7 +255,7 @@ def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
     assert len(metrics) == len(by_class) == len(wrong) == 0
     table = assess.crossvalidated(honest, CLASSES, "dl_pca", **options)
     tables = {"crossvalidation": table, "leaks": table.rename(columns={"model": "leak"})}
-    assert len(brief({**tables, "outside": metrics})) == 1
+    assert len(brief({**tables, "outside": metrics, "outside_classes": by_class})) == 1
     only = calls[calls["protocol"] == "study"]
     assert assess.crossvalidated(only, CLASSES, "dl_pca", **options).empty
 

@@ -458,8 +458,8 @@ def protocol_predictions():
 
 def protocol_tables():
     """What the protocols found, for the summary; none where the config asks for none."""
-    names = ["crossvalidation", "leaks", "outside"] if protocol_predictions() else []
-    return expand("<results>/protocols/{name}.tsv", name=names)
+    names = ["crossvalidation", "leaks", "outside", "outside_classes"]
+    return expand("<results>/protocols/{name}.tsv", name=names if protocol_predictions() else [])
 
 
 def values_of(column):

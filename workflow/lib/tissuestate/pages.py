@@ -114,6 +114,13 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
     return f'<div class="scroll"><table>{content}</table></div>'
 
 
+def wide(cells: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
+    """Cells, each with its `text`, as rows and columns in the order in which they come."""
+    table = cells.pivot(index=rows, columns=columns, values="text")
+    table = table.reindex(index=cells[rows].unique(), columns=cells[columns].unique())
+    return table.rename_axis(columns=None).reset_index().fillna("")
+
+
 def bars(shares: Mapping[str, float]) -> str:
     """Horizontal bars of shares between 0 and 1, each with its name and percentage."""
     rows = []

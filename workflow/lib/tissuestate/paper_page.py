@@ -199,17 +199,16 @@ def _by_class(per_class: pd.DataFrame) -> list[str]:
 
 def _benchmark(ours: Ours) -> list[str]:
     claims = check_claims(ours.comparison)
-    cells = claims.assign(
-        model=[model_title(model) for model in claims["model"]],
-        head=[head_title(head) for head in claims["head"]],
-        found=[
-            f"{row.verdict}: {row.gain:+z.3f} ({row.low:+z.3f} to {row.high:+z.3f})"
-            for row in claims.itertuples()
-        ],
+    cells = pd.DataFrame(
+        {
+            "DL PCA against": [model_title(model) for model in claims["model"]],
+            "head": [head_title(head) for head in claims["head"]],
+            "text": [
+                f"{row.verdict}: {row.gain:+z.3f} ({row.low:+z.3f} to {row.high:+z.3f})"
+                for row in claims.itertuples()
+            ],
+        }
     )
-    wide = cells.pivot(index="model", columns="head", values="found")
-    wide = wide.reindex(index=cells["model"].unique(), columns=cells["head"].unique())
-    wide = wide.rename_axis(columns=None).reset_index().fillna("")
     count = claims["verdict"].value_counts()
     return [
         pages.heading("Benchmark"),
@@ -221,7 +220,7 @@ def _benchmark(ours: Ours) -> list[str]:
             f"run's test samples, the claim holds in {count.get(HOLDS, 0)} and the opposite in "
             f"{count.get(FAILS, 0)}; in the others the two cannot be told apart."
         ),
-        pages.table(wide.rename(columns={"model": "DL PCA against"})),
+        pages.table(pages.wide(cells, "DL PCA against", "head")),
         pages.paragraph(
             "Difference in balanced accuracy on the same test samples, DL PCA's less the other's, "
             "with its 95 % bootstrap interval over donors.",
