@@ -51,12 +51,13 @@ def test_a_sample_with_nothing_is_the_training_mean(simulated, model):
     np.testing.assert_allclose(filled[0], simulated[0].mean(axis=0), atol=1e-4)
 
 
-def test_alone_among_others_and_in_another_order_are_the_same(simulated, model):
+@pytest.mark.parametrize("shape", [(100, 200), (1, 200)], ids=["each-its-own", "the-same-genes"])
+def test_alone_among_others_and_in_another_order_are_the_same(simulated, model, shape):
     new = simulated[1].copy()
-    new[np.random.default_rng(2).random(new.shape) < 0.3] = np.nan
+    new[np.broadcast_to(np.random.default_rng(2).random(shape) < 0.3, new.shape)] = np.nan
     together = model.transform(new)
     np.testing.assert_array_equal(model.transform(new[::-1])[::-1], together)
-    for row in (0, 7):
+    for row in (0, 7, 50, 99):
         np.testing.assert_array_equal(model.transform(new[row : row + 1])[0], together[row])
 
 

@@ -84,25 +84,29 @@ class Normaliser:
                 f"{X.shape[1]:,} genes given, {len(self.reference_):,} were normalised in training."
             )
         result = np.empty(X.shape, dtype=np.float32)
+        present, share = np.ones(X.shape[1], dtype=bool), 1.0
         for i, (row, unit) in enumerate(zip(X, units, strict=True)):
             linear = self._linear(row, unit, names[i])
-            result[i] = np.log2(linear * self._factor(linear) + 1)
+            measured = ~np.isnan(linear)
+            if not np.array_equal(measured, present):  # samples of one file lack the same genes
+                present, share = measured, self._share(measured)
+            factor = self._factor(linear[present], self.reference_[present], share)
+            result[i] = np.log2(linear * factor + 1)
         return result
 
-    def _factor(self, linear: np.ndarray) -> float:
-        """What the sample is multiplied by."""
-        present = ~np.isnan(linear)
-        seen, reference = linear[present], self.reference_[present]
-        complete = bool(present.all())
+    def _share(self, present: np.ndarray) -> float:
+        """What the genes present have of the reference's statistic."""
+        reference = self.reference_[present]
+        if present.all() or not reference.max(initial=0) > 0:
+            return 1.0
+        return self._statistic(reference) / self._statistic(self.reference_)
+
+    def _factor(self, linear: np.ndarray, reference: np.ndarray, share: float) -> float:
+        """What a sample is multiplied by, from its genes present and theirs of the reference."""
+        statistic = self._statistic(linear)
         if self.method == "tmm":
-            # of the reference's total only the genes present can be compared
-            total = seen.sum() * tmm_factor(seen, reference)
-            share = 1.0 if complete else reference.sum() / self.reference_.sum()
-            return self.target_ * share / total
-        share = 1.0
-        if not complete and reference.max(initial=0) > 0:
-            share = self._statistic(reference) / self._statistic(self.reference_)
-        return self.target_ * share / self._statistic(seen)
+            statistic *= tmm_factor(linear, reference)
+        return self.target_ * share / statistic
 
     def _statistic(self, linear: np.ndarray) -> float:
         if self.method == "upper-quartile":
