@@ -4,16 +4,18 @@ python benchmarks/stages.py FOLDER [--samples 1000 3000 10116] [--genes 17993] [
 
 Runs the workflow itself, in a folder for each size, on cohorts resampled from the real RSEM counts
 of RNAseqDB in $TISSUESTATE_DATA (else ../shared/data), class by class in the shares of the real
-ones, with noise. What Snakemake's `benchmark:` measured of each rule goes into stages.tsv beside
-this file, with the power of n by which time and memory grew since the size before. Rows of sizes
-not run again are kept. Tuning and training are cut short (columns evaluations, epochs): their time
-grows in proportion to these.
+ones, with noise. What Snakemake's `benchmark:` measured of each rule, and what its report took,
+goes into stages.tsv beside this file, with the power of n by which time and memory grew since the
+size before. Rows of sizes not run again are kept, and a run that was interrupted goes on where it
+stopped. Tuning and training are cut short (columns evaluations, epochs): their time grows in
+proportion to these.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import anndata
@@ -52,7 +54,18 @@ def real_counts(genes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def write_cohort(folder: Path, samples: int, genes: int, components: int) -> Path:
-    """The resampled matrix, its sheet and a config in `folder`; returns the config's path."""
+    """The resampled matrix and its sheet in `folder`, unless they are there; a config's path."""
+    config = yaml.safe_load((ROOT / "config" / "rnaseqdb.yaml").read_text())
+    config |= {"samples": "samples.tsv", "rnaseqdb": None, "device": "cpu"}
+    config["features"]["components"] = components
+    config["tuning"] |= {"evaluations": EVALUATIONS, "epochs": EPOCHS}
+    config["training"]["epochs"] = EPOCHS
+    config["protocols"] |= {"seeds": 0, "leaks": [], "leave_out": []}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    if (folder / "samples.tsv").exists():
+        return path
     counts, labels = real_counts(genes)
     rng = np.random.default_rng(samples)
     strata = labels.groupby(LABELS, sort=True).indices
@@ -64,25 +77,31 @@ def write_cohort(folder: Path, samples: int, genes: int, components: int) -> Pat
     values *= counts.to_numpy(dtype=np.float32)[drawn]
     np.round(values, out=values)
     names = [f"S{number}" for number in range(len(drawn))]
-    folder.mkdir(parents=True, exist_ok=True)
     obs, var = pd.DataFrame(index=names), pd.DataFrame(index=counts.columns.astype(str))
     anndata.AnnData(values, obs=obs, var=var).write_h5ad(folder / "counts.h5ad")
     sheet = labels.iloc[drawn][["study", *LABELS]].set_axis(names).rename_axis("sample")
     sheet = sheet.assign(donor=names, matrix="counts.h5ad", unit="count")
     sheet["source"] = np.where(rng.random(len(sheet)) < 0.5, "a", "b")
     sheet.to_csv(folder / "samples.tsv", sep="\t")
-    config = yaml.safe_load((ROOT / "config" / "rnaseqdb.yaml").read_text())
-    config |= {"samples": "samples.tsv", "rnaseqdb": None, "device": "cpu"}
-    config["features"]["components"] = components
-    config["tuning"] |= {"evaluations": EVALUATIONS, "epochs": EPOCHS}
-    config["training"]["epochs"] = EPOCHS
-    config["protocols"] |= {"seeds": 0, "leaks": [], "leave_out": []}
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(config))
     return path
 
 
-def measured(folder: Path, about: dict[str, int]) -> pd.DataFrame:
+def write_report(command: list[str]) -> dict[str, object]:
+    """Have Snakemake write the report of the run that `command` made, and measure that."""
+    start = time.perf_counter()
+    process = subprocess.Popen([*command, "--report", "results/report.html"])
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        sys.exit("the report was not written")
+    return {
+        "stage": "report",
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_memory_mb": used.ru_maxrss / 1024,
+    }
+
+
+def measured(folder: Path) -> pd.DataFrame:
     """What each rule took, in the order of the run."""
     files = sorted((folder / "results" / "timings").rglob("*.tsv"), key=lambda f: f.stat().st_mtime)
     rows = []
@@ -91,7 +110,6 @@ def measured(folder: Path, about: dict[str, int]) -> pd.DataFrame:
         rows.append(
             {
                 "stage": str(file.relative_to(folder / "results" / "timings").with_suffix("")),
-                **about,
                 "seconds": found["s"],
                 "cpu_seconds": found["cpu_time"],
                 "peak_memory_mb": found["max_rss"],
@@ -124,7 +142,10 @@ def main() -> None:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(folder), "--configfile", str(config), "--quiet", "all"]
         subprocess.run([*command, "--cores", str(options.cores)], check=True)
-        tables.append(measured(folder, about))
+        report = pd.DataFrame([write_report(command)])
+        rows = pd.concat([measured(folder), report], ignore_index=True)
+        columns = {"stage": rows["stage"], **about, **rows.drop(columns="stage")}
+        tables.append(pd.DataFrame(columns))
         whole = pd.concat(tables, ignore_index=True)
         whole = whole.drop_duplicates(["stage", "samples", "genes", "cores"], keep="last")
         with_growth(whole).to_csv(TABLE, sep="\t", index=False, float_format="%.6g")

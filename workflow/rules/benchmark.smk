@@ -41,6 +41,8 @@ rule collect_benchmark:
         ),
     log:
         "<logs>/collect_benchmark.log",
+    benchmark:
+        "<benchmarks>/collect_benchmark.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -111,6 +111,8 @@ rule describe_run:
         crate="<results>/ro-crate-metadata.json",
     log:
         "<logs>/describe_run.log",
+    benchmark:
+        "<benchmarks>/describe_run.tsv"
     conda:
         "../../envs/crate.yaml"
     threads: 1

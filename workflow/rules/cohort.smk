@@ -52,6 +52,8 @@ rule split_samples:
         ),
     log:
         "<logs>/split_samples.log",
+    benchmark:
+        "<benchmarks>/split_samples.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1

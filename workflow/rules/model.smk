@@ -44,6 +44,8 @@ rule choose_hyperparameters:
         hyperparameters="<results>/models/{task}.{features}/hyperparameters.json",
     log:
         "<logs>/choose_hyperparameters/{task}.{features}.log",
+    benchmark:
+        "<benchmarks>/choose_hyperparameters/{task}.{features}.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1

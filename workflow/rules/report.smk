@@ -111,6 +111,8 @@ rule plot_benchmark:
         cost=figure("benchmark/cost", "6 Benchmark"),
     log:
         "<logs>/plot_benchmark.log",
+    benchmark:
+        "<benchmarks>/plot_benchmark.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -151,6 +153,8 @@ rule compare_paper:
         ),
     log:
         "<logs>/compare_paper.log",
+    benchmark:
+        "<benchmarks>/compare_paper.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -189,6 +193,8 @@ rule summarise_run:
         table="<results>/summary.tsv",
     log:
         "<logs>/summarise_run.log",
+    benchmark:
+        "<benchmarks>/summarise_run.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1

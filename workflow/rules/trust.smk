@@ -120,6 +120,8 @@ rule plot_trust:
         missing=figure("trust/{model}.missing", "5 Evaluation"),
     log:
         "<logs>/plot_trust/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_trust/{model}.tsv"
     wildcard_constraints:
         model="dl_[a-z]+",
     conda:
