@@ -71,7 +71,11 @@ MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
     "logreg": lambda seed, threads: make_pipeline(
         CommonScale(), LogisticRegression(max_iter=1000, random_state=seed)
     ),
-    "linear_svm": lambda seed, threads: make_pipeline(CommonScale(), LinearSVC(random_state=seed)),
+    "linear_svm": lambda seed, threads: make_pipeline(
+        # left to choose, it takes the primal problem and leaves off before it has converged
+        CommonScale(),
+        LinearSVC(dual=True, max_iter=10_000, random_state=seed),
+    ),
     "boosting": lambda seed, threads: HistGradientBoostingClassifier(random_state=seed),
 }
 
