@@ -120,6 +120,21 @@ def test_a_clear_defeat_is_called_one(run):
     assert "0.003 to 0.020), by more than the uncertainty of the test set" in summarise(run)[0]
 
 
+def test_a_defeat_in_cross_validation_is_said_as_early(run):
+    folds = pd.DataFrame(
+        [("dl_pca", "tissue", np.nan, np.nan), ("logreg", "tissue", 0.001, 0.03)],
+        columns=["model", "head", "difference_low", "difference_high"],
+    ).assign(metric="balanced_accuracy", value=0.9, low=0.8, high=1.0, difference=0.015)
+    empty = folds.iloc[:0].assign(leak="", protocol="", part="")
+    tables = {"leaks": empty, "outside": empty, "outside_classes": empty}
+    beaten = replaced(run, protocols={"crossvalidation": folds, **tables})
+    sentence = "higher than DL PCA for tissue of origin, by 0.015 (95 % interval 0.001 to 0.030)."
+    html = summarise(beaten)[0]
+    assert html.index(sentence) < html.index("How good on test samples")
+    folds["difference_low"] = -0.001
+    assert "Cross-validated by donors, logistic" not in summarise(beaten)[0]
+
+
 def test_confounding_is_spelt_out_with_the_contrast_that_can_be_learnt(run):
     html, facts = summarise(run)
     assert "Non-neoplastic and neoplastic never occur in the same study" in html

@@ -158,7 +158,22 @@ def _verdict(run: Run, facts: Facts) -> str:
                 else "within the uncertainty of the test set."
             )
         )
+    sentences += _beaten(run.protocols)
     return " ".join(sentences) or "No model was scored."
+
+
+def _beaten(protocols: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The models that beat DL PCA in cross-validation by more than chance: it has more samples."""
+    folds = protocols.get("crossvalidation", pd.DataFrame())
+    if folds.empty:
+        return []
+    scored = folds[(folds["metric"] == "balanced_accuracy") & folds["head"].isin(HEADS)]
+    return [
+        f"Cross-validated by donors, {model_title(row['model'])} scores higher than DL PCA for "
+        f"{head_title(row['head']).lower()}, by {row['difference']:.3f} (95 % interval "
+        f"{row['difference_low']:.3f} to {row['difference_high']:.3f})."
+        for row in scored[scored["difference_low"] > 0].to_dict("records")
+    ]
 
 
 def _performance(run: Run, facts: Facts) -> list[str]:
