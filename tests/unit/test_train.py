@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from tissuestate import train
+from tissuestate.architecture import Architecture
 from tissuestate.errors import InputError
+from tissuestate.networks import ClassifierNetwork
 from tissuestate.tasks import encode, read_task, select
 from tissuestate.train import (
     OPTIMIZERS,
@@ -112,6 +115,40 @@ def test_the_epoch_of_least_validation_loss_is_kept():
     p = predict_proba(trained.network, x)
     found = sum(log_loss(y[head], p[head], labels=range(p[head].shape[1])) for head in CLASSES)
     assert found == pytest.approx(losses.min(), abs=1e-5)
+
+
+def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
+    x, y = samples(200, 0)
+    y["tissue"][:80] = -1
+    x[:, 0] *= 0.2  # so that the states overlap
+    described = Architecture(8, (6,) * 5, 0.0, "relu", CLASSES, direct=True)
+    network = ClassifierNetwork(described)
+    codes = {head: torch.from_numpy(y[head]) for head in CLASSES}
+    loss = train._begin_linear(network, torch.from_numpy(x), codes)
+    expected = 0.0
+    for head, p in predict_proba(network, x).items():
+        known = y[head] >= 0
+        # Of two classes theirs has one weight a feature, ours two of half its size each.
+        strength = 2.0 if len(CLASSES[head]) == 2 else 1.0
+        theirs = LogisticRegression(C=strength, max_iter=1000, tol=1e-8)
+        theirs.fit(x[known], y[head][known])
+        np.testing.assert_allclose(p, theirs.predict_proba(x), atol=2e-3)
+        expected += log_loss(y[head][known], theirs.predict_proba(x[known]))
+    assert loss == pytest.approx(expected, abs=1e-3)
+
+
+def test_what_training_cannot_better_is_left_as_it_began_where_samples_are_few():
+    (x, y), checked, (new, truth) = samples(50, 0, 60), samples(60, 1, 60), samples(300, 2, 60)
+    options = {"seed": 1, "device": "cpu", "threads": 1, "recipe": Recipe(direct=True)}
+    wild = Hyperparameters(1e20, 16, (8,) * 5, 0.0, "sgd")
+    trained = fit_network(x, y, *checked, CLASSES, wild, epochs=3, **options)
+    assert trained.best_epoch == 0 and trained.history["epoch"].tolist() == [0]
+    calls = predict_proba(trained.network, new)["tissue"].argmax(axis=1)
+    assert (calls == truth["tissue"]).mean() > 0.9
+    losses = fit_network(x, y, *checked, CLASSES, SMALL, epochs=9, **options).history
+    assert losses["epoch"].tolist() == list(range(10))
+    many = fit(recipe=Recipe(direct=True), epochs=9)
+    assert many.history["epoch"].tolist() == list(range(1, 10))
 
 
 def test_samples_without_a_label_of_a_head_do_not_teach_it():

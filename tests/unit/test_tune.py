@@ -95,7 +95,8 @@ def test_one_at_a_time_is_hyperopts_own_search():
 def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
     def fit(data, hyperparameters, **options):
         loss = np.log(hyperparameters.learning_rate) ** 2 + hyperparameters.widths[2]
-        return SimpleNamespace(history=pd.DataFrame({"validation_loss": [loss, loss + 9]}))
+        losses = {"epoch": [1, 2], "validation_loss": [loss, loss + 9]}
+        return SimpleNamespace(history=pd.DataFrame(losses))
 
     monkeypatch.setattr(tune, "fit_task", fit)
     widths = {f"width_{number}": 12 for number in range(1, 6)}  # the default's, as near as may be
@@ -151,7 +152,8 @@ def test_one_worker_is_plain_sequential_hyperopt_in_any_number_of_rounds(
 ):
     def fit(data, hyperparameters, **options):
         loss = np.log(hyperparameters.learning_rate) ** 2 + hyperparameters.widths[2]
-        return SimpleNamespace(history=pd.DataFrame({"validation_loss": [loss] * 2}))
+        losses = {"epoch": [1, 2], "validation_loss": [loss, loss]}
+        return SimpleNamespace(history=pd.DataFrame(losses))
 
     monkeypatch.setattr(tune, "fit_task", fit)
     kept = hyperopt.Trials()

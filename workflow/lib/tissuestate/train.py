@@ -29,6 +29,7 @@ SCALINGS = ("none", "global", "features")
 SCHEDULES = ("constant", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
 BLOCK = 1024  # rows a forward pass takes when predicting
+RIDGE = 1.0  # the penalty of scikit-learn's LogisticRegression
 
 
 class Diverged(ArithmeticError):
@@ -77,7 +78,8 @@ class Recipe:
 
     scaling: 'none', one divisor for all features ('global'), or each to variance 1 ('features').
     average: decay of an exponential moving average of the weights; 0 keeps the weights as stepped.
-    direct: each head also sees the features themselves (`Architecture`).
+    direct: each head also sees the features themselves (`Architecture`). Of fewer samples than
+    features, training begins as the logistic regression of each head (epoch 0).
     guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
     loss is that of its best epoch, the one that training would keep, not of its last.
     """
@@ -101,6 +103,10 @@ class Recipe:
 # loss early, and the epoch that is kept comes before the network knows the small tissues. The
 # direct path helps most where samples are few: five hidden layers alone learn the subtypes of a
 # few hundred tumours less well than a linear model does, and depend on lucky hyper-parameters.
+# Begun at random, the two together still had .897 balanced accuracy for the subtype where logistic
+# regression had .915; begun as that, .920 (five folds of the samples outside each of five test
+# sets). For state and tissue, of which there are four samples a feature, that start is no gain:
+# .003 less and .004 more.
 # Of 15 trials within wide bounds the one of least last loss was often a network that had learnt
 # slowly and knew the small tissues badly; the default was better than that on validation samples.
 RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, guided=True)}
@@ -186,6 +192,44 @@ def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     return total / (codes >= 0).sum().clamp(min=1)
 
 
+def _begin_linear(
+    network: ClassifierNetwork, z: torch.Tensor, y: Mapping[str, torch.Tensor]
+) -> float:
+    """Fit the direct path alone, as ridge logistic regression; returns its cross-entropy.
+
+    z, y: standardised inputs, and class numbers of each head. The hidden layers' share of the
+    logits is zero at first, and grows where it is of use.
+    """
+    named = dict(network.named_parameters())
+    weights = [named[f"direct.{head}.weight"] for head in y]
+    biases = [named[f"heads.{head}.bias"] for head in y]
+    with torch.no_grad():
+        for head in y:
+            for name in (f"direct.{head}.weight", f"heads.{head}.weight", f"heads.{head}.bias"):
+                named[name].zero_()
+    optimizer = torch.optim.LBFGS([*weights, *biases], max_iter=100, line_search_fn="strong_wolfe")
+
+    def measured() -> torch.Tensor:
+        """Cross-entropy and penalty, sums over the heads."""
+        found = torch.zeros(2, device=z.device)
+        for codes, weight, bias in zip(y.values(), weights, biases, strict=True):
+            entropy = _loss(torch.addmm(bias, z, weight.t()), codes)
+            penalty = RIDGE / 2 * weight.square().sum() / (codes >= 0).sum().clamp(min=1)
+            found = found + torch.stack([entropy, penalty])
+        return found
+
+    def penalised() -> torch.Tensor:
+        optimizer.zero_grad()
+        total = measured().sum()
+        total.backward()
+        return total
+
+    optimizer.step(penalised)
+    optimizer.zero_grad()
+    with torch.no_grad():
+        return float(measured()[0])
+
+
 def _validate(
     network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
@@ -249,13 +293,18 @@ def fit_network(
             direct=recipe.direct,
         )
         network = ClassifierNetwork(architecture).to(place).eval()  # dropout is the gradients'
+        n = len(train_x)
         network.standardise(*_input_scale(train_x, recipe.scaling))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
+        begun = None
+        if recipe.direct and n < architecture.n_features:
+            codes = {head: torch.from_numpy(y[head]).long().to(place) for head in classes}
+            begun = _begin_linear(network, train_x, codes)
         gradients = HandGradients(network)
         differentiate = replayed(gradients.step) if place.type == "cuda" else gradients.step
         optimizer = _optimizer([gradients.flat], hyperparameters)
         kept = copy.deepcopy(network) if recipe.average else network
-        batch, n = hyperparameters.batch_size, len(train_x)
+        batch = hyperparameters.batch_size
         number = torch.arange(n, device=place) // batch  # of each sample's batch
         sizes = number.bincount().float()
         steps = epochs * len(sizes)
@@ -266,6 +315,9 @@ def fit_network(
         )
         history: list[dict[str, float]] = []
         best_loss, best_epoch, best_state = float("inf"), 0, None
+        if begun is not None:
+            history.append({"epoch": 0, "loss": begun} | _validate(kept, check_x, check_y))
+            best_loss, best_state = history[0]["validation_loss"], _copied(kept)
         for epoch in range(1, epochs + 1):
             order = torch.randperm(n).to(place)
             shares = [batch_shares(t.index_select(0, order), number).split(batch) for t in targets]
@@ -288,7 +340,7 @@ def fit_network(
             history.append(measured)
             if measured["validation_loss"] < best_loss:
                 best_loss, best_epoch = measured["validation_loss"], epoch
-                best_state = {name: t.clone() for name, t in kept.state_dict().items()}
+                best_state = _copied(kept)
             if progress and epoch % max(1, epochs // 20) == 0:
                 logger.info(
                     "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
@@ -322,6 +374,11 @@ def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -
         hyperparameters,
         **options,
     )
+
+
+def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
+    """The network's weights as they are now."""
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 def _average(kept: nn.Module, network: nn.Module, decay: float) -> None:

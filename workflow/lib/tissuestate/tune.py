@@ -181,7 +181,7 @@ def evaluate(
             threads=threads,
             progress=False,
         )
-        if len(trained.history) == epochs:
+        if trained.history["epoch"].iloc[-1] == epochs:
             losses = trained.history["validation_loss"]
             loss = float(losses.min() if recipe.guided else losses.iloc[-1])
     except Diverged as error:
