@@ -50,6 +50,17 @@ def test_equal_seeds_give_equal_bits():
         assert torch.equal(weights, two.network.state_dict()[name]), name
 
 
+def test_few_samples_begin_as_on_the_cpu_and_with_equal_bits():
+    data = (*samples(15, 0), *samples(90, 1), CLASSES)
+    chosen = Hyperparameters(1e-3, 8, (48, 32, 32, 24, 16), 0.3)
+    options = {"epochs": 3, "seed": 1, "recipe": Recipe(direct=True)}
+    one, two, here = (
+        fit_network(*data, chosen, device=device, **options) for device in ("cuda", "cuda", "cpu")
+    )
+    assert one.history.equals(two.history) and one.history["epoch"].iloc[0] == 0
+    assert (one.history - here.history).abs().iloc[0].max() < 1e-3
+
+
 def test_replayed_gradients_are_those_worked_out_anew():
     torch.manual_seed(3)
     network = ClassifierNetwork(Architecture(20, (48, 32, 32, 24, 16), 0.3, "gelu", CLASSES, True))

@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from tissuestate import train
 from tissuestate.architecture import Architecture
 from tissuestate.errors import InputError
+from tissuestate.gradients import soft_targets
 from tissuestate.networks import ClassifierNetwork
 from tissuestate.tasks import encode, read_task, select
 from tissuestate.train import (
@@ -123,8 +124,11 @@ def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
     x[:, 0] *= 0.2  # so that the states overlap
     described = Architecture(8, (6,) * 5, 0.0, "relu", CLASSES, direct=True)
     network = ClassifierNetwork(described)
-    codes = {head: torch.from_numpy(y[head]) for head in CLASSES}
-    loss = train._begin_linear(network, torch.from_numpy(x), codes)
+    targets = {
+        head: soft_targets(torch.from_numpy(y[head]), len(names), None, 0)
+        for head, names in CLASSES.items()
+    }
+    loss = train._begin_linear(network, torch.from_numpy(x), targets)
     expected = 0.0
     for head, p in predict_proba(network, x).items():
         known = y[head] >= 0

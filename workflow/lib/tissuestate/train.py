@@ -78,7 +78,7 @@ class Recipe:
 
     scaling: 'none', one divisor for all features ('global'), or each to variance 1 ('features').
     average: decay of an exponential moving average of the weights; 0 keeps the weights as stepped.
-    direct: each head also sees the features themselves (`Architecture`). Of fewer samples than
+    direct: each head also sees the features themselves (`Architecture`). Of no more samples than
     features, training begins as the logistic regression of each head (epoch 0).
     guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
     loss is that of its best epoch, the one that training would keep, not of its last.
@@ -193,18 +193,18 @@ def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 
 
 def _begin_linear(
-    network: ClassifierNetwork, z: torch.Tensor, y: Mapping[str, torch.Tensor]
+    network: ClassifierNetwork, z: torch.Tensor, targets: Mapping[str, torch.Tensor]
 ) -> float:
     """Fit the direct path alone, as ridge logistic regression; returns its cross-entropy.
 
-    z, y: standardised inputs, and class numbers of each head. The hidden layers' share of the
-    logits is zero at first, and grows where it is of use.
+    z, targets: standardised inputs and, for each head, `soft_targets`. The hidden layers' share of
+    the logits is zero at first, and grows where it is of use.
     """
     named = dict(network.named_parameters())
-    weights = [named[f"direct.{head}.weight"] for head in y]
-    biases = [named[f"heads.{head}.bias"] for head in y]
+    weights = [named[f"direct.{head}.weight"] for head in targets]
+    biases = [named[f"heads.{head}.bias"] for head in targets]
     with torch.no_grad():
-        for head in y:
+        for head in targets:
             for name in (f"direct.{head}.weight", f"heads.{head}.weight", f"heads.{head}.bias"):
                 named[name].zero_()
     optimizer = torch.optim.LBFGS([*weights, *biases], max_iter=100, line_search_fn="strong_wolfe")
@@ -212,10 +212,10 @@ def _begin_linear(
     def measured() -> torch.Tensor:
         """Cross-entropy and penalty, sums over the heads."""
         found = torch.zeros(2, device=z.device)
-        for codes, weight, bias in zip(y.values(), weights, biases, strict=True):
-            entropy = _loss(torch.addmm(bias, z, weight.t()), codes)
-            penalty = RIDGE / 2 * weight.square().sum() / (codes >= 0).sum().clamp(min=1)
-            found = found + torch.stack([entropy, penalty])
+        for target, weight, bias in zip(targets.values(), weights, biases, strict=True):
+            scores = torch.log_softmax(torch.addmm(bias, z, weight.t()), 1)
+            both = torch.stack([-(target * scores).sum(), RIDGE / 2 * weight.square().sum()])
+            found = found + both / target.any(1).sum().clamp(min=1)
         return found
 
     def penalised() -> torch.Tensor:
@@ -297,9 +297,12 @@ def fit_network(
         network.standardise(*_input_scale(train_x, recipe.scaling))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         begun = None
-        if recipe.direct and n < architecture.n_features:
-            codes = {head: torch.from_numpy(y[head]).long().to(place) for head in classes}
-            begun = _begin_linear(network, train_x, codes)
+        if recipe.direct and n <= architecture.n_features:
+            hard = {
+                head: soft_targets(torch.from_numpy(y[head]).long(), len(names), None, 0).to(place)
+                for head, names in classes.items()
+            }
+            begun = _begin_linear(network, train_x, hard)
         gradients = HandGradients(network)
         differentiate = replayed(gradients.step) if place.type == "cuda" else gradients.step
         optimizer = _optimizer([gradients.flat], hyperparameters)
