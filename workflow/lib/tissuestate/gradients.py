@@ -104,9 +104,11 @@ class HandGradients:
             return []
         units = [len(bias) for bias in self.biases[DROPOUT_FROM:]]
         # Sixteen random bits a unit, four units a draw: draws of floats take a tenth of an epoch.
-        draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=self.flat.device)
+        # MPS does not promise all 64 bits of a draw.
+        place = "cuda" if self.flat.is_cuda else "cpu"
+        draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=place)
         bits = draws.random_(-(2**63), None).view(torch.int16)[: n * sum(units)]
-        kept = bits.view(n, -1) < round(self.keep * 2**16) - 2**15
+        kept = bits.view(n, -1).to(self.flat.device) < round(self.keep * 2**16) - 2**15
         return [part / self.keep for part in kept.split(units, 1)]
 
     @torch.no_grad()
