@@ -106,6 +106,24 @@ def test_equals_bioconductor_without_a_design(method):
     agrees_with_r(Y, np.ones((80, 1)), method, 2)
 
 
+@pytest.mark.parametrize("method", ["two-step", "supervised"])
+def test_fewer_variables_are_the_first_of_more(method):
+    Y, obs = simulated(60, 600, 3, seed=8)
+    centred, model = Y - Y.mean(axis=0), design_matrix(obs[["tissue"]])[0]
+    many = surrogate.estimate(centred, model, Plan(method, 12, 0.3), "native", 0)
+    numbers = set()
+    for n_sv in (1, 2, 3, 5, 8, 12):
+        fewer = many.leading(n_sv)
+        alone = surrogate.estimate(centred, model, Plan(method, n_sv, 0.3), "native", 0)
+        assert fewer.surrogates.shape == alone.surrogates.shape
+        signs = np.sign(np.einsum("ij,ij->j", fewer.surrogates, alone.surrogates))
+        np.testing.assert_allclose(fewer.surrogates * signs, alone.surrogates, atol=1e-8)
+        np.testing.assert_allclose(fewer.loadings * signs, alone.loadings, atol=1e-8)
+        np.testing.assert_array_equal(fewer.weights, alone.weights)
+        numbers.add(fewer.surrogates.shape[1])
+    assert len(numbers) > 1
+
+
 def test_irw_without_a_design_protects_nothing_where_r_fails():
     Y, _ = simulated(80, 600, 2, seed=5)
     with pytest.raises(InputError, match="Bioconductor sva failed"):

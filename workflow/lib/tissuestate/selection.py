@@ -18,13 +18,21 @@ of real samples 3, 8 and 12 variables left equally little of the batch, but .97,
 subtypes of held-out tumours were then called rightly, and .98 without correction.
 """
 
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 
 from tissuestate import diagnostics
-from tissuestate.surrogate import Plan, coefficients, estimate, model_basis, sound
+from tissuestate.surrogate import (
+    Plan,
+    SurrogateFit,
+    coefficients,
+    estimate,
+    model_basis,
+    sound,
+)
 
 GRID = (1, 2, 3, 5, 8, 12, 20)
 SHARES = (0.1, 0.3)
@@ -88,8 +96,8 @@ def choose(
         return nothing, pd.DataFrame(), [unmeasured]
     trials = [(nothing, 0, before)]
     room = min(room, len(part) - reduced.shape[1] - 2)
-    for plan in candidates(method, n_sv, controls, room, len(part)):
-        fit = estimate(part, reduced, plan, "native", seed)
+    plans = candidates(method, n_sv, controls, room, len(part))
+    for plan, fit in _estimates(part, reduced, plans, seed):
         applied = sound(fit, basis)[0]
         measured = before
         if applied.any():
@@ -97,6 +105,22 @@ def choose(
             measured = diagnostics.Measures.of(corrected, labels, seed)
         trials.append((plan, int(applied.sum()), measured))
     return _decide(trials)
+
+
+def _estimates(
+    centred: np.ndarray, model: np.ndarray, plans: Sequence[Plan], seed: int
+) -> Iterator[tuple[Plan, SurrogateFit]]:
+    """Each plan and its fit; where a method's variables are nested, the largest serves them all."""
+    largest: dict[tuple[str, float | None], SurrogateFit] = {}
+    for plan in plans:
+        if plan.method == "irw":
+            yield plan, estimate(centred, model, plan, "native", seed)
+            continue
+        kind = plan.method, plan.controls
+        if kind not in largest:
+            most = max(other.n_sv for other in plans if (other.method, other.controls) == kind)
+            largest[kind] = estimate(centred, model, replace(plan, n_sv=most), "native", seed)
+        yield plan, largest[kind].leading(plan.n_sv)
 
 
 def _full_rank(model: np.ndarray) -> np.ndarray:

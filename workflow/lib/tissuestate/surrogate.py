@@ -40,7 +40,8 @@ class SurrogateFit:
 
     `surrogates` (samples × k) equals `centred @ loadings`; `loadings` is genes × k. `weights` is
     the weight of each gene (irw: pprob.gam · (1 − pprob.b); two-step: whether it was used;
-    supervised: the control vector), `pprob_gam` and `pprob_b` are those of the R package.
+    supervised: the control vector), `pprob_gam` and `pprob_b` are those of the R package. `found`,
+    of two-step: how many variables the first 1, 2, ... residual vectors gave.
     """
 
     surrogates: np.ndarray
@@ -48,6 +49,18 @@ class SurrogateFit:
     weights: np.ndarray
     pprob_gam: np.ndarray
     pprob_b: np.ndarray | None = None
+    found: np.ndarray | None = None
+
+    def leading(self, n_sv: int) -> "SurrogateFit":
+        """The fit with fewer variables, of the methods whose variables do not depend on how many.
+
+        These are two-step and supervised; irw's weights are other ones for each number.
+        """
+        kept, weights = n_sv, self.weights
+        if self.found is not None:
+            kept = int(self.found[:n_sv].max(initial=0))
+            weights = self.loadings[:, :kept].any(axis=1).astype(float)
+        return SurrogateFit(self.surrogates[:, :kept], self.loadings[:, :kept], weights, weights)
 
 
 class _Operator:
@@ -284,13 +297,14 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     operator = _Operator(centred, basis=model_basis(model))
     residual_vectors = _leading(operator, n_sv, rng)[1]
     squares = sums_of_squares(centred)
-    sets = []
+    sets, found = [], []
     for explained in (np.ascontiguousarray(residual_vectors.T) @ centred) ** 2:
         with np.errstate(divide="ignore"):
             f = explained / ((squares - explained) / (samples - 2))
         used = sva.local_fdr(sva.f_tail(f, 1, samples - 2)) < 0.1
         if np.count_nonzero(used) >= samples:
             sets.append(used)
+        found.append(len(sets))
     surrogates = np.empty((samples, len(sets)))
     loadings = np.zeros((genes, len(sets)))
     for i, used in enumerate(sets):
@@ -298,7 +312,7 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
         value, surrogates[:, i] = _most_correlated(centred[:, used], target, rng)
         loadings[used, i] = (centred[:, used].T @ surrogates[:, i]) / value
     weights = np.any(sets, axis=0).astype(float) if sets else np.zeros(genes)
-    return SurrogateFit(surrogates, loadings, weights, weights)
+    return SurrogateFit(surrogates, loadings, weights, weights, found=np.array(found))
 
 
 def _most_correlated(
