@@ -225,6 +225,22 @@ def test_the_page_tells_it_to_readers(calls):
     assert "a search for hyper-parameters of its own" in protocol_page(tables, searched=True)
 
 
+def test_a_question_that_the_network_could_not_be_asked_has_the_others_alone(calls):
+    """Without a validation sample that has a label the network is not trained, a baseline is."""
+    unasked = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
+    fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(unasked, False))
+    options = {"resamples": 50, "seed": 0}
+    tables = {
+        "crossvalidation": assess.crossvalidated(fewer, CLASSES, "dl_pca", **options),
+        "leaks": assess.leaks(fewer, CLASSES, "dl_pca", **options),
+    }
+    names = ("outside", "outside_classes", "outside_mistakes")
+    tables |= dict(zip(names, assess.outside(fewer, CLASSES, **options), strict=True))
+    page = protocol_page(tables, searched=False)
+    row = next(row for row in page.split("<tr>") if "<td>GTEx</td>" in row)
+    assert "<td></td>" in row and "<td>Tissue of origin</td>" in row
+
+
 def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_gain(calls):
     options = {"resamples": 100, "seed": 0}
     tables = {

@@ -175,7 +175,7 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     found = _balanced(tables["outside"])
     if found.empty:
         return []
-    recalls = _recalls(tables["outside_classes"])
+    known = tables["outside_classes"].groupby(["protocol", "part", "head"])["class"].unique()
     inside, mistakes = _balanced(tables["crossvalidation"]), tables["outside_mistakes"]
     body = [
         pages.heading("Outside: a source, study or project left out of training"),
@@ -192,7 +192,7 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             if head in set(asked["head"])
         ]
         for (part, head), scored in asked.groupby(["part", "head"], sort=False):
-            names = list(recalls[column, part, head])
+            names = known[column, part, head]
             classes = f"{names[0]} alone" if len(names) == 1 else str(len(names))
             rows.append({f"{column} left out": part, **_scores(scored), "classes": classes})
         body.append(pages.table(pd.DataFrame(rows).fillna("")))
