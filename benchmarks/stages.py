@@ -4,15 +4,18 @@ python benchmarks/stages.py FOLDER [--samples 1000 3000 10116] [--genes 17993] [
 
 Runs the workflow itself, in a folder for each size, on cohorts resampled from the real RSEM counts
 of RNAseqDB in $TISSUESTATE_DATA (else ../shared/data), class by class in the shares of the real
-ones, with noise. What Snakemake's `benchmark:` measured of each rule, and what its report took,
-goes into stages.tsv beside this file, with the power of n by which time and memory grew since the
-size before. Rows of sizes not run again are kept, and a run that was interrupted goes on where it
-stopped. Tuning and training are cut short (columns evaluations, epochs): their time grows in
-proportion to these.
+ones, with noise. What every rule and the report took goes into stages.tsv beside this file, with
+the power of n by which time and memory grew since the size before: seconds as Snakemake's
+`benchmark:` has them, processor time and peak memory as the kernel counts them for each process
+(Snakemake asks every 30 s only, and misses peaks). Rows of sizes not run again are kept, and a run
+that was interrupted goes on where it stopped. Tuning and training are cut short (columns
+evaluations, epochs): their time grows in proportion to these.
 """
 
 import argparse
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +24,7 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pandas as pd
+import psutil
 import yaml
 
 HERE = Path(__file__).resolve().parent
@@ -86,6 +90,34 @@ def write_cohort(folder: Path, samples: int, genes: int, components: int) -> Pat
     return path
 
 
+def run_watched(command: list[str], folder: Path) -> None:
+    """Run the workflow, and keep in usage.json of `folder` what each rule used of the machine.
+
+    The process of a rule is the one that has the rule's log open. What is over within a fifth of a
+    second may not be seen.
+    """
+    kept, logs = folder / "usage.json", folder.resolve() / "results" / "logs"
+    usage = json.loads(kept.read_text()) if kept.exists() else {}
+    run = psutil.Popen(command)
+    while run.poll() is None:
+        for process in run.children(recursive=True):
+            try:
+                opened = [Path(file.path) for file in process.open_files()]
+                processor = sum(process.cpu_times()[:2])
+                status = Path(f"/proc/{process.pid}/status").read_text()
+            except (psutil.Error, OSError):  # it has just ended
+                continue
+            peak = re.search(r"VmHWM:\s*(\d+) kB", status)
+            for log in opened:
+                if log.is_relative_to(logs) and peak:
+                    stage = str(log.relative_to(logs).with_suffix(""))
+                    usage[stage] = [processor, int(peak[1]) / 1024]
+        kept.write_text(json.dumps(usage))
+        time.sleep(0.2)
+    if run.returncode:
+        sys.exit(f"the run in {folder} failed")
+
+
 def write_report(command: list[str]) -> dict[str, object]:
     """Have Snakemake write the report of the run that `command` made, and measure that."""
     start = time.perf_counter()
@@ -102,20 +134,15 @@ def write_report(command: list[str]) -> dict[str, object]:
 
 
 def measured(folder: Path) -> pd.DataFrame:
-    """What each rule took, in the order of the run."""
-    files = sorted((folder / "results" / "timings").rglob("*.tsv"), key=lambda f: f.stat().st_mtime)
+    """What each rule took, in the order of the run; nothing where it was over too soon to see."""
+    timings = folder / "results" / "timings"
+    usage = json.loads((folder / "usage.json").read_text())
     rows = []
-    for file in files:
-        found = pd.read_csv(file, sep="\t").iloc[-1]
-        rows.append(
-            {
-                "stage": str(file.relative_to(folder / "results" / "timings").with_suffix("")),
-                "seconds": found["s"],
-                "cpu_seconds": found["cpu_time"],
-                "peak_memory_mb": found["max_rss"],
-            }
-        )
-    return pd.DataFrame(rows)
+    for file in sorted(timings.rglob("*.tsv"), key=lambda file: file.stat().st_mtime):
+        stage = str(file.relative_to(timings).with_suffix(""))
+        seconds = pd.read_csv(file, sep="\t")["s"].iloc[-1]
+        rows.append((stage, seconds, *usage.get(stage, (np.nan, np.nan))))
+    return pd.DataFrame(rows, columns=["stage", "seconds", "cpu_seconds", "peak_memory_mb"])
 
 
 def with_growth(table: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +168,7 @@ def main() -> None:
         about |= {"cores": options.cores, "evaluations": EVALUATIONS, "epochs": EPOCHS}
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(folder), "--configfile", str(config), "--quiet", "all"]
-        subprocess.run([*command, "--cores", str(options.cores)], check=True)
+        run_watched([*command, "--cores", str(options.cores)], folder)
         report = pd.DataFrame([write_report(command)])
         rows = pd.concat([measured(folder), report], ignore_index=True)
         columns = {"stage": rows["stage"], **about, **rows.drop(columns="stage")}
