@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -32,6 +31,7 @@ ROOT = HERE.parent
 TABLE = HERE / "stages.tsv"
 PAPER = 10116, 17993
 EVALUATIONS, EPOCHS = 2, 3
+MEASURES = ["stage", "seconds", "cpu_seconds", "peak_memory_mb"]
 LABELS = ["disease_state", "tissue", "subtype"]
 
 
@@ -90,6 +90,15 @@ def write_cohort(folder: Path, samples: int, genes: int, components: int) -> Pat
     return path
 
 
+def used(process: psutil.Process) -> list[float]:
+    """Processor seconds and peak memory in MB of a process so far; OSError if it has ended."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    peak = re.search(r"VmHWM:\s*(\d+) kB", status)
+    if not peak:
+        raise ProcessLookupError(process.pid)
+    return [sum(process.cpu_times()[:2]), int(peak[1]) / 1024]
+
+
 def run_watched(command: list[str], folder: Path) -> None:
     """Run the workflow, and keep in usage.json of `folder` what each rule used of the machine.
 
@@ -103,34 +112,31 @@ def run_watched(command: list[str], folder: Path) -> None:
         for process in run.children(recursive=True):
             try:
                 opened = [Path(file.path) for file in process.open_files()]
-                processor = sum(process.cpu_times()[:2])
-                status = Path(f"/proc/{process.pid}/status").read_text()
+                so_far = used(process)
             except (psutil.Error, OSError):  # it has just ended
                 continue
-            peak = re.search(r"VmHWM:\s*(\d+) kB", status)
             for log in opened:
-                if log.is_relative_to(logs) and peak:
-                    stage = str(log.relative_to(logs).with_suffix(""))
-                    usage[stage] = [processor, int(peak[1]) / 1024]
+                if log.is_relative_to(logs):
+                    usage[str(log.relative_to(logs).with_suffix(""))] = so_far
         kept.write_text(json.dumps(usage))
         time.sleep(0.2)
     if run.returncode:
         sys.exit(f"the run in {folder} failed")
 
 
-def write_report(command: list[str]) -> dict[str, object]:
-    """Have Snakemake write the report of the run that `command` made, and measure that."""
-    start = time.perf_counter()
-    process = subprocess.Popen([*command, "--report", "results/report.html"])
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
+def write_report(command: list[str]) -> pd.DataFrame:
+    """Have Snakemake write the report of the run that `command` made; a row as of `measured`."""
+    start, so_far = time.perf_counter(), [np.nan, np.nan]
+    run = psutil.Popen([*command, "--report", "results/report.html"])
+    while run.poll() is None:
+        try:
+            so_far = used(run)
+        except (psutil.Error, OSError):  # it has just ended
+            continue
+        time.sleep(0.1)
+    if run.returncode:
         sys.exit("the report was not written")
-    return {
-        "stage": "report",
-        "seconds": time.perf_counter() - start,
-        "cpu_seconds": used.ru_utime + used.ru_stime,
-        "peak_memory_mb": used.ru_maxrss / 1024,
-    }
+    return pd.DataFrame([("report", time.perf_counter() - start, *so_far)], columns=MEASURES)
 
 
 def measured(folder: Path) -> pd.DataFrame:
@@ -140,9 +146,11 @@ def measured(folder: Path) -> pd.DataFrame:
     rows = []
     for file in sorted(timings.rglob("*.tsv"), key=lambda file: file.stat().st_mtime):
         stage = str(file.relative_to(timings).with_suffix(""))
-        seconds = pd.read_csv(file, sep="\t")["s"].iloc[-1]
-        rows.append((stage, seconds, *usage.get(stage, (np.nan, np.nan))))
-    return pd.DataFrame(rows, columns=["stage", "seconds", "cpu_seconds", "peak_memory_mb"])
+        found = pd.read_csv(file, sep="\t").iloc[-1]
+        counted = usage.get(stage, (np.nan, np.nan))
+        # Snakemake may have looked for the last time a little later
+        rows.append((stage, found["s"], *np.maximum(counted, found[["cpu_time", "max_rss"]])))
+    return pd.DataFrame(rows, columns=MEASURES)
 
 
 def with_growth(table: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +177,7 @@ def main() -> None:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(folder), "--configfile", str(config), "--quiet", "all"]
         run_watched([*command, "--cores", str(options.cores)], folder)
-        report = pd.DataFrame([write_report(command)])
+        report = write_report(command)
         rows = pd.concat([measured(folder), report], ignore_index=True)
         columns = {"stage": rows["stage"], **about, **rows.drop(columns="stage")}
         tables.append(pd.DataFrame(columns))
