@@ -147,9 +147,9 @@ def measured(folder: Path) -> pd.DataFrame:
     for file in sorted(timings.rglob("*.tsv"), key=lambda file: file.stat().st_mtime):
         stage = str(file.relative_to(timings).with_suffix(""))
         found = pd.read_csv(file, sep="\t").iloc[-1]
-        counted = usage.get(stage, (np.nan, np.nan))
+        seen = found[["cpu_time", "max_rss"]].to_numpy(dtype=float)
         # Snakemake may have looked for the last time a little later
-        rows.append((stage, found["s"], *np.maximum(counted, found[["cpu_time", "max_rss"]])))
+        rows.append((stage, found["s"], *np.maximum(usage.get(stage, np.nan), seen)))
     return pd.DataFrame(rows, columns=MEASURES)
 
 
@@ -158,7 +158,8 @@ def with_growth(table: pd.DataFrame) -> pd.DataFrame:
     places = {stage: place for place, stage in enumerate(dict.fromkeys(table["stage"]))}
     order = ["genes", "cores", "place", "samples"]
     table = table.assign(place=table["stage"].map(places)).sort_values(order, kind="stable")
-    logs = np.log(table[["cpu_seconds", "peak_memory_mb", "samples"]])
+    figures = table[["cpu_seconds", "peak_memory_mb", "samples"]]
+    logs = np.log(figures.where(figures > 0))
     steps = logs.groupby([table[column] for column in order[:3]]).diff()
     table["time_power"] = (steps["cpu_seconds"] / steps["samples"]).round(2)
     table["memory_power"] = (steps["peak_memory_mb"] / steps["samples"]).round(2)
