@@ -30,6 +30,7 @@ SCHEDULES = ("constant", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
 BLOCK = 1024  # rows a forward pass takes when predicting
 RIDGE = 1.0  # the penalty of scikit-learn's LogisticRegression
+FEW = 1000  # samples: with more, a linear start was no gain, and on all genes takes a minute
 
 
 class Diverged(ArithmeticError):
@@ -78,8 +79,8 @@ class Recipe:
 
     scaling: 'none', one divisor for all features ('global'), or each to variance 1 ('features').
     average: decay of an exponential moving average of the weights; 0 keeps the weights as stepped.
-    direct: each head also sees the features themselves (`Architecture`). Of no more samples than
-    features, training begins as the logistic regression of each head (epoch 0).
+    direct: each head also sees the features themselves (`Architecture`). Of few samples, no more
+    than features, training begins as the logistic regression of each head (epoch 0).
     guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
     loss is that of its best epoch, the one that training would keep, not of its last.
     """
@@ -105,8 +106,8 @@ class Recipe:
 # few hundred tumours less well than a linear model does, and depend on lucky hyper-parameters.
 # Begun at random, the two together still had .897 balanced accuracy for the subtype where logistic
 # regression had .915; begun as that, .920 (five folds of the samples outside each of five test
-# sets). For state and tissue, of which there are four samples a feature, that start is no gain:
-# .003 less and .004 more.
+# sets). For state and tissue, of which there are four samples a feature, that start is no gain: on
+# two of the splits .002 less and .004 more.
 # Of 15 trials within wide bounds the one of least last loss was often a network that had learnt
 # slowly and knew the small tissues badly; the default was better than that on validation samples.
 RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, guided=True)}
@@ -297,7 +298,7 @@ def fit_network(
         network.standardise(*_input_scale(train_x, recipe.scaling))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         begun = None
-        if recipe.direct and n <= architecture.n_features:
+        if recipe.direct and n <= min(architecture.n_features, FEW):
             hard = {
                 head: soft_targets(torch.from_numpy(y[head]).long(), len(names), None, 0).to(place)
                 for head, names in classes.items()
