@@ -187,6 +187,25 @@ def _class_weights(codes: np.ndarray, n_classes: int) -> torch.Tensor:
     return torch.from_numpy(weights.astype(np.float32))
 
 
+def _targets(
+    y: Mapping[str, np.ndarray],
+    classes: Mapping[str, Sequence[str]],
+    place: torch.device,
+    balanced: bool = False,
+    smoothing: float = 0.0,
+) -> dict[str, torch.Tensor]:
+    """The `soft_targets` of each head; balanced: with class weights."""
+    return {
+        head: soft_targets(
+            torch.from_numpy(y[head]).long(),
+            len(names),
+            _class_weights(y[head], len(names)) if balanced else None,
+            smoothing,
+        ).to(place)
+        for head, names in classes.items()
+    }
+
+
 def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of the labelled samples; 0 where there is none."""
     total = functional.cross_entropy(logits, codes, ignore_index=-1, reduction="sum")
@@ -276,15 +295,8 @@ def fit_network(
         train_x = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(place)
         check_x = torch.from_numpy(np.ascontiguousarray(x_validation, dtype=np.float32)).to(place)
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        targets = [
-            soft_targets(
-                torch.from_numpy(y[head]).long(),
-                len(names),
-                _class_weights(y[head], len(names)) if recipe.class_weight == "balanced" else None,
-                recipe.label_smoothing,
-            ).to(place)
-            for head, names in classes.items()
-        ]
+        balanced = recipe.class_weight == "balanced"
+        targets = _targets(y, classes, place, balanced, recipe.label_smoothing)
         architecture = Architecture(
             n_features=x.shape[1],
             widths=hyperparameters.widths,
@@ -299,11 +311,7 @@ def fit_network(
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         begun = None
         if recipe.direct and n <= min(architecture.n_features, FEW):
-            hard = {
-                head: soft_targets(torch.from_numpy(y[head]).long(), len(names), None, 0).to(place)
-                for head, names in classes.items()
-            }
-            begun = _begin_linear(network, train_x, hard)
+            begun = _begin_linear(network, train_x, _targets(y, classes, place))
         gradients = HandGradients(network)
         differentiate = replayed(gradients.step) if place.type == "cuda" else gradients.step
         optimizer = _optimizer([gradients.flat], hyperparameters)
@@ -324,7 +332,10 @@ def fit_network(
             best_loss, best_state = history[0]["validation_loss"], _copied(kept)
         for epoch in range(1, epochs + 1):
             order = torch.randperm(n).to(place)
-            shares = [batch_shares(t.index_select(0, order), number).split(batch) for t in targets]
+            shares = [
+                batch_shares(t.index_select(0, order), number).split(batch)
+                for t in targets.values()
+            ]
             masks = [mask.split(batch) for mask in gradients.masks(n)]
             losses = []
             for step, rows in enumerate(order.split(batch)):
