@@ -84,8 +84,8 @@ def _alone(recalls: Mapping[str, tuple[float, int]]) -> str:
     return f" ({next(iter(recalls))} alone)" if len(recalls) == 1 else ""
 
 
-def _interval(low: float, high: float, digits: int = 3, sign: str = "") -> str:
-    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+def _interval(low: float, high: float, sign: str = "") -> str:
+    return f"{low:{sign}.3f} to {high:{sign}.3f}"
 
 
 def _balanced(table: pd.DataFrame) -> pd.DataFrame:
