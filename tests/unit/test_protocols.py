@@ -204,14 +204,19 @@ def test_outside_only_what_could_be_learnt_counts(calls):
     assert set(states["called"]) <= set(STATES[1:])
 
 
-def test_the_page_tells_it_to_readers(calls):
-    options = {"resamples": 100, "seed": 0}
-    tables = {
+def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFrame]:
+    """All that the page shows."""
+    options = {"resamples": resamples, "seed": 0}
+    names = ("outside", "outside_classes", "outside_mistakes")
+    return {
         "crossvalidation": assess.crossvalidated(calls, CLASSES, "dl_pca", **options),
         "leaks": assess.leaks(calls, CLASSES, "dl_pca", **options),
+        **dict(zip(names, assess.outside(calls, CLASSES, **options), strict=True)),
     }
-    names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.outside(calls, CLASSES, **options), strict=True))
+
+
+def test_the_page_tells_it_to_readers(calls):
+    tables = tables_of(calls)
     page = protocol_page(tables, searched=False)
     assert "random split: a donor&#x27;s other samples may be in training" in page
     assert "Not asked: disease state of any; subtype of any." in page
@@ -229,13 +234,7 @@ def test_a_question_that_the_network_could_not_be_asked_has_the_others_alone(cal
     """Without a validation sample that has a label the network is not trained, a baseline is."""
     unasked = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
     fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(unasked, False))
-    options = {"resamples": 50, "seed": 0}
-    tables = {
-        "crossvalidation": assess.crossvalidated(fewer, CLASSES, "dl_pca", **options),
-        "leaks": assess.leaks(fewer, CLASSES, "dl_pca", **options),
-    }
-    names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.outside(fewer, CLASSES, **options), strict=True))
+    tables = tables_of(fewer, resamples=50)
     page = protocol_page(tables, searched=False)
     row = next(row for row in page.split("<tr>") if "<td>GTEx</td>" in row)
     assert "<td></td>" in row and "<td>Tissue of origin</td>" in row
