@@ -57,7 +57,7 @@ def test_they_are_those_of_autograd(activation, direct):
     expected.backward()
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
     # The network's parameters are views of the vector: with the gradients in it, they are theirs.
-    gradients.flat.data.copy_(gradients.flat.grad)
+    gradients.flat.copy_(gradients.slope)
     found = dict(network.named_parameters())
     for name, parameter in plain.named_parameters():
         torch.testing.assert_close(found[name].data, parameter.grad, rtol=1e-5, atol=1e-7)
@@ -66,17 +66,17 @@ def test_they_are_those_of_autograd(activation, direct):
 def test_with_dropout_they_tell_how_the_loss_changes():
     z, _, shares = batch()
     gradients = HandGradients(build("tanh", dropout=0.5))
-    start, way = gradients.flat.data.clone(), torch.randn(len(gradients.flat)).double()
+    start, way = gradients.flat.clone(), torch.randn(len(gradients.flat)).double()
     masks = gradients.masks(len(z))
 
     def loss(distance: float) -> float:
-        gradients.flat.data.copy_(start + distance * way)
+        gradients.flat.copy_(start + distance * way)
         return float(gradients.step(z, shares, masks))
 
     slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
     without = HandGradients(build("tanh")).step(z, shares, [])
     assert abs(loss(0) - float(without)) > 1e-6, "units are dropped"
-    assert float(gradients.flat.grad @ way) == pytest.approx(slope, rel=1e-6)
+    assert float(gradients.slope @ way) == pytest.approx(slope, rel=1e-6)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2, 0.5])
@@ -101,7 +101,7 @@ def test_a_batch_without_a_label_teaches_nothing():
     gradients = HandGradients(build())
     z, _, shares = batch()
     assert float(gradients.step(z, [torch.zeros_like(share) for share in shares], [])) == 0
-    assert not gradients.flat.grad.any()
+    assert not gradients.slope.any()
 
 
 def test_every_activation_has_a_gradient():

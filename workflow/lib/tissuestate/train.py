@@ -2,10 +2,12 @@
 
 import contextlib
 import copy
+import itertools
 import logging
+import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,13 +20,13 @@ from torch.nn import functional
 from tissuestate.architecture import Architecture
 from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
-from tissuestate.gradients import HandGradients, batch_shares, replayed, soft_targets
+from tissuestate.gradients import HandGradients, Step, batch_shares, replayed, soft_targets
 from tissuestate.networks import ClassifierNetwork, choose_device
 from tissuestate.tasks import TaskData
+from tissuestate.updates import OPTIMIZERS, updater
 
 logger = logging.getLogger(__name__)
 
-OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 SCALINGS = ("none", "global", "features")
 SCHEDULES = ("constant", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
@@ -154,21 +156,6 @@ def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterat
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _optimizer(parameters: list[nn.Parameter], chosen: Hyperparameters) -> torch.optim.Optimizer:
-    rate, decay = chosen.learning_rate, chosen.weight_decay
-    match chosen.optimizer:
-        case "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
-        case "sgd":
-            return torch.optim.SGD(parameters, rate, 0.9, weight_decay=decay, fused=True)
-        case "rmsprop":
-            return torch.optim.RMSprop(parameters, rate, weight_decay=decay, foreach=True)
-        case _:
-            return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
-
-
 def _input_scale(x: torch.Tensor, scaling: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Shift and divisor of the inputs; a constant feature is left at its own scale."""
     if scaling == "none":
@@ -267,6 +254,42 @@ def _validate(
     return measured
 
 
+def _learning_rates(highest: float, schedule: str, steps: int) -> Iterator[float]:
+    """The learning rate of each step: constant, or falling along half a cosine towards 0."""
+    if schedule == "constant":
+        return itertools.repeat(highest)
+    return (highest * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps))
+
+
+@torch.inference_mode()
+def _pass(
+    z: torch.Tensor,
+    targets: Mapping[str, torch.Tensor],
+    batch_size: int,
+    draw_masks: Callable[[int], list[torch.Tensor]],
+    differentiate: Step,
+    advance: Callable[[], None],
+) -> float:
+    """Train on every sample once, in batches drawn at random; returns the mean loss.
+
+    z, targets: standardised inputs and, for each head, `soft_targets`. draw_masks, differentiate:
+    `HandGradients.masks` and its `step`; after each batch follows `advance`.
+    """
+    order = torch.randperm(len(z)).to(z.device)
+    batch = torch.arange(len(z), device=z.device) // batch_size  # of each sample as drawn
+    shares = [
+        batch_shares(target.index_select(0, order), batch).split(batch_size)
+        for target in targets.values()
+    ]
+    parts = [mask.split(batch_size) for mask in draw_masks(len(z))]
+    losses = []
+    for step, rows in enumerate(order.split(batch_size)):
+        given = [share[step] for share in shares], [part[step] for part in parts]
+        losses.append(differentiate(z.index_select(0, rows), *given))
+        advance()
+    return float(torch.stack(losses) @ batch.bincount().float()) / len(z)
+
+
 def fit_network(
     x: np.ndarray,
     y: Mapping[str, np.ndarray],
@@ -314,40 +337,39 @@ def fit_network(
             begun = _begin_linear(network, train_x, _targets(y, classes, place))
         gradients = HandGradients(network)
         differentiate = replayed(gradients.step) if place.type == "cuda" else gradients.step
-        optimizer = _optimizer([gradients.flat], hyperparameters)
-        kept = copy.deepcopy(network) if recipe.average else network
-        batch = hyperparameters.batch_size
-        number = torch.arange(n, device=place) // batch  # of each sample's batch
-        sizes = number.bincount().float()
-        steps = epochs * len(sizes)
-        schedule = (
-            torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-            if recipe.schedule == "cosine"
-            else None
+        update = updater(
+            hyperparameters.optimizer,
+            gradients.flat,
+            gradients.slope,
+            hyperparameters.weight_decay,
         )
+        rates = _learning_rates(
+            hyperparameters.learning_rate,
+            recipe.schedule,
+            epochs * math.ceil(n / hyperparameters.batch_size),
+        )
+        kept = copy.deepcopy(network) if recipe.average else network
+
+        def advance() -> None:
+            update(lr=next(rates))
+            if recipe.average:
+                _average(kept, network, recipe.average)
+
         history: list[dict[str, float]] = []
         best_loss, best_epoch, best_state = float("inf"), 0, None
         if begun is not None:
             history.append({"epoch": 0, "loss": begun} | _validate(kept, check_x, check_y))
             best_loss, best_state = history[0]["validation_loss"], _copied(kept)
         for epoch in range(1, epochs + 1):
-            order = torch.randperm(n).to(place)
-            shares = [
-                batch_shares(t.index_select(0, order), number).split(batch)
-                for t in targets.values()
-            ]
-            masks = [mask.split(batch) for mask in gradients.masks(n)]
-            losses = []
-            for step, rows in enumerate(order.split(batch)):
-                z = train_x.index_select(0, rows)
-                losses.append(differentiate(z, [s[step] for s in shares], [m[step] for m in masks]))
-                optimizer.step()
-                if schedule is not None:
-                    schedule.step()
-                if recipe.average:
-                    _average(kept, network, recipe.average)
-            summed = torch.stack(losses) @ sizes
-            measured = {"epoch": epoch, "loss": float(summed) / n}
+            loss = _pass(
+                train_x,
+                targets,
+                hyperparameters.batch_size,
+                gradients.masks,
+                differentiate,
+                advance,
+            )
+            measured = {"epoch": epoch, "loss": loss}
             measured |= _validate(kept, check_x, check_y)
             if not np.isfinite([measured["loss"], measured["validation_loss"]]).all():
                 logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
