@@ -22,9 +22,10 @@ def updater(
     optimizer: one of `OPTIMIZERS`, with torch's defaults (SGD: with a momentum of 0.9).
     """
     first, second = torch.zeros_like(flat), torch.zeros_like(flat)  # moments of the gradient
-    count = torch.zeros((), device=flat.device)
+    count = torch.zeros(())  # of steps: torch wants it beside the vector for its fused kernels
     match optimizer:
         case "adam" | "adamw":
+            count = count.to(flat.device)
             # The kernel itself: of a small network's step torch's `adam` around it is a twelfth.
             fused = partial(
                 torch._fused_adam_ if optimizer == "adam" else torch._fused_adamw_,
