@@ -102,7 +102,8 @@ class HandGradients:
 
     def masks(self, n: int) -> list[torch.Tensor]:
         """What dropout multiplies n samples by: samples × units of each layer that it follows."""
-        if self.keep == 1:
+        limit = round(self.keep * 2**16) - 2**15  # of the 16-bit numbers that keep a unit
+        if limit == 2**15:  # which all of them do: torch would take it for the least of them
             return []
         units = [len(bias) for bias in self.biases[DROPOUT_FROM:]]
         # Sixteen random bits a unit, four units a draw: draws of floats take a tenth of an epoch.
@@ -112,7 +113,7 @@ class HandGradients:
         bits = draws.random_(-(2**63), None).view(torch.int16)[: n * sum(units)]
         kept = torch.empty(n, sum(units), dtype=torch.uint8, device=self.flat.device)
         bits = bits.view(n, -1).to(self.flat.device)
-        torch.lt(bits, round(self.keep * 2**16) - 2**15, out=kept)  # many times as fast as to bool
+        torch.lt(bits, limit, out=kept)  # many times as fast as to bool
         return list((kept * (1 / self.keep)).split(units, 1))
 
     def step(
