@@ -26,7 +26,6 @@ rule classify_samples:
     input:
         bundle=local(f"{config['bundle']}/bundle.json"),
         sheet=local(config["samples"]),
-        classes=shipped(config["classes"]),
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
@@ -51,10 +50,10 @@ rule classify_samples:
 rule explain_samples:
     input:
         calls="<results>/calls.tsv",
-        bundle=f"{config['bundle']}/bundle.json",
-        sheet=config["samples"],
+        bundle=local(f"{config['bundle']}/bundle.json"),
+        sheet=local(config["samples"]),
         counts=per_sample("<results>/counts/{sample}.tsv"),
-        matrices=MATRICES,
+        matrices=[given(matrix) for matrix in MATRICES],
     output:
         genes="<results>/genes.tsv",
     log:
@@ -67,6 +66,7 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         library=imported_by("explain_samples.py"),
+        matrices=MATRICES,
     script:
         "../scripts/explain_samples.py"
 
@@ -75,7 +75,7 @@ rule write_pages:
     input:
         json="<results>/calls.json",
         genes="<results>/genes.tsv" if EXPLAINED else [],
-        bundle=f"{config['bundle']}/bundle.json",
+        bundle=local(f"{config['bundle']}/bundle.json"),
     output:
         pages=directory("<results>/pages"),
     log:

@@ -16,6 +16,8 @@ with logged(snakemake.log[0]):
     classifier = Classifier.load(source.bundle)
     explainer = Explainer(classifier)
     sheet = read_sheet(source.sheet, labelled=False)
+    here = dict(zip(snakemake.params.matrices, source.get("matrices", []), strict=True))
+    sheet["matrix"] = sheet["matrix"].replace(here)
     calls = pd.read_csv(source.calls, sep="\t", dtype=str, keep_default_na=False)
     calls = calls.set_index("sample")
     counts = {Path(path).stem: path for path in source.get("counts", [])}
