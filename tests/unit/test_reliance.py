@@ -51,12 +51,12 @@ def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
 
 def test_what_is_called_no_tumour_has_no_subtype():
     shares = {
-        "disease_state": np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]]),
-        "tissue": np.array([[1, 0, 0]] * 3),
-        "subtype": np.array([[1, 0, 0]] * 3),
+        "disease_state": np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]),
+        "tissue": np.array([[1, 0, 0]] * 3 + [[0.5, 0.5, 0]]),
+        "subtype": np.array([[1, 0, 0]] * 4),
     }
-    found = reasons(shares, CLASSES, np.zeros(3, bool))["subtype"]
-    assert found == ["only tumours have one; the sample is called non-neoplastic", "", ""]
+    none = "only tumours have one; the sample is called non-neoplastic"
+    assert reasons(shares, CLASSES, np.zeros(4, bool))["subtype"] == [none, "", "", none]
 
 
 def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:

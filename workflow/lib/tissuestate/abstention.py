@@ -9,7 +9,6 @@ from tissuestate.wording import head_title
 LEAST = 0.5  # probability that a class needs to be called
 ODDS = 1.5  # how many times as probable as the second it has to be
 
-NO_TUMOUR = "only tumours have one; the sample is called "
 NEW = "the sample is not like anything the model was trained on"
 
 
@@ -42,6 +41,11 @@ def too_even(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]
     return reasons
 
 
+def no_tumour(state: str) -> bool:
+    """Whether the disease state called ('' = none) rules a subtype out: only tumours have one."""
+    return state not in ("", "neoplastic")
+
+
 def reasons(
     probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Sequence[str]], new: np.ndarray
 ) -> dict[str, list[str]]:
@@ -52,6 +56,7 @@ def reasons(
     probabilities: for each head samples × classes, those of subtypes in tandem; new: whether each
     sample is unlike the training samples.
     """
+    states = classes["disease_state"]
     found: dict[str, list[str]] = {}
     for head, shares in probabilities.items():
         asked = ~np.isnan(shares).any(axis=1)
@@ -61,11 +66,11 @@ def reasons(
             for a, unlike, reason in zip(asked, new, even, strict=True)
         ]
         if head == "subtype":
-            states = np.asarray(classes["disease_state"])
-            called = states[probabilities["disease_state"].argmax(axis=1)]
+            likeliest = probabilities["disease_state"].argmax(axis=1)
             for row in np.flatnonzero(asked & ~np.asarray(new)):
-                if found["tissue"][row]:
+                state = "" if found["disease_state"][row] else states[likeliest[row]]
+                if no_tumour(state):
+                    found[head][row] = f"only tumours have one; the sample is called {state}"
+                elif found["tissue"][row]:
                     found[head][row] = "the tissue is uncertain"
-                elif called[row] != "neoplastic" and not found["disease_state"][row]:
-                    found[head][row] = NO_TUMOUR + called[row]
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate import pages
-from tissuestate.abstention import NO_TUMOUR
+from tissuestate.abstention import no_tumour
 from tissuestate.bundle import Bundle
 from tissuestate.files import load_arrays
 from tissuestate.training_map import TrainingMap
@@ -95,8 +95,9 @@ def sample_page(
         _answers(record["heads"]),
         *(pages.paragraph(text, "warning") for text in record["warnings"]),
     ]
+    state = record["heads"]["disease_state"]["call"]
     for head, found in record["heads"].items():
-        if found["abstained"].startswith(NO_TUMOUR):
+        if head == "subtype" and no_tumour(state):
             continue
         shown = _shown(found["probabilities"])
         body += [pages.heading(head_title(head)), pages.bars(shown)]
