@@ -178,8 +178,8 @@ def _limits(description: Mapping[str, Any]) -> list[str]:
         "Probabilities were calibrated on validation samples of the same studies. For samples "
         "unlike them a high probability can be wrong.",
         "Classes with few test samples have wide intervals; see the report's confusion matrix.",
-        "A subtype is named for every sample whose called tissue has subtypes, even if its state "
-        "is not called neoplastic; it means something for tumours only.",
+        "A subtype is named where the called tissue has subtypes, unless the sample is called no "
+        "tumour; where no state is called, whether it is one is open.",
     ]
     if description["config"].get("fit_on") == "all":
         lines.append(
