@@ -438,12 +438,12 @@ def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabil
 
 def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier, frame):
     shares = {
-        "disease_state": pd.DataFrame([[0.9, 0.1]], ["S0"], CLASSES["disease_state"]),
+        "disease_state": pd.DataFrame([[0.1, 0.9]], ["S0"], CLASSES["disease_state"]),
         "tissue": pd.DataFrame([[0.52, 0.48]], ["S0"], CLASSES["tissue"]),
         "subtype": pd.DataFrame([[0.9, 0.1]], ["S0"], CLASSES["subtype"]),
     }
     calls = classifier._calls(shares, np.array([False])).loc["S0"]
-    assert calls["disease_state"] == "non-neoplastic"
+    assert calls["disease_state"] == "neoplastic"
     assert calls["tissue"] == calls["subtype"] == ""
     assert calls["tissue_abstained"] == "kidney and liver are about equally likely (52% and 48%)"
     assert calls["subtype_abstained"] == "the tissue is uncertain"
