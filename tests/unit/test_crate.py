@@ -121,7 +121,7 @@ def test_the_checklist_is_filled_in_from_the_run(description):
     }
     assert "99 samples of 80 donors" in found["10"]
     assert "Tissue of origin 0.910 (0.800–1.000)" in found["23a"]
-    assert "Never in the same study: non-neoplastic and neoplastic" in found["26"]
+    assert "Never in the same study and source: non-neoplastic and neoplastic" in found["26"]
     assert "training samples only" in found["12b"]
     assert found["17"] == AUTHORS
 

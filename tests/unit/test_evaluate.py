@@ -136,7 +136,7 @@ def test_the_tandem_calls_only_subtypes_of_the_called_tissue():
     assert table["subtype:kirc"].tolist() == [0.5] * 4
 
 
-def test_the_state_within_a_study_cannot_be_had_from_the_study():
+def test_the_state_within_a_batch_cannot_be_had_from_the_batch():
     """GTEx is all non-neoplastic; a model that knows nothing but the study is at chance in TCGA."""
     states = CLASSES["disease_state"]
     obs = pd.DataFrame({"split": "test", "disease_state": [states[0]] * 20 + states[1:] * 10})
@@ -144,17 +144,42 @@ def test_the_state_within_a_study_cannot_be_had_from_the_study():
     by_study = np.where(obs["study"].to_numpy()[:, None] == "GTEx", [1.0, 0, 0], [0.4, 0.36, 0.24])
     table = evaluate.tabulate(obs.rename(index=str), {"disease_state": by_study}, CLASSES)
     within = evaluate.judge(table, CLASSES)[1]
-    assert within.head == evaluate.WITHIN and within.classes == tuple(states[1:])
+    assert within.head == evaluate.within("disease_state") and within.classes == tuple(states[1:])
     np.testing.assert_allclose(within.scores, [[0.6, 0.4]] * 20)
     found, _ = evaluate.score(table, CLASSES, resamples=100)
     assert value(found, "disease_state", "accuracy") == 0.5
-    assert value(found, evaluate.WITHIN, "balanced_accuracy") == 0.5
-    assert value(found, evaluate.WITHIN, "accuracy") == 0.5
+    assert value(found, evaluate.within("disease_state"), "balanced_accuracy") == 0.5
+    assert value(found, evaluate.within("disease_state"), "accuracy") == 0.5
     # Where each study holds every state, the question would be the same one.
     assert len(evaluate.judge(table.assign(study="one"), CLASSES)) == 1
     # A study of one state alone asks nothing.
     lone = table.assign(study=table["disease_state_true"])
     assert len(evaluate.judge(lone, CLASSES)) == 1
+
+
+def test_subtypes_within_a_batch_compete_with_those_of_their_own_tissue():
+    """gbm and lgg come from sources of their own, kirc and kirp from one: a model that knows
+    tissue and source alone is right about the former and at chance about the latter."""
+    subtypes = ["gbm", "lgg", "kirc", "kirp"] * 10
+    sources = {"gbm": "a", "lgg": "b", "kirc": "a", "kirp": "a"}
+    obs = pd.DataFrame({"split": "test", "subtype": subtypes, "study": "TCGA"})
+    obs["source"] = obs["subtype"].map(sources)
+    obs["tissue"] = np.where(obs["subtype"].isin(["gbm", "lgg"]), "brain", "kidney")
+    scores = pd.DataFrame(0.0, obs.index, CLASSES["subtype"])
+    for name in ("gbm", "lgg"):
+        scores.loc[obs["subtype"] == name, name] = 1.0
+    scores.loc[obs["tissue"] == "kidney", ["gbm", "kirc", "kirp"]] = 0.5, 0.3, 0.2
+    tissues = pd.get_dummies(obs["tissue"]).reindex(columns=CLASSES["tissue"], fill_value=0)
+    shares = {"tissue": tissues.to_numpy(float), "subtype": scores.to_numpy()}
+    table = evaluate.tabulate(obs.rename(index=str), shares, CLASSES)
+    found, _ = evaluate.score(table, CLASSES, resamples=100)
+    asked = evaluate.within("subtype")
+    assert value(found, "subtype", "accuracy") == 0.5
+    assert value(found, asked, "accuracy") == value(found, asked, "balanced_accuracy") == 0.5
+    assert (found.loc[found["head"] == asked, "n"] == 20).all()
+    # Where every source holds all subtypes of a tissue, only the tissue is given away.
+    heads = [judged.head for judged in evaluate.judge(table.assign(source="a"), CLASSES)]
+    assert heads == ["tissue", "subtype", evaluate.TANDEM]
 
 
 def test_subtypes_that_all_underflowed_are_equally_likely():

@@ -75,8 +75,12 @@ def test_confounding_of_study_and_state_is_named_only_where_it_is(description):
     assert "non-neoplastic and neoplastic. What tells them apart may be the study" in write_card(
         description
     )
+    assert "Source and subtype" not in write_card(description)
     description["data"]["contrasts"][0]["studies"] = "TCGA"
     assert "confounded" not in write_card(description)
+    subtypes = {"head": "subtype", "first": "kirc", "second": "kirp", "studies": "", "samples": 0}
+    description["data"]["contrasts"].append(subtypes)
+    assert "the same study and source: kirc and kirp. What tells" in write_card(description)
 
 
 def test_what_makes_the_figures_optimistic_is_said(description):

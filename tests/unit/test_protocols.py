@@ -188,7 +188,7 @@ def test_models_are_compared_on_pooled_folds(calls):
     table = assess.crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
     assert set(table["model"]) == {"dl_pca", "logreg"}
     assert (table.loc[table["head"] == "tissue", "n"] == 90).all()
-    within = table[table["head"] == "disease_state_within_study"]
+    within = table[table["head"] == "disease_state_within_batch"]
     assert (within["n"] == 72).all()  # TCGA alone holds two states
 
 

@@ -25,7 +25,7 @@ def cohort(study_of_state: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("sample")
 
 
-HEADS = {"disease_state": 0.9, "disease_state_within_study": 0.7, "tissue": 0.8}
+HEADS = {"disease_state": 0.9, "disease_state_within_batch": 0.7, "tissue": 0.8}
 CONFOUNDED = {"non-neoplastic": "GTEx", "peri-neoplastic": "TCGA", "neoplastic": "TCGA"}
 
 
@@ -137,16 +137,16 @@ def test_a_defeat_in_cross_validation_is_said_as_early(run):
 
 def test_confounding_is_spelt_out_with_the_contrast_that_can_be_learnt(run):
     html, facts = summarise(run)
-    assert "Non-neoplastic and neoplastic never occur in the same study" in html
+    assert "Non-neoplastic and neoplastic never occur in the same study and source" in html
     assert "Peri-neoplastic and neoplastic both occur in TCGA (8 samples)" in html
     assert fact(facts, "confounding", "Cramér's V, study and disease state") == pytest.approx(1)
 
 
-def test_the_state_within_a_study_is_what_can_be_concluded(run):
+def test_the_state_within_a_batch_is_what_can_be_concluded(run):
     html, facts = summarise(run)
-    assert "balanced accuracy of 0.700 (0.680–0.720), beside 0.900 for all states together" in html
-    assert fact(facts, "confounding", "balanced accuracy, disease state within a study") == 0.7
-    crossed = run.metrics[run.metrics["head"] != "disease_state_within_study"]
+    assert "balanced accuracy of 0.700 (0.680–0.720), beside 0.900 for all together" in html
+    assert fact(facts, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
+    crossed = run.metrics[run.metrics["head"] != "disease_state_within_batch"]
     assert "Asked only among the states" not in summarise(replaced(run, metrics=crossed))[0]
 
 
@@ -229,6 +229,32 @@ def test_contrasts_name_every_pair_of_states_once():
         ("non-neoplastic", "neoplastic"),
         ("peri-neoplastic", "neoplastic"),
     ]
+
+
+def two_kidneys(run: Run) -> Run:
+    """Two subtypes of kidney, each from a source of its own; liver from one of these alone."""
+    kept = run.kept.assign(source="a")
+    tumour = kept["disease_state"] == "neoplastic"
+    kept.loc[tumour, "tissue"] = "kidney"
+    kept.loc[tumour, "subtype"] = ["kirc", "kirp"] * 2
+    kept.loc[kept["subtype"] == "kirp", "source"] = "b"
+    kept.loc[kept["tissue"] == "liver", ["study", "source"]] = "X", "c"
+    return replaced(run, kept=kept, classes={**CLASSES, "subtype": ["kirc", "kirp"]})
+
+
+def test_subtypes_are_contrasted_within_a_tissue_and_a_batch(run):
+    found = contrasts(two_kidneys(run).kept, "subtype").to_dict("records")
+    assert found == [
+        {"head": "subtype", "first": "kirc", "second": "kirp", "studies": "", "samples": 0}
+    ]
+
+
+def test_classes_that_no_batch_holds_together_are_named(run):
+    assert "tissue, subtype and batch" not in summarise(run)[0]
+    html, facts = summarise(two_kidneys(run))
+    assert "These subtypes of one tissue never occur in the same study and source: kirc and" in html
+    assert "These tissues never occur in the same study and source as another one: kidney" in html
+    assert fact(facts, "confounding", "subtypes of a tissue in no common batch") == "kirc and kirp"
 
 
 def test_split_table_counts_each_class():

@@ -97,7 +97,10 @@ def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, A
         "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
         "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},
         "classes": split_table(kept, classes).to_dict("records"),
-        "contrasts": contrasts(kept).to_dict("records"),
+        "contrasts": [
+            *contrasts(kept).to_dict("records"),
+            *contrasts(kept, "subtype").to_dict("records"),
+        ],
     }
 
 

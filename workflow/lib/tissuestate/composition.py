@@ -1,7 +1,8 @@
-"""What a cohort is made of: samples by class and split, and how studies and states go together."""
+"""What a cohort is made of: samples by class and split, and how batches and classes go together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,25 +24,54 @@ def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.
     return pd.DataFrame(rows)
 
 
-def contrasts(kept: pd.DataFrame, by: str = "study") -> pd.DataFrame:
-    """For every two disease states, the studies that have samples of both.
+def batches(samples: pd.DataFrame) -> pd.Series:
+    """The batch of each sample: its study, with the source where a study has several."""
+    study = samples["study"].astype(str)
+    if "source" not in samples or (samples.groupby("study")["source"].nunique() < 2).all():
+        return study
+    return study + " (" + samples["source"].astype(str) + ")"
 
-    Returns the columns first, second, studies (names, '' = none) and samples (in those studies).
-    Where there is none, the two states cannot be told from the studies they come from.
+
+def contrasts(kept: pd.DataFrame, head: str = "disease_state") -> pd.DataFrame:
+    """For every two classes that a head tells apart, the batches that have samples of both.
+
+    Subtypes: every two of one tissue. Returns the columns head, first, second, studies (the
+    batches, '' = none) and samples (in those). Where there is none, the two classes cannot be
+    told from the batches they come from.
     """
-    counts = pd.crosstab(kept[by], kept["disease_state"])
+    labelled = kept[kept[head] != ""]
+    counts = pd.crosstab(batches(labelled), labelled[head])
     rows = []
-    for first, second in combinations(states_of(kept), 2):
+    for first, second in _pairs(labelled, head):
         both = counts.index[(counts[first] > 0) & (counts[second] > 0)]
         rows.append(
             {
+                "head": head,
                 "first": first,
                 "second": second,
                 "studies": ", ".join(map(str, both)),
                 "samples": int(counts.loc[both, [first, second]].to_numpy().sum()),
             }
         )
-    return pd.DataFrame(rows, columns=["first", "second", "studies", "samples"])
+    return pd.DataFrame(rows, columns=["head", "first", "second", "studies", "samples"])
+
+
+def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
+    if head == "disease_state":
+        return list(combinations(states_of(labelled), 2))
+    if head == "tissue":
+        return list(combinations(sorted(labelled[head].unique()), 2))
+    own = labelled.groupby("tissue")[head].unique()
+    return [pair for names in own for pair in combinations(sorted(names), 2)]
+
+
+def apart(rows: Iterable[Mapping[str, Any]], head: str) -> list[str]:
+    """The pairs of a head's classes that no batch holds, of `contrasts` as records."""
+    return [
+        f"{row['first']} and {row['second']}"
+        for row in rows
+        if row.get("head", "disease_state") == head and not row["studies"]
+    ]
 
 
 def states_of(kept: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tissuestate.composition import batches
 from tissuestate.errors import InputError
 from tissuestate.sheet import HEADS
 from tissuestate.tasks import encode
@@ -16,8 +17,13 @@ from tissuestate.tasks import encode
 logger = logging.getLogger(__name__)
 
 TANDEM = "subtype_tandem"
-WITHIN = "disease_state_within_study"
+WITHIN = "_within_batch"
 TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
+
+
+def within(head: str) -> str:
+    """The name of a head that is asked among the classes of a sample's own batch."""
+    return head + WITHIN
 
 
 def route_subtypes(
@@ -69,7 +75,7 @@ def tabulate(
 ) -> pd.DataFrame:
     """The table of predictions, a row a sample of `obs`, in its order.
 
-    Columns: sample, split, donor, study, then for each head `{head}_true` ('' unknown),
+    Columns: sample, split, donor, study, source, then for each head `{head}_true` ('' unknown),
     `{head}_call` and `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if
     the tissue called has no subtypes), whereas `subtype:{class}` are those of the subtype network
     for any sample.
@@ -77,7 +83,8 @@ def tabulate(
     table = pd.DataFrame({"sample": obs.index.astype(str)})
     for column in ("split", "donor"):
         table[column] = obs[column].to_numpy() if column in obs else table["sample"]
-    table["study"] = obs["study"].to_numpy() if "study" in obs else ""
+    for column in ("study", "source"):
+        table[column] = obs[column].to_numpy() if column in obs else ""
     for head in (head for head in HEADS if head in probabilities):
         names = list(classes[head])
         called = probabilities[head]
@@ -116,9 +123,8 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
     """What there is to judge in a table of predictions: each head on its labelled test samples.
 
     `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the
-    same samples as the tandem calls them; `disease_state_within_study` the disease state where it
-    cannot be told from the study (see `within_study`). A head without classes or test samples is
-    left out.
+    same samples as the tandem calls them; `{head}_within_batch` the head where its class cannot be
+    told from the batch (see `within_batch`). A head without classes or test samples is left out.
     """
     test = predictions[predictions["split"] == "test"]
     judged = []
@@ -139,8 +145,10 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
                 "%s: no test sample of %s; left out of the averages", head, ", ".join(absent)
             )
         judged.append(Judged(head, names, true, scores.argmax(axis=1), scores, donors))
-        if head == "disease_state" and "study" in rows:
-            judged += within_study(judged[-1], rows["study"])
+        if "study" in rows:
+            of = {name: t for t, own in classes["subtypes_of"].items() for name in own}
+            kinds = [of[name] if head == "subtype" else "" for name in names]
+            judged += within_batch(judged[-1], batches(rows), kinds)
         if head == "subtype":
             routed = route_subtypes(scores, rows["tissue_call"], classes)
             called = encode(rows["subtype_call"], names)
@@ -148,28 +156,35 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
     return judged
 
 
-def within_study(judged: Judged, study: Sequence[str] | pd.Series) -> list[Judged]:
-    """The disease state asked again among those states alone that a sample's own study holds.
+def within_batch(
+    judged: Judged, batch: Sequence[str] | pd.Series, kinds: Sequence[str]
+) -> list[Judged]:
+    """A head asked again among those classes alone that a sample's own batch holds.
 
-    What is left cannot be answered by recognising the study. Samples of a study of one state are
-    left out. An empty list where there is no such study, or where every study holds every state,
-    so that nothing would differ.
+    kinds: of each class, what is known when it is asked for: of a subtype its tissue, whose
+    subtypes alone it competes with. What is left cannot be answered by recognising the batch.
+    Samples whose batch leaves them one class are left out. An empty list where all do, or where
+    every batch holds every class, so that nothing would differ.
     """
-    studies, place = np.unique(np.asarray(study, dtype=str), return_inverse=True)
-    held = np.zeros((len(studies), len(judged.classes)), dtype=bool)
+    of_class = np.asarray(kinds, dtype=str)
+    groups = pd.Series(np.asarray(batch, dtype=str)) + "\t" + of_class[judged.true]
+    place, names = pd.factorize(groups, sort=True)
+    held = np.zeros((len(names), len(judged.classes)), dtype=bool)
     held[place, judged.true] = True
+    competing = of_class == np.array([name.rpartition("\t")[2] for name in names])[:, None]
     several = held.sum(axis=1) > 1
-    if not several.any() or held[:, held.any(axis=0)].all():
+    if not several.any() or (held == competing & held.any(axis=0)).all():
         return []
     kept, used = several[place], held[several].any(axis=0)
     allowed = held[place][kept][:, used]
     scores = np.where(allowed, judged.scores[kept][:, used], 0.0)
     total = scores.sum(axis=1, keepdims=True)
     scores = np.divide(scores, total, out=allowed.astype(float), where=total > 0)
-    names = tuple(np.array(judged.classes)[used])
+    classes = tuple(np.array(judged.classes)[used])
     true = np.searchsorted(np.flatnonzero(used), judged.true[kept])
     donors = np.unique(judged.donors[kept], return_inverse=True)[1]
-    return [Judged(WITHIN, names, true, scores.argmax(axis=1), scores, donors)]
+    head = within(judged.head)
+    return [Judged(head, classes, true, scores.argmax(axis=1), scores, donors)]
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -206,8 +221,9 @@ def measure(
 
     Returns {metric: resamples} and {metric: resamples × classes}. Averages over classes leave out
     classes without a sample, precision, recall and F1 are 0 where nothing was called; log_loss
-    is given only where every sample has a call, top-K accuracy not for `WITHIN`. Without `by_rank`
-    the metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left out.
+    is given only where every sample has a call, top-K accuracy not within a batch. Without
+    `by_rank` the metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left
+    out.
     """
     numbers = np.arange(len(judged.classes))
     is_true = (judged.true[:, None] == numbers).astype(float)
@@ -232,7 +248,7 @@ def measure(
     auc = np.column_stack([_auc(judged.scores[:, c], judged.true == c, weights) for c in numbers])
     overall["auc"], per_class["auc"] = _mean(auc), auc
     ranks = np.where(judged.scores.sum(axis=1) > 0, _ranks(judged), len(numbers))
-    if judged.head != WITHIN:
+    if not judged.head.endswith(WITHIN):
         for k in range(1, min(TOP, len(numbers)) + 1):
             overall[f"top{k}"] = _ratio(weights @ (ranks < k).astype(float), total)
     if (judged.called >= 0).all() and judged.head != TANDEM:

@@ -6,6 +6,7 @@ Sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tissuestate.composition import apart
 from tissuestate.wording import head_title, metric_title
 
 SPLITS = ("train", "validation", "test")
@@ -160,19 +161,23 @@ def _trust(trust: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
 
 
 def _limits(description: Mapping[str, Any]) -> list[str]:
-    apart = [
-        f"{row['first']} and {row['second']}"
-        for row in description["data"]["contrasts"]
-        if not row["studies"]
-    ]
+    states, subtypes = (
+        apart(description["data"]["contrasts"], head) for head in ("disease_state", "subtype")
+    )
     lines = []
-    if apart:
+    if states:
         lines.append(
             f"**Study and disease state are confounded.** These states never occur in the same "
-            f"study: {'; '.join(apart)}. What tells them apart may be the study (its donors, "
-            "laboratory, library preparation), and neither the figures above nor the batch "
-            "correction can show otherwise. A call that rests on such a difference is not "
+            f"study and source: {'; '.join(states)}. What tells them apart may be the study (its "
+            "donors, laboratory, library preparation), and neither the figures above nor the "
+            "batch correction can show otherwise. A call that rests on such a difference is not "
             "evidence of disease."
+        )
+    if subtypes:
+        lines.append(
+            "**Source and subtype are confounded.** These subtypes of one tissue never occur in "
+            f"the same study and source: {'; '.join(subtypes)}. What tells them apart may be how "
+            "their numbers were made."
         )
     lines += [
         "Probabilities were calibrated on validation samples of the same studies. For samples "

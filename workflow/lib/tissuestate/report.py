@@ -10,12 +10,14 @@ import pandas as pd
 
 from tissuestate import pages
 from tissuestate.composition import (
+    apart,
+    batches,
     contrasts,
     cramers_v,
     split_table,
     states_of,
 )
-from tissuestate.evaluate import TANDEM, WITHIN
+from tissuestate.evaluate import TANDEM, within
 from tissuestate.plots import before_and_after
 from tissuestate.protocol_page import brief
 from tissuestate.sheet import HEADS
@@ -23,7 +25,7 @@ from tissuestate.wording import head_title, measure_title, metric_title, model_t
 
 DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
-ASKED = ("disease_state", WITHIN, "tissue", "subtype", TANDEM)
+ASKED = (*(asked for head in HEADS for asked in (head, within(head))), TANDEM)
 
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -82,6 +84,7 @@ def summarise(run: Run) -> tuple[str, pd.DataFrame]:
         *_protocols(run),
         *_trust(run, facts),
         *_confounding(run, facts),
+        *_batches(run, facts),
         *_cohort(run, facts),
         *_quality(run, facts),
         *_genes(run, facts),
@@ -197,7 +200,9 @@ def _performance(run: Run, facts: Facts) -> list[str]:
         pages.paragraph(
             "DL PCA, the paper's network; in brackets the 95 % bootstrap interval. Balanced "
             "accuracy counts every class the same, however rare. “In tandem” asks "
-            "for the subtype only where the tissue called has subtypes, as it is used. Where every "
+            "for the subtype only where the tissue called has subtypes, as it is used. “Within a "
+            "batch” asks among those classes alone that a sample's own study and source hold, so "
+            "that knowing these does not help; a batch of one class asks nothing. Where every "
             "call is right, resampling shows no spread: with n test samples the true error may "
             "still be as large as 3 ÷ n. The intervals describe other samples of the same "
             "studies, not other studies: classifiers of this kind lose accuracy on data from "
@@ -267,18 +272,18 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
             sentences.append(
                 f"{row.first.capitalize()} and {row.second} both occur in {row.studies} "
                 f"({row.samples:,} samples), so the difference between them can be learnt "
-                "within a study."
+                "within a batch."
             )
         else:
             sentences.append(
-                f"{row.first.capitalize()} and {row.second} never occur in the same study: what "
-                "tells them apart may be the study, and this data cannot say."
+                f"{row.first.capitalize()} and {row.second} never occur in the same study and "
+                "source: what tells them apart may be these, and this data cannot say."
             )
     if kept["study"].nunique() == 1:
         sentences.append("All samples are from one study; nothing is known about any other.")
     sentences += [*_visible_study(run, facts), *_conclusion(run, facts)]
     strength = "" if np.isnan(association) else f" (Cramér's V {association:.2f}; 1 = fully)"
-    table = pd.crosstab(kept["study"], kept["disease_state"])[states_of(kept)].reset_index()
+    table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[states_of(kept)]
     return [
         pages.heading("What to beware of: study and disease state"),
         pages.paragraph(
@@ -286,7 +291,45 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
             "disease state means. " + " ".join(sentences),
             "warning" if (contrasts(kept)["studies"] == "").any() else "",
         ),
-        pages.table(table.rename_axis(columns=None), "Samples kept, by study and disease state"),
+        pages.table(
+            table.reset_index().rename_axis(columns=None),
+            "Samples kept, by study and disease state",
+        ),
+    ]
+
+
+def _batches(run: Run, facts: Facts) -> list[str]:
+    """The tissues and subtypes that a batch may give away, where there are any."""
+    pairs = contrasts(run.kept, "tissue")
+    together = pairs[pairs["studies"] != ""]
+    tissues = {*pairs["first"], *pairs["second"]} - {*together["first"], *together["second"]}
+    subtypes = apart(contrasts(run.kept, "subtype").to_dict("records"), "subtype")
+    sentences = []
+    if tissues:
+        named = ", ".join(sorted(tissues))
+        facts.add("confounding", "tissues that share no batch with another", named)
+        sentences.append(
+            f"These tissues never occur in the same study and source as another one: {named}."
+        )
+    if subtypes:
+        named = "; ".join(subtypes)
+        facts.add("confounding", "subtypes of a tissue in no common batch", named)
+        sentences.append(
+            f"These subtypes of one tissue never occur in the same study and source: {named}."
+        )
+    if not sentences:
+        return []
+    sentences.append(
+        "What tells them apart may be how their numbers were made, and this data cannot say."
+    )
+    for head in ("tissue", "subtype"):
+        sentences += [
+            f"Within a batch the {head} is called with a balanced accuracy of {found}."
+            for found in _within_batch(run, facts, head)
+        ]
+    return [
+        pages.heading("What to beware of: tissue, subtype and batch"),
+        pages.paragraph(" ".join(sentences), "warning"),
     ]
 
 
@@ -311,22 +354,29 @@ def _visible_study(run: Run, facts: Facts) -> list[str]:
 
 
 def _conclusion(run: Run, facts: Facts) -> list[str]:
-    """What the state within a study, where the study gives nothing away, allows to conclude."""
+    """What the state within a batch, where the batch gives nothing away, allows to conclude."""
+    found = _within_batch(run, facts, "disease_state")
+    if not found:
+        return []
+    return [
+        f"Asked only among the states that a sample's own study and source hold, so that knowing "
+        f"these does not help, the state is called with a balanced accuracy of {found[0]}. What "
+        "can be concluded is the former. The latter may be quoted for samples of these studies "
+        "only: how often a state is called right that its study alone could give away is not known "
+        "until another study has that state, too."
+    ]
+
+
+def _within_batch(run: Run, facts: Facts, head: str) -> list[str]:
+    """The balanced accuracy within a batch, beside that for all classes; empty if not asked."""
     scored = run.metrics[run.metrics["model"] == DEEP].set_index(["head", "metric"])
-    asked = (WITHIN, "balanced_accuracy")
+    asked = (within(head), "balanced_accuracy")
     if asked not in scored.index:
         return []
     value, low, high = scored.loc[asked, ["value", "low", "high"]].astype(float)
-    everywhere = float(scored.loc[("disease_state", "balanced_accuracy"), "value"])
-    facts.add("confounding", "balanced accuracy, disease state within a study", value)
-    return [
-        "Asked only among the states that a sample's own study holds, so that knowing the study "
-        f"does not help, the state is called with a balanced accuracy of "
-        f"{pages.with_interval(value, low, high)}, beside {everywhere:.3f} for all states "
-        "together. What can be concluded is the former. The latter may be quoted for samples of "
-        "these studies only: how often a state is called right that its study alone could give "
-        "away is not known until another study has that state, too."
-    ]
+    everywhere = float(scored.loc[(head, "balanced_accuracy"), "value"])
+    facts.add("confounding", f"balanced accuracy, {head_title(within(head)).lower()}", value)
+    return [f"{pages.with_interval(value, low, high)}, beside {everywhere:.3f} for all together"]
 
 
 def _cohort(run: Run, facts: Facts) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from tissuestate import pages
 from tissuestate.abstention import no_tumour
 from tissuestate.bundle import Bundle
+from tissuestate.composition import apart
 from tissuestate.files import load_arrays
 from tissuestate.training_map import TrainingMap
 from tissuestate.wording import class_title, head_title
@@ -275,11 +276,11 @@ def _cautions(contrasts: list[Mapping[str, Any]]) -> list[str]:
         "told apart and get no answer, but one close to a known class may be given that class.",
         "Probabilities hold for samples like those of the training cohort.",
     ]
-    apart = [f"{row['first']} and {row['second']}" for row in contrasts if not row["studies"]]
-    if apart:
+    pairs = [*apart(contrasts, "disease_state"), *apart(contrasts, "subtype")]
+    if pairs:
         cautions.append(
-            f"In training, {'; '.join(apart)} never came from the same study: what tells them "
-            "apart may be the study, not the disease."
+            f"In training, {'; '.join(pairs)} never came from the same study and source: what "
+            "tells them apart may be these, not the disease."
         )
     return cautions
 

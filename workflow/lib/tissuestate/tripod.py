@@ -6,6 +6,7 @@ Collins et al. 2024, "TRIPOD+AI statement", BMJ 385:e078378; items in the workfl
 from collections.abc import Mapping
 from typing import Any
 
+from tissuestate.composition import apart
 from tissuestate.model_card import as_table
 from tissuestate.wording import head_title
 
@@ -226,14 +227,15 @@ def _results(description: Mapping[str, Any]) -> list[Row]:
 
 
 def _discussion(description: Mapping[str, Any]) -> list[Row]:
-    apart = [
-        f"{row['first']} and {row['second']}"
-        for row in description["data"]["contrasts"]
-        if not row["studies"]
+    pairs = [
+        pair
+        for head in ("disease_state", "subtype")
+        for pair in apart(description["data"]["contrasts"], head)
     ]
     limits = (
-        f"Never in the same study: {'; '.join(apart)}; what tells them apart may be the study. "
-        if apart
+        f"Never in the same study and source: {'; '.join(pairs)}; what tells them apart may be "
+        "these. "
+        if pairs
         else ""
     )
     return [

@@ -2,9 +2,11 @@
 
 HEADS = {
     "disease_state": "Disease state",
-    "disease_state_within_study": "Disease state, within a study",
+    "disease_state_within_batch": "Disease state, within a batch",
     "tissue": "Tissue of origin",
+    "tissue_within_batch": "Tissue of origin, within a batch",
     "subtype": "Subtype",
+    "subtype_within_batch": "Subtype, within a batch",
     "subtype_tandem": "Subtype, in tandem",
 }
 MODELS = {
