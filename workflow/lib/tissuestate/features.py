@@ -9,7 +9,7 @@ import scipy.linalg
 
 from tissuestate.errors import InputError
 
-_BLOCK = 64  # rows computed at once; a constant, so that a row's result has no companions
+_BLOCK = 64  # rows computed at once; a constant, for BLAS rounds otherwise with other numbers
 _LARGE = 3000  # samples from which on single precision does the heavy part of PCA
 _GENES = 2048  # genes whose products are added up at once
 
@@ -54,13 +54,12 @@ class _Scaled:
         return varying
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Features (samples × features, float32); each row's bytes depend on that row alone."""
+        """Features (samples × features, float32), those of a row from that row alone."""
         X = self._checked(X)
         result = np.empty((len(X), len(self.names_)), dtype=np.float32)
         apply = self._rows()
         for start in range(0, len(X), _BLOCK):
-            rows = X[start : start + _BLOCK]
-            result[start : start + _BLOCK] = apply(rows)[: len(rows)]
+            result[start : start + _BLOCK] = apply(X[start : start + _BLOCK])
         return result
 
     def _checked(self, X: np.ndarray) -> np.ndarray:
@@ -288,8 +287,10 @@ class PrincipalComponents(_Scaled):
         return gram
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Features (samples × features, float32); each row's bytes depend on that row alone.
+        """Features (samples × features, float32), those of a row from that row alone.
 
+        In double precision the rows beside it may change the rounding of a row's sums, by 1e-15;
+        of the values in single precision that is the last bit of one in some hundred million.
         Loadings are brought to double precision a few genes at a time: all at once, that takes
         longer than the product where there is one sample.
         """

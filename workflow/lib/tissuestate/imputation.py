@@ -13,7 +13,7 @@ import numpy as np
 
 FACTORS = 100
 LEAST_NOISE = 0.1  # of a gene, as a share of the average gene's
-_BLOCK = 24  # rows computed at once, as BLAS tiles them, so that a row's result has no companions
+_BLOCK = 24  # rows computed at once; a constant, for BLAS rounds otherwise with other numbers
 
 
 class ConditionalMean:
@@ -46,7 +46,8 @@ class ConditionalMean:
         """The same samples × genes with every missing (NaN) value filled.
 
         Samples that lack the same genes, as those of one file do, share all but the products of
-        their own values. A sample's result has the same bytes whatever samples stand beside it.
+        their own values. The samples beside it change a sample's values by rounding at most, in
+        double precision.
         """
         from scipy.linalg import cho_factor, cho_solve
 
