@@ -7,7 +7,7 @@ import sqlite3
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +39,6 @@ class Recognition:
     n_ids: int
     n_recognised: int
     kind: str  # symbol | ensembl | entrez | transcript | mixed | unknown
-    by_kind: dict[str, int] = field(default_factory=dict)
     n_aliases: int = 0  # of the recognised, by an alias or previous symbol
 
     def sentence(self) -> str:
@@ -113,27 +112,10 @@ class GeneMap:
         with atomic(path) as temporary:
             temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
-    def restricted_to(self, symbols: Iterable[str]) -> "GeneMap":
-        """The map of these symbols, in their order; a symbol it lacks is kept as one without ids.
-
-        An alias that also names a gene left out stays ambiguous, and is dropped.
-        """
-        wanted = list(symbols)
-        rows = self.table.set_index("symbol").reindex(wanted).fillna("")
-        rows["aliases"] = [
-            "|".join(name for name in cell.split("|") if name in self._alias)
-            for cell in rows["aliases"]
-        ]
-        return GeneMap(rows.reset_index()[list(COLUMNS)])
-
     def annotate(self, symbols: Iterable[str]) -> pd.DataFrame:
         """Frame indexed by symbol with the columns ensembl and entrez ('' where not known)."""
         frame = self.table.set_index("symbol")[["ensembl", "entrez"]]
         return frame.reindex(list(symbols)).fillna("").rename_axis(None)
-
-    def detect(self, ids: Iterable[str]) -> str:
-        """The kind of most ids (95 %): symbol, ensembl, entrez, transcript, mixed or unknown."""
-        return self.to_symbols(ids)[1].kind
 
     def to_symbols(self, ids: Iterable[str]) -> tuple[np.ndarray, Recognition]:
         """The symbol of each id ('' where it has none) and how many were recognised, as what.
@@ -159,10 +141,8 @@ class GeneMap:
             else:
                 found[i] = name
         counts = Counter(kind[recognised])
-        return found.astype(str), Recognition(
-            *(len(names), int(recognised.sum()), _kind_of_most(counts, kind), dict(counts)),
-            n_aliases=aliases,
-        )
+        most = _kind_of_most(counts, kind)
+        return found.astype(str), Recognition(len(names), int(recognised.sum()), most, aliases)
 
     def _direct(self, name: str) -> tuple[str, str]:
         """Symbol and kind of an id, aliases not looked at; the kind alone where it is not known."""
