@@ -100,6 +100,7 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
         ({"sede": 1}, ["sede"]),
         ({"samples": None}, ["samples", "sheet"]),
         ({"samples": "nowhere.tsv"}, ["nowhere.tsv"]),
+        ({"features": {"kinds": ["pca"]}, "bundle_features": "rf"}, ["bundle_features", "'rf'"]),
     ],
 )
 def test_a_mistake_in_the_config_is_named(
