@@ -77,7 +77,6 @@ rule plot_evaluation:
     input:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         metrics="<results>/evaluation/{model}/metrics.tsv",
-        per_class="<results>/evaluation/{model}/per_class.tsv",
         confusion="<results>/evaluation/{model}/confusion.tsv",
         roc="<results>/evaluation/{model}/roc.tsv",
         classes="<results>/cohort/classes.json",
@@ -170,14 +169,12 @@ rule compare_paper:
 
 rule summarise_run:
     input:
-        samples="<results>/cohort/samples.tsv",
         qc="<results>/qc/samples.tsv" if FROM_READS else [],
         genes="<results>/cohort/genes.tsv",
         cohort="<results>/cohort/cohort.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
         classes="<results>/cohort/classes.json",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        predictions="<results>/evaluation/dl_pca/predictions.tsv",
         benchmark="<results>/benchmark/benchmark.tsv",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",

@@ -20,7 +20,7 @@ with logged(snakemake.log[0]):
         Hyperparameters.from_dict(chosen),
         epochs=params.epochs,
         seed=params.seed,
-        recipe=read_recipe(params.get("recipe", "paper")),
+        recipe=read_recipe(params.recipe),
         device=params.device,
         threads=snakemake.threads,
     )

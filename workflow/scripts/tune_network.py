@@ -17,7 +17,7 @@ with logged(snakemake.log[0]):
         "earlier": read_trials(snakemake.input.get("earlier", [])),
         "epochs": params.epochs,
         "seed": params.seed,
-        "recipe": read_recipe(params.get("recipe", "paper")),
+        "recipe": read_recipe(params.recipe),
     }
     journal = Journal(Path(params.journal), tune.fingerprint(data, params.space, **share))
     trials = tune.search(

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -232,8 +232,8 @@ def _read_description(folder: Path) -> dict[str, Any]:
 
 
 def _check_name(folder: Path, name: str) -> None:
-    """Refuse a file name that leads out of the bundle or that no bundle has."""
-    if PurePosixPath(name).is_absolute() or name not in REQUIRED + OPTIONAL:
+    """Refuse a file name that no bundle has, such as one that leads out of it."""
+    if name not in REQUIRED + OPTIONAL:
         raise InputError(f"{folder / DESCRIPTION}: lists a file that no bundle has: {name!r}.")
 
 

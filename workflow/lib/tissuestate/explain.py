@@ -32,7 +32,10 @@ SHOWN = 10  # of each class on the report's page
 EXAMPLES = 50  # test samples at most that speak for a class
 BLOCK = 64  # samples explained at once
 ROWS = 4096  # of the network's input at once
-COLUMNS = ("sample", "head", "class", "rank", "gene", "contribution", "expression", "average")
+COLUMNS = (
+    *("sample", "head", "class", "rank", "gene", "contribution", "expression", "average"),
+    "difference",
+)
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,9 @@ def top_genes(
     """The genes of largest contribution to each sample's calls, a row each: `COLUMNS`.
 
     calls: a row a sample, the class called under each head ('' = none). expression: blocks as
-    `Classifier.expression` gives them. contribution is in logits, expression and average (of the
-    training samples) in log2 after normalisation, before correction.
+    `Classifier.expression` gives them. contribution is in logits, as is difference, what all genes
+    make together; expression and average (of the training samples) are in log2 after
+    normalisation, before correction.
     """
     parts = []
     for head, samples, values, found in _explained(explainer, calls, expression):
@@ -165,8 +169,7 @@ def top_genes(
                     }
                 )
             )
-    columns = [*COLUMNS, "difference"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
 def class_genes(

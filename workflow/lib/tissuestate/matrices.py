@@ -130,7 +130,7 @@ def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
     table = _parse(path, text, [text.ids[0], column])
     counts = _column(table, column)
     if len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():
-        read_matrix(path)
+        read_matrix(path)  # which says what is wrong
     return table[str(text.ids[0])].combine_chunks(), counts
 
 
@@ -474,10 +474,10 @@ def _read_h5ad(path: Path, columns: Sequence[str] | None) -> Matrix:
     try:
         available = _by_name(path, data.obs_names.astype(str).tolist(), range(data.n_obs))
         chosen = _choose(path, available, columns, lambda: set(data.var_names.astype(str)))
-        rows = np.fromiter(chosen.values(), dtype=int)
-        block = data[np.sort(rows)].X if len(rows) else None
-        if block is None:
+        if not chosen:
             raise InputError(f"{path}: it has no samples.")
+        rows = np.fromiter(chosen.values(), dtype=int)
+        block = data[np.sort(rows)].X
         block = block.toarray() if hasattr(block, "toarray") else np.asarray(block)
         values = block[np.argsort(np.argsort(rows))].astype(np.float32)
     except InputError:
