@@ -11,6 +11,9 @@ scores in which each donor weighs the same, and one more donor is at infinity (h
 conformal prediction, Lee, Barber & Willett 2023); with one sample a donor it is the usual one. The
 libraries (MAPIE, crepes) take each calibration sample for one of its own, and keep the estimator
 that they wrap where one number a head is all that a bundle needs.
+
+The thresholds come from validation samples, which fitted no weight but chose the epoch that is kept
+and the temperatures. So far the promise is not exact; test samples tell how it is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +53,7 @@ class ConformalSets:
         labels: Mapping[str, np.ndarray],
         donors: Sequence[str] | np.ndarray,
     ) -> Self:
-        """Learn the thresholds from samples that fitted nothing.
+        """Learn the thresholds from samples that the networks were not trained on.
 
         probabilities: for each head samples × classes, as a new sample would be shown (NaN where
         the head is not asked). labels: class numbers, -1 where unknown (left out).

@@ -68,9 +68,9 @@ class Explainer:
     def explain(self, expression: np.ndarray, head: str, classes: Sequence[str]) -> Explanation:
         """Why `classes` (one a sample) rather than those they competed with.
 
-        expression: samples × genes as `Classifier.expression` gives it, NaN where missing. A
-        subtype competes with the subtypes of its tissue, any other class with all of its head; one
-        without a competitor gives zeros.
+        expression: samples × genes as `Classifier.expression` gives it, genes that a sample lacks
+        estimated; those left NaN take no part. A subtype competes with the subtypes of its tissue,
+        any other class with all of its head; one without a competitor gives zeros.
         """
         x = self.chain.project(expression)
         contrasts = np.array([self._contrast(head, name) for name in classes])
