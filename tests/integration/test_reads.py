@@ -123,6 +123,16 @@ def test_what_goes_wrong_before_the_alignment_is_named(
     ):
         run = align(snakemake, trimmed, {"bad": reads}, *target)
         assert run.returncode != 0 and words in run.stdout, run.stdout
+    # STAR itself stops at the end of the shorter mate, before the other is read.
+    (trimmed / "half.fastq.gz").write_bytes(gzip.compress(b"".join(lines[: len(lines) // 8 * 4])))
+    (trimmed / "text.bam").write_text("@HD\tVN:1.6\n")
+    counts = ("--", "results/counts/bad.tsv")
+    for reads, words, wanted in (
+        ({"fastq_1": whole, "fastq_2": "half.fastq.gz"}, "mates must come in pairs", target),
+        ({"bam": "text.bam"}, "not a BAM file, or cut off", counts),
+    ):
+        run = align(snakemake, trimmed, {"bad": reads}, *wanted, trim=False)
+        assert run.returncode != 0 and words in run.stdout, run.stdout
     for name in ("fastp", "prefetch"):
         stand_in(tmp_path / "bin", name, "#!/bin/bash\nexit 3\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")

@@ -277,6 +277,9 @@ def test_two_ids_of_one_gene_are_summed(classifier, frame):
     halves["GENE0"] = frame["GENE0"] - 1
     halves["ENSG00000000000.3"] = 1.0
     equal(classifier.predict(halves), classifier.predict(frame), frame.index, 1e-5)
+    twice = classifier.predict(halves.rename(columns={"ENSG00000000000.3": "GENE0"}))
+    equal(twice, classifier.predict(frame), frame.index, 1e-5)
+    assert "1 rows repeat an id and were added up" in twice.samples["recognition"].iloc[0]
 
 
 def test_units_other_than_counts_are_brought_to_the_same_scale(classifier, frame):
@@ -376,6 +379,7 @@ def test_a_sample_of_one_value_is_refused(classifier, frame):
         (lambda frame: frame.iloc[[0, 0]], "given twice"),
         (lambda frame: -frame, "'S0'.*cannot be a count"),
         (lambda frame: frame.replace(frame.iloc[0, 0], np.inf), "inf cannot be"),
+        (lambda frame: pd.DataFrame(np.ones((2, 200))), "columns are numbered"),
     ],
 )
 def test_bad_input_is_a_sentence(classifier, frame, change, sentence):
@@ -386,6 +390,18 @@ def test_bad_input_is_a_sentence(classifier, frame, change, sentence):
 def test_an_unknown_unit_is_named(classifier, frame):
     with pytest.raises(InputError, match="'furlong' is unknown"):
         classifier.predict(frame, "furlong")
+    with pytest.raises(InputError, match="unit is list; expected one for all, or a pandas Series"):
+        classifier.predict(frame, ["count"] * len(frame))
+    with pytest.raises(InputError, match="mrin is float; expected a pandas Series"):
+        classifier.predict(frame, "count", mrin=0.1)
+
+
+def test_logarithms_below_zero_are_warned_about(classifier, frame):
+    counts, first = frame.clip(lower=3), frame.index[0]
+    assert not classifier.predict(np.log2(counts + 1), "log2").warnings[first]
+    counts.iloc[:, :6] = 0
+    warned = classifier.predict(np.log2(counts + 0.001), "log2").warnings[first]
+    assert any(text.startswith("10% of the logarithms are below 0") for text in warned)
 
 
 def test_only_subtypes_of_the_called_tissue_and_only_where_it_has_some(classifier, frame):

@@ -212,7 +212,8 @@ def damaged(old: str, new: str) -> str:
         (damaged("\t9.0\n", ""), r"row 4: 3 cells where the header has 4; the file may be cut off"),
         (damaged("4.0", "4.0\t7"), r"row 3: 5 cells where the header has 4"),
         (tsv(FRAME.T), None),
-        (b"\xff\xfe\x00\x01" * 9, r"not a text table|one column"),
+        (b"\xff\xfe\x00\x01" * 9, r"its text is UTF-16; save it as tab-separated"),
+        (tsv().replace("\n", "\r"), r"lines end as those of old Macintosh"),
         ("gene\tChr\nA\tB\n", r"no columns of samples|not a table|row 2"),
         (LAYOUTS["GCT 1.2"].replace("3\t3\n", "x\n", 1), "second line of a GCT file"),
     ],
@@ -224,6 +225,15 @@ def test_no_matrix(text, sentence, write):
         read_matrix(path, wanted)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_numbered_rows_are_not_taken_for_entrez_ids(start, write):
+    table = pd.DataFrame({"gene": [f"G{i}" for i in range(200)], "s1": 1.0})
+    table.index += start
+    with pytest.raises(InputError, match=rf"first column numbers the rows \({start}, {start + 1}"):
+        read_matrix(write(table.to_csv(), "m.csv"), ["s1"])
+    assert read_matrix(write(table.to_csv(index=False), "m.csv"), ["s1"]).ids[0] == "G0"
 
 
 def test_absent_column_names_the_nearest(write):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import smart_open
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
 # A plan is millions of objects that stay: looking for garbage among them less often saves an eighth
@@ -37,13 +36,20 @@ put_first("PATH", Path(sys.executable).parent)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description
+from tissuestate.config import check_config
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
 from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
 
-validate(config, str(WORKFLOW / "schemas" / "config.schema.yaml"))
+# On the command line Snakemake takes "False" for a truth value, and "false" for a word.
+if str(config.get("explain")) in ("true", "false"):
+    config["explain"] = config["explain"] == "true"
+try:
+    check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
+except InputError as error:
+    raise WorkflowError(str(error))
 
 
 wildcard_constraints:
@@ -475,6 +481,11 @@ def values_of(column):
     if config["rnaseqdb"]:
         table = rnaseqdb_table()
         named |= set(table["file"].map(project_of) if column == "project" else table[column])
+    if not named - {""}:
+        raise WorkflowError(
+            f"config: protocols: leave_out names {column!r}, which no row of the sheet fills in; "
+            "fill it in, or take it off the list."
+        )
     return sorted(named - {""})
 
 

@@ -51,6 +51,9 @@ check_reads() { # a damaged file first: it is the cause where the other mate was
     done
     for mate in "${mates[@]}"; do
         declare -n files="mate_$mate"
+        if [ "$status" -ne 0 ] && [ ! -e "$work/fed_$mate" ]; then # STAR's end cut it short
+            gzip -cdfq -- "${files[@]}" | wc -l > "$work/lines_$mate" && : > "$work/fed_$mate"
+        fi
         [ -e "$work/fed_$mate" ] || continue
         lines=$(cat "$work/lines_$mate")
         [ "$((lines % 4))" -eq 0 ] || fail "sample $sample: ${files[*]} holds $lines lines, not a multiple of 4; the FASTQ file is truncated: copy it again."
@@ -61,6 +64,7 @@ check_reads() { # a damaged file first: it is the cause where the other mate was
     fi
 }
 
+status=0
 open_pipes() { # a pipe a mate, with its reads coming
     local mate
     rm -f "$work"/{reads,fed}_?
@@ -91,7 +95,6 @@ fi
 
 open_pipes
 pipes=("${mates[@]/#/$work/reads_}")
-status=0
 STAR --runThreadN "$threads" \
     --genomeDir "$(dirname "${snakemake_input[index]%% *}")" \
     --readFilesIn "${pipes[@]}" \

@@ -26,7 +26,8 @@ with logged(snakemake.log[0]):
     found = Predictions.concat([classifier.predict(frame, unit, mrin) for frame, unit in groups])
     records = [found.record(sample) for sample in sheet["sample"]]
     if all(record["refused"] for record in records):
-        raise InputError(f"no sample can be classified: {records[0]['refused']}")
+        first = f"sample {records[0]['sample']!r}: {records[0]['refused']}"
+        raise InputError(f"no sample can be classified; {first}")
     with atomic(output.calls) as temporary:
         table = found.table().set_index("sample").loc[sheet["sample"]]
         table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")

@@ -10,6 +10,12 @@ rm -rf "$(dirname "$counts")/.${snakemake_wildcards[sample]}."?????? # left by a
 work=$(mktemp -d "$(dirname "$counts")/.${snakemake_wildcards[sample]}.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+zipped=$(head -c 2 "$bam" | od -An -tx1)
+if [ "$zipped" != " 1f 8b" ] || ! samtools quickcheck -u "$bam"; then # featureCounts would crash
+    echo "Error: $bam: not a BAM file, or cut off before its end; copy or make it again." | tee /dev/fd/3
+    exit 1
+fi
+
 paired=()
 [ "$(samtools head -n 1000 "$bam" 2> /dev/null | grep -v '^@' | awk '{ n += $2 % 2 } END { print n + 0 }')" -gt 0 ] \
     && paired=(-p --countReadPairs)

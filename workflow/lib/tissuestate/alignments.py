@@ -68,6 +68,8 @@ def references(bam: str | Path) -> dict[str, int]:
             if not handle.is_bam:
                 raise InputError(f"{path}: a {handle.format} file, expected BAM.")
             return dict(zip(handle.references, handle.lengths, strict=True))
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be opened as BAM ({error}); is it another format, or a broken copy?"

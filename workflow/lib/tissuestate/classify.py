@@ -25,6 +25,7 @@ from tissuestate.files import load_arrays
 from tissuestate.genes import KINDS, GeneMap, Recognition
 from tissuestate.screening import (
     LEAST_LIKENESS,
+    MANY_BELOW,
     MANY_ZEROS,
     MOST_ZEROS,
     SCALED,
@@ -33,6 +34,7 @@ from tissuestate.screening import (
     foreign_species,
     guess_unit,
     likeness,
+    number_rows,
     unit_conflict,
 )
 from tissuestate.sheet import HEADS, UNITS
@@ -58,8 +60,9 @@ class Predictions:
     probabilities: for each head samples × classes, NaN where the head was not asked.
     points: x and y of each sample on the plane of the training samples.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the genes found that are not expressed), mrin (NaN = not known), novelty (above 1: the
-    sample is like nothing in training), refused (why there is no call; '' = not refused).
+    (share of the genes found that are not expressed) and below (share below 0), mrin (NaN = not
+    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
+    call; '' = not refused).
     warnings: for each sample what to doubt, in sentences.
     """
 
@@ -230,6 +233,8 @@ class Classifier:
 
         Raises InputError for repeated samples, an unknown unit, and values that are no expression.
         """
+        if not (mrin is None or isinstance(mrin, pd.Series)):
+            raise InputError(f"mrin is {type(mrin).__name__}; expected a pandas Series by sample.")
         return Predictions.concat([self._predict(block, mrin) for block in self._read(frame, unit)])
 
     def expression(
@@ -254,6 +259,13 @@ class Classifier:
         if names.has_duplicates:
             repeated = names[names.duplicated()][0]
             raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
+        if number_rows(frame.columns.astype(str)):
+            raise InputError("the columns are numbered; name them by their genes' ids.")
+        if not isinstance(unit, str | pd.Series):
+            raise InputError(
+                f"unit is {type(unit).__name__}; expected one for all, or a pandas Series of a "
+                "unit a sample."
+            )
         given_units = unit if isinstance(unit, str) else unit.set_axis(unit.index.astype(str))
         units = pd.Series(given_units, index=names, dtype=object).fillna("").astype(str)
         genes = self._recognise(frame)
@@ -266,7 +278,9 @@ class Classifier:
             values = genes.gather(given, unit_of, len(self.genes))
             found = np.isfinite(values).sum(axis=1)
             with np.errstate(invalid="ignore"):
-                zeros = (values <= 0).sum(axis=1) / np.maximum(found, 1)
+                zeros, below = (
+                    some.sum(axis=1) / np.maximum(found, 1) for some in (values <= 0, values < 0)
+                )
             samples = pd.DataFrame(
                 {
                     "genes_found": found,
@@ -274,6 +288,7 @@ class Classifier:
                     "unit": unit_of,
                     "unit_stated": stated,
                     "zeros": zeros,
+                    "below": below,
                     "refused": [
                         self._refusal(given[row], values[row], unit_of[row], zeros[row], genes)
                         for row in range(len(part))
@@ -332,7 +347,7 @@ class Classifier:
                 problem = f"the gene ids are those of {species}, the model knows human genes"
             elif len(set(rows) & set(self.genes)) > max(found, len(frame) / 2):
                 problem = "genes stand in rows, samples are expected there: transpose the table"
-        sentence = _sentence(found, len(self.genes), recognition, dates(ids))
+        sentence = _sentence(found, len(self.genes), recognition, ids)
         return _Genes(places, sentence, problem or "check the gene ids and the species")
 
     @property
@@ -416,6 +431,11 @@ class Classifier:
                 f"{about['zeros']:.0%} of the genes are zero, as in shallow or single-cell "
                 "libraries; the model learnt from bulk tissue."
             )
+        if about["below"] >= MANY_BELOW:
+            warnings.append(
+                f"{about['below']:.0%} of the logarithms are below 0, which those of a value + 1 "
+                "cannot be, and were taken for 0; give log2(value + 1), or the values themselves."
+            )
         least = self.description["thresholds"].get("mrin")
         if least is not None and about["mrin"] < least:
             warnings.append(
@@ -463,7 +483,8 @@ class _Genes:
         for i in np.flatnonzero(counts > 1):
             block = given[:, order[starts[i] : starts[i] + counts[i]]].astype(np.float64)
             summed = np.nansum(block, axis=1)
-            linear = np.maximum(np.exp2(block[logs]) - 1, 0)
+            with np.errstate(over="ignore"):  # of counts called logarithms, which are refused
+                linear = np.maximum(np.exp2(block[logs]) - 1, 0)
             summed[logs] = np.log2(1 + np.nansum(linear, axis=1))
             result[:, targets[i]] = np.where(np.isnan(block).all(axis=1), np.nan, summed)
         return result
@@ -505,10 +526,12 @@ def _units(values: np.ndarray, stated: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return units, known
 
 
-def _sentence(found: int, expected: int, recognition: Recognition, dated: Sequence[str]) -> str:
-    remarks = []
+def _sentence(found: int, expected: int, recognition: Recognition, ids: Sequence[str]) -> str:
+    remarks, dated, repeated = [], dates(ids), len(ids) - len(set(ids))
     if recognition.n_aliases:
         remarks.append(f"{recognition.n_aliases:,} ids by an alias or previous symbol")
+    if repeated:
+        remarks.append(f"{repeated:,} rows repeat an id and were added up")
     if dated:
         remarks.append(
             f"{len(dated):,} ids are dates such as {dated[0]}, as spreadsheets make of SEPT2 or "

@@ -19,7 +19,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from tissuestate.errors import InputError
-from tissuestate.sheet import WORKBOOK, nearest
+from tissuestate.screening import number_rows
+from tissuestate.sheet import UTF16, WORKBOOK, nearest
 
 Missing = Literal["error", "drop", "zero", "keep"]
 
@@ -108,6 +109,11 @@ def read_matrix(
         matrix = _select(matrix, genes)
     if len(matrix.ids) == 0:
         raise InputError(f"{path}: the matrix has no genes.")
+    if number_rows(matrix.ids.tolist()):
+        raise InputError(
+            f"{path}: its first column numbers the rows ({matrix.ids[0]}, {matrix.ids[1]}, …); "
+            "write the gene ids there (in pandas index=False, in R row.names = FALSE)."
+        )
     return _check_values(path, matrix, unit, missing)
 
 
@@ -257,6 +263,13 @@ def _lay_out(path: Path, unit: str, strandedness: str) -> _Text:
     if lines[0].startswith(WORKBOOK):
         raise InputError(
             f"{path}: an Excel workbook or a zip file; save the table as text separated by tabs."
+        )
+    if lines[0].startswith(UTF16):
+        raise InputError(f"{path}: its text is UTF-16; save it as tab-separated UTF-8 text.")
+    if b"\r" in lines[0].rstrip(b"\r\n"):
+        raise InputError(
+            f"{path}: its lines end as those of old Macintosh computers; save it with Windows or "
+            "Unix line ends."
         )
     if not lines[0].strip():
         raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")

@@ -16,6 +16,10 @@ MANY_ZEROS, MOST_ZEROS = 0.4, 0.85
 # Least correlation with the average training sample: bulk samples of GTEx and TCGA have .86 to .96,
 # the same centred or scaled over samples -.07 to .26.
 LEAST_LIKENESS = 0.5
+# Share of logarithms below 0 that is warned about: those of a value + 1 have none, a batch
+# correction leaves some.
+MANY_BELOW = 0.01
+FEW_ROWS = 100  # below which ids that count 1, 2, 3 may be genes
 SCALED = "its values look centred or scaled; give values that were not."
 SPECIES = {
     "ENSMUSG": "mouse",
@@ -119,6 +123,15 @@ def foreign_species(ids: Iterable[str]) -> str:
 def dates(ids: Iterable[str]) -> list[str]:
     """The ids that spreadsheets have made dates: 2-Sep of SEPT2, 2001-03-01 of MARCH1."""
     return [name for name in ids if _DATE.fullmatch(name)]
+
+
+def number_rows(ids: Iterable[str]) -> bool:
+    """Whether the ids are the numbers of their rows (0, 1, 2, … or 1, 2, 3, …), not of genes."""
+    names = list(ids)
+    if len(names) < FEW_ROWS or names[0] not in ("0", "1"):
+        return False
+    start = int(names[0])
+    return names == [str(number) for number in range(start, start + len(names))]
 
 
 def likeness(values: np.ndarray, average: np.ndarray) -> float:

@@ -19,6 +19,7 @@ UNITS = ("count", "normalised", "log2")
 STRANDEDNESS = ("auto", "none", "forward", "reverse")
 ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
 WORKBOOK = b"PK\x03\x04"  # how an Excel workbook, a zip file, begins
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how Excel's "Unicode Text" begins
 
 LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
 ORIGIN_COLUMNS = ("fastq_1", "fastq_2", "bam", "sra", "matrix")
@@ -33,6 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATH = re.compile(r"[\w./][\w./+=@%:-]*")
 _RUN = re.compile(r"[SED]RR[0-9]{5,12}")
 _LONGEST_NAME = 150
+_NOTHING = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "null", "NULL")  # how programs write it
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +145,7 @@ def read_sheet(
     sheet = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
     if labelled:
         _check_specimens(rows, places)
+        _check_spellings(rows, places)
         _check_class_sizes(sheet, ", ".join(map(str, sheets)))
     return sheet
 
@@ -181,8 +184,9 @@ def read_text(path: str | Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        found = "UTF-16" if content.startswith(UTF16) else f"not UTF-8 (byte {error.start})"
         raise InputError(
-            f"{path}: not UTF-8 text (byte {error.start}); save it as a tab-separated UTF-8 file."
+            f"{path}: its text is {found}; save it as a tab-separated UTF-8 file."
         ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -230,7 +234,7 @@ def _check_header(
             raise InputError(f"{path}: two columns are named {name!r}; remove one.")
     missing = [name for name in required if name not in header]
     if missing:
-        if len(header) == 1 and ("," in header[0] or ";" in header[0]):
+        if len(header) == 1 and any(mark in header[0] for mark in ",; "):
             raise InputError(
                 f"{path}: its header has one column, {header[0]!r}: separate columns by tabs "
                 "(save as tab-separated text)."
@@ -282,19 +286,27 @@ def _complete(row: dict[str, str], labelled: bool) -> None:
 def _check_labels(
     path: str | Path, number: int, row: dict[str, str], classes: ClassTable | None
 ) -> None:
-    for column in ("donor", "specimen", "study", "source", "disease_state", "tissue"):
-        _check_name(path, number, column, row[column])
     subtype = row["subtype"]
-    if subtype:
-        _check_name(path, number, "subtype", subtype)
+    for column, what in (
+        ("donor", "name the donor, or where that is not known each sample another"),
+        ("subtype", "leave it empty where a sample has none"),
+    ):
+        if row[column] in _NOTHING:
+            raise InputError(
+                f"{path}, row {number}, column {column}: found {row[column]!r}; {what}."
+            )
     allowed: dict[str, tuple[str, ...]] = {"disease_state": STATES}
     if classes is not None:
-        allowed |= {"tissue": classes.tissues, "subtype": (*classes.subtypes, "")}
-    for column, names in allowed.items():
-        if row[column] not in names:
+        allowed |= {"tissue": classes.tissues, "subtype": classes.subtypes}
+    for column in ("donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"):
+        names = allowed.get(column)
+        if names is None or not row[column]:
+            if row[column] or column != "subtype":
+                _check_name(path, number, column, row[column])
+        elif row[column] not in names:
             raise InputError(
                 f"{path}, row {number}, column {column}: unknown {row[column]!r}; expected one of "
-                f"{', '.join(filter(None, names))}.{nearest(row[column], names)}"
+                f"{', '.join(names)}.{nearest(row[column], names)}"
             )
     if subtype and row["disease_state"] != "neoplastic":
         raise InputError(
@@ -403,6 +415,19 @@ def _check_specimens(rows: list[dict[str, str]], places: list[tuple[str | Path, 
                 f"{row['donor']!r} here and from {rows[first]['donor']!r} in {places[first][0]}, "
                 f"row {places[first][1]}; a specimen has one donor."
             )
+
+
+def _check_spellings(rows: list[dict[str, str]], places: list[tuple[str | Path, int]]) -> None:
+    for column in ("donor", "study", "source", "project"):
+        spelled: dict[str, int] = {}
+        for i, row in enumerate(rows):
+            first = spelled.setdefault(row[column].lower(), i)
+            if rows[first][column] != row[column]:
+                raise InputError(
+                    f"{places[i][0]}, row {places[i][1]}, column {column}: {row[column]!r} differs "
+                    f"only in case from {rows[first][column]!r} in {places[first][0]}, row "
+                    f"{places[first][1]}; write the same {column} in one way."
+                )
 
 
 def _check_class_sizes(sheet: pd.DataFrame, where: str) -> None:
