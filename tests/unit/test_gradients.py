@@ -10,7 +10,6 @@ from tissuestate.networks import ClassifierNetwork
 from torch.nn import functional
 
 HEADS = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
-WEIGHTS = {"disease_state": torch.tensor([1.5, 0.5]), "tissue": None}
 SMOOTHING = 0.1
 
 
@@ -26,7 +25,7 @@ def batch(n: int = 20) -> tuple[torch.Tensor, dict[str, torch.Tensor], list[torc
     codes = {head: torch.randint(-1, len(names), (n,)) for head, names in HEADS.items()}
     shares = [
         batch_shares(
-            soft_targets(codes[head], len(names), WEIGHTS[head], SMOOTHING).double(),
+            soft_targets(codes[head], len(names), SMOOTHING).double(),
             torch.zeros(n, dtype=torch.long),
         )
         for head, names in HEADS.items()
@@ -46,7 +45,6 @@ def test_they_are_those_of_autograd(activation, direct):
         functional.cross_entropy(
             logits,
             codes[head],
-            None if WEIGHTS[head] is None else WEIGHTS[head].double(),
             ignore_index=-1,
             reduction="sum",
             label_smoothing=SMOOTHING,
@@ -92,7 +90,7 @@ def test_dropout_keeps_its_share_of_the_units_and_their_sum(dropout):
 
 def test_shares_are_counted_in_each_batch_by_itself():
     codes = torch.tensor([0, -1, 1, -1, -1, 1])
-    shares = batch_shares(soft_targets(codes, 2, None, 0.0), torch.arange(6) // 2)
+    shares = batch_shares(soft_targets(codes, 2, 0.0), torch.arange(6) // 2)
     expected = [[-1, 0], [0, 0], [0, -1], [0, 0], [0, 0], [0, -1]]
     torch.testing.assert_close(shares, torch.tensor(expected).float())
 

@@ -29,18 +29,16 @@ BACKWARD: dict[str, Backward] = {
 }
 
 
-def soft_targets(
-    codes: torch.Tensor, n_classes: int, weight: torch.Tensor | None, smoothing: float
-) -> torch.Tensor:
+def soft_targets(codes: torch.Tensor, n_classes: int, smoothing: float) -> torch.Tensor:
     """What cross-entropy compares the log-probabilities with: samples × classes.
 
     codes: a class number a sample, -1 where unknown: a row of zeros, which teaches nothing. As
-    torch's `cross_entropy` has it, with class weights and label smoothing.
+    torch's `cross_entropy` has it, with label smoothing.
     """
     known = codes >= 0
     targets = functional.one_hot(codes.clamp(min=0), n_classes).float()
     targets = (1 - smoothing) * targets + smoothing / n_classes
-    return targets * known[:, None] * (1 if weight is None else weight)
+    return targets * known[:, None]
 
 
 def batch_shares(targets: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:

@@ -2,19 +2,17 @@
 
 import contextlib
 import copy
-import itertools
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 from torch.nn import functional
 
 from tissuestate.architecture import Architecture
@@ -27,9 +25,6 @@ from tissuestate.updates import OPTIMIZERS, updater
 
 logger = logging.getLogger(__name__)
 
-SCALINGS = ("none", "global", "features")
-SCHEDULES = ("constant", "cosine")
-CLASS_WEIGHTS = ("none", "balanced")
 BLOCK = 1024  # rows a forward pass takes when predicting
 RIDGE = 1.0  # the penalty of scikit-learn's LogisticRegression
 FEW = 1000  # samples: with more, a linear start was no gain, and on all genes takes a minute
@@ -70,35 +65,24 @@ class Hyperparameters:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise InputError(f"unknown hyper-parameter: {', '.join(sorted(unknown))}.")
-        return cls(
-            **{**values, **({"widths": tuple(values["widths"])} if "widths" in values else {})}
-        )
+        if "widths" in values:
+            values = {**values, "widths": tuple(values["widths"])}
+        return cls(**values)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained, apart from what tuning searches.
 
-    scaling: 'none', one divisor for all features ('global'), or each to variance 1 ('features').
-    average: decay of an exponential moving average of the weights; 0 keeps the weights as stepped.
     direct: each head also sees the features themselves (`Architecture`). Of few samples, no more
     than features, training begins as the logistic regression of each head (epoch 0).
     guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
     loss is that of its best epoch, the one that training would keep, not of its last.
     """
 
-    scaling: str = "global"
-    class_weight: str = "none"
     label_smoothing: float = 0.0
-    schedule: str = "constant"
-    average: float = 0.0
     direct: bool = False
     guided: bool = False
-
-    def __post_init__(self) -> None:
-        _checked(self.scaling, SCALINGS, "scaling")
-        _checked(self.class_weight, CLASS_WEIGHTS, "class_weight")
-        _checked(self.schedule, SCHEDULES, "schedule")
 
 
 # 'best' had the least validation loss (summed over heads, five donor-grouped splits of real GTEx
@@ -115,15 +99,10 @@ class Recipe:
 RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, guided=True)}
 
 
-def read_recipe(chosen: str | Mapping[str, Any]) -> Recipe:
-    """The recipe of a name in `RECIPES`, or of a mapping of `Recipe`'s fields."""
-    if isinstance(chosen, Mapping):
-        unknown = set(chosen) - {field.name for field in fields(Recipe)}
-        if unknown:
-            raise InputError(f"unknown part of a recipe: {', '.join(sorted(unknown))}.")
-        return Recipe(**chosen)
-    _checked(chosen, tuple(RECIPES), "recipe")
-    return RECIPES[chosen]
+def read_recipe(name: str) -> Recipe:
+    """The recipe of a name in `RECIPES`."""
+    _checked(name, tuple(RECIPES), "recipe")
+    return RECIPES[name]
 
 
 @dataclass(frozen=True)
@@ -156,39 +135,22 @@ def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterat
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _input_scale(x: torch.Tensor, scaling: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Shift and divisor of the inputs; a constant feature is left at its own scale."""
-    if scaling == "none":
-        return torch.zeros_like(x[0]), torch.ones_like(x[0])
+def _input_scale(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shift of each feature and one divisor for all; 1 where nothing varies."""
     variance, mean = torch.var_mean(x, dim=0, correction=0)
-    if scaling == "global":
-        variance = variance.mean().expand_as(variance)
-    deviation = variance.sqrt()
+    deviation = variance.mean().expand_as(variance).sqrt()
     return mean, torch.where(deviation > 0, deviation, torch.ones_like(deviation))
-
-
-def _class_weights(codes: np.ndarray, n_classes: int) -> torch.Tensor:
-    """Weights inverse to class frequency, 1 on average over the labelled samples."""
-    counts = np.bincount(codes[codes >= 0], minlength=n_classes)
-    weights = counts.sum() / np.maximum(counts, 1) / max((counts > 0).sum(), 1)
-    return torch.from_numpy(weights.astype(np.float32))
 
 
 def _targets(
     y: Mapping[str, np.ndarray],
     classes: Mapping[str, Sequence[str]],
     place: torch.device,
-    balanced: bool = False,
     smoothing: float = 0.0,
 ) -> dict[str, torch.Tensor]:
-    """The `soft_targets` of each head; balanced: with class weights."""
+    """The `soft_targets` of each head."""
     return {
-        head: soft_targets(
-            torch.from_numpy(y[head]).long(),
-            len(names),
-            _class_weights(y[head], len(names)) if balanced else None,
-            smoothing,
-        ).to(place)
+        head: soft_targets(torch.from_numpy(y[head]).long(), len(names), smoothing).to(place)
         for head, names in classes.items()
     }
 
@@ -254,11 +216,29 @@ def _validate(
     return measured
 
 
-def _learning_rates(highest: float, schedule: str, steps: int) -> Iterator[float]:
-    """The learning rate of each step: constant, or falling along half a cosine towards 0."""
-    if schedule == "constant":
-        return itertools.repeat(highest)
-    return (highest * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps))
+class _Course:
+    """How a network did after each epoch, and its weights after the best."""
+
+    def __init__(
+        self, network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
+    ) -> None:
+        self.network, self.x, self.y = network, x, y
+        self.history: list[dict[str, float]] = []
+        self.best_loss, self.best_epoch = float("inf"), 0
+        self.best_weights: dict[str, torch.Tensor] = {}
+
+    def note(self, epoch: int, loss: float) -> bool:
+        """Judge the network on the validation samples; False where a loss is no finite number."""
+        measured = {"epoch": epoch, "loss": loss} | _validate(self.network, self.x, self.y)
+        validation_loss = measured["validation_loss"]
+        if not np.isfinite([loss, validation_loss]).all():
+            return False
+        self.history.append(measured)
+        if validation_loss < self.best_loss:
+            self.best_loss, self.best_epoch = validation_loss, epoch
+            weights = self.network.state_dict()
+            self.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
+        return True
 
 
 @torch.inference_mode()
@@ -315,11 +295,11 @@ def fit_network(
     place = choose_device(device)
     started = time.perf_counter()
     with reproducible(seed, threads, place):
-        train_x = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(place)
-        check_x = torch.from_numpy(np.ascontiguousarray(x_validation, dtype=np.float32)).to(place)
+        train_x, check_x = (
+            torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(place)
+            for values in (x, x_validation)
+        )
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        balanced = recipe.class_weight == "balanced"
-        targets = _targets(y, classes, place, balanced, recipe.label_smoothing)
         architecture = Architecture(
             n_features=x.shape[1],
             widths=hyperparameters.widths,
@@ -329,73 +309,49 @@ def fit_network(
             direct=recipe.direct,
         )
         network = ClassifierNetwork(architecture).to(place).eval()  # dropout is the gradients'
-        n = len(train_x)
-        network.standardise(*_input_scale(train_x, recipe.scaling))
+        network.standardise(*_input_scale(train_x))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         begun = None
-        if recipe.direct and n <= min(architecture.n_features, FEW):
+        if recipe.direct and len(x) <= min(architecture.n_features, FEW):
             begun = _begin_linear(network, train_x, _targets(y, classes, place))
         gradients = HandGradients(network)
-        differentiate = replayed(gradients.step) if place.type == "cuda" else gradients.step
         update = updater(
             hyperparameters.optimizer,
             gradients.flat,
             gradients.slope,
             hyperparameters.weight_decay,
         )
-        rates = _learning_rates(
-            hyperparameters.learning_rate,
-            recipe.schedule,
-            epochs * math.ceil(n / hyperparameters.batch_size),
+        train_once = partial(
+            _pass,
+            train_x,
+            _targets(y, classes, place, recipe.label_smoothing),
+            hyperparameters.batch_size,
+            gradients.masks,
+            replayed(gradients.step) if place.type == "cuda" else gradients.step,
+            partial(update, lr=hyperparameters.learning_rate),
         )
-        kept = copy.deepcopy(network) if recipe.average else network
-
-        def advance() -> None:
-            update(lr=next(rates))
-            if recipe.average:
-                _average(kept, network, recipe.average)
-
-        history: list[dict[str, float]] = []
-        best_loss, best_epoch, best_state = float("inf"), 0, None
+        course = _Course(network, check_x, check_y)
         if begun is not None:
-            history.append({"epoch": 0, "loss": begun} | _validate(kept, check_x, check_y))
-            best_loss, best_state = history[0]["validation_loss"], _copied(kept)
+            course.note(0, begun)
         for epoch in range(1, epochs + 1):
-            loss = _pass(
-                train_x,
-                targets,
-                hyperparameters.batch_size,
-                gradients.masks,
-                differentiate,
-                advance,
-            )
-            measured = {"epoch": epoch, "loss": loss}
-            measured |= _validate(kept, check_x, check_y)
-            if not np.isfinite([measured["loss"], measured["validation_loss"]]).all():
+            if not course.note(epoch, train_once()):
                 logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
                 break
-            history.append(measured)
-            if measured["validation_loss"] < best_loss:
-                best_loss, best_epoch = measured["validation_loss"], epoch
-                best_state = _copied(kept)
             if progress and epoch % max(1, epochs // 20) == 0:
                 logger.info(
                     "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
-                    epoch,
-                    epochs,
-                    measured["loss"],
-                    measured["validation_loss"],
-                    best_loss,
-                    best_epoch,
+                    *(epoch, epochs),
+                    *(course.history[-1][name] for name in ("loss", "validation_loss")),
+                    *(course.best_loss, course.best_epoch),
                 )
-        if best_state is None:
+        if not course.best_weights:
             raise Diverged(f"no epoch of {epochs} had a finite loss")
-        kept.load_state_dict(best_state)
-        kept = copy.deepcopy(kept).cpu()  # whose tensors are no views of one vector
+        network.load_state_dict(course.best_weights)
+        network = copy.deepcopy(network).cpu()  # whose tensors are no views of one vector
     return Trained(
-        network=kept,
-        history=pd.DataFrame(history),
-        best_epoch=best_epoch,
+        network=network,
+        history=pd.DataFrame(course.history),
+        best_epoch=course.best_epoch,
         fit_seconds=time.perf_counter() - started,
     )
 
@@ -411,17 +367,6 @@ def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -
         hyperparameters,
         **options,
     )
-
-
-def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
-    """The network's weights as they are now."""
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def _average(kept: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the averaged weights a step towards the network's."""
-    with torch.no_grad():
-        torch._foreach_lerp_(list(kept.parameters()), list(network.parameters()), 1 - decay)
 
 
 def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.ndarray]:
