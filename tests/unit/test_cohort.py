@@ -108,6 +108,53 @@ def test_logarithms_are_summed_as_numbers(tmp_path):
     assert cohort[:, "TP53"].X == -1
 
 
+MANY = [f"G{i}" for i in range(1200)]
+MANY_MAP = GeneMap(pd.DataFrame({name: MANY if name == "symbol" else "" for name in COLUMNS}))
+
+
+def of_two(tmp_path, first: np.ndarray, second: np.ndarray, unit: str, **changes: object):
+    """The cohort of two samples, a matrix each."""
+    for name, values in (("s1", first), ("s2", second)):
+        pd.DataFrame({name: values}, MANY).to_csv(tmp_path / f"{name}.tsv", sep="\t")
+    rows = [(name, "a", str(tmp_path / f"{name}.tsv"), unit, "train") for name in ("s1", "s2")]
+    return assemble(sheet(rows).assign(**changes), MANY_MAP)[0]
+
+
+@pytest.fixture(scope="module")
+def counts_of_two() -> np.ndarray:
+    return np.random.default_rng(1).negative_binomial(0.3, 0.003, (2, len(MANY)))
+
+
+def test_values_of_another_unit_than_stated_are_told(counts_of_two, tmp_path, caplog):
+    first, second = counts_of_two
+    parts = second / second.sum() * 1e6
+    assert not of_two(tmp_path, first, second, "count").obs.empty and not caplog.records
+    with pytest.raises(
+        InputError, match=r"s2\.tsv, column 's2', stated as count: no value is abov"
+    ):
+        of_two(tmp_path, first, np.log2(parts + 1), "count")
+    with pytest.raises(
+        InputError, match=r"s1\.tsv, column 's1', stated as log2: its largest value"
+    ):
+        of_two(tmp_path, first, np.log2(parts + 1), "log2")
+    with pytest.raises(InputError, match=r"column 's2', stated as log2: .*natural logarithms"):
+        of_two(tmp_path, np.log2(parts + 1), np.log(parts + 1), "log2")
+    of_two(tmp_path, first, parts, "count")
+    assert "s2.tsv: 1 samples stated as count add up as TPM do" in caplog.text
+    of_two(tmp_path, np.log2(first + 1), np.log2(parts + 0.001), "log2")
+    assert "s2.tsv: 1 samples have logarithms below 0" in caplog.text
+
+
+def test_a_copy_of_another_donors_sample_is_told(counts_of_two, tmp_path, caplog):
+    first, _ = counts_of_two
+    with pytest.raises(
+        InputError, match=r"'s2' of donor 's2' has the same value as sample 's1' of"
+    ):
+        of_two(tmp_path, first, first, "count")
+    of_two(tmp_path, first, first, "count", donor="d")
+    assert "sample s2 has the same values as s1" in caplog.text
+
+
 def test_unknown_ids_are_told(two_sources, tmp_path):
     samples, counts = two_sources
     (tmp_path / "b.tsv").write_text("gene\ts3\nENSMUSG00000000001\t1\nENSMUSG00000000002\t1\n")

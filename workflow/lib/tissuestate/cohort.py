@@ -1,5 +1,6 @@
 """Counts and matrices of many sources merged into one cohort on the genes they share."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ import pyarrow as pa
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 from tissuestate.genes import KINDS, GeneMap, Recognition
-from tissuestate.matrices import Missing, read_counts, read_matrix
+from tissuestate.matrices import Matrix, Missing, read_counts, read_matrix
 from tissuestate.normalise import linear_scale
+from tissuestate.screening import MANY_BELOW, by_length, unit_conflict
 from tissuestate.sheet import HEADS, ClassTable
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ OBS = (
     *("donor", "specimen", "study", "project", "source", "disease_state", "tissue", "subtype"),
     *("origin", "unit", "split"),
 )
+MANY_EXPRESSED = 100  # genes expressed, above which two samples are not equal by chance
 READS = "reads"  # the data set of all samples counted by this workflow
 
 log = logging.getLogger(__name__)
@@ -86,8 +89,8 @@ def assemble(
     row a data set: dataset, genes, recognised (ids), id_type, common_without (size of the
     intersection had this data set been left out).
 
-    Raises InputError for unreadable files, a data set of which no gene id is known, and an empty
-    intersection.
+    Raises InputError for unreadable files, values that cannot be of the unit stated, a data set of
+    which no gene id is known, an empty intersection, and a copy of another donor's sample.
     """
     import anndata
 
@@ -119,6 +122,7 @@ def assemble(
         part = reader.read_count_table(name, Path(counts[name]))
         values[positions[name]] = part.values[0, chosen]
 
+    _check_copies(values, samples)
     obs = samples.set_index("sample")[list(OBS)].rename_axis(None)
     cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(common.tolist()))
     return cohort, table
@@ -159,6 +163,7 @@ class _Reader:
                 missing=self.missing,
                 strandedness=strandedness,
             )
+            _check_unit(Path(path), matrix, unit)
             mapped = self._map(Path(path), matrix.ids)
             values = mapped.collapse(matrix.values, unit)
             parts.append(
@@ -225,6 +230,49 @@ class _Mapped:
             total = np.add.reduceat(linear, self.starts, axis=1)
             result[:, self.repeated] = np.log2(total + 1) if unit == "log2" else total
         return result
+
+
+def _check_unit(path: Path, matrix: Matrix, unit: str) -> None:
+    """Raise InputError for the first sample whose values cannot be of the unit; warn of doubts."""
+    for sample, values in zip(matrix.samples, matrix.values, strict=True):
+        conflict = unit_conflict(values, unit)
+        if conflict:
+            raise InputError(f"{path}, column {sample!r}, stated as {unit}: {conflict}")
+    if unit == "count":
+        divided = sum(by_length(values, unit) for values in matrix.values)
+        if divided:
+            log.warning("%s: %d samples stated as count add up as TPM do", path, divided)
+    if unit == "log2":
+        below = ((matrix.values < 0).mean(axis=1) >= MANY_BELOW).sum()
+        if below:
+            log.warning(
+                "%s: %d samples have logarithms below 0, which those of a value + 1 cannot be; "
+                "they are taken for 0",
+                path,
+                below,
+            )
+
+
+def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
+    """Raise InputError where two donors have the same values: one would test what the other taught.
+
+    The same values of one donor are warned about.
+    """
+    first_of: dict[bytes, int] = {}
+    names, donors = samples["sample"].tolist(), samples["donor"].tolist()
+    for row, expression in enumerate(values):
+        if np.count_nonzero(expression) < MANY_EXPRESSED:
+            continue
+        first = first_of.setdefault(hashlib.blake2b(expression.tobytes()).digest(), row)
+        if first == row:
+            continue
+        if donors[first] != donors[row]:
+            raise InputError(
+                f"sample {names[row]!r} of donor {donors[row]!r} has the same value as sample "
+                f"{names[first]!r} of donor {donors[first]!r} in each gene; one of them is a copy: "
+                "leave it out, or correct its matrix and column in the sheet."
+            )
+        log.warning("sample %s has the same values as %s", names[row], names[first])
 
 
 def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFrame:
