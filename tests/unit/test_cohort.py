@@ -158,7 +158,12 @@ def test_a_copy_of_another_donors_sample_is_told(counts_of_two, tmp_path, caplog
 def test_unknown_ids_are_told(two_sources, tmp_path):
     samples, counts = two_sources
     (tmp_path / "b.tsv").write_text("gene\ts3\nENSMUSG00000000001\t1\nENSMUSG00000000002\t1\n")
-    with pytest.raises(InputError, match=r"b\.tsv: none of its 2 genes.*Ensembl ids, such as 'ENS"):
+    told = r"b\.tsv: 0 of its 2 genes are known \(they look like Ensembl ids of mouse, such as 'ENS"
+    with pytest.raises(InputError, match=told):
+        assemble(samples, GENE_MAP, counts)
+    rows = "".join(f"{name}\t1\n" for name in ("Tp53", "Kras", "Myc", "Gapdh", "TP53", "Actb"))
+    (tmp_path / "b.tsv").write_text(f"gene\ts3\n{rows}")
+    with pytest.raises(InputError, match=r"1 of its 6 genes are known .*symbols of mouse or rat"):
         assemble(samples, GENE_MAP, counts)
 
 

@@ -16,7 +16,7 @@ from tissuestate.files import atomic
 from tissuestate.genes import KINDS, GeneMap, Recognition
 from tissuestate.matrices import Matrix, Missing, read_counts, read_matrix
 from tissuestate.normalise import linear_scale
-from tissuestate.screening import MANY_BELOW, by_length, unit_conflict
+from tissuestate.screening import MANY_BELOW, by_length, foreign_species, unit_conflict
 from tissuestate.sheet import HEADS, ClassTable
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ OBS = (
     *("donor", "specimen", "study", "project", "source", "disease_state", "tissue", "subtype"),
     *("origin", "unit", "split"),
 )
+LEAST_RECOGNISED = 0.2  # share of a file's gene ids: fewer are of another species, or no gene ids
 MANY_EXPRESSED = 100  # genes expressed, above which two samples are not equal by chance
 READS = "reads"  # the data set of all samples counted by this workflow
 
@@ -190,11 +191,12 @@ class _Reader:
         if key not in self._mapped:
             symbols, found = self.gene_map.to_symbols(ids.tolist())
             log.info("%s: %s", path, found.sentence())
-            if found.n_recognised == 0:
+            if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
+                of = foreign_species(ids.tolist())
                 raise InputError(
-                    f"{path}: none of its {found.n_ids:,} genes is known (they look like "
-                    f"{KINDS[found.kind]}, such as {str(ids[0])!r}); expected human gene symbols, "
-                    "Ensembl or Entrez ids in the first column."
+                    f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they "
+                    f"look like {KINDS[found.kind]}{of and f' of {of}'}, such as {str(ids[0])!r}); "
+                    "expected human gene symbols, Ensembl or Entrez ids in the first column."
                 )
             self._mapped[key] = _Mapped.of(symbols, found)
         return self._mapped[key]
