@@ -121,6 +121,7 @@ def edit(row: int, old: str, new: str) -> list[str]:
         ([*ROWS, ROWS[0]], r"row 8, column sample: 'a1' was already named in .*row 2"),
         (edit(1, "a2 d2", "A1 d2"), r"row 3.*'A1' differs only in case from 'a1'"),
         (edit(0, "kidney", "kidny"), r"row 2, column tissue: unknown 'kidny'.*mean 'kidney'\?"),
+        (edit(0, "kidney", "pancreas"), r"unknown 'pancreas'; .* belongs into the class table"),
         (edit(0, "neoplastic", "tumour"), r"column disease_state: unknown 'tumour'; expected one"),
         (edit(0, "kirc", "kircc"), r"column subtype: unknown 'kircc'.*'kirc'\?"),
         (edit(0, "kirc", "luad"), r"'luad' is no subtype of kidney \(it has: kirc, kirp, kich\)"),

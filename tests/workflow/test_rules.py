@@ -90,6 +90,7 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
     planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
     assert planned.returncode == 0, planned.stdout
     assert re.search(r"^fetch_genome +1$", planned.stdout, flags=re.M), planned.stdout
+    assert "components is 2000, but the sheet has 84 samples, of which about 59" in planned.stdout
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
         ({"correction": {"method": "combat"}}, ["method", "combat"]),
         ({"sede": 1}, ["sede"]),
         ({"samples": None}, ["samples", "sheet"]),
+        ({"protocols": {"leave_out": ["project"]}}, ["leave_out", "'project'"]),
         ({"samples": "nowhere.tsv"}, ["nowhere.tsv"]),
         ({"features": {"kinds": ["pca"]}, "bundle_features": "rf"}, ["bundle_features", "'rf'"]),
     ],

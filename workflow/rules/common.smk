@@ -9,6 +9,7 @@ from pathlib import Path
 
 import smart_open
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
 # A plan is millions of objects that stay: looking for garbage among them less often saves an eighth
@@ -89,6 +90,17 @@ def given(path):
     return str(Path(path).absolute()) if prefixed and FILES_ARE_HERE else path
 
 
+def warn_of_components(samples):
+    """Say now what PCA would say after hours of alignment, where the cohort is not RNAseqDB's too."""
+    components = config["features"]["components"]
+    if components > samples and not config["rnaseqdb"]:
+        logger.warning(
+            f"config: features: components is {components}, but the sheet has {samples} samples, of "
+            f"which about {samples * config['split']['fractions'][0]:.0f} are for training: set it to "
+            "fewer than those."
+        )
+
+
 def load_sheet():
     """The sample sheet, checked; an empty one where the cohort comes from RNAseqDB alone."""
     try:
@@ -105,6 +117,8 @@ def load_sheet():
             check_files(sheet)
         if workflow.is_main_process and config.get("bundle"):
             find_description(config["bundle"])
+        elif workflow.is_main_process:
+            warn_of_components(len(sheet))
         return sheet.set_index("sample", drop=False)
     except InputError as error:
         raise WorkflowError(str(error))

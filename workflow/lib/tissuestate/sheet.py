@@ -304,9 +304,12 @@ def _check_labels(
             if row[column] or column != "subtype":
                 _check_name(path, number, column, row[column])
         elif row[column] not in names:
+            hint = nearest(row[column], names)
+            if not hint and column != "disease_state":
+                hint = " A class of your own belongs into the class table that the config names."
             raise InputError(
                 f"{path}, row {number}, column {column}: unknown {row[column]!r}; expected one of "
-                f"{', '.join(names)}.{nearest(row[column], names)}"
+                f"{', '.join(names)}.{hint}"
             )
     if subtype and row["disease_state"] != "neoplastic":
         raise InputError(
