@@ -171,7 +171,7 @@ def test_a_point_is_placed_where_matplotlib_draws_it(background):
     training = pd.DataFrame(
         {"x": [0.0, 4], "y": [1.0, 3], "tissue": ["lung", "liver"], "disease_state": "neoplastic"}
     )
-    figure = embedding(training, legend=False)
+    figure = embedding(training)
     pages.figure_bytes(figure)
     axes = figure.axes[0]
     made = Background.from_training(training, np.empty(0), [])

@@ -788,22 +788,15 @@ def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
     }
 
 
-def embedding(
-    training: pd.DataFrame,
-    new: pd.DataFrame | None = None,
-    caption: str | None = None,
-    legend: bool = True,
-) -> Figure:
-    """Where new samples lie among the training samples on two principal components.
+def embedding(training: pd.DataFrame) -> Figure:
+    """Where the training samples lie on two principal components; `tissue_marks` is the legend.
 
-    `training` has the columns x, y, tissue, disease_state; `new` the columns x, y and, as index,
-    the names to write beside the marks.
+    `training` has the columns x, y, tissue, disease_state.
     """
-    tissues = sorted(training["tissue"].unique())
     with rc_context(STYLE):
         figure = _new(6.4, 4.6)
         axes = figure.subplots()
-        for index, tissue in enumerate(tissues):
+        for index, tissue in enumerate(sorted(training["tissue"].unique())):
             chosen = training[training["tissue"] == tissue]
             for state, part in chosen.groupby("disease_state"):
                 axes.scatter(
@@ -815,32 +808,8 @@ def embedding(
                     linewidths=0.8,
                     **_state_look(str(state), _colour(index)),
                 )
-        handles = [
-            Line2D([], [], linestyle="", marker=_marker(i), color=_colour(i), label=tissue)
-            for i, tissue in enumerate(tissues)
-        ]
-        if new is not None:
-            axes.scatter(
-                new["x"], new["y"], s=190, marker="*", color="#FFD400", edgecolors="black", zorder=5
-            )
-            handles.append(
-                Line2D(
-                    [],
-                    [],
-                    linestyle="",
-                    marker="*",
-                    markersize=12,
-                    color="#FFD400",
-                    markeredgecolor="black",
-                    label="this sample" if len(new) == 1 else "new",
-                )
-            )
         axes.set_xlabel("component 1")
         axes.set_ylabel("component 2")
         axes.set_xticks([])
         axes.set_yticks([])
-        if caption:
-            axes.set_title(caption)
-        if legend:
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=1)
     return figure

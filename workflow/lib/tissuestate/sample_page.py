@@ -54,7 +54,7 @@ class Background:
         """The background of training samples (x, y, tissue, disease_state a row) and their mRIN."""
         from tissuestate.plots import embedding, tissue_marks
 
-        figure = embedding(training, legend=False)
+        figure = embedding(training)
         axes = figure.axes[0]
         png = pages.figure_bytes(figure)  # this settles the layout
         box = axes.get_position()
