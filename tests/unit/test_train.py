@@ -186,14 +186,6 @@ def test_no_sample_gives_an_empty_table():
     assert p["tissue"].shape == (0, 3)
 
 
-def test_a_temperature_flattens():
-    network = fit(epochs=5).network
-    x, _ = samples(50, 3)
-    cold, hot = predict_proba(network, x), predict_proba(network, x, {"tissue": 5.0})
-    assert (hot["tissue"].max(axis=1) < cold["tissue"].max(axis=1)).all()
-    np.testing.assert_array_equal(hot["disease_state"], cold["disease_state"])
-
-
 def test_settings_are_checked():
     assert Hyperparameters.from_dict({"widths": [3, 2]}).widths == (3, 2)
     for wrong in ({"momentum": 1}, {"optimizer": "lion"}, {"learning_rate": 0}):

@@ -23,6 +23,8 @@ except ImportError:
     import zlib as codec  # type: ignore[no-redef]
 
 DeflateError = cast(type[Exception], codec.error)
+MIN_MAPQ = 30
+EXCLUDED_FLAGS = 1548  # unmapped, mate unmapped, failed by the sequencer's filters, duplicate
 _BATCH = 1 << 20  # compressed bytes decoded at a time
 _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
@@ -78,12 +80,10 @@ def references(bam: str | Path) -> dict[str, int]:
         pysam.set_verbosity(verbosity)
 
 
-def read_intervals(
-    bam: str | Path, threads: int = 1, min_mapq: int = 30, exclude_flags: int = 1548
-) -> Iterator[Intervals]:
+def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
     """Yield the intervals of the reads that pass, some ten thousand at a time, in file order.
 
-    A read passes if none of `exclude_flags` is set, its mapping quality is at least `min_mapq`
+    A read passes if none of `EXCLUDED_FLAGS` is set, its mapping quality is at least `MIN_MAPQ`
     and it has a position; it reaches from its first to its last aligned base, introns and
     deletions inside it included. No index is needed. Memory does not depend on the file's size.
     Raises InputError if the file is truncated or damaged.
@@ -108,7 +108,7 @@ def read_intervals(
         offsets, rest = _record_offsets(data, begin, size, prefix)
         if len(offsets):
             prefix = prefix or _common_prefix(data, offsets)
-            yield _decode(data, offsets, min_mapq, exclude_flags, path)
+            yield _decode(data, offsets, path)
         data[: size - rest] = data[rest:size]
         size -= rest
     if size or header:
@@ -251,13 +251,11 @@ def _view(data: bytearray, dtype: np.dtype) -> np.ndarray:
     return np.ndarray(len(data) - dtype.itemsize + 1, dtype, data, strides=(1,))
 
 
-def _decode(
-    data: bytearray, offsets: np.ndarray, min_mapq: int, exclude_flags: int, path: Path
-) -> Intervals:
+def _decode(data: bytearray, offsets: np.ndarray, path: Path) -> Intervals:
     """The intervals of the records at `offsets` that pass."""
     core = _view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
-    passing = (core["flag"] & exclude_flags) == 0
-    passing &= core["mapq"] >= min_mapq
+    passing = (core["flag"] & EXCLUDED_FLAGS) == 0
+    passing &= core["mapq"] >= MIN_MAPQ
     passing &= (core["ref"] >= 0) & (core["pos"] >= 0)
     chosen = np.flatnonzero(passing)
     core = core.take(chosen)

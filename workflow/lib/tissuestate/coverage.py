@@ -132,11 +132,7 @@ def _some(names: list[str]) -> str:
 
 
 def coverage_of_bam(
-    bam: str | Path,
-    transcripts: Sequence[Transcript],
-    threads: int = 1,
-    min_mapq: int = 30,
-    exclude_flags: int = 1548,
+    bam: str | Path, transcripts: Sequence[Transcript], threads: int = 1
 ) -> Coverage:
     """Return the coverage of the transcripts' exons by the reads of a BAM file, in one pass.
 
@@ -147,6 +143,6 @@ def coverage_of_bam(
     lengths = references(bam)
     check_build(bam, lengths, transcripts)
     coverage = Coverage(transcripts, list(lengths))
-    for reads in read_intervals(bam, threads, min_mapq, exclude_flags):
+    for reads in read_intervals(bam, threads):
         coverage.add(reads)
     return coverage

@@ -71,18 +71,12 @@ def relative_coverage(depth: np.ndarray, strand: str) -> np.ndarray:
     return bins if strand == "+" else bins[::-1]
 
 
-def profile_bam(
-    bam: str | Path,
-    transcripts: Sequence[Transcript],
-    threads: int = 1,
-    min_mapq: int = 30,
-    exclude_flags: int = 1548,
-) -> Profile:
+def profile_bam(bam: str | Path, transcripts: Sequence[Transcript], threads: int = 1) -> Profile:
     """Return the profile of a sample from its aligned reads, in one pass over the file.
 
     Raises InputError for a file of another genome build, or a damaged one.
     """
-    coverage = coverage_of_bam(bam, transcripts, threads, min_mapq, exclude_flags)
+    coverage = coverage_of_bam(bam, transcripts, threads)
     d, abundance = np.zeros(len(transcripts)), np.zeros(len(transcripts))
     curve, used = np.zeros(BINS), 0
     for index, depth in coverage.depths():
