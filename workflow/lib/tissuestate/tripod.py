@@ -167,7 +167,8 @@ def _methods(description: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
         (
             *("15", "Output of the model, and how calls follow from it"),
             "Calibrated probabilities of each class; the most probable is called, a subtype only "
-            "of the tissue called.",
+            "of the tissue called. None is called where it is not clearly the likeliest, where the "
+            "sample is not like anything in training, and no subtype of what is called no tumour.",
         ),
         (
             *("16", "Differences between training and evaluation data"),
@@ -244,7 +245,8 @@ def _discussion(description: Mapping[str, Any]) -> list[Row]:
         (
             *("27a", "Poor or missing input, when the model is used"),
             f"A sample with less than {description['thresholds']['genes']:.0%} of the genes is "
-            "refused; the reason is given in one sentence.",
+            "refused, the reason given in one sentence; fewer missing genes are estimated from "
+            "the others.",
         ),
         (
             *("27b", "What users need to do and to know"),
