@@ -65,3 +65,25 @@ def test_repetitions_are_averaged_and_only_common_samples_count():
     found = row(compare({"dl_pca": tables}, CLASSES, "dl_pca", resamples=100), "dl_pca")
     assert found["value"] == pytest.approx(0.4)
     assert found["n"] == 60 and found["repeats"] == 2
+
+
+def test_a_head_is_judged_on_the_samples_that_all_were_asked_about():
+    right = np.arange(100) % 5 > 0
+    half = called(right)
+    half.loc[50:, "tissue_true"] = ""  # as in a fold that had nothing to learn the head from
+    models = {"dl_pca": [half], "svm": [called(right)]}
+    table = compare(models, CLASSES, "dl_pca", resamples=100)
+    assert (table["n"] == 50).all()
+    assert (row(table, "svm")[["difference", "difference_low", "difference_high"]] == 0).all()
+
+
+def test_a_head_that_the_reference_was_not_asked_has_no_difference():
+    classes = {**CLASSES, "disease_state": ["neoplastic", "non-neoplastic"]}
+    other = called(np.ones(40, bool)).rename(columns={"tissue_true": "disease_state_true"})
+    other["disease_state_true"] = np.where(np.arange(40) % 2, *classes["disease_state"])
+    other = other.rename(columns={"tissue:liver": "disease_state:neoplastic"})
+    other = other.rename(columns={"tissue:lung": "disease_state:non-neoplastic"})
+    models = {"dl_pca": [called(np.ones(40, bool))], "svm": [other]}
+    table = compare(models, classes, "dl_pca", resamples=100)
+    assert set(table["head"]) == {"tissue", "disease_state"}
+    assert table["difference"].isna().all()

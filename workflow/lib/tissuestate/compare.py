@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.evaluate import bootstrap_weights, judge, measure
+from tissuestate.sheet import HEADS
 
 METRICS = ("balanced_accuracy", "accuracy")
 COLUMNS = [
@@ -26,30 +27,28 @@ def compare(
     """Each model's metrics, and their difference from those of the model named `reference`.
 
     predictions: for each model its tables of predictions, one a repetition (a seed of a
-    cross-validation); metrics are means over repetitions. All are judged on the test samples that
-    they have in common, and on the same bootstrap resamples of donors, so that what all models
-    find hard or easy cancels out of the differences.
+    cross-validation); metrics are means over repetitions. All are judged, head by head, on the
+    test samples that they have in common, and on the same bootstrap resamples of donors, so that
+    what all models find hard or easy cancels out of the differences.
 
     Returns a row a model, head and metric: value, low, high, n (samples), repeats, difference,
     difference_low, difference_high (2.5th and 97.5th percentiles) and p, the two-sided share of
-    resamples in which the difference has the other sign. The last four are NaN for the reference.
+    resamples in which the difference has the other sign. The last four are NaN for the reference
+    itself, and for a head that it was not asked.
     """
     if not predictions:
         return pd.DataFrame(columns=COLUMNS)
-    common = set.intersection(
-        *(
-            set(t.loc[t["split"] == "test", "sample"])
-            for tables in predictions.values()
-            for t in tables
-        )
-    )
+    common = _in_common([table for tables in predictions.values() for table in tables])
     drawn: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     sizes: dict[str, int] = {}
     for model, tables in predictions.items():
         repeats: dict[str, list[dict[str, np.ndarray]]] = {}
         for table in tables:
-            kept = table[table["sample"].isin(common) & (table["split"] == "test")]
-            for judged in judge(kept.sort_values("sample"), classes):
+            kept = table[table["split"] == "test"].set_index("sample", drop=False).sort_index()
+            for head, samples in common.items():
+                if f"{head}_true" in kept:
+                    kept[f"{head}_true"] = kept[f"{head}_true"].where(kept.index.isin(samples), "")
+            for judged in judge(kept, classes):
                 sizes[judged.head] = len(judged.true)
                 once = np.ones((1, len(judged.true)))
                 weights = np.vstack([once, bootstrap_weights(judged.donors, resamples, seed)])
@@ -68,10 +67,25 @@ def compare(
                 row = {"model": model, "head": head, "metric": metric, "value": values[0]}
                 row["low"], row["high"] = np.nanpercentile(values[1:], [2.5, 97.5])
                 row |= {"n": sizes[head], "repeats": len(predictions[model])}
-                if model != reference:
+                if model != reference and head in drawn[reference]:
                     row |= _difference(values - drawn[reference][head][metric])
                 rows.append(row)
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
+
+
+def _in_common(tables: Sequence[pd.DataFrame]) -> dict[str, set[str]]:
+    """For each head the test samples that all tables which have it tell the truth of."""
+    return {
+        head: set.intersection(
+            *(
+                set(t.loc[(t["split"] == "test") & (t[f"{head}_true"] != ""), "sample"])
+                for t in tables
+                if f"{head}_true" in t
+            )
+        )
+        for head in HEADS
+        if any(f"{head}_true" in t for t in tables)
+    }
 
 
 def _difference(values: np.ndarray) -> dict[str, float]:
