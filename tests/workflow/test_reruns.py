@@ -211,6 +211,22 @@ def test_touched_reads_are_compared_by_content_where_they_are_small(run: Run) ->
         assert large == run.after("align_reads sample=S3")
 
 
+@pytest.mark.parametrize(
+    ("file", "change", "first"),
+    [
+        ("reads/S3_2.fastq.gz", lambda _: "other reads", "align_reads sample=S3"),
+        ("counts.tsv", lambda _: "other counts", "assemble_cohort"),
+        ("samples.tsv", lambda text: text.replace("liver", "lung"), "split_samples"),
+    ],
+)
+def test_a_file_that_an_older_one_replaces_counts_as_changed(
+    run: Run, file: str, change: Callable[[str], str], first: str
+) -> None:
+    with run.changed(file, change):
+        os.utime(run.folder / file, (0, 0))
+        assert run.planned() == run.after(first)
+
+
 def test_a_matrix_updated_upstream_is_merged_again(run: Run) -> None:
     with run.changed("counts.tsv", lambda _: "other counts"):
         assert run.planned() == run.after("assemble_cohort")

@@ -35,5 +35,6 @@ rule align_reads:
     params:
         accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
         trim=lookup("trim", within=config),
+        given=reads_as_given,
     script:
         "../scripts/align_reads.sh"

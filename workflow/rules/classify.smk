@@ -43,6 +43,7 @@ rule classify_samples:
     params:
         library=imported_by("classify_samples.py"),
         matrices=MATRICES,
+        given=as_given(config["samples"], *MATRICES),
     script:
         "../scripts/classify_samples.py"
 
@@ -66,6 +67,7 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         library=imported_by("explain_samples.py"),
+        given=as_given(config["samples"], *MATRICES),
         matrices=MATRICES,
     script:
         "../scripts/explain_samples.py"

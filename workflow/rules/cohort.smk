@@ -62,6 +62,7 @@ rule split_samples:
         runtime=minutes(10),
     params:
         library=imported_by("split_samples.py"),
+        given=as_given(config["samples"], config["classes"]),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
@@ -119,6 +120,7 @@ rule assemble_cohort:
         runtime=minutes(30, per_gb=20),
     params:
         library=imported_by("assemble_cohort.py"),
+        given=as_given(*MATRICES),
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),

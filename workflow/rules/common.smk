@@ -233,6 +233,27 @@ def imported_by(script):
     return digest.hexdigest()[:16]
 
 
+# ---- the files given, as they are now -----------------------------------------------------------
+
+
+@cache
+def fingerprint(file):
+    """A file's size, of a small one a digest of its content; nothing of a file that is elsewhere."""
+    if not os.path.isfile(file):
+        return None
+    size = os.path.getsize(file)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if size < 2**20 else size
+
+
+def as_given(*files):
+    """The fingerprints of files that config or sheet name: a parameter of the rules that read them.
+
+    Snakemake itself looks no further than the time of a file that is older than what was made of it,
+    as another in its place is that kept its own.
+    """
+    return [fingerprint(file) for file in files if file and FILES_ARE_HERE]
+
+
 # ---- memory and time ----------------------------------------------------------------------------
 
 
@@ -306,6 +327,13 @@ def reference_file(kind):
     """The genome or annotation as given: a local file, or the download of its URL."""
     path = config["reference"][kind]["path"]
     return f"<reference>/downloads/{Path(path).name}" if is_url(path) else given(path)
+
+
+def reads_as_given(wildcards):
+    """The fingerprints of a sample's FASTQ files or BAM."""
+    row = ROWS[wildcards.sample]
+    files = [row[column] for column in ("fastq_1", "fastq_2", "bam")]
+    return as_given(*",".join(files).split(","))
 
 
 def reads_of(wildcards):

@@ -21,5 +21,6 @@ rule profile_integrity:
         runtime=minutes(10, per_gb=10),
     params:
         library=imported_by("profile_integrity.py"),
+        given=reads_as_given,
     script:
         "../scripts/profile_integrity.py"

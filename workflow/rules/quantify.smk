@@ -22,5 +22,6 @@ rule count_reads:
         runtime=minutes(15, per_gb=10),
     params:
         strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
+        given=reads_as_given,
     script:
         "../scripts/count_reads.sh"
