@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from tissuestate.bundle import read_bundle
 from tissuestate.bundle_builder import Stages, build_bundle
+from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
@@ -30,7 +31,7 @@ from tissuestate.novelty import Novelty
 from tissuestate.reliance import answered, set_coverage
 from tissuestate.sample_page import Background, sample_page
 from tissuestate.sheet import read_sheet
-from tissuestate.train import Hyperparameters, fit_network, predict_proba
+from tissuestate.train import Hyperparameters, fit_network, predict_logits
 
 GENES = [f"GENE{number}" for number in range(60)]
 CLASSES = {
@@ -132,7 +133,8 @@ def trained(tmp_path_factory):
             threads=1,
         )
         save_network(folder / task, fitted.network)
-        probabilities |= predict_proba(load_network(folder / task), features, TEMPERATURES)
+        for head, logits in predict_logits(load_network(folder / task), features).items():
+            probabilities[head] = softmax(logits, TEMPERATURES.get(head, 1.0))
     anndata.AnnData(features, obs=obs).write_h5ad(folder / "features.h5ad")
     data.write_h5ad(folder / "cohort.h5ad")
     obs.to_csv(folder / "samples.tsv", sep="\t")
