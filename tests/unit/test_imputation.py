@@ -61,6 +61,20 @@ def test_alone_among_others_and_in_another_order_are_the_same(simulated, model, 
         np.testing.assert_array_equal(model.transform(new[row : row + 1])[0], together[row])
 
 
+def test_slopes_are_carried_back_to_the_genes_that_were_measured(simulated, model):
+    rng = np.random.default_rng(3)
+    new = simulated[1][:6].astype(np.float64)
+    missing = rng.random(new.shape) < 0.3
+    missing[:3] = missing[0]
+    new[missing] = np.nan
+    slopes = rng.normal(size=new.shape)
+    carried = model.carry_back(slopes, missing)
+    assert (carried[missing] == 0).all()
+    moved = new + rng.normal(size=new.shape)  # the fill is affine: any step tells its slopes
+    found = (slopes * (model.transform(moved) - model.transform(new))).sum(axis=1)
+    np.testing.assert_allclose((carried * np.nan_to_num(moved - new)).sum(axis=1), found)
+
+
 def test_the_fitted_state_survives_arrays(simulated, model):
     new = simulated[1].copy()
     new[:, ::3] = np.nan

@@ -240,14 +240,15 @@ class Classifier:
     def expression(
         self, frame: pd.DataFrame, unit: str | pd.Series = "auto"
     ) -> Iterator[pd.DataFrame]:
-        """Log2 expression as the correction takes it, in blocks of samples × the bundle's genes.
+        """Log2 expression after normalisation, in blocks of samples × the bundle's genes.
 
-        Samples that `predict` would refuse are left out. Raises InputError as `predict` does.
+        NaN where a sample lacks a gene. Samples that `predict` would refuse are left out. Raises
+        InputError as `predict` does.
         """
         for block in self._read(frame, unit):
             if block.called.any():
                 samples = block.samples.index[block.called]
-                yield pd.DataFrame(self._expression(block), samples, self.genes)
+                yield pd.DataFrame(self._normalised(block), samples, self.genes)
 
     def _read(self, frame: pd.DataFrame, unit: str | pd.Series) -> "Iterator[_Block]":
         """The values of the bundle's genes, and what is known of each sample."""
@@ -300,10 +301,10 @@ class Classifier:
                 values, samples, [by_length(*row) for row in zip(given, unit_of, strict=True)]
             )
 
-    def _expression(self, block: "_Block") -> np.ndarray:
+    def _normalised(self, block: "_Block") -> np.ndarray:
         """Log2 expression of the samples of a block that are called."""
         called = block.samples[block.called]
-        return self.chain.expression(
+        return self.chain.normaliser.transform(
             block.values[block.called], called["unit"].tolist(), called.index.tolist()
         )
 
@@ -315,7 +316,8 @@ class Classifier:
         probabilities = self._empty(names)
         points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
         if called.any():
-            features = self.chain.project(self._expression(block))
+            expression = self.chain.imputation.transform(self._normalised(block))
+            features = self.chain.project(expression)
             novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():

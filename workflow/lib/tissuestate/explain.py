@@ -68,11 +68,12 @@ class Explainer:
     def explain(self, expression: np.ndarray, head: str, classes: Sequence[str]) -> Explanation:
         """Why `classes` (one a sample) rather than those they competed with.
 
-        expression: samples × genes as `Classifier.expression` gives it, genes that a sample lacks
-        estimated; those left NaN take no part. A subtype competes with the subtypes of its tissue,
-        any other class with all of its head; one without a competitor gives zeros.
+        expression: samples × genes as `Classifier.expression` gives it, NaN where missing: what
+        the estimate of a missing gene adds counts for the genes that it was estimated from. A
+        subtype competes with the subtypes of its tissue, any other class with all of its head; one
+        without a competitor gives zeros.
         """
-        x = self.chain.project(expression)
+        x = self.chain.project(self.chain.imputation.transform(expression))
         contrasts = np.array([self._contrast(head, name) for name in classes])
         slopes, difference = self._integrate(head, x, contrasts)
         return Explanation(difference, self._to_genes(slopes, expression))
@@ -126,17 +127,16 @@ class Explainer:
     def _to_genes(self, slopes: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Contributions of genes (samples × genes) from mean gradients of the features."""
         correction, features = self.chain.correction, self.chain.features
-        deviation = expression - self.average
-        missing = np.isnan(deviation)
         if isinstance(features, PrincipalComponents):
             by_gene = slopes @ features.components_
         else:
             chosen = getattr(features, "selected_", np.arange(len(features.mean_)))
             by_gene = np.zeros(expression.shape)
             by_gene[:, chosen] = slopes
-        by_gene = np.where(missing, 0, by_gene / features.scale_)
+        by_gene = by_gene / features.scale_
         by_gene -= (by_gene @ correction.coefficients_.T) @ correction.loadings_
-        return np.where(missing, 0, by_gene * deviation)
+        by_gene = self.chain.imputation.carry_back(by_gene, np.isnan(expression))
+        return by_gene * np.nan_to_num(expression - self.average)
 
 
 def top_genes(

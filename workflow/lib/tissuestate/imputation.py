@@ -6,8 +6,8 @@ for each gene; missing genes get their conditional mean given the measured ones 
 to the middle of all classes: benchmarks/missing_genes.tsv has both.
 """
 
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 
@@ -49,24 +49,11 @@ class ConditionalMean:
         their own values. The samples beside it change a sample's values by rounding at most, in
         double precision.
         """
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg import cho_solve
 
         Y = np.asarray(Y)
         filled = Y.copy()
-        rows_of: dict[bytes, list[int]] = {}
-        for row, values in enumerate(Y):
-            missing = np.isnan(values)
-            if missing.any():
-                rows_of.setdefault(np.packbits(missing).tobytes(), []).append(row)
-        if not rows_of:
-            return filled
-        loadings = self.loadings_.astype(np.float64)
-        weighted = loadings / self.noise_
-        whole = np.eye(len(loadings)) + weighted @ loadings.T
-        for rows in rows_of.values():
-            missing = np.isnan(Y[rows[0]])
-            gaps, known = loadings[:, missing], weighted[:, ~missing]
-            precision = cho_factor(whole - weighted[:, missing] @ gaps.T)
+        for rows, missing, gaps, known, precision in self._patterns(np.isnan(Y)):
             for start in range(0, len(rows), _BLOCK):
                 part = rows[start : start + _BLOCK]
                 deviation = np.zeros((_BLOCK, known.shape[1]))
@@ -75,6 +62,45 @@ class ConditionalMean:
                 means = self.mean_[missing] + factors @ gaps
                 filled[np.ix_(part, missing)] = means[: len(part)]
         return filled
+
+    def carry_back(self, slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Slopes in expression that `transform` filled, brought to the genes that were measured.
+
+        slopes, missing (bool): samples × genes. A missing gene's slope goes to the measured genes
+        by what its estimate owes to each of them, so that 0 is left of its own.
+        """
+        from scipy.linalg import cho_solve
+
+        carried = slopes.copy()
+        for rows, gone, gaps, known, precision in self._patterns(missing):
+            factors = cho_solve(precision, gaps @ slopes[np.ix_(rows, gone)].T).T
+            carried[np.ix_(rows, ~gone)] += factors @ known
+            carried[np.ix_(rows, gone)] = 0
+        return carried
+
+    def _patterns(
+        self, missing: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]]:
+        """The rows that lack the same genes, which genes, and what their estimates follow from.
+
+        These are the loadings of the genes that are missing, those of the genes that are not,
+        divided by their noise, and the factors' precision (Cholesky) given the latter.
+        """
+        from scipy.linalg import cho_factor
+
+        rows_of: dict[bytes, list[int]] = {}
+        for row in np.flatnonzero(missing.any(axis=1)).tolist():
+            rows_of.setdefault(np.packbits(missing[row]).tobytes(), []).append(row)
+        if not rows_of:
+            return
+        loadings = self.loadings_.astype(np.float64)
+        weighted = loadings / self.noise_
+        whole = np.eye(len(loadings)) + weighted @ loadings.T
+        for rows in rows_of.values():
+            gone = missing[rows[0]]
+            gaps = loadings[:, gone]
+            precision = cho_factor(whole - weighted[:, gone] @ gaps.T)
+            yield np.array(rows), gone, gaps, weighted[:, ~gone], precision
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as plain arrays."""
