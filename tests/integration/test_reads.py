@@ -125,10 +125,18 @@ def test_what_goes_wrong_before_the_alignment_is_named(
         assert run.returncode != 0 and words in run.stdout, run.stdout
     # STAR itself stops at the end of the shorter mate, before the other is read.
     (trimmed / "half.fastq.gz").write_bytes(gzip.compress(b"".join(lines[: len(lines) // 8 * 4])))
+    (trimmed / "turned.fastq.gz").write_bytes(gzip.compress(b"".join(lines[-4:] + lines[:-4])))
+    (trimmed / "windows.fastq.gz").write_bytes(gzip.compress(b"\r\n".join(b"".join(lines).split())))
+    (trimmed / "short.fastq.gz").write_bytes(
+        gzip.compress(b"".join(lines).replace(lines[3], b"I\n"))
+    )
     (trimmed / "text.bam").write_text("@HD\tVN:1.6\n")
     counts = ("--", "results/counts/bad.tsv")
     for reads, words, wanted in (
         ({"fastq_1": whole, "fastq_2": "half.fastq.gz"}, "mates must come in pairs", target),
+        ({"fastq_1": whole, "fastq_2": "turned.fastq.gz"}, "in the same order", target),
+        ({"fastq_1": "windows.fastq.gz"}, "ends its lines as Windows does", target),
+        ({"fastq_1": "short.fastq.gz"}, "FATAL ERROR in reads input: quality string", target),
         ({"bam": "text.bam"}, "not a BAM file, or cut off", counts),
     ):
         run = align(snakemake, trimmed, {"bad": reads}, *wanted, trim=False)

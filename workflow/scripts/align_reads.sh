@@ -18,6 +18,10 @@ fail() {
     exit 1
 }
 
+first_line() {
+    { gzip -cdfq -- "$1" 2> /dev/null || true; } | head -n 1
+}
+
 if [ -n "$run" ]; then
     prefetch --max-size u --output-directory "$work" "$run" \
         || fail "sample $sample: run $run cannot be downloaded from the Sequence Read Archive; check the accession and the network, or give FASTQ files."
@@ -29,6 +33,16 @@ if [ -n "$run" ]; then
 else
     read -ra mate_1 <<< "${snakemake_input[fastq_1]}"
     read -ra mate_2 <<< "${snakemake_input[fastq_2]:-}"
+    for lane in "${!mate_1[@]}"; do # STAR pairs reads by their order alone
+        one=$(first_line "${mate_1[$lane]}") two=$(first_line "${mate_2[$lane]:-/dev/null}")
+        if [[ $one$two == *$'\r'* ]]; then
+            fail "sample $sample: ${mate_1[$lane]} ${mate_2[$lane]:-} ends its lines as Windows does; take the files as they were sequenced, or convert them with dos2unix."
+        fi
+        one=${one%%[[:space:]]*} two=${two%%[[:space:]]*}
+        if [ -n "$one" ] && [ -n "$two" ] && [ "${one%?}" != "${two%?}" ]; then # all but /1 and /2
+            fail "sample $sample: the first read of ${mate_1[$lane]} is $one, that of ${mate_2[$lane]} $two; mates must be of the same reads in the same order: check the sheet's fastq_1 and fastq_2."
+        fi
+    done
 fi
 mates=(1)
 [ "${#mate_2[@]}" -gt 0 ] && mates=(1 2)
@@ -115,8 +129,9 @@ wait
 
 check_reads
 if [ "$status" -ne 0 ]; then
-    cat "$work/Log.out" 2> /dev/null | tail -n 20 || true
-    fail "sample $sample: STAR or samtools sort ended with exit code $status: see ${snakemake_log[0]}."
+    tail -n 20 "$work/Log.out" || true
+    reason=$(grep -m 1 -o "FATAL.*" "$work/Log.out" || true)
+    fail "sample $sample: STAR or samtools sort ended with exit code $status${reason:+ ($reason)}: see ${snakemake_log[0]}."
 fi
 if [ "${snakemake_params[trim]}" = True ]; then
     mv "$work/fastp.json" "${snakemake_output[json]}"
