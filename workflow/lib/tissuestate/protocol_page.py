@@ -38,10 +38,11 @@ def protocol_page(tables: Mapping[str, pd.DataFrame], searched: bool) -> str:
 
 
 def brief(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """What the tables (all but the mistakes) say of DL PCA, a sentence each."""
+    """What the tables (all but the mistakes) say of DL PCA's plain questions, a sentence each."""
     sentences = []
     folds, leaks, outside = (
-        _balanced(tables[name]) for name in ("crossvalidation", "leaks", "outside")
+        found[found["head"].isin(HEADS)]
+        for found in (_balanced(tables[name]) for name in ("crossvalidation", "leaks", "outside"))
     )
     ours = folds[folds["model"] == DEEP]
     if len(ours):
