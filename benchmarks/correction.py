@@ -105,7 +105,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
             rows = rows.sort_values("samples")
             axis.plot(rows["samples"], rows[column], "o-", label=f"{engine} {method}")
         axis.set(xscale="log", yscale="log", xlabel="samples", ylabel=label)
-    axes[0].legend(frameon=False)
+    axes[1].legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=150)
 
 
