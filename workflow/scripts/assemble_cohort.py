@@ -10,15 +10,14 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
     from tissuestate.genes import GeneMap
-    from tissuestate.sheet import ClassTable, read_samples
+    from tissuestate.sheet import ClassTable, fetched, read_samples
 
     quality = snakemake.input.get("qc")
     samples = keep_samples(
         read_samples(snakemake.input.samples), pd.read_csv(quality, sep="\t") if quality else None
     )
-    # A matrix on S3 or the web has been copied here.
-    here = dict(zip(snakemake.params.matrices, snakemake.input.get("matrices", []), strict=False))
-    samples["matrix"] = samples["matrix"].replace(here)
+    named = snakemake.params.matrices  # those of RNAseqDB come after them
+    samples = fetched(samples, named, snakemake.input.get("matrices", [])[: len(named)])
     cohort, genes = assemble(
         samples,
         GeneMap.read(snakemake.input.genes),

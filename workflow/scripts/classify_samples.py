@@ -11,13 +11,12 @@ with logged(snakemake.log[0]):
     from tissuestate.errors import InputError
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet import fetched, read_sheet
 
     source, output = snakemake.input, snakemake.output
     classifier = Classifier.load(source.bundle)
     sheet = read_sheet(source.sheet, labelled=False)
-    here = dict(zip(snakemake.params.matrices, source.get("matrices", []), strict=True))
-    sheet["matrix"] = sheet["matrix"].replace(here)
+    sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
     mrin = None
     if source.get("mrin"):
         mrin = pd.read_csv(source.mrin, sep="\t", dtype={"sample": str}, index_col="sample")["mrin"]

@@ -10,14 +10,13 @@ with logged(snakemake.log[0]):
     from tissuestate.explain import Explainer, top_genes
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet import fetched, read_sheet
 
     source = snakemake.input
     classifier = Classifier.load(source.bundle)
     explainer = Explainer(classifier)
     sheet = read_sheet(source.sheet, labelled=False)
-    here = dict(zip(snakemake.params.matrices, source.get("matrices", []), strict=True))
-    sheet["matrix"] = sheet["matrix"].replace(here)
+    sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
     calls = pd.read_csv(source.calls, sep="\t", dtype=str, keep_default_na=False)
     calls = calls.set_index("sample")
     counts = {Path(path).stem: path for path in source.get("counts", [])}

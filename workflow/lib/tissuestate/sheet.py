@@ -173,6 +173,17 @@ def check_files(sheet: pd.DataFrame) -> None:
                     raise InputError(f"sample {sample!r}, column {column}: {name!r} is empty.")
 
 
+def fetched(
+    samples: pd.DataFrame, matrices: Sequence[str], here: Sequence[str | Path]
+) -> pd.DataFrame:
+    """The samples with their matrices under the paths where a job has them, `here`.
+
+    One on S3 or the web has been copied; any other is where the sheet says.
+    """
+    places = dict(zip(matrices, map(str, here), strict=True))
+    return samples.assign(matrix=samples["matrix"].replace(places))
+
+
 def read_text(path: str | Path) -> str:
     """The text of a UTF-8 file without BOM, with \\n line ends; InputError where it is none."""
     try:
@@ -300,9 +311,10 @@ def _check_labels(
         allowed |= {"tissue": classes.tissues, "subtype": classes.subtypes}
     for column in ("donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"):
         names = allowed.get(column)
+        if column == "subtype" and not subtype:
+            continue
         if names is None or not row[column]:
-            if row[column] or column != "subtype":
-                _check_name(path, number, column, row[column])
+            _check_name(path, number, column, row[column])
         elif row[column] not in names:
             hint = nearest(row[column], names)
             if not hint and column != "disease_state":
