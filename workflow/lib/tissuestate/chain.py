@@ -66,9 +66,11 @@ class Chain:
         """Features of log2 expression."""
         return self.features.transform(self.correction.transform(expression))
 
-    def transform(self, values: np.ndarray, units: Sequence[str]) -> np.ndarray:
+    def transform(
+        self, values: np.ndarray, units: Sequence[str], samples: Sequence[str] | None = None
+    ) -> np.ndarray:
         """Features of samples × genes, as `expression` takes them."""
-        return self.project(self.expression(values, units))
+        return self.project(self.expression(values, units, samples))
 
     def logits(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """For each head samples × classes."""

@@ -247,8 +247,9 @@ class Classifier:
         """
         for block in self._read(frame, unit):
             if block.called.any():
-                samples = block.samples.index[block.called]
-                yield pd.DataFrame(self._normalised(block), samples, self.genes)
+                values, units, samples = block.of_called()
+                normalised = self.chain.normaliser.transform(values, units, samples)
+                yield pd.DataFrame(normalised, samples, self.genes)
 
     def _read(self, frame: pd.DataFrame, unit: str | pd.Series) -> "Iterator[_Block]":
         """The values of the bundle's genes, and what is known of each sample."""
@@ -260,7 +261,7 @@ class Classifier:
         if names.has_duplicates:
             repeated = names[names.duplicated()][0]
             raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
-        if number_rows(frame.columns.astype(str)):
+        if number_rows(frame.columns.astype(str).to_numpy()):
             raise InputError("the columns are numbered; name them by their genes' ids.")
         if not isinstance(unit, str | pd.Series):
             raise InputError(
@@ -301,13 +302,6 @@ class Classifier:
                 values, samples, [by_length(*row) for row in zip(given, unit_of, strict=True)]
             )
 
-    def _normalised(self, block: "_Block") -> np.ndarray:
-        """Log2 expression of the samples of a block that are called."""
-        called = block.samples[block.called]
-        return self.chain.normaliser.transform(
-            block.values[block.called], called["unit"].tolist(), called.index.tolist()
-        )
-
     def _predict(self, block: "_Block", mrin: pd.Series | None) -> Predictions:
         """`predict` for one block of samples."""
         samples, called = block.samples, block.called
@@ -316,8 +310,7 @@ class Classifier:
         probabilities = self._empty(names)
         points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
         if called.any():
-            expression = self.chain.imputation.transform(self._normalised(block))
-            features = self.chain.project(expression)
+            features = self.chain.transform(*block.of_called())
             novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
@@ -459,6 +452,11 @@ class _Block:
     def called(self) -> np.ndarray:
         """Which samples are not refused."""
         return (self.samples["refused"] == "").to_numpy()
+
+    def of_called(self) -> tuple[np.ndarray, list[str], list[str]]:
+        """Values, units and names of those, as the chain takes them."""
+        about = self.samples[self.called]
+        return self.values[self.called], about["unit"].tolist(), about.index.tolist()
 
 
 @dataclass(frozen=True)

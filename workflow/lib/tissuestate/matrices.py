@@ -109,7 +109,7 @@ def read_matrix(
         matrix = _select(matrix, genes)
     if len(matrix.ids) == 0:
         raise InputError(f"{path}: the matrix has no genes.")
-    if number_rows(matrix.ids.tolist()):
+    if number_rows(matrix.ids):
         raise InputError(
             f"{path}: its first column numbers the rows ({matrix.ids[0]}, {matrix.ids[1]}, …); "
             "write the gene ids there (in pandas index=False, in R row.names = FALSE)."

@@ -125,13 +125,12 @@ def dates(ids: Iterable[str]) -> list[str]:
     return [name for name in ids if _DATE.fullmatch(name)]
 
 
-def number_rows(ids: Iterable[str]) -> bool:
+def number_rows(ids: np.ndarray) -> bool:
     """Whether the ids are the numbers of their rows (0, 1, 2, … or 1, 2, 3, …), not of genes."""
-    names = list(ids)
-    if len(names) < FEW_ROWS or names[0] not in ("0", "1"):
+    if len(ids) < FEW_ROWS or ids[0] not in ("0", "1"):
         return False
-    start = int(names[0])
-    return names == [str(number) for number in range(start, start + len(names))]
+    start = int(ids[0])
+    return ids.tolist() == [str(number) for number in range(start, start + len(ids))]
 
 
 def likeness(values: np.ndarray, average: np.ndarray) -> float:
