@@ -128,6 +128,7 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
     """
     test = predictions[predictions["split"] == "test"]
     judged = []
+    tissue_of = {name: tissue for tissue, own in classes["subtypes_of"].items() for name in own}
     for head in HEADS:
         names = tuple(classes.get(head, ()))
         if not names or f"{head}_true" not in test:
@@ -146,8 +147,7 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
             )
         judged.append(Judged(head, names, true, scores.argmax(axis=1), scores, donors))
         if "study" in rows:
-            of = {name: t for t, own in classes["subtypes_of"].items() for name in own}
-            kinds = [of[name] if head == "subtype" else "" for name in names]
+            kinds = [tissue_of[name] if head == "subtype" else "" for name in names]
             judged += within_batch(judged[-1], batches(rows), kinds)
         if head == "subtype":
             routed = route_subtypes(scores, rows["tissue_call"], classes)
@@ -166,17 +166,17 @@ def within_batch(
     Samples whose batch leaves them one class are left out. An empty list where all do, or where
     every batch holds every class, so that nothing would differ.
     """
-    of_class = np.asarray(kinds, dtype=str)
-    groups = pd.Series(np.asarray(batch, dtype=str)) + "\t" + of_class[judged.true]
-    place, names = pd.factorize(groups, sort=True)
+    place, names = pd.factorize(np.asarray(batch, dtype=str))
     held = np.zeros((len(names), len(judged.classes)), dtype=bool)
     held[place, judged.true] = True
-    competing = of_class == np.array([name.rpartition("\t")[2] for name in names])[:, None]
-    several = held.sum(axis=1) > 1
-    if not several.any() or (held == competing & held.any(axis=0)).all():
+    kind = np.asarray(kinds, dtype=str)
+    competing = (kind == kind[judged.true][:, None]) & held.any(axis=0)
+    allowed = held[place] & competing
+    kept = allowed.sum(axis=1) > 1
+    if not kept.any() or (allowed == competing).all():
         return []
-    kept, used = several[place], held[several].any(axis=0)
-    allowed = held[place][kept][:, used]
+    used = allowed[kept].any(axis=0)
+    allowed = allowed[kept][:, used]
     scores = np.where(allowed, judged.scores[kept][:, used], 0.0)
     total = scores.sum(axis=1, keepdims=True)
     scores = np.divide(scores, total, out=allowed.astype(float), where=total > 0)
