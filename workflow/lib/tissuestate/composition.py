@@ -65,12 +65,12 @@ def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
     return [pair for names in own for pair in combinations(sorted(names), 2)]
 
 
-def apart(rows: Iterable[Mapping[str, Any]], head: str) -> list[str]:
-    """The pairs of a head's classes that no batch holds, of `contrasts` as records."""
+def apart(rows: Iterable[Mapping[str, Any]], *heads: str) -> list[str]:
+    """The pairs of these heads' classes that no batch holds, of `contrasts` as records."""
     return [
         f"{row['first']} and {row['second']}"
         for row in rows
-        if row.get("head", "disease_state") == head and not row["studies"]
+        if row.get("head", "disease_state") in heads and not row["studies"]
     ]
 
 

@@ -265,8 +265,8 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
     kept = run.kept
     association = cramers_v(kept["study"], kept["disease_state"])
     facts.add("confounding", "Cramér's V, study and disease state", association)
-    sentences = []
-    for row in contrasts(kept).itertuples():
+    sentences, pairs = [], contrasts(kept)
+    for row in pairs.itertuples():
         facts.add("confounding", f"samples that contrast {row.first} and {row.second}", row.samples)
         if row.studies:
             sentences.append(
@@ -289,7 +289,7 @@ def _confounding(run: Run, facts: Facts) -> list[str]:
         pages.paragraph(
             f"How far study and disease state go together{strength} limits what a call of the "
             "disease state means. " + " ".join(sentences),
-            "warning" if (contrasts(kept)["studies"] == "").any() else "",
+            "warning" if (pairs["studies"] == "").any() else "",
         ),
         pages.table(
             table.reset_index().rename_axis(columns=None),
@@ -323,10 +323,10 @@ def _batches(run: Run, facts: Facts) -> list[str]:
         "What tells them apart may be how their numbers were made, and this data cannot say."
     )
     for head in ("tissue", "subtype"):
-        sentences += [
-            f"Within a batch the {head} is called with a balanced accuracy of {found}."
-            for found in _within_batch(run, facts, head)
-        ]
+        if found := _within_batch(run, facts, head):
+            sentences.append(
+                f"Within a batch the {head} is called with a balanced accuracy of {found}."
+            )
     return [
         pages.heading("What to beware of: tissue, subtype and batch"),
         pages.paragraph(" ".join(sentences), "warning"),
@@ -360,23 +360,23 @@ def _conclusion(run: Run, facts: Facts) -> list[str]:
         return []
     return [
         f"Asked only among the states that a sample's own study and source hold, so that knowing "
-        f"these does not help, the state is called with a balanced accuracy of {found[0]}. What "
+        f"these does not help, the state is called with a balanced accuracy of {found}. What "
         "can be concluded is the former. The latter may be quoted for samples of these studies "
         "only: how often a state is called right that its study alone could give away is not known "
         "until another study has that state, too."
     ]
 
 
-def _within_batch(run: Run, facts: Facts, head: str) -> list[str]:
-    """The balanced accuracy within a batch, beside that for all classes; empty if not asked."""
+def _within_batch(run: Run, facts: Facts, head: str) -> str:
+    """The balanced accuracy within a batch, beside that for all classes; '' if not asked."""
     scored = run.metrics[run.metrics["model"] == DEEP].set_index(["head", "metric"])
     asked = (within(head), "balanced_accuracy")
     if asked not in scored.index:
-        return []
+        return ""
     value, low, high = scored.loc[asked, ["value", "low", "high"]].astype(float)
     everywhere = float(scored.loc[(head, "balanced_accuracy"), "value"])
     facts.add("confounding", f"balanced accuracy, {head_title(within(head)).lower()}", value)
-    return [f"{pages.with_interval(value, low, high)}, beside {everywhere:.3f} for all together"]
+    return f"{pages.with_interval(value, low, high)}, beside {everywhere:.3f} for all together"
 
 
 def _cohort(run: Run, facts: Facts) -> list[str]:

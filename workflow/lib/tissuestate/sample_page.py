@@ -276,7 +276,7 @@ def _cautions(contrasts: list[Mapping[str, Any]]) -> list[str]:
         "told apart and get no answer, but one close to a known class may be given that class.",
         "Probabilities hold for samples like those of the training cohort.",
     ]
-    pairs = [*apart(contrasts, "disease_state"), *apart(contrasts, "subtype")]
+    pairs = apart(contrasts, "disease_state", "subtype")
     if pairs:
         cautions.append(
             f"In training, {'; '.join(pairs)} never came from the same study and source: what "

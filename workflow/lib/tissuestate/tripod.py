@@ -228,11 +228,7 @@ def _results(description: Mapping[str, Any]) -> list[Row]:
 
 
 def _discussion(description: Mapping[str, Any]) -> list[Row]:
-    pairs = [
-        pair
-        for head in ("disease_state", "subtype")
-        for pair in apart(description["data"]["contrasts"], head)
-    ]
+    pairs = apart(description["data"]["contrasts"], "disease_state", "subtype")
     limits = (
         f"Never in the same study and source: {'; '.join(pairs)}; what tells them apart may be "
         "these. "
