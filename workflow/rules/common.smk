@@ -353,9 +353,9 @@ def demo_reads():
 
 
 def rnaseqdb_table():
-    import pandas
+    from tissuestate.tables import read_strings
 
-    return pandas.read_csv(shipped(config["rnaseqdb"]["table"]), sep="\t", dtype=str).fillna("")
+    return read_strings(shipped(config["rnaseqdb"]["table"]))
 
 
 def rnaseqdb_matrices():

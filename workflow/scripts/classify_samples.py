@@ -6,12 +6,12 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    import pandas as pd
     from tissuestate.classify import Classifier, Predictions
     from tissuestate.errors import InputError
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
     from tissuestate.sheet import fetched, read_sheet
+    from tissuestate.tables import read_table
 
     source, output = snakemake.input, snakemake.output
     classifier = Classifier.load(source.bundle)
@@ -19,7 +19,8 @@ with logged(snakemake.log[0]):
     sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
     mrin = None
     if source.get("mrin"):
-        mrin = pd.read_csv(source.mrin, sep="\t", dtype={"sample": str}, index_col="sample")["mrin"]
+        from_reads = sheet.loc[sheet["origin"] != "matrix", "sample"]
+        mrin = read_table(source.mrin, samples=from_reads).set_index("sample")["mrin"]
     counts = {Path(path).stem: path for path in source.get("counts", [])}
     groups = read_new_samples(sheet, counts)
     found = Predictions.concat([classifier.predict(frame, unit, mrin) for frame, unit in groups])

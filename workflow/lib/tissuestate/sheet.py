@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.tables import read_strings
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 HEADS = ("disease_state", "tissue", "subtype")
@@ -152,7 +153,7 @@ def read_sheet(
 
 def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a validated sheet that a stage wrote (cohort/samples.tsv); strings, sample as index."""
-    samples = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False)
+    samples = read_strings(path)
     return samples.set_index("sample", drop=False).rename_axis(None)
 
 
