@@ -37,7 +37,7 @@ put_first("PATH", Path(sys.executable).parent)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description
-from tissuestate.config import check_config
+from tissuestate.config import check_config, check_keys
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
 from tissuestate.tasks import features_of_model
@@ -48,6 +48,8 @@ from tissuestate.trials import Schedule
 if str(config.get("explain")) in ("true", "false"):
     config["explain"] = config["explain"] == "true"
 try:
+    for file in workflow.configfiles:
+        check_keys(file)
     check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
 except InputError as error:
     raise WorkflowError(str(error))
