@@ -19,6 +19,7 @@ pathvars:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/given.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/reference.smk"
 include: "workflow/rules/matrices.smk"
@@ -47,6 +48,10 @@ else:
 
 
 report: "workflow/report/workflow.rst"
+
+
+if workflow.is_main_process and not FILES_ARE_FETCHED:
+    check_given()
 
 
 rule all:

@@ -24,8 +24,8 @@ rule apply_integrity:
 
 rule classify_samples:
     input:
-        bundle=local(f"{config['bundle']}/bundle.json"),
-        sheet=local(config["samples"]),
+        bundle=of_now(local(f"{config['bundle']}/bundle.json")),
+        sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
@@ -43,7 +43,7 @@ rule classify_samples:
     params:
         library=imported_by("classify_samples.py"),
         matrices=MATRICES,
-        given=as_given(config["samples"], *MATRICES),
+        given=as_given(SAMPLES, *MATRICES),
     script:
         "../scripts/classify_samples.py"
 
@@ -52,7 +52,7 @@ rule explain_samples:
     input:
         calls="<results>/calls.tsv",
         bundle=local(f"{config['bundle']}/bundle.json"),
-        sheet=local(config["samples"]),
+        sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES],
     output:
@@ -67,7 +67,7 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         library=imported_by("explain_samples.py"),
-        given=as_given(config["samples"], *MATRICES),
+        given=as_given(SAMPLES, *MATRICES),
         matrices=MATRICES,
     script:
         "../scripts/explain_samples.py"
