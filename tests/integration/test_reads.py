@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, write_config
+from conftest import write_config
 
 SAMPLES = {"A101-KID": 2, "A304-LUN": 1, "A103-KID": 2}  # paired, single-end, two lanes
 PAIRS = 1000

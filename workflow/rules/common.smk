@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import smart_open
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
@@ -45,13 +44,19 @@ from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
 
+def stop(sentence):
+    """End with a sentence for the person who runs the workflow, and nothing around it."""
+    logger.error(f"Error: {sentence}")
+    sys.exit(1)
+
+
 # On the command line Snakemake takes "False" for a truth value, and "false" for a word.
 if str(config.get("explain")) in ("true", "false"):
     config["explain"] = config["explain"] == "true"
 try:
     check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
 except InputError as error:
-    raise WorkflowError(str(error))
+    stop(error)
 
 
 wildcard_constraints:
@@ -141,7 +146,7 @@ def load_sheet():
             warn_of_components(len(sheet))
         return sheet.set_index("sample", drop=False)
     except InputError as error:
-        raise WorkflowError(str(error))
+        stop(error)
 
 
 SAMPLES = None if config["samples"] is None else shipped(config["samples"])
@@ -210,7 +215,7 @@ def check_tools():
     r_packages = {} if config.get("bundle") else DEBIAN_R_PACKAGES
     sentence = missing_tools({tool: DEBIAN_TOOLS[tool] for tool in tools}, r_packages)
     if sentence:
-        raise WorkflowError(sentence)
+        stop(sentence)
 
 
 check_tools()
@@ -383,7 +388,7 @@ def tuning_schedule():
     try:
         Schedule(**schedule)
     except InputError as error:
-        raise WorkflowError(str(error))
+        stop(error)
     return schedule
 
 
@@ -502,7 +507,7 @@ def values_of(column):
         table = rnaseqdb_table()
         named |= set(table["file"].map(project_of) if column == "project" else table[column])
     if not named - {""}:
-        raise WorkflowError(
+        stop(
             f"config: protocols: leave_out names {column!r}, which no row of the sheet fills in; "
             "fill it in, or take it off the list."
         )

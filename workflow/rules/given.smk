@@ -60,18 +60,21 @@ def check_given():
     for file, place in files.items():
         real = os.path.realpath(file)
         if place == "reference" and not os.path.isfile(file):
-            raise WorkflowError(
+            stop(
                 f"config: reference: there is no file {file!r} (looked for {os.path.abspath(file)}); "
                 "correct its path, or name the config of your reference with --configfile."
             )
         if real.startswith(roots):
             path = os.path.relpath(real)
             if any(maker.is_producer(path) for maker in workflow.rules):
-                raise WorkflowError(
+                stop(
                     f"{place}: {file!r} is where this run writes a file of its own, and would be "
                     "written over; move it out of the folder of results."
                 )
-    CHECKSUMS.read(files, sampled=not config.get("bundle"))
+    try:
+        CHECKSUMS.read(files, sampled=not config.get("bundle"))
+    except InputError as error:
+        stop(error)
 
 
 def reference_digest():
@@ -111,7 +114,7 @@ def locked(files):
 
 
 def of_now(files):
-    """Input function of a rule that reads given files: `files`, once what others gave is removed.
+    """An input function that gives `files`, once what was made from others is removed.
 
     When inputs are asked for it is known whether anything is to be run, and nothing has been yet.
     """
@@ -162,7 +165,7 @@ def remove_what_is_of_others():
         try:
             removed = remove_others(record, digests, files, adopt)
         except InputError as error:
-            raise WorkflowError(str(error))
+            stop(error)
         if removed:
             logger.info(
                 f"Removed results of other inputs than those of now: {', '.join(removed[:5])}"

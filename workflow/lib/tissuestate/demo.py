@@ -81,8 +81,8 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
             path = Path(name)
             if path.parent != Path(READS) or row.origin != "fastq" or "://" in name:
                 raise InputError(
-                    f"sample {row.sample!r} has {name!r}, but this run is the demo, which simulates "
-                    f"all reads, into {READS}, and reads no others. For your samples, set demo: "
+                    f"sample {row.sample!r} has {name!r}, but this run is the demo, which makes "
+                    f"all its reads, in {READS}, and reads no others. For your samples, set demo: "
                     "null and name your genome and annotation under reference."
                 )
             _check_simulated(folder / path.name, row.sample)

@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
-LARGE = 1 << 28  # bytes above which a file of thousands is sampled rather than read whole
-_PIECES, _PIECE = 64, 1 << 16  # how many pieces are sampled, and the bytes of each
+LARGE = 1 << 24  # bytes above which a file of thousands is sampled rather than read whole
+_PIECES, _PIECE = 16, 1 << 16  # how many pieces are sampled, and the bytes of each
 _SETTLED = 2.0  # seconds after its last change before a file's checksum is remembered
 
 
@@ -58,14 +59,15 @@ class Checksums:
             return
 
     def _look_up(self, path: str, sampled: bool) -> str | None:
+        file = Path(path).absolute()
         try:
-            about = os.stat(path)
+            about = file.stat()
         except OSError:
             return None
-        if not os.path.isfile(path):
+        if not S_ISREG(about.st_mode):
             return None
         sampled = sampled and about.st_size > LARGE
-        key = f"{os.path.abspath(path)}{'?' if sampled else ''}"
+        key = f"{file}{'?' if sampled else ''}"
         if key in self._now:
             return self._now[key]
         state = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
@@ -73,22 +75,25 @@ class Checksums:
         if isinstance(known, list) and known[:-1] == state:
             self._now[key] = known[-1]
             return known[-1]
-        digest = _pieces(path, about) if sampled else _whole(path)
+        digest = _pieces(file, about) if sampled else _whole(file)
         self._now[key] = digest
         if time.time() - max(about.st_mtime, about.st_ctime) > _SETTLED:
             self._known[key] = [*state, digest]
         return digest
 
 
-def _whole(path: str) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _whole(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
 
 
-def _pieces(path: str, about: os.stat_result) -> str:
+def _pieces(file: Path, about: os.stat_result) -> str:
     """A digest of size, time and pieces that are spread evenly from the first byte to the last."""
     digest = hashlib.sha256(f"{about.st_size} {about.st_mtime_ns}".encode())
-    with open(path, "rb") as stream:
+    with file.open("rb") as stream:
         for piece in range(_PIECES):
             stream.seek((about.st_size - _PIECE) * piece // (_PIECES - 1))
             digest.update(stream.read(_PIECE))
