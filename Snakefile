@@ -58,3 +58,8 @@ rule all:
     default_target: True
     input:
         final_products(),
+
+
+onsuccess:
+    if config.get("bundle"):
+        tell_calls()

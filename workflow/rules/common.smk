@@ -44,6 +44,7 @@ from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
 
+
 def stop(sentence):
     """End with a sentence for the person who runs the workflow, and nothing around it."""
     logger.error(f"Error: {sentence}")

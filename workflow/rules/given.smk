@@ -84,9 +84,16 @@ def reference_digest():
 def reads_digest(sample):
     """What decides the counts and the mRIN profile of a sample."""
     row = [ROWS[sample][column] for column in ("sra", "strandedness")]
-    return digest_of(
-        checksums(files_of(sample, READS)), row, config["trim"], reference_digest()
-    )
+    return digest_of(checksums(files_of(sample, READS)), row, config["trim"], reference_digest())
+
+
+def bundle_fingerprint():
+    """The bundle's checksum as it says it; whether its files have it is seen when it is opened."""
+    try:
+        description = json.loads(find_description(config["bundle"]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return description.get("checksum") if isinstance(description, dict) else None
 
 
 def calls_digest():
@@ -94,10 +101,9 @@ def calls_digest():
     decides = ("origin", "column", "unit", "strandedness", "sra")
     rows = [[name, *(ROWS[name][column] for column in decides)] for name in ROWS]
     files = [checksums(files_of(name, ("matrix",))) for name in ROWS]
-    bundle = json.loads(find_description(config["bundle"]).read_text(encoding="utf-8"))
     reads = [reads_digest(name) for name in FROM_READS]
     code = [imported_by(f"{name}.py") for name in ("classify_samples", "write_pages")]
-    return digest_of(bundle.get("checksum"), rows, files, reads, code, EXPLAINED)
+    return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
 
 
 def products_of_reads(sample):
@@ -109,7 +115,9 @@ def products_of_reads(sample):
 def locked(files):
     """Whether another run is making one of these files now; Snakemake will refuse this one."""
     locks = Path(".snakemake/locks").glob("*")
-    held = set(chain.from_iterable(lock.read_text().splitlines() for lock in locks if lock.is_file()))
+    held = set(
+        chain.from_iterable(lock.read_text().splitlines() for lock in locks if lock.is_file())
+    )
     return not held.isdisjoint(files)
 
 

@@ -6,7 +6,7 @@ gave in training: every step applies what was fitted then.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -86,6 +86,19 @@ class Predictions:
             pd.concat([part.samples for part in parts]),
             {name: texts for part in parts for name, texts in part.warnings.items()},
             parts[0].genes_expected,
+        )
+
+    def of(self, samples: Sequence[str]) -> Self:
+        """The results of these samples, in this order."""
+        return replace(
+            self,
+            calls=self.calls.loc[samples],
+            probabilities={
+                head: shares.loc[samples] for head, shares in self.probabilities.items()
+            },
+            points=self.points.loc[samples],
+            samples=self.samples.loc[samples],
+            warnings={name: self.warnings[name] for name in samples},
         )
 
     def table(self) -> pd.DataFrame:
@@ -223,6 +236,7 @@ class Classifier:
         frame: pd.DataFrame,
         unit: str | pd.Series = "auto",
         mrin: pd.Series | None = None,
+        refused: Mapping[str, str] | None = None,
     ) -> Predictions:
         """Classify samples × genes; columns are gene ids of any kind, several kinds together too.
 
@@ -235,7 +249,8 @@ class Classifier:
         """
         if not (mrin is None or isinstance(mrin, pd.Series)):
             raise InputError(f"mrin is {type(mrin).__name__}; expected a pandas Series by sample.")
-        return Predictions.concat([self._predict(block, mrin) for block in self._read(frame, unit)])
+        blocks = self._read(frame, unit, refused or {})
+        return Predictions.concat([self._predict(block, mrin) for block in blocks])
 
     def expression(
         self, frame: pd.DataFrame, unit: str | pd.Series = "auto"
@@ -251,7 +266,9 @@ class Classifier:
                 normalised = self.chain.normaliser.transform(values, units, samples)
                 yield pd.DataFrame(normalised, samples, self.genes)
 
-    def _read(self, frame: pd.DataFrame, unit: str | pd.Series) -> "Iterator[_Block]":
+    def _read(
+        self, frame: pd.DataFrame, unit: str | pd.Series, refused: Mapping[str, str] = {}
+    ) -> "Iterator[_Block]":
         """The values of the bundle's genes, and what is known of each sample."""
         if not isinstance(frame, pd.DataFrame):
             raise InputError("samples × genes are expected as a pandas DataFrame.")
@@ -292,8 +309,9 @@ class Classifier:
                     "zeros": zeros,
                     "below": below,
                     "refused": [
-                        self._refusal(given[row], values[row], unit_of[row], zeros[row], genes)
-                        for row in range(len(part))
+                        refused.get(name)
+                        or self._refusal(given[row], values[row], unit_of[row], zeros[row], genes)
+                        for row, name in enumerate(part.index)
                     ],
                 },
                 index=part.index,
