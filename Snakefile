@@ -19,6 +19,7 @@ pathvars:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/given.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/reference.smk"
 include: "workflow/rules/matrices.smk"
@@ -49,7 +50,16 @@ else:
 report: "workflow/report/workflow.rst"
 
 
+if workflow.is_main_process and not FILES_ARE_FETCHED:
+    check_given()
+
+
 rule all:
     default_target: True
     input:
         final_products(),
+
+
+onsuccess:
+    if config.get("bundle"):
+        tell_calls()

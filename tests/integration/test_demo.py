@@ -102,7 +102,7 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     """Reads of test samples, sent through `classify` without labels, give the numbers they had."""
     predictions = table(demo / "results/evaluation/dl_pca/predictions.tsv")
     chosen = predictions[predictions["split"] == "test"].head(3).set_index("sample")
-    sheet = table(demo / "config/samples.tsv", dtype=str, keep_default_na=False)
+    sheet = table(ROOT / "resources/demo.tsv", dtype=str, keep_default_na=False)
     sheet = sheet.set_index("sample").loc[chosen.index, ["fastq_1", "fastq_2"]]
     sheet.to_csv(demo / "new.tsv", sep="\t")
     config = ["--config", "bundle=results/bundle", "samples=new.tsv"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, write_config
+from conftest import write_config
 
 SAMPLES = {"A101-KID": 2, "A304-LUN": 1, "A103-KID": 2}  # paired, single-end, two lanes
 PAIRS = 1000
@@ -42,8 +42,6 @@ def remains(folder: Path, sample: str) -> list[Path]:
 def trimmed(snakemake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with `trim`, as far as the counts of a few samples."""
     folder = tmp_path_factory.mktemp("reads")
-    (folder / "config").mkdir()
-    (folder / "config/samples.tsv").write_bytes((ROOT / "config/samples.tsv").read_bytes())
     config = write_config(folder, trim=True, demo={"pairs": PAIRS})
     for path in remains(folder, "A101-KID"):
         (path / "star").mkdir(parents=True)

@@ -135,12 +135,12 @@ def test_fastq_files_are_well_formed(tmp_path: Path) -> None:
 def test_the_shipped_sheet_is_the_one_the_library_makes(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "samples.tsv"
     demo_sheet().to_csv(path, sep="\t", index=False, lineterminator="\n")
-    assert (root / "config/samples.tsv").read_bytes() == path.read_bytes()
+    assert (root / "resources/demo.tsv").read_bytes() == path.read_bytes()
 
 
 def test_the_cohort_has_what_the_workflow_must_show(root: Path) -> None:
     classes = ClassTable.read(root / "resources/classes.tsv")
-    sheet = read_sheet(root / "config/samples.tsv", classes)
+    sheet = read_sheet(root / "resources/demo.tsv", classes)
     assert 70 <= len(sheet) <= 100
     assert sheet["tissue"].nunique() >= 4
     assert sheet["disease_state"].nunique() == 3

@@ -1,11 +1,12 @@
 """The rules as declarations: complete, plannable for every shipped config, clear when misused."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yte
-from conftest import write_config
+from conftest import ROOT, write_config
 
 SECTIONS = ("log", "conda", "threads", "resources")
 
@@ -52,6 +53,13 @@ def test_the_slurm_profile_knows_the_gpu_rules_and_the_steps_of_a_sample(root: P
         assert edited["set-resources"]["train_network"] == needs
 
 
+def own_sheet(folder: Path) -> Path:
+    """The demo's sheet as a file of the folder, which stands for the workflow's own."""
+    sheet = folder / "resources" / "demo.tsv"
+    sheet.parent.mkdir()
+    return Path(shutil.copy(ROOT / "resources" / "demo.tsv", sheet))
+
+
 def test_the_demo_plans_every_stage(snakemake, demo_folder: Path) -> None:
     planned = snakemake(demo_folder, "-n", "--quiet", "rules")
     assert planned.returncode == 0, planned.stdout
@@ -81,7 +89,7 @@ def test_new_samples_may_come_from_recount3(snakemake, demo_folder: Path) -> Non
 
 def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
-    sheet = (root / "config" / "samples.tsv").read_text()
+    sheet = (root / "resources" / "demo.tsv").read_text()
     (tmp_path / "config" / "paper.tsv").write_text(sheet)
     for path in set(re.findall(r"results/demo/reads/\S+?\.fastq\.gz", sheet)):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,7 @@ def test_a_mistake_in_the_config_is_named(
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda t: t + t.splitlines(keepends=True)[1], ["samples.tsv", "A101-KID", "row"]),
+        (lambda t: t + t.splitlines(keepends=True)[1], ["demo.tsv", "A101-KID", "row"]),
         (lambda t: t.replace("\tkidney\t", "\tkidny\t", 1), ["row 2", "kidny", "kidney"]),
         (lambda t: t.replace("\tneoplastic\t", "\tcancer\t", 1), ["disease_state", "cancer"]),
         (lambda t: t.replace("A101-KID\t", "$(rm -rf x)\t", 1), ["row 2", "safe name"]),
@@ -127,7 +135,7 @@ def test_a_mistake_in_the_config_is_named(
     ],
 )
 def test_a_mistake_in_the_sheet_is_named(snakemake, demo_folder: Path, spoil, words) -> None:
-    sheet = demo_folder / "config" / "samples.tsv"
+    sheet = own_sheet(demo_folder)
     sheet.write_text(spoil(sheet.read_text()))
     run = snakemake(demo_folder)
     assert run.returncode != 0
@@ -137,7 +145,7 @@ def test_a_mistake_in_the_sheet_is_named(snakemake, demo_folder: Path, spoil, wo
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_accepted(snakemake, demo_folder: Path) -> None:
-    sheet = demo_folder / "config" / "samples.tsv"
+    sheet = own_sheet(demo_folder)
     sheet.write_bytes(b"\xef\xbb\xbf" + sheet.read_bytes().replace(b"\n", b"\r\n"))
     planned = snakemake(demo_folder, "-n", "--quiet", "rules")
     assert planned.returncode == 0, planned.stdout

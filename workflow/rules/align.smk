@@ -4,7 +4,7 @@
 
 rule align_reads:
     input:
-        unpack(reads_of),
+        unpack(of_now(reads_of)),
         # On a shared disk the large files stand for all, which are made together: each that is named
         # makes planning ten thousand samples half a second longer.
         index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],

@@ -1,6 +1,25 @@
 # New samples through a bundle: reads or counts, no labels, each on its own.
 
 
+# A bundle that was trained on matrices has no mRIN to compare with.
+KNOWS_INTEGRITY = Path(config["bundle"], "integrity.npz").is_file()
+
+
+def tell_calls():
+    """At the end of a run: where the calls are; exit code 1 where a sample has none."""
+    file = Path(concrete("<results>/calls.json"))
+    if not file.is_file():
+        return
+    records = json.loads(file.read_text(encoding="utf-8"))
+    refused = [record for record in records if record["refused"]]
+    called = len(records) - len(refused)
+    logger.info(f"{called} of {len(records)} samples called: {concrete('<results>/calls.tsv')}")
+    if refused:
+        first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
+        more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
+        stop(f"{len(refused)} of {len(records)} samples refused: {first}{more}")
+
+
 rule apply_integrity:
     input:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
@@ -24,11 +43,13 @@ rule apply_integrity:
 
 rule classify_samples:
     input:
-        bundle=local(f"{config['bundle']}/bundle.json"),
-        sheet=local(config["samples"]),
+        bundle=of_now(local(f"{config['bundle']}/bundle.json")),
+        sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
+        summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
+        star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
         matrices=[given(matrix) for matrix in MATRICES],
-        mrin="<results>/integrity/mrin.tsv" if FROM_READS else [],
+        mrin="<results>/integrity/mrin.tsv" if FROM_READS and KNOWS_INTEGRITY else [],
     output:
         calls="<results>/calls.tsv",
         json="<results>/calls.json",
@@ -43,7 +64,9 @@ rule classify_samples:
     params:
         library=imported_by("classify_samples.py"),
         matrices=MATRICES,
-        given=as_given(config["samples"], *MATRICES),
+        given=as_given(SAMPLES, *MATRICES),
+        bundle=bundle_fingerprint(),
+        reads={name: checksums(files_of(name, READS)) for name in FROM_READS},
     script:
         "../scripts/classify_samples.py"
 
@@ -52,7 +75,7 @@ rule explain_samples:
     input:
         calls="<results>/calls.tsv",
         bundle=local(f"{config['bundle']}/bundle.json"),
-        sheet=local(config["samples"]),
+        sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES],
     output:
@@ -67,7 +90,8 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         library=imported_by("explain_samples.py"),
-        given=as_given(config["samples"], *MATRICES),
+        given=as_given(SAMPLES, *MATRICES),
+        bundle=bundle_fingerprint(),
         matrices=MATRICES,
     script:
         "../scripts/explain_samples.py"

@@ -41,9 +41,9 @@ if config["rnaseqdb"]:
 
 rule split_samples:
     input:
-        sheet=[] if config["samples"] is None else local(config["samples"]),
+        sheet=of_now(SAMPLES or []),
         rnaseqdb="<results>/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
-        classes=shipped(config["classes"]),
+        classes=CLASSES,
     output:
         samples=report(
             "<results>/cohort/samples.tsv",
@@ -62,7 +62,7 @@ rule split_samples:
         runtime=minutes(10),
     params:
         library=imported_by("split_samples.py"),
-        given=as_given(config["samples"], config["classes"]),
+        given=as_given(*LABELS),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
@@ -98,7 +98,7 @@ rule assemble_cohort:
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES] + rnaseqdb_matrices(),
         genes="<results>/cohort/gene_ids.tsv.gz",
-        classes=shipped(config["classes"]),
+        classes=CLASSES,
     output:
         cohort="<results>/cohort/cohort.h5ad",
         genes=report(

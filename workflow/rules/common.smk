@@ -1,14 +1,12 @@
 # Every function that the rules use: the library's place, the sheet, paths, memory and time.
 import ast
 import gc
-import hashlib
 import os
 import sys
 from functools import cache
 from pathlib import Path
 
 import smart_open
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
@@ -19,6 +17,7 @@ gc.set_threshold(1_000_000, 10, 10)
 # thousand samples that is a tenth of the time to plan them.
 smart_open.parse_uri = cache(smart_open.parse_uri)
 
+MODIFIER = workflow.modifier  # of this workflow, also where another uses it as a module
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 LIBRARY = WORKFLOW / "lib"
 sys.path.insert(0, str(LIBRARY))
@@ -38,11 +37,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description
 from tissuestate.config import check_config, check_keys
+from tissuestate.demo import check_no_other_sheet, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
 from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
+
+
+def stop(sentence):
+    """End with a sentence for the person who runs the workflow, and nothing around it."""
+    logger.error(f"Error: {sentence}")
+    sys.exit(1)
+
 
 # On the command line Snakemake takes "False" for a truth value, and "false" for a word.
 if str(config.get("explain")) in ("true", "false"):
@@ -52,7 +59,7 @@ try:
         check_keys(file)
     check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
 except InputError as error:
-    raise WorkflowError(str(error))
+    stop(error)
 
 
 wildcard_constraints:
@@ -69,13 +76,28 @@ wildcard_constraints:
 
 # Whether jobs fetch their inputs from a storage, or share a disk.
 FILES_ARE_FETCHED = bool(workflow.storage_settings.default_storage_provider)
-# The files that config and sheet name: here from the beginning, unless simulated or in a storage.
-FILES_ARE_HERE = not (config["demo"] or FILES_ARE_FETCHED)
+# Whether the demo's reads are simulated: to train on, not to classify.
+DEMO = config["demo"] if not config.get("bundle") else None
+
+
+def simulated(path):
+    """Whether the demo makes this file, which is in its own folder then."""
+    return bool(DEMO) and Path(path).is_relative_to("results/demo")
+
+
+def is_here(path):
+    """Whether a file that config or sheet name is on this disk from the beginning."""
+    return not (FILES_ARE_FETCHED or "://" in path or simulated(path))
 
 
 def shipped(path):
     """A path in the working directory or, where there is no such file, in the workflow's own tree."""
     return local(path if Path(path).exists() else str(WORKFLOW.parent / path))
+
+
+def concrete(path):
+    """The path of a result in this run: pathvars filled in, below the prefix of a module."""
+    return MODIFIER.path_modifier.replace_prefix(MODIFIER.pathvars.apply(path))
 
 
 def given(path):
@@ -88,8 +110,8 @@ def given(path):
         return f"<results>/recount3/{project}.parquet"
     if "://" in path:
         return storage(path)
-    prefixed = workflow.modifier.path_modifier.prefix
-    return str(Path(path).absolute()) if prefixed and FILES_ARE_HERE else path
+    prefixed = MODIFIER.path_modifier.prefix
+    return str(Path(path).absolute()) if prefixed and is_here(path) else path
 
 
 def warn_of_components(samples):
@@ -106,16 +128,20 @@ def warn_of_components(samples):
 def load_sheet():
     """The sample sheet, checked; an empty one where the cohort comes from RNAseqDB alone."""
     try:
-        classes = ClassTable.read(shipped(config["classes"]))
+        classes = ClassTable.read(CLASSES)
         if config["samples"] is None:
             if not config["rnaseqdb"]:
                 raise InputError(
                     "config: 'samples' names no sheet; give the path of your sample sheet."
                 )
             return None
-        sheet = read_sheet(config["samples"], classes, labelled=not config.get("bundle"))
+        if DEMO and workflow.is_main_process:
+            check_no_other_sheet(SAMPLES)
+        sheet = read_sheet(SAMPLES, classes, labelled=not config.get("bundle"))
         # Not in each job: it may run where the files of other samples are not.
-        if workflow.is_main_process and FILES_ARE_HERE:
+        if workflow.is_main_process and DEMO:
+            check_simulated(sheet, concrete("results/demo/reads"))
+        elif workflow.is_main_process and not FILES_ARE_FETCHED:
             check_files(sheet)
         if workflow.is_main_process and config.get("bundle"):
             find_description(config["bundle"])
@@ -123,9 +149,11 @@ def load_sheet():
             warn_of_components(len(sheet))
         return sheet.set_index("sample", drop=False)
     except InputError as error:
-        raise WorkflowError(str(error))
+        stop(error)
 
 
+SAMPLES = None if config["samples"] is None else shipped(config["samples"])
+CLASSES = shipped(config["classes"])
 SHEET = load_sheet()
 ROWS = {} if SHEET is None else SHEET.to_dict("index")
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
@@ -190,7 +218,7 @@ def check_tools():
     r_packages = {} if config.get("bundle") else DEBIAN_R_PACKAGES
     sentence = missing_tools({tool: DEBIAN_TOOLS[tool] for tool in tools}, r_packages)
     if sentence:
-        raise WorkflowError(sentence)
+        stop(sentence)
 
 
 check_tools()
@@ -228,27 +256,6 @@ def imported_by(script):
     for name in sorted(found):
         digest.update((LIBRARY / "tissuestate" / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
-
-
-# ---- the files given, as they are now -----------------------------------------------------------
-
-
-@cache
-def fingerprint(file):
-    """A file's size, of a small one a digest of its content; nothing of a file that is elsewhere."""
-    if not os.path.isfile(file):
-        return None
-    size = os.path.getsize(file)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if size < 2**20 else size
-
-
-def as_given(*files):
-    """The fingerprints of files that config or sheet name: a parameter of the rules that read them.
-
-    Snakemake itself looks no further than the time of a file that is older than what was made of it,
-    as another in its place is that kept its own.
-    """
-    return [fingerprint(file) for file in files if file and FILES_ARE_HERE]
 
 
 # ---- memory and time ----------------------------------------------------------------------------
@@ -295,7 +302,7 @@ def network_threads(wildcards):
 
 def align_threads():
     """Eight for real reads; the demo's samples are so small that they go side by side instead."""
-    return 1 if config["demo"] else 8
+    return 1 if DEMO else 8
 
 
 # ---- report ---------------------------------------------------------------------------------------
@@ -326,13 +333,6 @@ def reference_file(kind):
     return f"<reference>/downloads/{Path(path).name}" if is_url(path) else given(path)
 
 
-def reads_as_given(wildcards):
-    """The fingerprints of a sample's FASTQ files or BAM."""
-    row = ROWS[wildcards.sample]
-    files = [row[column] for column in ("fastq_1", "fastq_2", "bam")]
-    return as_given(*",".join(files).split(","))
-
-
 def reads_of(wildcards):
     """The FASTQ files of a sample: {'fastq_1': [...], 'fastq_2': [...]}; none of an archive's run."""
     row = ROWS[wildcards.sample]
@@ -341,17 +341,6 @@ def reads_of(wildcards):
         for key in ("fastq_1", "fastq_2")
         if row.get(key)
     }
-
-
-def demo_reads():
-    """The FASTQ files that the demo's sheet names, in its order."""
-    sheet = read_sheet(config["demo"]["sheet"], None)
-    return [
-        path
-        for row in sheet.itertuples()
-        for files in (row.fastq_1, row.fastq_2)
-        for path in filter(None, files.split(","))
-    ]
 
 
 def rnaseqdb_table():
@@ -402,7 +391,7 @@ def tuning_schedule():
     try:
         Schedule(**schedule)
     except InputError as error:
-        raise WorkflowError(str(error))
+        stop(error)
     return schedule
 
 
@@ -521,7 +510,7 @@ def values_of(column):
         table = rnaseqdb_table()
         named |= set(table["file"].map(project_of) if column == "project" else table[column])
     if not named - {""}:
-        raise WorkflowError(
+        stop(
             f"config: protocols: leave_out names {column!r}, which no row of the sheet fills in; "
             "fill it in, or take it off the list."
         )

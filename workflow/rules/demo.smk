@@ -1,16 +1,17 @@
 # The demo cohort: simulated reads of the samples in the demo's sheet, with their truth.
 
-if config["demo"]:
+if DEMO:
 
     rule simulate_cohort:
         input:
-            sheet=local(config["demo"]["sheet"]),
+            sheet=SAMPLES,
         output:
             genome="results/demo/genome.fa",
             annotation="results/demo/annotation.gtf",
             truth_samples="results/demo/truth_samples.tsv",
             truth_genes="results/demo/truth_genes.tsv",
-            reads=demo_reads(),
+            # All in a folder of the demo's own: see `check_demo`.
+            reads=[file for sample in ROWS for file in files_of(sample)],
         log:
             "<logs>/simulate_cohort.log",
         benchmark:
@@ -24,7 +25,7 @@ if config["demo"]:
         params:
             library=imported_by("simulate_cohort.py"),
             seed=config["seed"],
-            pairs=config["demo"]["pairs"],
+            pairs=DEMO["pairs"],
         message:
             "Simulating the demo cohort: genome, annotation, reads and their truth"
         script:

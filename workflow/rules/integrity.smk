@@ -3,7 +3,7 @@
 
 rule profile_integrity:
     input:
-        bam=alignment,
+        bam=of_now(alignment),
         bed="<reference>/transcripts.bed",
     output:
         profile="<results>/integrity/profiles/{sample}.npz",

@@ -3,7 +3,7 @@
 
 rule count_reads:
     input:
-        bam=alignment,
+        bam=of_now(alignment),
         annotation="<reference>/annotation.gtf",
     output:
         counts="<results>/counts/{sample}.tsv",

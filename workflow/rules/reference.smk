@@ -47,7 +47,7 @@ for kind in ("genome", "annotation"):
 
 rule prepare_reference:
     input:
-        genome=reference_file("genome"),
+        genome=of_now(reference_file("genome")),
         annotation=reference_file("annotation"),
     output:
         genome="<reference>/genome.fa",
@@ -64,6 +64,7 @@ rule prepare_reference:
         runtime=minutes(10, per_gb=20),
     params:
         library=imported_by("prepare_reference.py"),
+        given=as_given(*REFERENCE[:2]),
     script:
         "../scripts/prepare_reference.py"
 
@@ -110,5 +111,6 @@ rule derive_transcripts:
         runtime=minutes(20),
     params:
         library=imported_by("derive_transcripts.py"),
+        given=as_given(*REFERENCE[2:]),
     script:
         "../scripts/derive_transcripts.py"

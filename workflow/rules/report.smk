@@ -180,7 +180,7 @@ rule summarise_run:
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         answered=f"<results>/evaluation/{BUNDLED}/answered.tsv",
         protocols=protocol_tables(),
-        truth="results/demo/truth_samples.tsv" if config["demo"] else [],
+        truth="results/demo/truth_samples.tsv" if DEMO else [],
     output:
         html=report(
             "<results>/summary.html",

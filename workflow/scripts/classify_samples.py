@@ -6,30 +6,38 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    from tissuestate.classify import Classifier, Predictions
-    from tissuestate.errors import InputError
+    from tissuestate.bundle import read_bundle
+    from tissuestate.classify import Classifier
     from tissuestate.files import atomic
-    from tissuestate.new_samples import read_new_samples
+    from tissuestate.new_samples import (
+        call_samples,
+        describe,
+        origins,
+        read_new_samples,
+        read_qualities,
+    )
     from tissuestate.sheet import fetched, read_sheet
     from tissuestate.tables import read_table
 
-    source, output = snakemake.input, snakemake.output
-    classifier = Classifier.load(source.bundle)
+    def by_sample(name, suffix):
+        return {Path(path).name.removesuffix(suffix): path for path in source.get(name, [])}
+
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    bundle = read_bundle(source.bundle)
     sheet = read_sheet(source.sheet, labelled=False)
-    sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
+    here = dict(zip(params.matrices, source.get("matrices", []), strict=True))
+    summaries = by_sample("summaries", ".tsv.summary")
+    quality = read_qualities(list(summaries), by_sample("star_logs", ".Log.final.out"), summaries)
+    new = read_new_samples(
+        fetched(sheet, list(here), list(here.values())), by_sample("counts", ".tsv")
+    )
     mrin = None
     if source.get("mrin"):
-        from_reads = sheet.loc[sheet["origin"] != "matrix", "sample"]
-        mrin = read_table(source.mrin, samples=from_reads).set_index("sample")["mrin"]
-    counts = {Path(path).stem: path for path in source.get("counts", [])}
-    groups = read_new_samples(sheet, counts)
-    found = Predictions.concat([classifier.predict(frame, unit, mrin) for frame, unit in groups])
-    records = [found.record(sample) for sample in sheet["sample"]]
-    if all(record["refused"] for record in records):
-        first = f"sample {records[0]['sample']!r}: {records[0]['refused']}"
-        raise InputError(f"no sample can be classified; {first}")
+        mrin = read_table(source.mrin, samples=summaries).set_index("sample")["mrin"]
+    found = call_samples(Classifier(bundle), sheet, new, quality, mrin)
+
+    table, records = describe(found, sheet, quality, origins(sheet, here, params.reads, bundle))
     with atomic(output.calls) as temporary:
-        table = found.table().set_index("sample").loc[sheet["sample"]]
         table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
     with atomic(output.json) as temporary:
         temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")

@@ -7,7 +7,7 @@ with logged(snakemake.log[0]):
 
     import pandas as pd
     from tissuestate.classify import Classifier
-    from tissuestate.explain import Explainer, top_genes
+    from tissuestate.explain import COLUMNS, Explainer, top_genes
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
     from tissuestate.sheet import fetched, read_sheet
@@ -20,10 +20,19 @@ with logged(snakemake.log[0]):
     sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
     calls = read_strings(source.calls, samples=sheet["sample"]).set_index("sample")
     counts = {Path(path).stem: path for path in source.get("counts", [])}
-    found = [
-        top_genes(explainer, calls, classifier.expression(frame, unit))
-        for frame, unit in read_new_samples(sheet, counts)
+    called = calls.index[calls["refused"] == ""]
+    frames = [
+        (frame.loc[frame.index.isin(called)], unit)
+        for frame, unit in read_new_samples(sheet, counts).frames
     ]
+    found = [pd.DataFrame(columns=list(COLUMNS))]
+    found += [
+        top_genes(explainer, calls, classifier.expression(frame, unit))
+        for frame, unit in frames
+        if len(frame)
+    ]
+    origin = calls[["input_sha256", "bundle_fingerprint"]]
     with atomic(snakemake.output.genes) as temporary:
-        table = pd.concat(found, ignore_index=True)
+        table = pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+        table = table.join(origin, on="sample")
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")

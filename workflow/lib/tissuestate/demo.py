@@ -6,10 +6,16 @@ samples of every state, and one specimen in each class was sequenced by both. Wi
 and disease state could not be told apart and no correction could be shown to work.
 """
 
+import csv
+import gzip
+import io
 import sys
 from pathlib import Path
 
 import pandas as pd
+
+from tissuestate.errors import InputError
+from tissuestate.sheet import read_text
 
 SUBTYPES = {"kidney": ("kich", "kirc"), "liver": (), "lung": ("luad", "lusc"), "thyroid": ()}
 LABS = {"atlas": "lab_north", "oncology": "lab_south"}
@@ -20,6 +26,7 @@ TWO_LANES = ("A103-KID", "P304-T")
 REVERSE = ("A403-THY", "P103-T", "P405-N")
 UNSAID = ("A203-LIV", "P402-T")  # unstranded, but the workflow has to find out
 READS = "results/demo/reads"
+USERS_SHEET = "config/samples.tsv"  # where users of Snakemake put theirs
 
 
 def demo_sheet() -> pd.DataFrame:
@@ -43,6 +50,70 @@ def demo_sheet() -> pd.DataFrame:
             donor = f"A{[*SUBTYPES].index(giver) + 1}{position + 1:02d}"
             rows += _specimen(position, "atlas", donor, organ, "non-neoplastic", tissue, "")
     return pd.DataFrame(rows).sort_values("sample", ignore_index=True)
+
+
+def check_no_other_sheet(sheet: str | Path) -> None:
+    """Raise InputError for a sheet of the user's in its usual place, which the demo passes over."""
+    users = Path(USERS_SHEET)
+    if users.is_file() and not (Path(sheet).exists() and users.samefile(sheet)):
+        raise InputError(
+            f"{USERS_SHEET} is there{_first_file(users)}, but this run is the demo, which reads "
+            f"{sheet}. For your samples, name your own config with --configfile (samples: "
+            f"{USERS_SHEET}, demo: null; see README.md); to run the demo all the same, do so in "
+            "another folder."
+        )
+
+
+def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
+    """Raise InputError unless all that the demo would write are files of its own.
+
+    `sheet` is validated, `folder` is where the reads of this run are simulated: `READS` below the
+    prefix of a module. A file elsewhere is refused, and one in that folder that stands there and
+    is not simulated.
+    """
+    folder = Path(folder)
+    for place in (folder.parent, folder):
+        if place.is_symlink():
+            raise InputError(f"{place} is a link; the demo writes into a folder of its own there.")
+    for row in sheet.itertuples():
+        named = ",".join([row.fastq_1, row.fastq_2, row.bam, row.sra, row.matrix])
+        for name in filter(None, named.split(",")):
+            path = Path(name)
+            if path.parent != Path(READS) or row.origin != "fastq" or "://" in name:
+                raise InputError(
+                    f"sample {row.sample!r} has {name!r}, but this run is the demo, which makes "
+                    f"all its reads, in {READS}, and reads no others. For your samples, set demo: "
+                    "null and name your genome and annotation under reference."
+                )
+            _check_simulated(folder / path.name, row.sample)
+
+
+def _check_simulated(path: Path, sample: str) -> None:
+    """Raise InputError where a file stands that `tissuestate.simulate` did not write."""
+    if not (path.exists() or path.is_symlink()):
+        return
+    try:
+        with gzip.open(path, "rb") as lines:
+            ours = not path.is_symlink() and lines.read(len(sample) + 2) == f"@{sample}:".encode()
+    except (OSError, EOFError):
+        ours = False
+    if not ours:
+        raise InputError(
+            f"{path} was not made by the demo, which would write over it; move it elsewhere."
+        )
+
+
+def _first_file(sheet: Path) -> str:
+    """', and names FILE': the first file that a sheet names, where it can be read."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(sheet)), delimiter="\t"))
+    except (InputError, csv.Error):
+        return ""
+    for row in rows:
+        for column in ("fastq_1", "bam", "sra", "matrix"):
+            if row.get(column):
+                return f" and names {row[column].split(',')[0]!r}"
+    return ""
 
 
 def _specimen(

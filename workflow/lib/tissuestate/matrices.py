@@ -9,7 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -56,6 +56,7 @@ class Matrix:
     ids: np.ndarray
     samples: list[str]
     layout: str
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

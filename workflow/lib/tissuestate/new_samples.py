@@ -1,24 +1,49 @@
-"""Expression of new samples, read from the files that their sheet names."""
+"""New samples: their expression, read from the files that a sheet names, and their calls."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tissuestate.bundle import Bundle, file_checksum
+from tissuestate.classify import Classifier, Predictions
+from tissuestate.errors import InputError
+from tissuestate.files import refusal
 from tissuestate.matrices import COUNTED, read_counts, read_matrix
+from tissuestate.quality import read_quality, shortfalls
+
+NO_MRIN = (
+    "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
+    "mRIN to compare with."
+)
 
 
-def read_new_samples(
-    sheet: pd.DataFrame, counts: Mapping[str, str | Path]
-) -> Iterator[tuple[pd.DataFrame, str]]:
-    """Yield frames of samples × genes (ids as they stand in the file) with their unit.
+@dataclass(frozen=True)
+class NewSamples:
+    """Samples as they were read.
 
-    `sheet` is a validated sheet; `counts` has the count table of each sample that comes from
-    reads. Samples of the same unit and genes stand in one frame, whatever files they come from.
-    Missing values stay missing.
+    frames: samples × genes (ids as they stand in the file) with their unit; samples of the same
+    unit and genes stand in one, whatever files they come from; missing values stay missing.
+    refused: why samples cannot be called that a file does not give, or gives as no numbers. Each
+    sample is in a frame, in refused, or in both.
+    """
+
+    frames: list[tuple[pd.DataFrame, str]]
+    refused: dict[str, str]
+
+
+def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> NewSamples:
+    """Read all samples of a validated sheet; what is wrong with one leaves the others as they are.
+
+    `counts` has the count table of each sample that comes from reads, or the refusal that stands in
+    its place.
     """
     groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
+    refused: dict[str, str] = {}
 
     def add(unit: str, ids: np.ndarray, samples: list[str], values: np.ndarray) -> None:
         _, names, blocks = groups.setdefault((unit, ids.tobytes()), (ids, [], []))
@@ -28,15 +53,128 @@ def read_new_samples(
     rows = sheet[sheet["origin"] == "matrix"]
     for keys, group in rows.groupby(["matrix", "unit", "strandedness"], sort=False):
         path, unit, strandedness = (str(key) for key in keys)
-        matrix = read_matrix(
-            path, group["column"].tolist(), unit=unit, missing="keep", strandedness=strandedness
-        )
+        samples = group["sample"].tolist()
+        try:
+            matrix = read_matrix(
+                path, group["column"].tolist(), unit=unit, missing="keep", strandedness=strandedness
+            )
+        except InputError as error:
+            refused |= dict.fromkeys(samples, str(error))
+            continue
+        columns = group["column"].tolist()
+        name_of = dict(zip(columns, samples, strict=True))
+        refused |= {name_of[column]: reason for column, reason in matrix.refused.items()}
         told = unit or ("count" if matrix.layout in COUNTED else "")
-        add(told, matrix.ids, group["sample"].tolist(), matrix.values)
+        add(told, matrix.ids, [name_of[column] for column in matrix.samples], matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
+        reason = refusal(counts[sample])
+        if reason:
+            refused[sample] = reason
+            continue
         names, values = read_counts(counts[sample])
         add("count", np.asarray(names, dtype=str), [sample], values[None, :])
+    frames = []
     for unit, key in list(groups):
         ids, samples, blocks = groups.pop((unit, key))
         values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        yield pd.DataFrame(values, samples, ids), unit
+        frames.append((pd.DataFrame(values, samples, ids), unit))
+    return NewSamples(frames, refused)
+
+
+def call_samples(
+    classifier: Classifier,
+    sheet: pd.DataFrame,
+    new: NewSamples,
+    quality: pd.DataFrame,
+    mrin: pd.Series | None,
+) -> Predictions:
+    """The calls of all samples of the sheet, in its order; those that cannot be called are refused.
+
+    `quality` has reads, aligned and assigned of the samples from reads (see `read_qualities`), of
+    which those below the thresholds of the bundle are refused; `mrin` their mRIN, None where the
+    bundle was trained on matrices and cannot tell.
+    """
+    least = classifier.description["thresholds"]
+    refused = {**poor_reads(quality, least), **new.refused}
+    frames = list(new.frames)
+    read = {sample for frame, _ in frames for sample in frame.index}
+    unread = [sample for sample in sheet["sample"] if sample not in read]
+    if unread:
+        frames.append((pd.DataFrame(np.nan, unread, classifier.genes), "count"))
+    parts = [classifier.predict(frame, unit, mrin, refused) for frame, unit in frames]
+    found = Predictions.concat(parts).of(sheet["sample"].tolist())
+    if mrin is None:
+        for sample in quality.index.difference(list(refused)):
+            found.warnings[sample].append(NO_MRIN)
+    return found
+
+
+def read_qualities(
+    samples: Sequence[str], star_logs: Mapping[str, str | Path], summaries: Mapping[str, str | Path]
+) -> pd.DataFrame:
+    """reads, aligned and assigned of samples from reads, NaN where not known; a row a sample."""
+    rows = {name: asdict(read_quality(star_logs.get(name), summaries[name])) for name in samples}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["reads", "aligned", "assigned"])
+
+
+def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, str]:
+    """Why samples cannot be called whose reads would have been excluded from training."""
+    refused = {}
+    for row in quality.itertuples():
+        reasons = shortfalls(row, least.get("aligned", 0.0), least.get("assigned", 0.0))
+        if reasons:
+            refused[str(row.Index)] = (
+                f"{'; '.join(reasons)}: samples like this were excluded from training; check the "
+                "reads, their species and strand, and the reference."
+            )
+    return refused
+
+
+def origins(
+    sheet: pd.DataFrame,
+    here: Mapping[str, str | Path],
+    reads: Mapping[str, Sequence[str]],
+    bundle: Bundle,
+) -> pd.DataFrame:
+    """What each call was made from: a row a sample of the sheet.
+
+    Columns: input (the files, as the sheet names them, or the run), input_sha256 (of each file,
+    '' where it is not known), both joined by ','; bundle (its folder) and bundle_fingerprint.
+    `here` has the place of each matrix in this job, `reads` the checksums of a sample's files.
+    """
+    checksums = {name: file_checksum(path) for name, path in here.items() if Path(path).is_file()}
+    rows = {}
+    for row in sheet.itertuples():
+        if row.origin == "matrix":
+            files, sums = row.matrix, checksums.get(row.matrix, "")
+        else:
+            files = ",".join(filter(None, (row.fastq_1, row.fastq_2, row.bam, row.sra)))
+            sums = ",".join(reads.get(row.sample, ()))
+        rows[row.sample] = {"input": files, "input_sha256": sums}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.assign(bundle=str(bundle.folder), bundle_fingerprint=bundle.fingerprint)
+
+
+def describe(
+    found: Predictions, sheet: pd.DataFrame, quality: pd.DataFrame, origin: pd.DataFrame
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The table of calls and its records for JSON, each with what the call was made from."""
+    table = found.table().set_index("sample").join(quality).join(origin)
+    records = []
+    for name in sheet["sample"]:
+        about = origin.loc[name]
+        files, sums = about["input"].split(","), about["input_sha256"].split(",")
+        if len(sums) != len(files):
+            sums = [""] * len(files)
+        figures = quality.loc[name].to_dict() if name in quality.index else {}
+        records.append(
+            {
+                **found.record(name),
+                **{key: None if math.isnan(value) else value for key, value in figures.items()},
+                "input": [
+                    {"file": f, "sha256": s or None} for f, s in zip(files, sums, strict=True)
+                ],
+                "bundle": {"folder": about["bundle"], "fingerprint": about["bundle_fingerprint"]},
+            }
+        )
+    return table, records

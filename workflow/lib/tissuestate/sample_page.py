@@ -233,10 +233,15 @@ def _about(record: Mapping[str, Any], background: Background) -> list[str]:
         facts.append(("novelty (above 1: like nothing in training)", f"{record['novelty']:.2f}"))
     mrin = record["mrin"]
     body = [pages.heading("About the sample")]
+    facts += _reads(record)
     if mrin is None:
-        facts.append(("RNA integrity", "not known: the sample did not come as reads"))
+        why = (
+            "the bundle cannot tell" if record.get("reads") else "the sample did not come as reads"
+        )
+        facts.append(("RNA integrity", f"not known: {why}"))
     else:
         facts.append(("RNA integrity (mRIN; lower is more degraded)", f"{mrin:.3f}"))
+    facts += _origin(record)
     body.append(pages.table(pd.DataFrame(facts, columns=["what", "found"])))
     if mrin is not None and len(background.mrin):
         share = float((background.mrin < mrin).mean())
@@ -249,6 +254,29 @@ def _about(record: Mapping[str, Any], background: Background) -> list[str]:
             ),
         ]
     return body
+
+
+def _reads(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Reads, and the shares of them aligned and assigned, of a sample that came as reads."""
+    shown = [("reads", "reads", "{:,.0f}"), ("aligned", "of them aligned", "{:.1%}")]
+    shown.append(("assigned", "of the alignments assigned to genes", "{:.1%}"))
+    return [
+        (what, form.format(record[name]))
+        for name, what, form in shown
+        if record.get(name) is not None
+    ]
+
+
+def _origin(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The files that the call was made from, and the bundle that made it, with their checksums."""
+    rows = [
+        ("input", f"{part['file']} (SHA-256 {part['sha256'] or 'not known'})")
+        for part in record.get("input", ())
+    ]
+    if "bundle" in record:
+        rows.append(("bundle", f"{record['bundle']['folder']}"))
+        rows.append(("fingerprint of the bundle", record["bundle"]["fingerprint"]))
+    return rows
 
 
 def _strip(value: float, cohort: np.ndarray) -> str:

@@ -13,12 +13,11 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.sheet_checks import (
-    alike,
+    check_class,
     check_class_sizes,
     check_name,
     check_names,
     check_unique,
-    spelling,
 )
 from tissuestate.tables import read_strings
 
@@ -105,26 +104,18 @@ class ClassTable:
         rows = _read_table(path, ("tissue", "subtype"))
         subtypes: dict[str, list[str]] = {}
         owner: dict[str, str] = {}
-        spelled: dict[tuple[str, str], str] = {}
+        tissues: dict[str, str] = {}
+        own: dict[str, str] = {}
         for number, row in rows:
             tissue, subtype = row["tissue"], row["subtype"]
-            check_name(path, number, "tissue", tissue)
-            for column, name in (("tissue", tissue), ("subtype", subtype)):
-                other = spelled.setdefault((column, spelling(name)), name)
-                if other != name:
-                    raise InputError(
-                        f"{path}, row {number}, column {column}: {name!r} {alike(name, other)} "
-                        f"{other!r}; write the same {column} in one way."
-                    )
-            if subtype in _NOTHING:
-                raise InputError(
-                    f"{path}, row {number}, column subtype: found {subtype!r}; leave it empty where "
-                    "a tissue has none."
-                )
+            check_class(path, number, "tissue", tissue, tissues)
             group = subtypes.setdefault(tissue, [])
             if not subtype:
                 continue
-            check_name(path, number, "subtype", subtype)
+            check_class(path, number, "subtype", subtype, own)
+            if subtype in _NOTHING:
+                where = f"{path}, row {number}, column subtype"
+                raise InputError(f"{where}: found {subtype!r}; leave it empty where there is none.")
             if subtype in owner:
                 raise InputError(
                     f"{path}, row {number}: subtype {subtype!r} is already listed under tissue "

@@ -35,20 +35,33 @@ def check_name(path: str | Path, number: int, column: str, value: str) -> None:
         )
 
 
+def check_class(
+    path: str | Path, number: int, column: str, name: str, spelled: dict[str, str]
+) -> None:
+    """`check_name`, and InputError for another spelling of a class in `spelled`, where it goes."""
+    check_name(path, number, column, name)
+    other = spelled.setdefault(_spelling(name), name)
+    if other != name:
+        raise InputError(
+            f"{path}, row {number}, column {column}: {name!r} {_alike(name, other)} {other!r}; "
+            f"write the same {column} in one way."
+        )
+
+
 def check_unique(rows: Rows, places: Places) -> None:
     """Raise InputError for a sample or a file that a row before has named."""
     names: dict[str, int] = {}
     origins: dict[tuple[str, str], int] = {}
     for i, row in enumerate(rows):
         path, number = places[i]
-        first = names.setdefault(spelling(row["sample"]), i)
+        first = names.setdefault(_spelling(row["sample"]), i)
         if first != i:
             other, earlier = places[first]
             named = rows[first]["sample"]
             same = named == row["sample"]
             raise InputError(
                 f"{path}, row {number}, column sample: {row['sample']!r} "
-                + ("was" if same else f"{alike(row['sample'], named)} {named!r},")
+                + ("was" if same else f"{_alike(row['sample'], named)} {named!r},")
                 + f" already named in {other}, row {earlier}; give each sample its own name."
             )
         keys = [(row["matrix"], row["column"])] if row["matrix"] else []
@@ -88,18 +101,18 @@ def _check_spellings(rows: Rows, places: Places) -> None:
     for column in ("donor", "specimen", "study", "source", "project"):
         spelled: dict[str, int] = {}
         for i, row in enumerate(rows):
-            first = spelled.setdefault(spelling(row[column]), i)
+            first = spelled.setdefault(_spelling(row[column]), i)
             named = rows[first][column]
             if named != row[column]:
                 raise InputError(
                     f"{places[i][0]}, row {places[i][1]}, column {column}: {row[column]!r} "
-                    f"{alike(row[column], named)} {named!r} in {places[first][0]}, row "
+                    f"{_alike(row[column], named)} {named!r} in {places[first][0]}, row "
                     f"{places[first][1]}; write the same {column} in one way, and others so that "
                     "they differ in more."
                 )
 
 
-def spelling(name: str) -> str:
+def _spelling(name: str) -> str:
     """A name without what spreadsheets and typists change: its case, how a number is written."""
     name = name.lower()
     if _NUMBER.fullmatch(name):
@@ -110,7 +123,7 @@ def spelling(name: str) -> str:
     return name
 
 
-def alike(name: str, other: str) -> str:
+def _alike(name: str, other: str) -> str:
     if name.lower() == other.lower():
         return "differs only in case from"
     return "is the same number as"

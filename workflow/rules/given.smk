@@ -1,0 +1,181 @@
+# What config and sheet name, as it is now: checksums, and the removal of what was made from others.
+import json
+from itertools import chain
+
+from tissuestate.digests import Checksums, digest_of, remove_others
+
+CHECKSUMS = Checksums(".snakemake/tissuestate/checksums.json")
+READS = ("fastq_1", "fastq_2", "bam")
+REFERENCE = [config["reference"][kind]["path"] for kind in ("genome", "annotation")]
+REFERENCE += [config["reference"]["transcripts"]] if config["reference"]["transcripts"] else []
+LABELS = [str(path) for path in (SAMPLES, CLASSES) if path]
+
+
+def files_of(sample, columns=(*READS, "matrix")):
+    """The files that a sample's row names, in the order of the columns."""
+    return [file for column in columns for file in ROWS[sample][column].split(",") if file]
+
+
+def checksums(files):
+    """The SHA-256 of each file, None of one that is not here from the beginning.
+
+    Of a cohort's reads, which may be a hundred terabytes, large files are not read whole.
+    """
+    look_up = CHECKSUMS.of if config.get("bundle") else CHECKSUMS.sampled
+    return [look_up(file) if is_here(file) else None for file in files]
+
+
+def as_given(*files):
+    """The checksums of files that config or sheet name: a parameter of the rules that read them.
+
+    Snakemake itself looks no further than the time of a file that is older than what was made of it,
+    as another in its place is that kept its own.
+    """
+    return [checksum for checksum in checksums(filter(None, files)) if checksum]
+
+
+def reads_as_given(wildcards):
+    """The checksums of a sample's FASTQ files or BAM."""
+    return as_given(*files_of(wildcards.sample, READS))
+
+
+def all_files():
+    """Every file that config and sheet name, and the place in which it is named."""
+    named = dict.fromkeys(LABELS, "config")
+    if FROM_READS:
+        named |= dict.fromkeys(REFERENCE, "reference")
+    for sample in ROWS:
+        named |= dict.fromkeys(files_of(sample), f"sample {sample!r}")
+    return {file: place for file, place in named.items() if file and is_here(file)}
+
+
+def check_given():
+    """Refuse a file of the user's where this run writes one of its own, and a reference that is not
+    there; then look all checksums up, side by side.
+
+    Called when all rules are known.
+    """
+    files = all_files()
+    roots = tuple(f"{os.path.realpath(concrete(path))}/" for path in ("<results>", "<reference>"))
+    for file, place in files.items():
+        real = os.path.realpath(file)
+        if place == "reference" and not os.path.isfile(file):
+            stop(
+                f"config: reference: there is no file {file!r} (looked for {os.path.abspath(file)}); "
+                "correct its path, or name the config of your reference with --configfile."
+            )
+        if real.startswith(roots):
+            path = os.path.relpath(real)
+            if any(maker.is_producer(path) for maker in workflow.rules):
+                stop(
+                    f"{place}: {file!r} is where this run writes a file of its own, and would be "
+                    "written over; move it out of the folder of results."
+                )
+    try:
+        CHECKSUMS.read(files, sampled=not config.get("bundle"))
+    except InputError as error:
+        stop(error)
+
+
+def reference_digest():
+    return digest_of(checksums(REFERENCE), config["reference"]["star_overhang"])
+
+
+def reads_digest(sample):
+    """What decides the counts and the mRIN profile of a sample."""
+    row = [ROWS[sample][column] for column in ("sra", "strandedness")]
+    return digest_of(checksums(files_of(sample, READS)), row, config["trim"], reference_digest())
+
+
+def bundle_fingerprint():
+    """The bundle's checksum as it says it; whether its files have it is seen when it is opened."""
+    try:
+        description = json.loads(find_description(config["bundle"]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return description.get("checksum") if isinstance(description, dict) else None
+
+
+def calls_digest():
+    """What decides all calls: bundle, rows, files, reference, code."""
+    decides = ("origin", "column", "unit", "strandedness", "sra")
+    rows = [[name, *(ROWS[name][column] for column in decides)] for name in ROWS]
+    files = [checksums(files_of(name, ("matrix",))) for name in ROWS]
+    reads = [reads_digest(name) for name in FROM_READS]
+    code = [imported_by(f"{name}.py") for name in ("classify_samples", "write_pages")]
+    return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
+
+
+def products_of_reads(sample):
+    patterns = ("counts/{}.tsv", "counts/{}.tsv.summary", "integrity/profiles/{}.npz")
+    patterns += ("align/{}.Log.final.out", "align/{}.bam", "align/{}.bam.bai")
+    return [concrete(f"<results>/{pattern.format(sample)}") for pattern in patterns]
+
+
+def locked(files):
+    """Whether another run is making one of these files now; Snakemake will refuse this one."""
+    locks = Path(".snakemake/locks").glob("*")
+    held = set(
+        chain.from_iterable(lock.read_text().splitlines() for lock in locks if lock.is_file())
+    )
+    return not held.isdisjoint(files)
+
+
+def of_now(files):
+    """An input function that gives `files`, once what was made from others is removed.
+
+    When inputs are asked for it is known whether anything is to be run, and nothing has been yet.
+    """
+
+    def inputs(wildcards):
+        remove_what_is_of_others()
+        return files(wildcards) if callable(files) else files
+
+    return inputs
+
+
+@cache
+def remove_what_is_of_others():
+    """Before a run begins: results of other files, rows, bundle or reference are removed.
+
+    Snakemake remembers what results were made from, unless its memory is lost or it is told to look
+    at times alone. A call must be this sample's all the same.
+    """
+    if not workflow.is_main_process or FILES_ARE_FETCHED:
+        return
+    if workflow.executor_plugin is None or workflow.dryrun:
+        return
+    classify = bool(config.get("bundle"))
+    if workflow.touch and classify:
+        return
+    made_from = {f"sample {name}": reads_digest(name) for name in FROM_READS}
+    products = {f"sample {name}": products_of_reads(name) for name in FROM_READS}
+    if classify:
+        made_from["calls"] = calls_digest()
+        names = ("calls.tsv", "calls.json", "genes.tsv", "pages", "integrity/mrin.tsv")
+        products["calls"] = [concrete(f"<results>/{name}") for name in names]
+    else:
+        made_from["cohort"] = digest_of(checksums([*LABELS, *MATRICES]))
+        products["cohort"] = [concrete("<results>/cohort/samples.tsv")]
+        products["cohort"] += [concrete("<results>/cohort/cohort.h5ad")]
+    records = [(concrete("<results>/made_from.json"), made_from, products, not classify)]
+    if FROM_READS:
+        names = ("genome.fa", "annotation.gtf", "transcripts.bed")
+        made = [*STAR_INDEX, *(f"<reference>/{name}" for name in names)]
+        reference = {"reference": reference_digest()}
+        place = concrete("<reference>/made_from.json")
+        records.append((place, reference, {"reference": list(map(concrete, made))}, True))
+    for record, digests, files, adopt in records:
+        if locked(chain.from_iterable(files.values())):
+            continue
+        if workflow.touch:  # what is there is taken for what is given now
+            files = dict.fromkeys(files, ())
+        try:
+            removed = remove_others(record, digests, files, adopt)
+        except InputError as error:
+            stop(error)
+        if removed:
+            logger.info(
+                f"Removed results of other inputs than those of now: {', '.join(removed[:5])}"
+                + (f" and {len(removed) - 5} more" if len(removed) > 5 else "")
+            )
