@@ -145,7 +145,7 @@ def trained(tmp_path_factory):
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
         "sets": set_coverage(table, CLASSES, sets, resamples=20),
-        "answered": answered(table, CLASSES, novelty.is_new(features)),
+        "answered": answered(table, CLASSES, novelty.is_new(features), {}),
         "missing_genes": pd.DataFrame(
             {"split": "validation", "missing": [0.0, 0.2, 0.5, 0.8], "loss": [0, 0.01, 0.02, 0.3]}
         ),

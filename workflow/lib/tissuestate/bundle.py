@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.composition import contrasts, split_table, states_of
+from tissuestate.composition import contrasts, split_table, states_of, states_of_tissue
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -96,6 +96,7 @@ def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, A
         "donors": int(kept["donor"].nunique()),
         "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
         "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},
+        "states_of_tissue": states_of_tissue(kept),
         "classes": split_table(kept, classes).to_dict("records"),
         "contrasts": [
             *contrasts(kept).to_dict("records"),
