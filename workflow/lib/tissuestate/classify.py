@@ -4,10 +4,7 @@ A sample's result does not depend on the samples beside it, and a training sampl
 gave in training: every step applies what was fitted then.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +19,9 @@ from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
 from tissuestate.evaluate import in_tandem
 from tissuestate.files import load_arrays
-from tissuestate.genes import KINDS, GeneMap, Recognition
+from tissuestate.genes import GeneMap
+from tissuestate.inputs import Block, Genes, check_values, numbers, sentence, units_of
+from tissuestate.result import Predictions
 from tissuestate.screening import (
     LEAST_LIKENESS,
     MANY_BELOW,
@@ -30,16 +29,16 @@ from tissuestate.screening import (
     MOST_ZEROS,
     SCALED,
     by_length,
-    dates,
     foreign_species,
-    guess_unit,
     likeness,
     number_rows,
     unit_conflict,
 )
-from tissuestate.sheet import HEADS, UNITS
+from tissuestate.sheet import HEADS
 from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
+
+__all__ = ["Classifier", "Predictions"]
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
 BY_LENGTH = (
@@ -48,113 +47,6 @@ BY_LENGTH = (
     "no answer; give counts where there are any."
 )
 BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Results of samples, in the order they came in.
-
-    calls: a row a sample; for each head the class called ('' = none), the probability of the most
-    probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
-    ('{head}_abstained'; '' = one is, or the head was not asked).
-    probabilities: for each head samples × classes, NaN where the head was not asked.
-    points: x and y of each sample on the plane of the training samples.
-    samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the genes found that are not expressed) and below (share below 0), mrin (NaN = not
-    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
-    call; '' = not refused).
-    warnings: for each sample what to doubt, in sentences.
-    """
-
-    calls: pd.DataFrame
-    probabilities: dict[str, pd.DataFrame]
-    points: pd.DataFrame
-    samples: pd.DataFrame
-    warnings: dict[str, list[str]]
-    genes_expected: int
-
-    @classmethod
-    def concat(cls, parts: Sequence[Self]) -> Self:
-        """The results of several groups of samples as one."""
-        return cls(
-            pd.concat([part.calls for part in parts]),
-            {
-                head: pd.concat([p.probabilities[head] for p in parts])
-                for head in parts[0].probabilities
-            },
-            pd.concat([part.points for part in parts]),
-            pd.concat([part.samples for part in parts]),
-            {name: texts for part in parts for name, texts in part.warnings.items()},
-            parts[0].genes_expected,
-        )
-
-    def of(self, samples: Sequence[str]) -> Self:
-        """The results of these samples, in this order."""
-        return replace(
-            self,
-            calls=self.calls.loc[samples],
-            probabilities={
-                head: shares.loc[samples] for head, shares in self.probabilities.items()
-            },
-            points=self.points.loc[samples],
-            samples=self.samples.loc[samples],
-            warnings={name: self.warnings[name] for name in samples},
-        )
-
-    def table(self) -> pd.DataFrame:
-        """One row a sample: calls, every probability (`{head}:{class}`), genes, mRIN, warnings."""
-        parts = [self.calls, self.samples]
-        for head, shares in self.probabilities.items():
-            parts.append(shares.add_prefix(f"{head}:"))
-        table = pd.concat(parts, axis=1)
-        table["warnings"] = [" ".join(self.warnings[name]) for name in table.index]
-        return table.rename_axis("sample").reset_index()
-
-    def record(self, sample: str) -> dict[str, Any]:
-        """All that is known about one sample, as values that JSON can hold."""
-        about = self._rows[sample]
-        heads = {
-            head: {
-                "call": about[head],
-                "abstained": about[f"{head}_abstained"],
-                "probability": about[f"{head}_probability"],
-                "set": list(filter(None, about[f"{head}_set"].split("|"))),
-                "probabilities": {
-                    name: share
-                    for name, share in rows[sample].items()
-                    if head != "subtype" or share > 0  # subtypes of other tissues have none
-                },
-            }
-            for head, rows in self._shares.items()
-            if not any(map(math.isnan, rows[sample].values()))
-        }
-        return {
-            "sample": sample,
-            "refused": about["refused"],
-            "heads": heads,
-            "warnings": self.warnings[sample],
-            "genes_found": about["genes_found"],
-            "genes_expected": self.genes_expected,
-            "recognition": about["recognition"],
-            "unit": about["unit"],
-            "mrin": None if math.isnan(about["mrin"]) else about["mrin"],
-            "novelty": None if math.isnan(about["novelty"]) else about["novelty"],
-            "point": None if math.isnan(about["x"]) else [about["x"], about["y"]],
-        }
-
-    # Rows as dictionaries: looking a thousand samples up in frames takes longer than to call them.
-
-    @cached_property
-    def _rows(self) -> dict[str, dict[str, Any]]:
-        parts = [self.calls, self.samples, self.points]
-        return pd.concat(parts, axis=1).to_dict("index")  # type: ignore[return-value]
-
-    @cached_property
-    def _shares(self) -> dict[str, dict[str, dict[str, float]]]:
-        return {
-            head: shares.to_dict("index")  # type: ignore[misc]
-            for head, shares in self.probabilities.items()
-        }
 
 
 class Classifier:
@@ -268,7 +160,7 @@ class Classifier:
 
     def _read(
         self, frame: pd.DataFrame, unit: str | pd.Series, refused: Mapping[str, str] = {}
-    ) -> "Iterator[_Block]":
+    ) -> Iterator[Block]:
         """The values of the bundle's genes, and what is known of each sample."""
         if not isinstance(frame, pd.DataFrame):
             raise InputError("samples × genes are expected as a pandas DataFrame.")
@@ -291,9 +183,9 @@ class Classifier:
         frame = frame.set_axis(names, axis=0)
         for start in range(0, len(frame), BLOCK):
             part = frame.iloc[start : start + BLOCK]
-            given = _numbers(part)
-            unit_of, stated = _units(given, units.iloc[start : start + BLOCK].to_numpy(object))
-            _check_values(part, given, unit_of)
+            given = numbers(part)
+            unit_of, stated = units_of(given, units.iloc[start : start + BLOCK].to_numpy(object))
+            check_values(part, given, unit_of)
             values = genes.gather(given, unit_of, len(self.genes))
             found = np.isfinite(values).sum(axis=1)
             with np.errstate(invalid="ignore"):
@@ -316,11 +208,11 @@ class Classifier:
                 },
                 index=part.index,
             )
-            yield _Block(
+            yield Block(
                 values, samples, [by_length(*row) for row in zip(given, unit_of, strict=True)]
             )
 
-    def _predict(self, block: "_Block", mrin: pd.Series | None) -> Predictions:
+    def _predict(self, block: Block, mrin: pd.Series | None) -> Predictions:
         """`predict` for one block of samples."""
         samples, called = block.samples, block.called
         names = samples.index
@@ -346,7 +238,7 @@ class Classifier:
         }
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
-    def _recognise(self, frame: pd.DataFrame) -> "_Genes":
+    def _recognise(self, frame: pd.DataFrame) -> Genes:
         """Which column of the frame belongs to which of the bundle's genes."""
         ids = [str(name) for name in frame.columns]
         symbols, recognition = self.gene_map.to_symbols(ids)
@@ -360,8 +252,8 @@ class Classifier:
                 problem = f"the gene ids are those of {species}, the model knows human genes"
             elif len(set(rows) & set(self.genes)) > max(found, len(frame) / 2):
                 problem = "genes stand in rows, samples are expected there: transpose the table"
-        sentence = _sentence(found, len(self.genes), recognition, ids)
-        return _Genes(places, sentence, problem or "check the gene ids and the species")
+        found_as = sentence(found, len(self.genes), recognition, ids)
+        return Genes(places, found_as, problem or "check the gene ids and the species")
 
     @property
     def _least(self) -> float:
@@ -369,7 +261,7 @@ class Classifier:
         return float(self.description["thresholds"]["genes"])
 
     def _refusal(
-        self, given: np.ndarray, values: np.ndarray, unit: str, zeros: float, genes: "_Genes"
+        self, given: np.ndarray, values: np.ndarray, unit: str, zeros: float, genes: Genes
     ) -> str:
         """Why one sample cannot be called ('' = it can), before its expression is looked at."""
         count = int(np.isfinite(values).sum())
@@ -456,115 +348,3 @@ class Classifier:
                 "this were excluded from training."
             )
         return warnings
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Samples × the bundle's genes as they were given (NaN = missing), and facts of each sample."""
-
-    values: np.ndarray
-    samples: pd.DataFrame
-    by_length: list[bool]  # whether a sample's values may be divided by gene length
-
-    @property
-    def called(self) -> np.ndarray:
-        """Which samples are not refused."""
-        return (self.samples["refused"] == "").to_numpy()
-
-    def of_called(self) -> tuple[np.ndarray, list[str], list[str]]:
-        """Values, units and names of those, as the chain takes them."""
-        about = self.samples[self.called]
-        return self.values[self.called], about["unit"].tolist(), about.index.tolist()
-
-
-@dataclass(frozen=True)
-class _Genes:
-    """Where the columns of a table belong among the bundle's genes (-1 = nowhere)."""
-
-    places: np.ndarray
-    sentence: str
-    problem: str  # what to look at where too few genes are found
-
-    def gather(self, given: np.ndarray, units: np.ndarray, genes: int) -> np.ndarray:
-        """Samples × the bundle's genes, float32; several ids of one gene added up, NaN = missing.
-
-        Logarithms are added up on the linear scale.
-        """
-        result = np.full((len(given), genes), np.nan, dtype=np.float32)
-        order = np.argsort(self.places, kind="stable")
-        order = order[self.places[order] >= 0]
-        targets, starts, counts = np.unique(
-            self.places[order], return_index=True, return_counts=True
-        )
-        result[:, targets] = given[:, order[starts]]
-        logs = units == "log2"
-        for i in np.flatnonzero(counts > 1):
-            block = given[:, order[starts[i] : starts[i] + counts[i]]].astype(np.float64)
-            summed = np.nansum(block, axis=1)
-            with np.errstate(over="ignore"):  # of counts called logarithms, which are refused
-                linear = np.maximum(np.exp2(block[logs]) - 1, 0)
-            summed[logs] = np.log2(1 + np.nansum(linear, axis=1))
-            result[:, targets[i]] = np.where(np.isnan(block).all(axis=1), np.nan, summed)
-        return result
-
-
-def _numbers(frame: pd.DataFrame) -> np.ndarray:
-    """The values as float32, NaN where missing. Raises InputError for the first that is none."""
-    kinds = {dtype.kind for dtype in frame.dtypes}
-    with np.errstate(over="ignore"):
-        if kinds <= set("fiu"):
-            return frame.to_numpy(np.float32, na_value=np.nan)
-        result = np.empty(frame.shape, np.float32)
-        for column, name in enumerate(frame.columns):
-            for row, cell in enumerate(frame.iloc[:, column].astype(object)):
-                try:
-                    absent = cell is None or cell is pd.NA or cell is pd.NaT
-                    result[row, column] = np.nan if absent else float(cell)
-                except (TypeError, ValueError, OverflowError):
-                    found = f"found {str(cell)[:40]!r}; expected a number."
-                    raise InputError(
-                        f"sample {frame.index[row]!r}, gene {str(name)!r}: {found}"
-                    ) from None
-        return result
-
-
-def _units(values: np.ndarray, stated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The unit of each sample, and whether it was stated rather than told from the values."""
-    known = ~np.isin(stated, ["", "auto"])
-    units = np.array(
-        [
-            name if k else guess_unit(row)
-            for row, name, k in zip(values, stated, known, strict=True)
-        ],
-        dtype=object,
-    )
-    unknown = sorted(set(units) - set(UNITS))
-    if unknown:
-        raise InputError(f"unit {unknown[0]!r} is unknown; use one of {', '.join(UNITS)}.")
-    return units, known
-
-
-def _sentence(found: int, expected: int, recognition: Recognition, ids: Sequence[str]) -> str:
-    remarks, dated, repeated = [], dates(ids), len(ids) - len(set(ids))
-    if recognition.n_aliases:
-        remarks.append(f"{recognition.n_aliases:,} ids by an alias or previous symbol")
-    if repeated:
-        remarks.append(f"{repeated:,} rows repeat an id and were added up")
-    if dated:
-        remarks.append(
-            f"{len(dated):,} ids are dates such as {dated[0]}, as spreadsheets make of SEPT2 or "
-            "MARCH1, and are lost"
-        )
-    more = f" ({'; '.join(remarks)})" if remarks else ""
-    return f"{found:,} of {expected:,} genes found as {KINDS[recognition.kind]}{more}"
-
-
-def _check_values(frame: pd.DataFrame, values: np.ndarray, units: np.ndarray) -> None:
-    """Raise InputError for infinite values, and for negative ones that are not logarithms."""
-    bad = np.isinf(values) | ((values < 0) & (units != "log2")[:, None])
-    if bad.any():
-        row, column = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        raise InputError(
-            f"sample {frame.index[row]!r}, gene {frame.columns[column]!r}: {values[row, column]:g} "
-            f"cannot be a {units[row]} value; correct the matrix or its unit."
-        )

@@ -1,0 +1,116 @@
+"""What a classification gives: calls, probabilities and warnings, a row a sample."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Results of samples, in the order they came in.
+
+    calls: a row a sample; for each head the class called ('' = none), the probability of the most
+    probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
+    ('{head}_abstained'; '' = one is, or the head was not asked).
+    probabilities: for each head samples × classes, NaN where the head was not asked.
+    points: x and y of each sample on the plane of the training samples.
+    samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
+    (share of the genes found that are not expressed) and below (share below 0), mrin (NaN = not
+    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
+    call; '' = not refused).
+    warnings: for each sample what to doubt, in sentences.
+    """
+
+    calls: pd.DataFrame
+    probabilities: dict[str, pd.DataFrame]
+    points: pd.DataFrame
+    samples: pd.DataFrame
+    warnings: dict[str, list[str]]
+    genes_expected: int
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """The results of several groups of samples as one."""
+        return cls(
+            pd.concat([part.calls for part in parts]),
+            {
+                head: pd.concat([p.probabilities[head] for p in parts])
+                for head in parts[0].probabilities
+            },
+            pd.concat([part.points for part in parts]),
+            pd.concat([part.samples for part in parts]),
+            {name: texts for part in parts for name, texts in part.warnings.items()},
+            parts[0].genes_expected,
+        )
+
+    def of(self, samples: Sequence[str]) -> Self:
+        """The results of these samples, in this order."""
+        return replace(
+            self,
+            calls=self.calls.loc[samples],
+            probabilities={
+                head: shares.loc[samples] for head, shares in self.probabilities.items()
+            },
+            points=self.points.loc[samples],
+            samples=self.samples.loc[samples],
+            warnings={name: self.warnings[name] for name in samples},
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row a sample: calls, every probability (`{head}:{class}`), genes, mRIN, warnings."""
+        parts = [self.calls, self.samples]
+        for head, shares in self.probabilities.items():
+            parts.append(shares.add_prefix(f"{head}:"))
+        table = pd.concat(parts, axis=1)
+        table["warnings"] = [" ".join(self.warnings[name]) for name in table.index]
+        return table.rename_axis("sample").reset_index()
+
+    def record(self, sample: str) -> dict[str, Any]:
+        """All that is known about one sample, as values that JSON can hold."""
+        about = self._rows[sample]
+        heads = {
+            head: {
+                "call": about[head],
+                "abstained": about[f"{head}_abstained"],
+                "probability": about[f"{head}_probability"],
+                "set": list(filter(None, about[f"{head}_set"].split("|"))),
+                "probabilities": {
+                    name: share
+                    for name, share in rows[sample].items()
+                    if head != "subtype" or share > 0  # subtypes of other tissues have none
+                },
+            }
+            for head, rows in self._shares.items()
+            if not any(map(math.isnan, rows[sample].values()))
+        }
+        return {
+            "sample": sample,
+            "refused": about["refused"],
+            "heads": heads,
+            "warnings": self.warnings[sample],
+            "genes_found": about["genes_found"],
+            "genes_expected": self.genes_expected,
+            "recognition": about["recognition"],
+            "unit": about["unit"],
+            "mrin": None if math.isnan(about["mrin"]) else about["mrin"],
+            "novelty": None if math.isnan(about["novelty"]) else about["novelty"],
+            "point": None if math.isnan(about["x"]) else [about["x"], about["y"]],
+        }
+
+    # Rows as dictionaries: looking a thousand samples up in frames takes longer than to call them.
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, Any]]:
+        parts = [self.calls, self.samples, self.points]
+        return pd.concat(parts, axis=1).to_dict("index")  # type: ignore[return-value]
+
+    @cached_property
+    def _shares(self) -> dict[str, dict[str, dict[str, float]]]:
+        return {
+            head: shares.to_dict("index")  # type: ignore[misc]
+            for head, shares in self.probabilities.items()
+        }
