@@ -7,13 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
-
 from tissuestate.bundle import describe_data, file_checksum, metric_records, versions, write_bundle
 from tissuestate.errors import InputError
 from tissuestate.files import atomic, save_arrays
 from tissuestate.missing_genes import least_genes
 from tissuestate.model_card import write_card
+from tissuestate.tables import plain_labels, read_table
 from tissuestate.training_map import TrainingMap
 
 
@@ -59,7 +58,7 @@ def build_bundle(
 
     cohort = anndata.read_h5ad(stages.cohort, backed="r")
     genes = cohort.var_names.astype(str).tolist()
-    kept = cohort.obs.astype(str).replace("nan", "")
+    kept = plain_labels(cohort.obs)
     cohort.file.close()
     classes = json.loads(Path(stages.classes).read_text(encoding="utf-8"))
     calibration = json.loads(Path(stages.calibration).read_text(encoding="utf-8"))
@@ -84,11 +83,11 @@ def build_bundle(
             "genes": genes,
             "temperatures": calibration["temperatures"],
             "thresholds": {
-                "genes": least_genes(pd.read_csv(stages.missing_genes, sep="\t")),
+                "genes": least_genes(read_table(stages.missing_genes)),
                 "mrin": config["quality"]["min_mrin"],
             },
             "sets": calibration["sets"],
-            "metrics": metric_records(pd.read_csv(stages.metrics, sep="\t")),
+            "metrics": metric_records(read_table(stages.metrics)),
             "trust": _trust(stages.sets, stages.answered),
             "data": {
                 **describe_data(kept, classes),
@@ -116,9 +115,9 @@ def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
 
 def _trust(sets: str, answered: str) -> dict[str, list[dict[str, Any]]]:
     """What the sets cover and what abstention leaves, of all test samples of a head."""
-    covered, rule = (pd.read_csv(path, sep="\t") for path in (sets, answered))
+    covered, rule = (read_table(path) for path in (sets, answered))
     return {
-        "sets": metric_records(covered[covered["tissue"].isna()].drop(columns="tissue")),
+        "sets": metric_records(covered[covered["tissue"] == ""].drop(columns="tissue")),
         "answered": metric_records(rule[rule["rule"] == "abstention"].drop(columns="rule")),
     }
 
