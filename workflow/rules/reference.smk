@@ -52,6 +52,7 @@ rule prepare_reference:
     output:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
+        chromosomes="<reference>/chromosomes.tsv",
     log:
         "<logs>/prepare_reference.log",
     benchmark:
@@ -72,6 +73,8 @@ rule index_genome:
     input:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
+        # What does not fit is told first; what fits makes no other index.
+        fits=ancient("<reference>/fits.txt"),
     output:
         STAR_INDEX,
     log:
@@ -98,6 +101,7 @@ rule derive_transcripts:
             if config["reference"]["transcripts"]
             else "<reference>/annotation.gtf"
         ),
+        chromosomes="<reference>/chromosomes.tsv",
     output:
         bed="<reference>/transcripts.bed",
     log:
@@ -112,3 +116,25 @@ rule derive_transcripts:
         library=imported_by("derive_transcripts.py"),
     script:
         "../scripts/derive_transcripts.py"
+
+
+rule check_reference:
+    input:
+        annotation="<reference>/annotation.gtf",
+        bed="<reference>/transcripts.bed",
+    output:
+        fits="<reference>/fits.txt",
+    log:
+        "<logs>/check_reference.log",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, per_input=2),
+        runtime=minutes(20),
+    params:
+        library=imported_by("check_reference.py"),
+        bundle=config.get("bundle") or "",
+        given=fingerprint(f"{config['bundle']}/bundle.json") if config.get("bundle") else "",
+    script:
+        "../scripts/check_reference.py"

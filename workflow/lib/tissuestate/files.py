@@ -49,3 +49,21 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
             return {name.removesuffix(".npy"): arrays[name] for name in names}
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
         raise InputError(f"{path}: not a readable npz file ({error}); make it anew.") from error
+
+
+REFUSED = b"refused: "  # how a file begins that a job wrote in place of what it could not make
+
+
+def refusal(path: str | Path) -> str:
+    """Why a sample was refused, where this stands in the place of one of its files; else ''."""
+    with Path(path).open("rb") as handle:
+        if handle.read(len(REFUSED)) != REFUSED:
+            return ""
+        return handle.readline().decode("utf-8", errors="replace").strip()
+
+
+def write_refusal(path: str | Path, sentence: str) -> None:
+    """Write in the place of a sample's file why it was refused, in one line."""
+    with atomic(path) as temporary:
+        text = " ".join(sentence.splitlines())
+        temporary.write_bytes(REFUSED + text.encode("utf-8") + b"\n")

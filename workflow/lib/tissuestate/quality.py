@@ -3,12 +3,14 @@
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.files import refusal
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,31 @@ def read_count_summary(path: str | Path) -> tuple[int, float, float]:
     return total, 1 - unmapped / total, assigned / total
 
 
+@dataclass(frozen=True)
+class ReadQuality:
+    """Reads (pairs) of a sample, the share of them aligned, and of the alignments the share that
+    was assigned to genes; NaN where not known."""
+
+    reads: float  # a whole number where it is known
+    aligned: float
+    assigned: float
+
+
+def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQuality:
+    """The figures of a sample from STAR's log and featureCounts' summary.
+
+    Without STAR's log, as of a sample that came as BAM, reads and their aligned share are those of
+    the alignments in the summary; all are NaN where the sample was refused.
+    Raises InputError for another file.
+    """
+    if refusal(summary):
+        return ReadQuality(np.nan, np.nan, np.nan)
+    reads, aligned, assigned = read_count_summary(summary)
+    if star_log is not None:
+        reads, aligned = read_star_log(star_log)
+    return ReadQuality(reads, aligned, assigned)
+
+
 def decide_quality(
     samples: pd.DataFrame,
     integrity: pd.DataFrame,
@@ -76,15 +103,13 @@ def decide_quality(
     for sample in samples.loc[samples["origin"] != "matrix", "sample"]:
         if sample not in summaries or sample not in scores.index:
             raise InputError(f"sample {sample!r} has no count summary or no mRIN; run its stages.")
-        reads, aligned, assigned = read_count_summary(summaries[sample])
-        if sample in star_logs:
-            reads, aligned = read_star_log(star_logs[sample])
+        found = read_quality(star_logs.get(sample), summaries[sample])
         score = scores.loc[sample]
         reasons = []
-        if aligned < min_aligned:
-            reasons.append(f"aligned {aligned:.1%} < {min_aligned:.1%}")
-        if assigned < min_assigned:
-            reasons.append(f"assigned {assigned:.2%} < {min_assigned:.2%}")
+        if found.aligned < min_aligned:
+            reasons.append(f"aligned {found.aligned:.1%} < {min_aligned:.1%}")
+        if found.assigned < min_assigned:
+            reasons.append(f"assigned {found.assigned:.2%} < {min_assigned:.2%}")
         if np.isnan(score["mrin"]):
             reasons.append("mRIN not measurable: no transcript is covered well enough")
         elif score["mrin"] < min_mrin:
@@ -92,9 +117,7 @@ def decide_quality(
         rows.append(
             {
                 "sample": sample,
-                "reads": reads,
-                "aligned": aligned,
-                "assigned": assigned,
+                **asdict(found),
                 **{name: score[name] for name in ("mrin", "z", "p", "transcripts")},
                 "kept": not reasons,
                 "reason": "; ".join(reasons),
