@@ -8,7 +8,7 @@ rule align_reads:
         # On a shared disk the large files stand for all, which are made together: each that is named
         # makes planning ten thousand samples half a second longer.
         index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],
-        fits=ancient("<reference>/fits.txt"),
+        fits=REFERENCE_FITS,
     output:
         bam=branch(
             config["keep_alignments"],

@@ -6,7 +6,7 @@ rule profile_integrity:
         bam=alignment,
         bed="<reference>/transcripts.bed",
         chromosomes="<reference>/chromosomes.tsv",
-        fits=ancient("<reference>/fits.txt"),
+        fits=REFERENCE_FITS,
     output:
         profile="<results>/integrity/profiles/{sample}.npz",
     log:

@@ -6,7 +6,7 @@ rule count_reads:
         bam=alignment,
         annotation="<reference>/annotation.gtf",
         chromosomes="<reference>/chromosomes.tsv",
-        fits=ancient("<reference>/fits.txt"),
+        fits=REFERENCE_FITS,
     output:
         counts="<results>/counts/{sample}.tsv",
         summary="<results>/counts/{sample}.tsv.summary",

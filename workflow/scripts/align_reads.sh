@@ -30,7 +30,7 @@ fail() { # something is wrong with these reads: where new samples are classified
     [ "${snakemake_params[refuse]:-False}" = True ] || exit 1
     local file
     for file in "${snakemake_output[@]}"; do
-        echo "refused: $*" > "$file"
+        [ -z "$file" ] || echo "refused: $*" > "$file"
     done
     exit 0
 }

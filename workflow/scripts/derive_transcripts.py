@@ -6,11 +6,18 @@ with logged(snakemake.log[0]):
     import logging
 
     from tissuestate.chromosomes import read_chromosomes
+    from tissuestate.files import atomic
+    from tissuestate.reference import gene_ids
+    from tissuestate.reference_check import check_fits
     from tissuestate.transcripts import on_genome, read_bed, representative_transcripts, write_bed
 
-    source = snakemake.input.transcripts
+    source, bundle = snakemake.input.transcripts, snakemake.params.bundle
     is_bed = source.removesuffix(".gz").endswith(".bed")
     transcripts = read_bed(source) if is_bed else representative_transcripts(source)
     transcripts = on_genome(source, transcripts, read_chromosomes(snakemake.input.chromosomes))
-    write_bed(snakemake.output.bed, transcripts)
+    with atomic(snakemake.output.bed) as temporary:
+        write_bed(temporary, transcripts)
+        if bundle:  # before the index is made
+            genes = gene_ids(snakemake.input.annotation)
+            check_fits(bundle, temporary.read_bytes(), genes, "config: reference")
     logging.info("%d representative transcripts", len(transcripts))

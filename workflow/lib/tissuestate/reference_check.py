@@ -1,36 +1,57 @@
-"""Whether the reference fits what is asked of it, said before hours are spent on it."""
+"""Whether the reference is the one of a bundle, said before hours are spent on another.
 
+Imports nothing that a model is made of: an edit there aligns no reads anew.
+"""
+
+import csv
+import gzip
+import json
+import zlib
 from pathlib import Path
 
-from tissuestate.bundle import read_bundle
 from tissuestate.errors import InputError
-from tissuestate.files import load_arrays
-from tissuestate.genes import GeneMap
-from tissuestate.profiles import digest
-from tissuestate.reference import gene_ids
 
 
-def check_fits(bundle: str | Path, bed: str | Path, annotation: str | Path) -> None:
+def check_fits(
+    bundle: str | Path, transcripts: bytes, genes: set[str], reference: str | Path
+) -> None:
     """Raise InputError unless the reference is the one that a bundle's samples are counted on.
 
-    bundle: its folder; bed: the transcripts that mRIN looks at; annotation: the GTF. A bundle that
-    was trained on reads wants the very same transcripts, any bundle as many of its genes among the
-    annotation's as a sample needs.
+    bundle: its folder; transcripts: the BED file that mRIN looks at; genes: the gene ids of the
+    annotation; reference: how to name it. A bundle that was trained on reads wants the very same
+    transcripts, any bundle as many of its genes among the annotation's as a sample needs.
     """
-    opened = read_bundle(bundle)
-    advice = "name the config that the bundle was trained with: --configfile."
-    if opened.has("integrity.npz"):
-        fitted = str(load_arrays(opened.path("integrity.npz"))["bed"])
-        if fitted != digest(bed):
-            raise InputError(
-                f"config: reference: its transcripts ({bed}) are others than those that the bundle "
-                f"{bundle} was trained with; {advice}"
-            )
-    genes = set(opened.description["genes"])
-    known = GeneMap.read(opened.path("genes.tsv.gz")).to_symbols(gene_ids(annotation))[0]
-    share = len(genes & set(known)) / len(genes)
-    if share < opened.description["thresholds"]["genes"]:
+    folder = Path(bundle)
+    advice = (
+        "name the config that the bundle was trained with: --configfile, and where its reference "
+        "differs from one prepared here, a folder of its own: 'pathvars={reference: …}'."
+    )
+    fitted = folder / "transcripts.bed"
+    if fitted.is_file() and fitted.read_bytes() != transcripts:
         raise InputError(
-            f"config: reference: its annotation ({annotation}) has {share:.0%} of the "
-            f"{len(genes):,} genes of the bundle {bundle}; {advice}"
+            f"{reference}: has other transcripts than the bundle {bundle} was trained with; "
+            f"{advice}"
         )
+    try:
+        description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        wanted, least = set(description["genes"]), description["thresholds"]["genes"]
+        with gzip.open(folder / "genes.tsv.gz", "rt", encoding="utf-8", newline="") as table:
+            rows = {row["symbol"]: row for row in csv.DictReader(table, delimiter="\t")}
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        raise InputError(f"{bundle}: not a readable bundle ({error}); copy it again.") from error
+    here = {name.partition(".")[0] for name in genes} | genes
+    found = sum(
+        symbol in here or any(not here.isdisjoint(cell.split("|")) for cell in _ids(rows, symbol))
+        for symbol in wanted
+    )
+    if found < least * len(wanted):
+        raise InputError(
+            f"{reference}: has {found:,} of the {len(wanted):,} genes of the bundle {bundle}; "
+            f"{advice}"
+        )
+
+
+def _ids(rows: dict[str, dict[str, str]], symbol: str) -> list[str]:
+    """The ids and other names of a gene, joined by '|'."""
+    row = rows.get(symbol, {})
+    return [row.get(column) or "" for column in ("ensembl", "entrez", "aliases")]
