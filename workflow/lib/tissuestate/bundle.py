@@ -41,6 +41,7 @@ OPTIONAL = (
     "subtype/weights.safetensors",
     "integrity.npz",
     "transcripts.bed",
+    CARD,  # not checked in bundles of earlier releases
 )
 FIELDS = {
     "classes": dict,
@@ -186,7 +187,7 @@ def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
     """
     bundle = read_bundle(folder)
     kept = Path(archive) / bundle.fingerprint[:12]
-    for name in (*bundle.description["files"], CARD, DESCRIPTION):
+    for name in dict.fromkeys((*bundle.description["files"], CARD, DESCRIPTION)):
         if (bundle.folder / name).exists():
             with atomic(kept / name) as temporary:
                 try:

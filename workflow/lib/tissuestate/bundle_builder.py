@@ -7,13 +7,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tissuestate.bundle import describe_data, file_checksum, metric_records, versions, write_bundle
+from tissuestate.bundle import (
+    CARD,
+    describe_data,
+    file_checksum,
+    metric_records,
+    versions,
+    write_bundle,
+)
 from tissuestate.errors import InputError
-from tissuestate.files import atomic, save_arrays
+from tissuestate.files import save_arrays
 from tissuestate.missing_genes import least_genes
 from tissuestate.model_card import write_card
 from tissuestate.tables import plain_labels, read_table
 from tissuestate.training_map import TrainingMap
+
+QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with its least in the config
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,8 @@ class Stages:
     transcripts: str = ""
 
 
-def build_bundle(
-    folder: str | Path, card: str | Path, stages: Stages, config: Mapping[str, Any]
-) -> None:
-    """Write the bundle into `folder` and its model card to `card`.
+def build_bundle(folder: str | Path, stages: Stages, config: Mapping[str, Any]) -> None:
+    """Write the bundle into `folder`, its model card included.
 
     Everything in it was fitted before; this adds a plane on which new samples can be shown, and the
     description. The gene map goes in whole: names of genes that are not in use decide, too, which
@@ -84,7 +91,7 @@ def build_bundle(
             "temperatures": calibration["temperatures"],
             "thresholds": {
                 "genes": least_genes(read_table(stages.missing_genes)),
-                "mrin": config["quality"]["min_mrin"],
+                **{name: config["quality"][f"min_{name}"] for name in QUALITIES},
             },
             "sets": calibration["sets"],
             "metrics": metric_records(read_table(stages.metrics)),
@@ -101,9 +108,8 @@ def build_bundle(
             },
             "config": dict(config),
         }
+        files[CARD] = write_card({**description, "versions": versions()}).encode()
         write_bundle(folder, files, description)
-    with atomic(card) as temporary:
-        temporary.write_text(write_card({**description, "versions": versions()}), encoding="utf-8")
 
 
 def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
