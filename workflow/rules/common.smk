@@ -39,7 +39,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from tissuestate.bundle import find_description
 from tissuestate.config import check_config
 from tissuestate.errors import InputError
-from tissuestate.sheet import ClassTable, check_files, read_sheet
+from tissuestate.sheet import ClassTable, read_sheet
+from tissuestate.sheet_files import check_files
 from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule

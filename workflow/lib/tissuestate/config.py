@@ -7,8 +7,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from tissuestate.errors import InputError
-from tissuestate.sheet import nearest
+from tissuestate.errors import InputError, nearest
 
 # What is told first: a misspelt key is also a missing one.
 _FIRST = ("additionalProperties", "required")

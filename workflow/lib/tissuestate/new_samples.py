@@ -28,11 +28,10 @@ def read_new_samples(
     rows = sheet[sheet["origin"] == "matrix"]
     for keys, group in rows.groupby(["matrix", "unit", "strandedness"], sort=False):
         path, unit, strandedness = (str(key) for key in keys)
-        matrix = read_matrix(
-            path, group["column"].tolist(), unit=unit, missing="keep", strandedness=strandedness
-        )
+        wanted = dict(zip(group["sample"], group["column"], strict=True))
+        matrix = read_matrix(path, wanted, unit=unit, missing="keep", strandedness=strandedness)
         told = unit or ("count" if matrix.layout in COUNTED else "")
-        add(told, matrix.ids, group["sample"].tolist(), matrix.values)
+        add(told, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         names, values = read_counts(counts[sample])
         add("count", np.asarray(names, dtype=str), [sample], values[None, :])
