@@ -207,7 +207,10 @@ def damaged(old: str, new: str) -> str:
         (damaged("4.0", ""), r"1 values of 1 genes are missing"),
         (damaged("4.0", "4,5"), r"found '4,5' .* expected a number with a point for decimals"),
         (tsv().replace("\t", ";"), "separated by tabs or commas, not by semicolons"),
-        (b"PK\x03\x04" + bytes(60), "an Excel workbook or a zip file, not a table of text; unpack it, or save"),
+        (
+            b"PK\x03\x04" + bytes(60),
+            "an Excel workbook or a zip file, not a table of text; unpack it, or save",
+        ),
         (damaged("s2", "s1"), r"the column 's1' occurs 2 times"),
         (damaged("\t9.0\n", ""), r"row 4: 3 cells where the header has 4; the file may be cut off"),
         (damaged("4.0", "4.0\t7"), r"row 3: 5 cells where the header has 4"),
