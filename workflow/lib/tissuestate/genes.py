@@ -41,6 +41,7 @@ _NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
 # of genes found lately are; numbers of rows are small, and known by chance.
 ENTREZ_KNOWN, ENTREZ_LARGE, FEW_NUMBERS = (0.6, 0.95), 100_000, 50
 EXAMPLES = 3
+_TRANSCRIPT = re.compile(r"ENS[A-Z]*?T[0-9]{11}", re.I)
 _ATTRIBUTE = re.compile(r'(gene_id|gene_name|gene|transcript_id) "([^"]*)"')
 
 
@@ -255,6 +256,11 @@ class GeneMap:
             yield self._alias[first]
         if first not in self._row:
             yield from (self._entrez[other] for other in others if other in self._entrez)
+
+
+def is_transcript(name: str) -> bool:
+    """Whether an id is, or begins with, that of an Ensembl transcript."""
+    return _TRANSCRIPT.match(name.strip("\"' ")) is not None
 
 
 def _kind_of_most(recognised: Counter[str], kinds: np.ndarray) -> str:
