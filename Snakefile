@@ -63,3 +63,8 @@ rule all:
 onsuccess:
     if config.get("bundle"):
         tell_calls()
+
+
+onerror:
+    if config.get("bundle"):
+        remove_orphans()

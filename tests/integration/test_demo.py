@@ -1,13 +1,19 @@
 """The demo from raw reads to the report, held to the truth that was simulated."""
 
+import gzip
+import hashlib
 import json
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
+import anndata
 import pandas as pd
 import pytest
 from conftest import ROOT
+from tissuestate.bundle import CARD, read_bundle, write_bundle
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +129,215 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
         page = (demo / f"results/classify/pages/{sample}.html").read_text()
         assert "Tissue of origin" in page and "RNA integrity against the training cohort" in page
         assert ("The genes behind the call" in page) == (sample in set(genes["sample"]))
+
+
+def plate(demo: Path, name: str, split: str, first: int = 0) -> pd.DataFrame:
+    """Counts of two samples of the cohort under the names P1 and P2, in files called `name`."""
+    cohort = anndata.read_h5ad(demo / "results/cohort/cohort.h5ad")
+    chosen = cohort[(cohort.obs["split"] == split).to_numpy()][first : first + 2]
+    counts = pd.DataFrame(chosen.X.T.astype(int), cohort.var_names, ["P1", "P2"])
+    counts.to_csv(demo / f"{name}.tsv", sep="\t")
+    sheet = f"sample\tmatrix\tunit\nP1\t{name}.tsv\tcount\nP2\t{name}.tsv\tcount\n"
+    (demo / f"{name}_samples.tsv").write_text(sheet)
+    return counts
+
+
+def classified(
+    snakemake,
+    demo: Path,
+    sheet: str,
+    *more: str,
+    bundle: str = "results/bundle",
+    explain: bool = True,
+) -> tuple[subprocess.CompletedProcess[str], pd.DataFrame | None]:
+    """The run and its table of calls (None: there is none), in a folder of their own."""
+    options = [f"bundle={bundle}", f"samples={sheet}", "pathvars={results: results/tried}"]
+    options += [] if explain else ["explain=false"]
+    arguments = ("classify", "--quiet", "rules", *more, "--config", *options)
+    run = snakemake(demo, *arguments)
+    calls = demo / "results/tried/calls.tsv"
+    if not calls.exists():
+        return run, None
+    return run, table(calls, dtype=str, keep_default_na=False).set_index("sample")
+
+
+def test_a_call_names_its_bundle_and_its_input(snakemake, demo: Path) -> None:
+    plate(demo, "march", "test")
+    run, calls = classified(snakemake, demo, "march_samples.tsv")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "2 of 2 samples called" in run.stdout
+    bundle = json.loads((demo / "results/bundle/bundle.json").read_text())["checksum"]
+    checksum = hashlib.sha256((demo / "march.tsv").read_bytes()).hexdigest()
+    assert set(calls["bundle_fingerprint"]) == {bundle}
+    assert set(calls["input"]) == {"march.tsv"} and set(calls["input_sha256"]) == {checksum}
+    genes = table(demo / "results/tried/genes.tsv", dtype=str)
+    assert set(genes["bundle_fingerprint"]) == {bundle}
+    assert set(genes["input_sha256"]) == {checksum}
+    record = json.loads((demo / "results/tried/calls.json").read_text())[0]
+    assert record["bundle"] == {"folder": "results/bundle", "fingerprint": bundle}
+    assert record["input"] == [{"file": "march.tsv", "sha256": checksum}]
+    page = (demo / "results/tried/pages/P1.html").read_text()
+    assert bundle in page and checksum in page
+
+
+def test_the_call_is_that_of_the_file_which_is_there(snakemake, demo: Path) -> None:
+    """Whatever is replaced by whatever, and whatever Snakemake remembers of it."""
+    plate(demo, "march", "test")
+    plate(demo, "april", "train")
+    march = (demo / "march.tsv").read_bytes()
+    for name in ("april.tsv", "april_samples.tsv"):
+        os.utime(demo / name, (1, 1))
+    mtime = ("--rerun-triggers", "mtime")
+
+    def calls(sheet: str, *more: str) -> pd.DataFrame:
+        run, found = classified(snakemake, demo, sheet, *more, explain=False)
+        assert run.returncode == 0, run.stdout[-3000:]
+        return found.drop(columns="input")
+
+    of_april, of_march = calls("april_samples.tsv"), calls("march_samples.tsv")
+    assert (of_april["input_sha256"] != of_march["input_sha256"]).all()
+    pd.testing.assert_frame_equal(calls("april_samples.tsv", *mtime), of_april)
+    pd.testing.assert_frame_equal(calls("march_samples.tsv", *mtime), of_march)
+    shutil.copy2(demo / "april.tsv", demo / "march.tsv")
+    pd.testing.assert_frame_equal(calls("march_samples.tsv"), of_april)
+    (demo / "march.tsv").write_bytes(march)
+    os.utime(demo / "march.tsv", (1, 1))
+    shutil.rmtree(demo / ".snakemake/metadata")
+    pd.testing.assert_frame_equal(calls("march_samples.tsv"), of_march)
+    again, _ = classified(snakemake, demo, "march_samples.tsv", *mtime, explain=False)
+    assert "Nothing to be done" in again.stdout
+
+
+def test_an_older_bundle_in_the_place_of_a_newer_one_makes_its_own_calls(
+    snakemake, demo: Path
+) -> None:
+    plate(demo, "march", "test")
+    shutil.copytree(demo / "results/bundle", demo / "used")
+    first = classified(snakemake, demo, "march_samples.tsv", bundle="used", explain=False)[1]
+    another_bundle(demo / "results/bundle", demo / "older", temperature=3.0)
+    shutil.rmtree(demo / "used")
+    (demo / "older").rename(demo / "used")
+    for path in (demo / "used").rglob("*"):
+        os.utime(path, (1, 1))
+    mtime = ("--rerun-triggers", "mtime")
+    second = classified(snakemake, demo, "march_samples.tsv", *mtime, bundle="used", explain=False)[
+        1
+    ]
+    shutil.rmtree(demo / "used")
+    assert (first["bundle_fingerprint"] != second["bundle_fingerprint"]).all()
+    assert (first["tissue_probability"] != second["tissue_probability"]).all()
+
+
+def another_bundle(source: Path, folder: Path, temperature: float, reads: bool = True) -> None:
+    """The same bundle with other temperatures, and without what only reads give it."""
+    found = read_bundle(source)
+    description = {key: value for key, value in found.description.items() if key != "files"}
+    description["temperatures"] = dict.fromkeys(description["temperatures"], temperature)
+    names = [name for name in found.description["files"] if name != CARD]
+    left_out = () if reads else ("integrity.npz", "transcripts.bed")
+    files = {name: source / name for name in names if name not in left_out}
+    write_bundle(folder, files, description)
+
+
+def test_a_failed_run_leaves_nothing_of_another_sheet(snakemake, demo: Path) -> None:
+    plate(demo, "march", "test")
+    assert classified(snakemake, demo, "march_samples.tsv")[0].returncode == 0
+    (demo / "broken").mkdir(exist_ok=True)
+    (demo / "broken/bundle.json").write_text((demo / "results/bundle/bundle.json").read_text())
+    run, calls = classified(snakemake, demo, "march_samples.tsv", bundle="broken")
+    assert run.returncode == 1 and "missing" in run.stdout
+    assert calls is None
+    left = [path.name for path in (demo / "results/tried").iterdir()]
+    assert not {"calls.json", "genes.tsv", "pages"} & set(left), left
+
+
+def test_genes_of_other_calls_do_not_stay(snakemake, demo: Path) -> None:
+    plate(demo, "march", "test")
+    plate(demo, "april", "train")
+    classified(snakemake, demo, "march_samples.tsv")
+    assert (demo / "results/tried/genes.tsv").exists()
+    run, calls = classified(snakemake, demo, "april_samples.tsv", explain=False)
+    assert run.returncode == 0 and set(calls["input"]) == {"april.tsv"}, run.stdout[-3000:]
+    assert not (demo / "results/tried/genes.tsv").exists()
+
+
+def test_one_bad_sample_leaves_the_others_their_calls(snakemake, demo: Path) -> None:
+    counts = plate(demo, "march", "test")
+    alone = classified(snakemake, demo, "march_samples.tsv")[1]
+    spoilt = counts.astype(object)
+    spoilt.iloc[5, 1] = "n.d."
+    spoilt.to_csv(demo / "march.tsv", sep="\t")
+    sheet = (demo / "march_samples.tsv").read_text()
+    (demo / "march_samples.tsv").write_text(f"{sheet}P3\tnot_a_table.tsv\tcount\n")
+    (demo / "not_a_table.tsv").write_text("this is no table\n")
+    run, calls = classified(snakemake, demo, "march_samples.tsv")
+    assert run.returncode == 1
+    assert "2 of 3 samples refused: 'P2'" in run.stdout.splitlines()[-1]
+    assert "n.d." in calls.at["P2", "refused"] and "not_a_table" in calls.at["P3", "refused"]
+    heads = [name for name in alone.columns if name.startswith(("tissue", "disease", "novelty"))]
+    assert calls.at["P1", "refused"] == ""
+    assert calls.loc["P1", heads].tolist() == alone.loc["P1", heads].tolist()
+    assert (calls.loc[["P2", "P3"], "tissue"] == "").all()
+    assert "n.d." in (demo / "results/tried/pages/P2.html").read_text()
+    records = json.loads((demo / "results/tried/calls.json").read_text())
+    assert [bool(record["refused"]) for record in records] == [False, True, True]
+
+
+def reads_sheet(demo: Path, name: str, sample: str) -> str:
+    """A sheet whose P1 has copies of the reads of a sample of the cohort, in reads of its own."""
+    (demo / "own").mkdir(exist_ok=True)
+    for mate in (1, 2):
+        source = demo / f"results/demo/reads/{sample}_{mate}.fastq.gz"
+        shutil.copy2(source, demo / f"own/{name}_{mate}.fastq.gz")
+    files = f"own/{name}_1.fastq.gz\town/{name}_2.fastq.gz"
+    (demo / f"{name}_samples.tsv").write_text(f"sample\tfastq_1\tfastq_2\nP1\t{files}\n")
+    return f"{name}_samples.tsv"
+
+
+def test_reads_are_called_by_a_bundle_of_matrices_which_knows_no_integrity(
+    snakemake, demo: Path
+) -> None:
+    another_bundle(demo / "results/bundle", demo / "of_matrices", 1.0, reads=False)
+    sheet = reads_sheet(demo, "reads", "A104-KID")
+    first = classified(snakemake, demo, sheet, explain=False)[1]
+    assert first.at["P1", "mrin"] != ""
+    run, calls = classified(snakemake, demo, sheet, bundle="of_matrices", explain=False)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert calls.at["P1", "mrin"] == "" and calls.at["P1", "tissue"] == first.at["P1", "tissue"]
+    assert "no mRIN to compare with" in calls.at["P1", "warnings"]
+    assert float(calls.at["P1", "aligned"]) > 0.9 and float(calls.at["P1", "assigned"]) > 0.5
+    assert "the bundle cannot tell" in (demo / "results/tried/pages/P1.html").read_text()
+
+
+def test_other_reads_in_place_of_a_sample_are_aligned_whatever_their_time(
+    snakemake, demo: Path
+) -> None:
+    sheet = reads_sheet(demo, "reads", "A104-KID")
+    classified(snakemake, demo, sheet, explain=False)
+    assert reads_sheet(demo, "reads", "A204-LIV") == sheet
+    for mate in (1, 2):
+        os.utime(demo / f"own/reads_{mate}.fastq.gz", (1, 1))
+    run, calls = classified(snakemake, demo, sheet, "--rerun-triggers", "mtime", explain=False)
+    assert run.returncode == 0, run.stdout[-3000:]
+    sums = [(demo / f"own/reads_{mate}.fastq.gz").read_bytes() for mate in (1, 2)]
+    expected = ",".join(hashlib.sha256(content).hexdigest() for content in sums)
+    assert calls.at["P1", "input_sha256"] == expected
+    assert float(calls.at["P1", "tissue:liver"]) > 0.5
+
+
+def test_reads_below_the_thresholds_of_training_are_refused(snakemake, demo: Path) -> None:
+    sheet = reads_sheet(demo, "few", "A104-KID")
+    for mate in (1, 2):
+        path = demo / f"own/few_{mate}.fastq.gz"
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        for record in range(len(lines) // 4):
+            if record % 10:
+                lines[4 * record + 1] = "N" * len(lines[4 * record + 1])
+        path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
+    run, calls = classified(snakemake, demo, sheet, explain=False)
+    assert run.returncode == 1
+    assert "aligned" in calls.at["P1", "refused"] and calls.at["P1", "tissue"] == ""
+    assert 0.05 < float(calls.at["P1", "aligned"]) < 0.15
 
 
 def test_the_simulated_markers_speak_for_their_classes(demo: Path) -> None:

@@ -1,6 +1,7 @@
 """Classification with a bundle that real pipeline pieces made: the numbers of training again."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,8 +11,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.bundle import read_bundle
-from tissuestate.bundle_builder import Stages, build_bundle
+from tissuestate.bundle import CARD, read_bundle, write_bundle
+from tissuestate.bundle_builder import QUALITIES, Stages, build_bundle
 from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
@@ -40,6 +41,7 @@ CLASSES = {
     "subtype": ["kirc", "kirp"],
     "subtypes_of": {"kidney": ["kirc", "kirp"]},
 }
+QUALITY = {"min_aligned": 0.4, "min_assigned": 0.01, "min_mrin": -0.11}
 TEMPERATURES = {"disease_state": 1.3, "tissue": 0.8, "subtype": 1.1}
 
 
@@ -145,7 +147,7 @@ def trained(tmp_path_factory):
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
         "sets": set_coverage(table, CLASSES, sets, resamples=20),
-        "answered": answered(table, CLASSES, novelty.is_new(features)),
+        "answered": answered(table, CLASSES, novelty.is_new(features), {}),
         "missing_genes": pd.DataFrame(
             {"split": "validation", "missing": [0.0, 0.2, 0.5, 0.8], "loss": [0, 0.01, 0.02, 0.3]}
         ),
@@ -179,9 +181,9 @@ def trained(tmp_path_factory):
         multitask=[path.format("multitask") for path in network],
         subtype=[path.format("subtype") for path in network],
     )
-    config = {"seed": 1, "quality": {"min_mrin": -0.11}, "fit_on": "train"}
+    config = {"seed": 1, "quality": QUALITY, "fit_on": "train"}
     bundle = folder / "bundle"
-    build_bundle(bundle, bundle / "MODEL_CARD.md", stages, config)
+    build_bundle(bundle, stages, config)
     return bundle, data, probabilities, stages, config
 
 
@@ -589,13 +591,84 @@ def test_transcripts_are_added_up_by_gene(classifier, frame):
 
 def test_equal_stages_give_equal_bundles_and_damage_is_refused(trained, tmp_path):
     bundle, _, _, stages, config = trained
-    build_bundle(tmp_path / "again", tmp_path / "again" / "MODEL_CARD.md", stages, config)
+    build_bundle(tmp_path / "again", stages, config)
     for file in sorted(path for path in bundle.rglob("*") if path.is_file()):
         assert (tmp_path / "again" / file.relative_to(bundle)).read_bytes() == file.read_bytes()
     weights = tmp_path / "again" / "multitask" / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-4] + b"abcd")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-4] + b"abcd")
     with pytest.raises(InputError, match=r"multitask/weights\.safetensors"):
         Classifier.load(tmp_path / "again")
+    weights.write_bytes(whole)
+    card = tmp_path / "again" / CARD
+    card.write_text(card.read_text().replace("Not for diagnosis", "For diagnosis"))
+    with pytest.raises(InputError, match=r"MODEL_CARD\.md: is not the file"):
+        Classifier.load(tmp_path / "again")
+    card.unlink()
+    with pytest.raises(InputError, match=r"MODEL_CARD\.md is missing"):
+        Classifier.load(tmp_path / "again")
+
+
+def test_the_bundle_keeps_the_thresholds_of_quality_control(classifier):
+    found = classifier.description["thresholds"]
+    assert {f"min_{name}": found[name] for name in QUALITIES} == QUALITY
+
+
+@pytest.fixture
+def without(trained, tmp_path):
+    """A bundle whose training had no sample of a tissue in a state."""
+
+    def build(tissue: str, state: str) -> Classifier:
+        _, data, _, stages, config = trained
+        kept = (data.obs["tissue"] != tissue) | (data.obs["disease_state"] != state)
+        data[kept].copy().write_h5ad(tmp_path / "cohort.h5ad")
+        fewer = replace(stages, cohort=str(tmp_path / "cohort.h5ad"))
+        build_bundle(tmp_path / "bundle", fewer, config)
+        return Classifier.load(tmp_path / "bundle")
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("neoplastic", "no peri-neoplastic or neoplastic kidney was in training"),
+        ("non-neoplastic", "no non-neoplastic or peri-neoplastic kidney was in training"),
+    ],
+)
+def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, frame, lost, said):
+    told, narrow = classifier.predict(frame), without("kidney", lost)
+    found = narrow.predict(frame)
+    calls = found.calls
+    kidney = calls.index[calls["tissue"] == "kidney"]
+    rest = calls.index[found.probabilities["tissue"].idxmax(axis=1) != "kidney"]
+    assert len(kidney) > 10
+    assert len(rest) > 10
+    assert calls.loc[kidney, "disease_state"].eq("").all()
+    assert calls.loc[kidney, "disease_state_abstained"].eq(said).sum() > 10
+    assert all(said[1:] in " ".join(found.warnings[name]) for name in kidney)
+    pd.testing.assert_frame_equal(calls.loc[rest], told.calls.loc[rest])
+    assert not any("was in training" in " ".join(found.warnings[name]) for name in rest)
+    for head, shares in told.probabilities.items():
+        pd.testing.assert_frame_equal(found.probabilities[head], shares)
+    normal = kidney[told.calls.loc[kidney, "disease_state"] == "non-neoplastic"]
+    assert len(normal)
+    assert calls.loc[normal, "subtype"].eq("").all(), "no subtype of what is no likely tumour"
+    page = sample_page(found.record(kidney[0]), Background.of(read_bundle(narrow.folder)))
+    assert said[1:] in page
+    card = (narrow.folder / CARD).read_text()
+    assert said in card
+    assert re.search(r"\| kidney \| \d+ \| \d+ \|", card)
+
+
+def test_a_bundle_that_does_not_say_what_training_had_calls_as_before(trained, tmp_path, frame):
+    bundle = read_bundle(trained[0])
+    data = {k: v for k, v in bundle.description["data"].items() if k != "states_of_tissue"}
+    files = {name: trained[0] / name for name in bundle.description["files"] if name != CARD}
+    kept = {k: v for k, v in bundle.description.items() if k not in ("files", "checksum")}
+    write_bundle(tmp_path / "old", files, {**kept, "data": data})
+    found = Classifier.load(tmp_path / "old").predict(frame)
+    pd.testing.assert_frame_equal(found.calls, Classifier.load(trained[0]).predict(frame).calls)
 
 
 def test_a_cohort_without_subtypes_makes_a_bundle_without_them(trained, tmp_path, frame):
@@ -603,7 +676,7 @@ def test_a_cohort_without_subtypes_makes_a_bundle_without_them(trained, tmp_path
     classes = tmp_path / "classes.json"
     classes.write_text(json.dumps({**CLASSES, "subtype": [], "subtypes_of": {}}))
     plain = replace(stages, subtype=[], classes=str(classes))
-    build_bundle(tmp_path / "bundle", tmp_path / "card.md", plain, config)
+    build_bundle(tmp_path / "bundle", plain, config)
     found = Classifier.load(tmp_path / "bundle").predict(frame.iloc[:2])
     assert set(found.probabilities) == {"disease_state", "tissue"}
 

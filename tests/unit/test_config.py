@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tissuestate.config import check_config
+from tissuestate.config import check_config, check_keys
 from tissuestate.errors import InputError
 
 SPACE = ("tuning", "space")
+NAN, INF = float("nan"), float("inf")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,36 @@ def test_the_configs_that_come_with_it_are_accepted(shipped, schema):
         ((*SPACE, "learning_rate"), [0.01, 0.001], r"learning_rate is .*the lower end first"),
         ((*SPACE, "batch_size"), [0, 32], r"batch_size: 0 is less than the minimum of 1"),
         ((*SPACE, "dropout"), [0, 50], r"dropout: 50 is greater than"),
+        ((*SPACE, "learning_rate"), [NAN, 0.01], r"learning_rate has \.nan; expected .* finite"),
+        ((*SPACE, "learning_rate"), [0.0001, INF], r"learning_rate has \.inf; .* finite"),
+        ((*SPACE, "dropout"), [0, NAN], r"tuning: space: dropout has \.nan"),
+        (("split", "fractions"), [NAN, 0.15, 0.15], r"split: fractions has \.nan"),
+        (("quality", "min_aligned"), NAN, r"quality: min_aligned has \.nan"),
+        (("quality", "min_assigned"), NAN, r"quality: min_assigned has \.nan"),
+        (("quality", "min_mrin"), -INF, r"quality: min_mrin has -\.inf"),
+        (("quality", "min_aligned"), True, r"min_aligned has true; expected a number\."),
+        (("quality", "min_aligned"), "0.4", r"min_aligned has '0\.4'; .*leave quotes off"),
+        (("quality", "min_aligned"), None, r"min_aligned has nothing \(null\); expected a number"),
+        (("seed",), 2.0, r"seed has 2\.0; expected a whole number \(without a point: 2\)"),
+        (("seed",), 1.0e300, r"seed has 1e\+300; expected a whole number"),
+        (("seed",), 10**300, r"seed: 10* is greater than the maximum"),
+        (("seed",), True, r"seed has true; expected a whole number"),
+        (("features", "components"), 20.0, r"components has 20\.0; .*without a point: 20"),
+        (("features", "components"), 10**12, r"components: 10* is greater than the maximum"),
+        (("tuning", "evaluations"), 1.0, r"evaluations has 1\.0; .*without a point: 1\)"),
+        ((*SPACE, "batch_size"), [8.0, 32.0], r"batch_size has 8\.0; .*without a point: 8\)"),
+        ((*SPACE, "width"), [True, 128], r"width has true; expected a"),
+        (("correction", "n_sv"), 2.0, r"n_sv has 2\.0; expected auto or .*without a point: 2"),
+        (("cohort", "expected_genes"), 300.0, r"expected_genes has 300\.0; .*point: 300"),
+        (("explain",), "maybe", r"explain has 'maybe'; expected true or false"),
+        (("classes",), "résumé.tsv", r"classes has 'résumé\.tsv'; 'é' may not stand there"),
+        (("samples",), "résumé.tsv", r"samples has 'résumé\.tsv'; 'é' may not stand there"),
+        (("samples",), 5, r"samples has 5; expected text or null"),
+        (
+            ("reference", "genome", "checksum"),
+            "md5:12",
+            r"has 'md5:12'; expected md5: and",
+        ),
         (("features", "kinds"), ["pca", "all"], r"bundle_features is 'rf', but .* on pca, all"),
     ],
 )
@@ -59,10 +90,21 @@ def test_a_mistake_is_one_sentence(place, value, sentence, shipped, schema):
     section[key] = value
     with pytest.raises(InputError, match=sentence) as caught:
         check_config(config, schema)
-    assert len(str(caught.value)) < 250
+    assert len(str(caught.value)) < 600
 
 
 def test_a_missing_key_is_named(shipped, schema):
     config = {key: value for key, value in shipped["config"].items() if key != "fit_on"}
     with pytest.raises(InputError, match="the key 'fit_on' is missing"):
         check_config(config, schema)
+
+
+def test_a_key_that_stands_twice_is_an_error(root, tmp_path):
+    for path in (root / "config").glob("*.yaml"):
+        check_keys(path)
+    file = tmp_path / "mine.yaml"
+    file.write_text("seed: 1\nquality:\n  min_mrin: -0.11\n  min_aligned: 0.4\n  min_mrin: -1\n")
+    with pytest.raises(InputError, match=r"mine.yaml, line 5: the key 'min_mrin' .* in line 3"):
+        check_keys(file)
+    file.write_text("a: {seed: 1}\nseed: 2\nb: [{seed: 3}, {seed: 4}]\n")
+    check_keys(file)

@@ -43,7 +43,7 @@ def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
         "tissue": np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.9, 0.1, 0], [0, 1, 0]]),
         "subtype": np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [np.nan] * 3]),
     }
-    found = reasons(shares, CLASSES, np.array([False, False, True, False]))
+    found = reasons(shares, CLASSES, np.array([False, False, True, False]), {})
     assert found["tissue"][0] == "" and "equally" in found["tissue"][1]
     assert found["subtype"] == ["", "the tissue is uncertain", NEW, ""]
     assert found["tissue"][2] == NEW
@@ -56,7 +56,7 @@ def test_what_is_called_no_tumour_has_no_subtype():
         "subtype": np.array([[1, 0, 0]] * 4),
     }
     none = "only tumours have one; the sample is called non-neoplastic"
-    assert reasons(shares, CLASSES, np.zeros(4, bool))["subtype"] == [none, "", "", none]
+    assert reasons(shares, CLASSES, np.zeros(4, bool), {})["subtype"] == [none, "", "", none]
 
 
 def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:
@@ -102,7 +102,7 @@ def test_coverage_is_that_of_a_hand_count_and_near_the_level(simulated):
 
 def test_accuracy_rises_as_fewer_are_answered_and_ends_at_that_of_all(simulated):
     table, _ = simulated
-    found = answered(table, CLASSES, np.zeros(len(table), dtype=bool))
+    found = answered(table, CLASSES, np.zeros(len(table), dtype=bool), {})
     test = table[table["split"] == "test"]
     curve = found[(found["head"] == "tissue") & (found["rule"] == "confidence")]
     assert curve["share"].iloc[-1] == 1
@@ -115,7 +115,7 @@ def test_accuracy_rises_as_fewer_are_answered_and_ends_at_that_of_all(simulated)
     shares = np.sort(test[[f"tissue:{n}" for n in CLASSES["tissue"]]].to_numpy(), axis=1)
     passes = (shares[:, -1] >= 0.5) & (shares[:, -1] >= 1.5 * shares[:, -2])
     assert rule["share"] == pytest.approx(passes.mean())
-    none = answered(table, CLASSES, np.ones(len(table), dtype=bool))
+    none = answered(table, CLASSES, np.ones(len(table), dtype=bool), {})
     assert (none.loc[none["rule"] == "abstention", "share"] == 0).all()
 
 
@@ -177,7 +177,7 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
     figures = [
         trust_plots.set_coverage(coverage),
-        trust_plots.accuracy_answered(answered(table, CLASSES, np.zeros(len(table), bool))),
+        trust_plots.accuracy_answered(answered(table, CLASSES, np.zeros(len(table), bool), {})),
         trust_plots.novelty_scores(scores),
         trust_plots.missing_genes(pd.DataFrame(rows, columns=columns)),
     ]

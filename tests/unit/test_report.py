@@ -51,7 +51,7 @@ def run():
             "sample": ["s0", "bad"],
             "mrin": [0.01, -0.4],
             "kept": [True, False],
-            "reason": [np.nan, "mRIN -0.4 < -0.11"],
+            "reason": ["", "mRIN -0.4 < -0.11"],
         }
     )
     datasets = pd.DataFrame(
@@ -92,7 +92,7 @@ def replaced(run: Run, **changes) -> Run:
 def test_what_sets_cover_and_what_abstaining_leaves_is_told(run):
     assert "How far to trust a call" not in summarise(run)[0]
     columns = ["head", "tissue", "samples", "coverage", "low", "high", "size"]
-    rows = [("tissue", np.nan, 273, 0.91, 0.88, 0.95, 1.1), ("tissue", "liver", 30, 0.5, 0, 1, 1)]
+    rows = [("tissue", "", 273, 0.91, 0.88, 0.95, 1.1), ("tissue", "liver", 30, 0.5, 0, 1, 1)]
     answered = pd.DataFrame(
         [("tissue", "confidence", 1.0, 0.9), ("tissue", "abstention", 0.967, 0.996)],
         columns=["head", "rule", "share", "accuracy"],

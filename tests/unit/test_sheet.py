@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tissuestate.errors import InputError
 from tissuestate.sheet import (
     COLUMNS,
+    HEADS,
     ClassTable,
     check_files,
     read_samples,
@@ -259,3 +260,53 @@ def test_real_cohort(data, classes, tmp_path):
     present = classes.present(sheet)
     assert len(present["tissue"]) == 14
     assert len(present["subtype"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("1\t\n1.0\t\n", r"row 3, column tissue: '1\.0' is the same number as '1'"),
+        ("lung\tluad\nlung\tLUAD\n", r"row 3, column subtype: 'LUAD' differs only in case"),
+        ("lung\tNA\n", r"row 2, column subtype: found 'NA'; leave it empty"),
+    ],
+)
+def test_a_class_table_writes_each_class_in_one_way(table, sentence, write):
+    with pytest.raises(InputError, match=sentence):
+        ClassTable.read(write("tissue\tsubtype\n" + table))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("101", "101.0"), ("7", "007"), ("100000", "1e5"), ("1.5", "1.50"), ("20", "2E1")],
+)
+@pytest.mark.parametrize("column", ["sample", "donor", "specimen", "study", "source", "project"])
+def test_two_spellings_of_a_number_are_one_name(column, one, other, write, classes):
+    header = ["sample", "donor", "specimen", "study", "source", "project", *HEADS, "bam"]
+    rows = [
+        [f"s{i}", f"d{i}", f"p{i}", "x", "y", "z", "neoplastic", "liver", "", f"{i}.bam"]
+        for i in range(4)
+    ]
+    place = header.index(column)
+    rows[0][place], rows[1][place] = one, other
+    path = write("\n".join("\t".join(row) for row in [header, *rows]) + "\n")
+    with pytest.raises(InputError, match=rf"row 3, column {column}: '{other}' is the same number"):
+        read_sheet(path, classes)
+
+
+def test_names_that_only_begin_as_the_same_number_are_two(write):
+    names = ["1", "11", "1.01", "1-0", "1e5", "1e6", "1e-5", "NA", "nan", "TRUE", "1e999999999"]
+    text = "sample\tbam\n" + "".join(f"{name}\t{i}.bam\n" for i, name in enumerate(names))
+    assert read_sheet(write(text), labelled=False)["sample"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sample\tfastq_1\tfastq_2\nP1\tP1_1.fq\tP1_2.fq\n",
+        "sample\tdonor\tstudy\tsource\tdisease_state\ttissue\tsubtype\tbam\nP1\t\t\t\t\t\t\tx.bam\n",
+    ],
+    ids=["no columns", "empty columns"],
+)
+def test_a_sheet_without_labels_is_told_how_to_classify_it(text, write, classes):
+    with pytest.raises(InputError, match="classify needs bundle=FOLDER beside samples=SHEET"):
+        read_sheet(write(text), classes)

@@ -8,6 +8,7 @@ rule align_reads:
         # On a shared disk the large files stand for all, which are made together: each that is named
         # makes planning ten thousand samples half a second longer.
         index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],
+        fits=REFERENCE_FITS,
     output:
         bam=branch(
             config["keep_alignments"],
@@ -35,6 +36,7 @@ rule align_reads:
     params:
         accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
         trim=lookup("trim", within=config),
+        refuse=bool(config.get("bundle")),
         given=reads_as_given,
     script:
         "../scripts/align_reads.sh"

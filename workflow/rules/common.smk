@@ -36,7 +36,7 @@ put_first("PATH", Path(sys.executable).parent)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description
-from tissuestate.config import check_config
+from tissuestate.config import check_config, check_keys
 from tissuestate.demo import check_no_other_sheet, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, check_files, read_sheet
@@ -55,6 +55,8 @@ def stop(sentence):
 if str(config.get("explain")) in ("true", "false"):
     config["explain"] = config["explain"] == "true"
 try:
+    for file in workflow.configfiles:
+        check_keys(file)
     check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
 except InputError as error:
     stop(error)
@@ -342,9 +344,9 @@ def reads_of(wildcards):
 
 
 def rnaseqdb_table():
-    import pandas
+    from tissuestate.tables import read_strings
 
-    return pandas.read_csv(shipped(config["rnaseqdb"]["table"]), sep="\t", dtype=str).fillna("")
+    return read_strings(shipped(config["rnaseqdb"]["table"]))
 
 
 def rnaseqdb_matrices():

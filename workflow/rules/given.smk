@@ -152,7 +152,8 @@ def remove_what_is_of_others():
     products = {f"sample {name}": products_of_reads(name) for name in FROM_READS}
     if classify:
         made_from["calls"] = calls_digest()
-        names = ("calls.tsv", "calls.json", "genes.tsv", "pages", "integrity/mrin.tsv")
+        names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
+        names += ("integrity/mrin.tsv", "integrity/reference.txt")
         products["calls"] = [concrete(f"<results>/{name}") for name in names]
     else:
         made_from["cohort"] = digest_of(checksums([*LABELS, *MATRICES]))
@@ -160,7 +161,7 @@ def remove_what_is_of_others():
         products["cohort"] += [concrete("<results>/cohort/cohort.h5ad")]
     records = [(concrete("<results>/made_from.json"), made_from, products, not classify)]
     if FROM_READS:
-        names = ("genome.fa", "annotation.gtf", "transcripts.bed")
+        names = ("genome.fa", "annotation.gtf", "chromosomes.tsv", "transcripts.bed")
         made = [*STAR_INDEX, *(f"<reference>/{name}" for name in names)]
         reference = {"reference": reference_digest()}
         place = concrete("<reference>/made_from.json")

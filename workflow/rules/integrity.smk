@@ -5,6 +5,8 @@ rule profile_integrity:
     input:
         bam=of_now(alignment),
         bed="<reference>/transcripts.bed",
+        chromosomes="<reference>/chromosomes.tsv",
+        fits=REFERENCE_FITS,
     output:
         profile="<results>/integrity/profiles/{sample}.npz",
     log:
@@ -21,6 +23,7 @@ rule profile_integrity:
         runtime=minutes(10, per_gb=10),
     params:
         library=imported_by("profile_integrity.py"),
+        refuse=bool(config.get("bundle")),
         given=reads_as_given,
     script:
         "../scripts/profile_integrity.py"

@@ -83,11 +83,16 @@ rule summarise_quality:
         runtime=minutes(30),
     params:
         results=subpath(input.mrin, ancestor=2),
+        ending=r"'\.(Log\.final\.out|tsv\.summary|fastp\.json)$'",
     shell:
         # Folders are named, not samples: the command stays short for any number of them. Of thousands
         # the plots are still interactive (images need a browser), and no tables of all points are kept.
+        # A sample's name is that of its file without the ending, whatever else it looks like.
         "multiqc --force --no-ansi --quiet --interactive --no-data-dir"
         " --module custom_content --module star --module featurecounts --module fastp"
+        ' --cl-config "use_filename_as_sample_name: [star, featurecounts, fastp]"'
+        ' --cl-config "fn_clean_trim: []"'
+        ' --cl-config "fn_clean_exts: [{{type: regex, pattern: {params.ending}}}]"'
         " --title tissuestate --filename {output:q} {input.mrin:q} {input.coverage:q}"
         " $(for folder in align counts trimmed; do"
         " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"

@@ -5,6 +5,8 @@ rule count_reads:
     input:
         bam=of_now(alignment),
         annotation="<reference>/annotation.gtf",
+        chromosomes="<reference>/chromosomes.tsv",
+        fits=REFERENCE_FITS,
     output:
         counts="<results>/counts/{sample}.tsv",
         summary="<results>/counts/{sample}.tsv.summary",
@@ -22,6 +24,7 @@ rule count_reads:
         runtime=minutes(15, per_gb=10),
     params:
         strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
+        refuse=bool(config.get("bundle")),
         given=reads_as_given,
     script:
         "../scripts/count_reads.sh"

@@ -21,6 +21,15 @@ STAR_INDEX = [
     )
 ]
 
+
+def bundle_to_fit(wildcards, input):
+    """The bundle that the reference must be that of; '' in training.
+
+    It asks for `input`, so that Snakemake takes no other bundle for a reason to run again.
+    """
+    return config.get("bundle") or ""
+
+
 for kind in ("genome", "annotation"):
     if is_url(config["reference"][kind]["path"]):
 
@@ -52,6 +61,7 @@ rule prepare_reference:
     output:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
+        chromosomes="<reference>/chromosomes.tsv",
     log:
         "<logs>/prepare_reference.log",
     benchmark:
@@ -73,6 +83,8 @@ rule index_genome:
     input:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
+        # What is wrong with them, or is not the bundle's, is told first.
+        transcripts="<reference>/transcripts.bed",
     output:
         STAR_INDEX,
     log:
@@ -99,6 +111,8 @@ rule derive_transcripts:
             if config["reference"]["transcripts"]
             else "<reference>/annotation.gtf"
         ),
+        annotation="<reference>/annotation.gtf",
+        chromosomes="<reference>/chromosomes.tsv",
     output:
         bed="<reference>/transcripts.bed",
     log:
@@ -112,5 +126,32 @@ rule derive_transcripts:
     params:
         library=imported_by("derive_transcripts.py"),
         given=as_given(*REFERENCE[2:]),
+        bundle=bundle_to_fit,
     script:
         "../scripts/derive_transcripts.py"
+
+
+# Made here for one bundle or cohort, the reference may serve another; it is then looked at again.
+REFERENCE_FITS = []
+if config.get("bundle"):
+    REFERENCE_FITS = "<results>/integrity/reference.txt"
+
+    rule check_reference:
+        input:
+            annotation="<reference>/annotation.gtf",
+            bed="<reference>/transcripts.bed",
+        output:
+            fits=REFERENCE_FITS,
+        log:
+            "<logs>/check_reference.log",
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000, per_input=2),
+            runtime=minutes(20),
+        params:
+            library=imported_by("check_reference.py"),
+            bundle=bundle_to_fit,
+        script:
+            "../scripts/check_reference.py"

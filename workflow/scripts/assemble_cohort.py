@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 from tissuestate.files import atomic
 from tissuestate.logs import logged
 
@@ -11,11 +10,13 @@ with logged(snakemake.log[0]):
     from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
     from tissuestate.genes import GeneMap
     from tissuestate.sheet import ClassTable, fetched, read_samples
+    from tissuestate.tables import read_table
 
-    quality = snakemake.input.get("qc")
-    samples = keep_samples(
-        read_samples(snakemake.input.samples), pd.read_csv(quality, sep="\t") if quality else None
-    )
+    samples, quality = read_samples(snakemake.input.samples), None
+    if snakemake.input.get("qc"):
+        from_reads = samples.loc[samples["origin"] != "matrix", "sample"]
+        quality = read_table(snakemake.input.qc, flags=["kept"], samples=from_reads)
+    samples = keep_samples(samples, quality)
     named = snakemake.params.matrices  # those of RNAseqDB come after them
     samples = fetched(samples, named, snakemake.input.get("matrices", [])[: len(named)])
     cohort, genes = assemble(

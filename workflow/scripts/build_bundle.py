@@ -31,6 +31,6 @@ with logged(snakemake.log[0]):
         transcripts=source.get("bed") or "",
     )
     folder = Path(snakemake.output.bundle).parent
-    build_bundle(folder, snakemake.output.card, stages, snakemake.params.config)
+    build_bundle(folder, stages, snakemake.params.config)
     # Beside the outputs, which the next run replaces: a bundle in use stays what it was.
     keep_bundle(folder, folder.with_name("bundles"))

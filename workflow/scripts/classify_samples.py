@@ -6,7 +6,6 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    import pandas as pd
     from tissuestate.bundle import read_bundle
     from tissuestate.classify import Classifier
     from tissuestate.files import atomic
@@ -18,6 +17,7 @@ with logged(snakemake.log[0]):
         read_qualities,
     )
     from tissuestate.sheet import fetched, read_sheet
+    from tissuestate.tables import read_table
 
     def by_sample(name, suffix):
         return {Path(path).name.removesuffix(suffix): path for path in source.get(name, [])}
@@ -33,7 +33,7 @@ with logged(snakemake.log[0]):
     )
     mrin = None
     if source.get("mrin"):
-        mrin = pd.read_csv(source.mrin, sep="\t", dtype={"sample": str}, index_col="sample")["mrin"]
+        mrin = read_table(source.mrin, samples=summaries).set_index("sample")["mrin"]
     found = call_samples(Classifier(bundle), sheet, new, quality, mrin)
 
     table, records = describe(found, sheet, quality, origins(sheet, here, params.reads, bundle))

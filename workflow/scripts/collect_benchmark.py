@@ -2,20 +2,17 @@
 
 from pathlib import Path
 
-import pandas as pd
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.cost import read_cost
     from tissuestate.evaluate import compare_models
     from tissuestate.files import atomic
+    from tissuestate.tables import read_table
 
     models = [Path(path).parent.name for path in snakemake.input.metrics]
     table = compare_models(
-        {
-            m: pd.read_csv(path, sep="\t")
-            for m, path in zip(models, snakemake.input.metrics, strict=True)
-        },
+        {m: read_table(path) for m, path in zip(models, snakemake.input.metrics, strict=True)},
         {m: read_cost(path) for m, path in zip(models, snakemake.input.costs, strict=True)},
     )
     with atomic(snakemake.output.benchmark) as temporary:

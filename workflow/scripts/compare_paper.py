@@ -10,11 +10,12 @@ with logged(snakemake.log[0]):
     import pandas as pd
     from tissuestate.files import atomic
     from tissuestate.paper_page import Ours, beside_paper, describe, paper_page
+    from tissuestate.tables import read_table
 
     source, output = snakemake.input, snakemake.output
 
     def table(name):
-        return pd.read_csv(source[name], sep="\t") if source.get(name) else pd.DataFrame()
+        return read_table(source[name]) if source.get(name) else pd.DataFrame()
 
     cohort = anndata.read_h5ad(source.cohort, backed="r")
     studies = " and ".join(sorted(set(cohort.obs["study"])))

@@ -1,19 +1,91 @@
 #!/usr/bin/env bash
 # featureCounts over exons by gene: pairs where the reads are paired, and the strand as the sheet says or,
-# for "auto", as the first million alignments show (more than three quarters of the stranded counts on one side).
+# for "auto", as the first million alignments show (more than three quarters of the stranded counts on one
+# side). A strand that the sheet states is refused where these show the other one.
 set -euo pipefail
 exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
+sample=${snakemake_wildcards[sample]}
+threads=${snakemake[threads]}
 bam=${snakemake_input[bam]}
+stated=${snakemake_params[strandedness]}
 counts=${snakemake_output[counts]}
-rm -rf "$(dirname "$counts")/.${snakemake_wildcards[sample]}."?????? # left by an attempt that was killed
-work=$(mktemp -d "$(dirname "$counts")/.${snakemake_wildcards[sample]}.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+folder=$(dirname "$counts")
+
+told=
+say() { # into the log and to the terminal, which may be a file: it is added to, not opened anew
+    echo "$*"
+    echo "$*" >&3
+    told=1
+}
+
+refuse() { # these alignments are not counted; the other samples are
+    local file
+    for file in "${snakemake_output[@]}"; do
+        echo "refused: $*" > "$file"
+    done
+    exit 0
+}
+
+fail() { # something is wrong with these alignments: where new samples are classified, the others go on
+    say "Error: $*"
+    [ "${snakemake_params[refuse]:-False}" = True ] || exit 1
+    refuse "$*"
+}
+
+full() { # whether the disk is
+    grep -q "No space left on device" "${snakemake_log[0]}" \
+        || ! head -c 1000000 /dev/zero 2> /dev/null > "$work/probe"
+}
+
+finish() { # no failure without a sentence, and nothing left behind
+    local code=$?
+    if [ "$code" -ne 0 ] && [ -z "$told" ]; then
+        if full; then
+            say "Error: sample $sample: no space left on the device that holds $folder."
+        elif [ "$code" -eq 137 ]; then
+            say "Error: sample $sample: featureCounts or samtools was killed, most often for want of memory."
+        else
+            say "Error: sample $sample: counting ended with exit code $code: see ${snakemake_log[0]}."
+        fi
+    fi
+    rm -rf "$work"
+}
+
+first=$(head -c 4096 "$bam" | tr -d '\0' | head -n 1)
+[ "${first#refused: }" = "$first" ] || refuse "${first#refused: }"
+
+rm -rf "$folder/.$sample."?????? # left by an attempt that was killed
+if ! work=$(mktemp -d "$folder/.$sample.XXXXXX"); then
+    say "Error: sample $sample: no folder can be made in $folder; is the disk full?"
+    exit 1
+fi
+trap finish EXIT
 
 zipped=$(head -c 2 "$bam" | od -An -tx1)
 if [ "$zipped" != " 1f 8b" ] || ! samtools quickcheck -u "$bam"; then # featureCounts would crash
-    echo "Error: $bam: not a BAM file, or cut off before its end; copy or make it again." | tee /dev/fd/3
-    exit 1
+    fail "$bam: not a BAM file, or cut off before its end; copy or make it again."
+fi
+samtools view -H "$bam" > "$work/header"
+differs=$(awk -F '\t' '
+    NR == FNR { bases[$1] = $2; next }
+    /^@SQ\t/ {
+        for (i = 2; i <= NF; i++) field[substr($i, 1, 2)] = substr($i, 4)
+        if (field["SN"] in bases) {
+            known++
+            if (bases[field["SN"]] != field["LN"] && !wrong)
+                wrong = "its " field["SN"] " has " field["LN"] " bases, that of the reference " bases[field["SN"]]
+        } else if (!other) other = field["SN"]
+    }
+    END {
+        if (!known && !other) wrong = "it names no chromosomes, as where reads are not aligned yet"
+        if (!known) for (name in bases) if (!wrong) wrong = "none of its chromosomes is in the reference: it has " other ", the reference has " name
+        print wrong
+    }' "${snakemake_input[chromosomes]}" "$work/header")
+[ -z "$differs" ] || fail "$bam: aligned to another genome build: $differs; align its reads to this reference, or name the reference it was aligned to in the config."
+if ! samtools view -c -@ "$threads" "$bam" > "$work/alignments" 2> "$work/damage"; then
+    cat "$work/damage"
+    fail "$bam: damaged: samtools cannot read it to its end ($(tr '\n' ' ' < "$work/damage" | cut -c 1-200 | sed 's/ *$//')); copy or make it again."
 fi
 
 paired=()
@@ -21,27 +93,38 @@ paired=()
     && paired=(-p --countReadPairs)
 
 count() { # count STRAND BAM OUTPUT
-    featureCounts -T "${snakemake[threads]}" -t exon -g gene_id -s "$1" "${paired[@]}" --tmpDir "$work" \
+    featureCounts -T "$threads" -t exon -g gene_id -s "$1" "${paired[@]}" --tmpDir "$work" \
         -a "${snakemake_input[annotation]}" -o "$3" "$2"
 }
 assigned() { awk '$1 == "Assigned" { print $2 }' "$1.summary"; }
 
-case ${snakemake_params[strandedness]} in
-    none) strand=0 ;;
-    forward) strand=1 ;;
-    reverse) strand=2 ;;
-    auto)
-        { samtools view -h "$bam" || true; } | head -n 1000000 | samtools view -b -o "$work/head.bam" -
-        count 1 "$work/head.bam" "$work/forward"
-        count 2 "$work/head.bam" "$work/reverse"
-        strand=$(awk -v f="$(assigned "$work/forward")" -v r="$(assigned "$work/reverse")" \
-            'BEGIN { print (f > 3 * r) ? 1 : (r > 3 * f) ? 2 : 0 }')
-        ;;
-esac
+if [ "$stated" = none ]; then
+    strand=0
+else
+    { samtools view -h "$bam" || true; } | head -n 1000000 | samtools view -b -o "$work/head.bam" -
+    count 1 "$work/head.bam" "$work/forward"
+    count 2 "$work/head.bam" "$work/reverse"
+    forward=$(assigned "$work/forward") reverse=$(assigned "$work/reverse")
+    shown=$(awk -v f="$forward" -v r="$reverse" 'BEGIN { print (f > 3 * r) ? 1 : (r > 3 * f) ? 2 : 0 }')
+    case $stated in
+        forward) strand=1 right=$forward wrong=$reverse other=reverse ;;
+        reverse) strand=2 right=$reverse wrong=$forward other=forward ;;
+        auto) strand=$shown right=0 wrong=0 other= ;;
+    esac
+    if [ "$wrong" -ge 20 ] && [ "$wrong" -ge "$((3 * right))" ]; then # fewer may be chance
+        fail "sample $sample: the sheet says strandedness $stated, but of the first alignments $right are on that strand of a gene and $wrong on the other; write $other, or auto."
+    fi
+    if [ "$stated" != auto ] && [ "$shown" -eq 0 ] && [ "$wrong" -ge 20 ]; then
+        say "Warning: sample $sample: the sheet says strandedness $stated, but of the first alignments $right are on that strand of a gene and $wrong on the other, which are not counted; 'none' counts both."
+        told=
+    fi
+fi
 echo "strand $strand (0 none, 1 forward, 2 reverse)"
 count "$strand" "$bam" "$work/all.tsv"
 # Gene and count alone: the coordinates of every exon would make a cohort's tables a hundred times larger,
 # and the command line above them, with its temporary folder, makes equal counts unequal files.
 sed '/^#/d' "$work/all.tsv" | cut -f 1,7 > "$work/counts.tsv"
-mv "$work/all.tsv.summary" "${snakemake_output[summary]}"
+# MultiQC takes the sample's name from the header.
+sed "1s/\t.*/\t$sample/" "$work/all.tsv.summary" > "$work/summary"
+mv "$work/summary" "${snakemake_output[summary]}"
 mv "$work/counts.tsv" "$counts"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
 from tissuestate.files import atomic
 from tissuestate.logs import logged
 
@@ -14,10 +13,13 @@ def by_sample(paths, suffix):
 with logged(snakemake.log[0]):
     from tissuestate.quality import decide_quality
     from tissuestate.sheet import read_samples
+    from tissuestate.tables import read_table
 
+    samples = read_samples(snakemake.input.samples)
+    from_reads = samples.loc[samples["origin"] != "matrix", "sample"]
     table = decide_quality(
-        read_samples(snakemake.input.samples),
-        pd.read_csv(snakemake.input.mrin, sep="\t", dtype={"sample": str}),
+        samples,
+        read_table(snakemake.input.mrin, samples=from_reads),
         by_sample(snakemake.input.get("star_logs", []), ".Log.final.out"),
         by_sample(snakemake.input.summaries, ".tsv.summary"),
         min_aligned=snakemake.params.min_aligned,

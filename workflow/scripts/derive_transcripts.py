@@ -5,10 +5,19 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import logging
 
-    from tissuestate.transcripts import read_bed, representative_transcripts, write_bed
+    from tissuestate.chromosomes import read_chromosomes
+    from tissuestate.files import atomic
+    from tissuestate.reference import gene_ids
+    from tissuestate.reference_check import check_fits
+    from tissuestate.transcripts import on_genome, read_bed, representative_transcripts, write_bed
 
-    source = snakemake.input.transcripts
+    source, bundle = snakemake.input.transcripts, snakemake.params.bundle
     is_bed = source.removesuffix(".gz").endswith(".bed")
     transcripts = read_bed(source) if is_bed else representative_transcripts(source)
-    write_bed(snakemake.output.bed, transcripts)
+    transcripts = on_genome(source, transcripts, read_chromosomes(snakemake.input.chromosomes))
+    with atomic(snakemake.output.bed) as temporary:
+        write_bed(temporary, transcripts)
+        if bundle:  # before the index is made
+            genes = gene_ids(snakemake.input.annotation)
+            check_fits(bundle, temporary.read_bytes(), genes, "config: reference")
     logging.info("%d representative transcripts", len(transcripts))

@@ -7,6 +7,7 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate import reliance
+    from tissuestate.composition import states_of_tissue
     from tissuestate.conformal import ConformalSets
     from tissuestate.evaluate import read_predictions
     from tissuestate.files import atomic, load_arrays
@@ -25,7 +26,7 @@ with logged(snakemake.log[0]):
         output.sets: reliance.set_coverage(
             predictions, classes, sets, resamples=params.resamples, seed=params.seed
         ),
-        output.answered: reliance.answered(predictions, classes, score > 1),
+        output.answered: reliance.answered(predictions, classes, score > 1, states_of_tissue(obs)),
         output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),
     }
     for path, table in tables.items():

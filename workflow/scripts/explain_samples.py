@@ -11,14 +11,14 @@ with logged(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
     from tissuestate.sheet import fetched, read_sheet
+    from tissuestate.tables import read_strings
 
     source = snakemake.input
     classifier = Classifier.load(source.bundle)
     explainer = Explainer(classifier)
     sheet = read_sheet(source.sheet, labelled=False)
     sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
-    calls = pd.read_csv(source.calls, sep="\t", dtype=str, keep_default_na=False)
-    calls = calls.set_index("sample")
+    calls = read_strings(source.calls, samples=sheet["sample"]).set_index("sample")
     counts = {Path(path).stem: path for path in source.get("counts", [])}
     called = calls.index[calls["refused"] == ""]
     frames = [

@@ -3,11 +3,11 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    import pandas as pd
     from tissuestate import plots
     from tissuestate.report import read_metrics
+    from tissuestate.tables import read_table
 
-    benchmark = pd.read_csv(snakemake.input.benchmark, sep="\t")
+    benchmark = read_table(snakemake.input.benchmark)
     metrics = read_metrics(snakemake.input.metrics)
     intervals = metrics.loc[
         metrics["metric"] == "balanced_accuracy", ["model", "head", "low", "high"]

@@ -4,8 +4,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import anndata
-    import pandas as pd
     from tissuestate import plots
+    from tissuestate.tables import read_table
 
     tables, explained = {}, {}
     for stage, path in (
@@ -18,5 +18,5 @@ with logged(snakemake.log[0]):
         tables[stage] = labels.assign(x=points[:, 0], y=points[:, 1])
     figure = plots.principal_components(tables["before"], tables["after"], explained)
     plots.save(figure, snakemake.output.pca)
-    diagnostics = pd.read_csv(snakemake.input.diagnostics, sep="\t")
+    diagnostics = read_table(snakemake.input.diagnostics, text=["value"])
     plots.save(plots.correction_diagnostics(diagnostics), snakemake.output.diagnostics)

@@ -5,9 +5,10 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import pandas as pd
     from tissuestate import plots
+    from tissuestate.tables import read_table
 
     task = snakemake.wildcards.task
-    history = pd.read_csv(snakemake.input.history, sep="\t")
+    history = read_table(snakemake.input.history)
     trials = pd.read_json(snakemake.input.trials, lines=True)
     plots.save(plots.learning_curves({task: history}), snakemake.output.learning)
     plots.save(plots.tuning_history({task: trials}), snakemake.output.tuning)

@@ -3,8 +3,8 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    import pandas as pd
     from tissuestate import plots, trust_plots
+    from tissuestate.tables import read_table
 
     source, output = snakemake.input, snakemake.output
     for name, draw in (
@@ -13,5 +13,4 @@ with logged(snakemake.log[0]):
         ("novelty", trust_plots.novelty_scores),
         ("missing", trust_plots.missing_genes),
     ):
-        table = pd.read_csv(source[name], sep="\t", dtype={"sample": str})
-        plots.save(draw(table), output[name])
+        plots.save(draw(read_table(source[name])), output[name])

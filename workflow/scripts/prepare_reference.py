@@ -1,12 +1,14 @@
 """Uncompressed genome and annotation that name the same chromosomes."""
 
 from tissuestate.logs import logged
-from tissuestate.reference import prepare_reference
 
 with logged(snakemake.log[0]):
+    from tissuestate.reference import prepare_reference
+
     prepare_reference(
         snakemake.input.genome,
         snakemake.input.annotation,
         snakemake.output.genome,
         snakemake.output.annotation,
+        snakemake.output.chromosomes,
     )

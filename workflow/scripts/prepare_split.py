@@ -7,12 +7,13 @@ with logged(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
     from tissuestate.cohort import write_h5ad
     from tissuestate.protocol_features import prepare
-    from tissuestate.protocols import FITTED_ON_ALL, plain, split_of
+    from tissuestate.protocols import FITTED_ON_ALL, split_of
+    from tissuestate.tables import plain_labels
 
     params, asked = snakemake.params, snakemake.wildcards
     cohort = anndata.read_h5ad(snakemake.input.cohort)
     options = {"folds": params.folds, "validation": params.validation, "seed": params.seed}
-    split = split_of(plain(cohort.obs), asked.protocol, asked.part, **options)
+    split = split_of(plain_labels(cohort.obs), asked.protocol, asked.part, **options)
     with threadpool_limits(snakemake.threads):
         tables = prepare(
             cohort,

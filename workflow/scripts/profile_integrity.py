@@ -4,11 +4,29 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import logging
+    import sys
 
+    from tissuestate.chromosomes import read_chromosomes
+    from tissuestate.errors import InputError
+    from tissuestate.files import refusal, write_refusal
     from tissuestate.profiles import digest, profile_bam, save_profile
     from tissuestate.transcripts import read_bed
 
-    transcripts = read_bed(snakemake.input.bed)
-    profile = profile_bam(snakemake.input.bam, transcripts, threads=snakemake.threads)
-    save_profile(snakemake.output.profile, profile, digest(snakemake.input.bed))
-    logging.info("%d reads over %d transcripts", profile.reads, len(transcripts))
+    source, target = snakemake.input, snakemake.output.profile
+    transcripts = read_bed(source.bed)
+    chromosomes = read_chromosomes(source.chromosomes)
+    refused = refusal(source.bam)
+    if not refused:
+        try:
+            profile = profile_bam(source.bam, transcripts, snakemake.threads, chromosomes)
+        except InputError as error:  # where new samples are classified, the others go on
+            if not snakemake.params.refuse:
+                raise
+            refused = str(error)
+            for stream in (sys.stderr, sys.__stderr__):  # the log, and the terminal
+                print(f"Error: {refused}", file=stream)
+    if refused:
+        write_refusal(target, refused)
+    else:
+        save_profile(target, profile, digest(source.bed))
+        logging.info("%d reads over %d transcripts", profile.reads, len(transcripts))

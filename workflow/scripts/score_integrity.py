@@ -5,14 +5,14 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
-    import pandas as pd
     from tissuestate.files import atomic, save_arrays
     from tissuestate.integrity import score_cohort
     from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+    from tissuestate.sheet import read_samples
 
     out = snakemake.output
     profiles = {Path(path).name.removesuffix(".npz"): path for path in snakemake.input.profiles}
-    sheet = pd.read_csv(snakemake.input.samples, sep="\t", dtype=str, keep_default_na=False)
+    sheet = read_samples(snakemake.input.samples)
     train = sheet["split"].eq("train") | (snakemake.params.fit_on == "all")
     cohort = score_cohort(profiles, snakemake.input.bed, set(sheet.loc[train, "sample"]))
 

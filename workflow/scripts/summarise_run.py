@@ -7,22 +7,22 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     import anndata
-    import pandas as pd
     from tissuestate.files import atomic
     from tissuestate.report import Run, read_metrics, summarise
+    from tissuestate.tables import plain_labels, read_table
 
-    def table(path):
-        return pd.read_csv(path, sep="\t", dtype={"sample": str}) if path else None
+    def table(path, **options):
+        return read_table(path, **options) if path else None
 
     source = snakemake.input
     cohort = anndata.read_h5ad(source.cohort, backed="r")
     html, facts = summarise(
         Run(
-            kept=cohort.obs.astype(str),
+            kept=plain_labels(cohort.obs),
             genes=cohort.n_vars,
-            qc=table(source.get("qc")),
+            qc=table(source.get("qc"), flags=["kept"]),
             datasets=table(source.genes),
-            diagnostics=table(source.diagnostics),
+            diagnostics=table(source.diagnostics, text=["value"]),
             classes=json.loads(Path(source.classes).read_text(encoding="utf-8")),
             metrics=read_metrics(source.metrics),
             benchmark=table(source.benchmark),
@@ -30,7 +30,7 @@ with logged(snakemake.log[0]):
             sets=table(source.sets),
             answered=table(source.answered),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
-            truth=table(source.get("truth")),
+            truth=table(source.get("truth"), flags=["degraded", "empty"]),
         )
     )
     with atomic(snakemake.output.html) as temporary:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tissuestate.support import TUMOUR, StatesOfTissue, untold_states
 from tissuestate.wording import head_title
 
 LEAST = 0.5  # probability that a class needs to be called
@@ -43,21 +44,26 @@ def too_even(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]
 
 def no_tumour(state: str) -> bool:
     """Whether the disease state called ('' = none) rules a subtype out: only tumours have one."""
-    return state not in ("", "neoplastic")
+    return state not in ("", TUMOUR)
 
 
 def reasons(
-    probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Sequence[str]], new: np.ndarray
+    probabilities: Mapping[str, np.ndarray],
+    classes: Mapping[str, Sequence[str]],
+    new: np.ndarray,
+    states_of_tissue: StatesOfTissue,
 ) -> dict[str, list[str]]:
     """Why each head gives no answer, '' where it does.
 
-    A subtype needs an answer for the tissue, and has none where the sample is called no tumour.
+    A disease state needs a tissue that had it in training (see `untold_states`). A subtype needs an
+    answer for the tissue, and has none where the sample is called no tumour, or would be.
 
     probabilities: for each head samples × classes, those of subtypes in tandem; new: whether each
-    sample is unlike the training samples.
+    sample is unlike the training samples; states_of_tissue: {} where it is not known.
     """
     states = classes["disease_state"]
     found: dict[str, list[str]] = {}
+    untold = untold_states(probabilities, classes, states_of_tissue)
     for head, shares in probabilities.items():
         asked = ~np.isnan(shares).any(axis=1)
         even = too_even(shares, classes[head], head)
@@ -65,12 +71,16 @@ def reasons(
             "" if not a else NEW if unlike else reason
             for a, unlike, reason in zip(asked, new, even, strict=True)
         ]
+        if head == "disease_state":
+            found[head] = [reason or gap for reason, gap in zip(found[head], untold, strict=True)]
         if head == "subtype":
             likeliest = probabilities["disease_state"].argmax(axis=1)
             for row in np.flatnonzero(asked & ~np.asarray(new)):
-                state = "" if found["disease_state"][row] else states[likeliest[row]]
-                if no_tumour(state):
+                state, why = states[likeliest[row]], found["disease_state"][row]
+                if no_tumour(state) and not why:
                     found[head][row] = f"only tumours have one; the sample is called {state}"
+                elif no_tumour(state) and why == untold[row]:
+                    found[head][row] = f"only tumours have one; the sample is no likely one: {why}"
                 elif found["tissue"][row]:
                     found[head][row] = "the tissue is uncertain"
     return found

@@ -30,6 +30,7 @@ _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
 _FAR = 8 * _STRIDE  # guesses this far apart cost more than they save
 _MIN_PREFIX = 3
+_LONGEST = 1 << 27  # bytes of a record: the longest reads with all their tags take a tenth
 _PAD = 64  # zero bytes after a block of records, so that fixed-size views stay inside it
 _CORE = np.dtype(
     [
@@ -40,9 +41,13 @@ _CORE = np.dtype(
         ("bin", "<u2"),
         ("operations", "<u2"),
         ("flag", "<u2"),
+        ("bases", "<i4"),
+        ("mate_ref", "<i4"),
     ]
 )
+_ON_READ = np.uint32(0b1_1001_0011)  # M I S = X (0 1 4 7 8) advance along the read
 _ON_REFERENCE = np.uint32(0b1_1000_1101)  # M D N = X (0 2 3 7 8) advance along the reference
+_BROKEN = "the file is damaged, or its writer broken; make it anew."
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
     """
     path = Path(bam)
     data, size, prefix = bytearray(_PAD), 0, b""
-    header = True
+    header, chromosomes = True, 0
     for blocks in _decompressed(path, threads):
         needed = size + sum(map(len, blocks)) + _PAD
         if needed > len(data):
@@ -101,14 +106,16 @@ def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
                 size += len(block)
         begin = 0
         if header:
-            end = _end_of_header(data, size, path)
-            if end is None:
+            begin, chromosomes = _end_of_header(data, size, path)
+            header = not begin
+            if header and size < _LONGEST:
                 continue
-            begin, header = end, False
         offsets, rest = _record_offsets(data, begin, size, prefix)
         if len(offsets):
             prefix = prefix or _common_prefix(data, offsets)
-            yield _decode(data, offsets, path)
+            yield _decode(data, offsets, chromosomes, path)
+        if header or (size - rest >= 4 and struct.unpack_from("<I", data, rest)[0] > _LONGEST):
+            raise InputError(f"{path}: a record is longer than any read: {_BROKEN}")
         data[: size - rest] = data[rest:size]
         size -= rest
     if size or header:
@@ -167,8 +174,9 @@ def _inflate(batch: list[memoryview], path: Path) -> list[bytes]:
         raise InputError(f"{path}: damaged inside ({error}); copy or make it anew.") from error
 
 
-def _end_of_header(data: bytearray, size: int, path: Path) -> int | None:
-    """Where the first record begins, or None if data[:size] is too short to tell."""
+def _end_of_header(data: bytearray, size: int, path: Path) -> tuple[int, int]:
+    """Where the first record begins, 0 if data[:size] is too short to tell; and how many
+    chromosomes the header has."""
     if data[:4] != b"BAM\x01":
         raise InputError(f"{path}: no BAM file; expected alignments in BAM format.")
     try:
@@ -179,8 +187,8 @@ def _end_of_header(data: bytearray, size: int, path: Path) -> int | None:
         for _ in range(count):
             at += 8 + struct.unpack_from("<I", data, at)[0]
     except struct.error:
-        return None
-    return at if at <= size else None
+        return 0, 0
+    return (at, count) if at <= size else (0, 0)
 
 
 def _record_offsets(
@@ -251,9 +259,31 @@ def _view(data: bytearray, dtype: np.dtype) -> np.ndarray:
     return np.ndarray(len(data) - dtype.itemsize + 1, dtype, data, strides=(1,))
 
 
-def _decode(data: bytearray, offsets: np.ndarray, path: Path) -> Intervals:
-    """The intervals of the records at `offsets` that pass."""
+def _check(
+    data: bytearray, offsets: np.ndarray, core: np.ndarray, chromosomes: int, path: Path
+) -> None:
+    """Raise InputError where parts of a record exceed it or its chromosome is not in the header."""
+    sizes = _view(data, np.dtype("<u4"))[offsets].astype(np.int64)
+    bases = core["bases"].astype(np.int64)
+    names = core["name_length"].astype(np.int64)
+    parts = _NAME - 4 + names + 4 * core["operations"].astype(np.int64)
+    wrong = (bases < 0) | (names == 0) | (parts + (bases + 1) // 2 + bases > sizes)
+    if wrong.any():
+        raise InputError(f"{path}: the parts of a record exceed it: {_BROKEN}")
+    ends = np.frombuffer(data, np.uint8)[offsets + _NAME + names - 1]
+    if ends.any():
+        raise InputError(f"{path}: the name of a read has another length than stated: {_BROKEN}")
+    for ref in (core["ref"], core["mate_ref"]):
+        if ((ref < -1) | (ref >= chromosomes)).any():
+            raise InputError(
+                f"{path}: a read lies on a chromosome that the header lacks: {_BROKEN}"
+            )
+
+
+def _decode(data: bytearray, offsets: np.ndarray, chromosomes: int, path: Path) -> Intervals:
+    """The intervals of the records at `offsets` that pass, once all are seen to hold together."""
     core = _view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
+    _check(data, offsets, core, chromosomes, path)
     passing = (core["flag"] & EXCLUDED_FLAGS) == 0
     passing &= core["mapq"] >= MIN_MAPQ
     passing &= (core["ref"] >= 0) & (core["pos"] >= 0)
@@ -261,23 +291,26 @@ def _decode(data: bytearray, offsets: np.ndarray, path: Path) -> Intervals:
     core = core.take(chosen)
     operations = core["operations"].astype(np.int64)
     cigar = offsets[chosen] + _NAME + core["name_length"]
-    if len(cigar) and int((cigar + 4 * operations).max()) > len(data):
-        raise InputError(f"{path}: a record is longer than it says: the file is damaged.")
 
     words = _view(data, np.dtype("<u4"))
-    span = _advance(words[cigar])
+    span, read = _advance(words[cigar], _ON_REFERENCE), _advance(words[cigar], _ON_READ)
     span[operations == 0] = 0
     several = np.flatnonzero(operations > 1)
     if len(several):
         counts = operations[several]
         ends = np.cumsum(counts)
         within = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
-        along = _advance(words[np.repeat(cigar[several], counts) + 4 * within])
-        span[several] = np.add.reduceat(along, ends - counts)
+        these = words[np.repeat(cigar[several], counts) + 4 * within]
+        span[several] = np.add.reduceat(_advance(these, _ON_REFERENCE), ends - counts)
+        read[several] = np.add.reduceat(_advance(these, _ON_READ), ends - counts)
+    if ((read != core["bases"]) & (operations > 0) & (core["bases"] > 0)).any():
+        raise InputError(f"{path}: a read is aligned with other bases than it has: {_BROKEN}")
     start = core["pos"].astype(np.int64)
     return Intervals(core["ref"].astype(np.int64), start, start + span)
 
 
-def _advance(operations: np.ndarray) -> np.ndarray:
-    """How far each operation of a CIGAR advances along the reference."""
-    return (operations >> 4) * ((_ON_REFERENCE >> (operations & 15)) & 1)
+def _advance(operations: np.ndarray, kinds: np.uint32) -> np.ndarray:
+    """How far each operation of a CIGAR advances along the reference or the read.
+
+    kinds: which operations do, a bit each."""
+    return (operations >> 4).astype(np.int64) * ((kinds >> (operations & 15)) & 1)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.composition import contrasts, split_table, states_of
+from tissuestate.composition import contrasts, split_table, states_of, states_of_tissue
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -41,6 +41,7 @@ OPTIONAL = (
     "subtype/weights.safetensors",
     "integrity.npz",
     "transcripts.bed",
+    CARD,  # not checked in bundles of earlier releases
 )
 FIELDS = {
     "classes": dict,
@@ -96,6 +97,7 @@ def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, A
         "donors": int(kept["donor"].nunique()),
         "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
         "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},
+        "states_of_tissue": states_of_tissue(kept),
         "classes": split_table(kept, classes).to_dict("records"),
         "contrasts": [
             *contrasts(kept).to_dict("records"),
@@ -185,7 +187,7 @@ def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
     """
     bundle = read_bundle(folder)
     kept = Path(archive) / bundle.fingerprint[:12]
-    for name in (*bundle.description["files"], CARD, DESCRIPTION):
+    for name in dict.fromkeys((*bundle.description["files"], CARD, DESCRIPTION)):
         if (bundle.folder / name).exists():
             with atomic(kept / name) as temporary:
                 try:

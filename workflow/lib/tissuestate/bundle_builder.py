@@ -7,14 +7,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
-
-from tissuestate.bundle import describe_data, file_checksum, metric_records, versions, write_bundle
+from tissuestate.bundle import (
+    CARD,
+    describe_data,
+    file_checksum,
+    metric_records,
+    versions,
+    write_bundle,
+)
 from tissuestate.errors import InputError
-from tissuestate.files import atomic, save_arrays
+from tissuestate.files import save_arrays
 from tissuestate.missing_genes import least_genes
 from tissuestate.model_card import write_card
+from tissuestate.tables import plain_labels, read_table
 from tissuestate.training_map import TrainingMap
+
+QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with its least in the config
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,8 @@ class Stages:
     transcripts: str = ""
 
 
-def build_bundle(
-    folder: str | Path, card: str | Path, stages: Stages, config: Mapping[str, Any]
-) -> None:
-    """Write the bundle into `folder` and its model card to `card`.
+def build_bundle(folder: str | Path, stages: Stages, config: Mapping[str, Any]) -> None:
+    """Write the bundle into `folder`, its model card included.
 
     Everything in it was fitted before; this adds a plane on which new samples can be shown, and the
     description. The gene map goes in whole: names of genes that are not in use decide, too, which
@@ -59,7 +65,7 @@ def build_bundle(
 
     cohort = anndata.read_h5ad(stages.cohort, backed="r")
     genes = cohort.var_names.astype(str).tolist()
-    kept = cohort.obs.astype(str).replace("nan", "")
+    kept = plain_labels(cohort.obs)
     cohort.file.close()
     classes = json.loads(Path(stages.classes).read_text(encoding="utf-8"))
     calibration = json.loads(Path(stages.calibration).read_text(encoding="utf-8"))
@@ -84,11 +90,11 @@ def build_bundle(
             "genes": genes,
             "temperatures": calibration["temperatures"],
             "thresholds": {
-                "genes": least_genes(pd.read_csv(stages.missing_genes, sep="\t")),
-                "mrin": config["quality"]["min_mrin"],
+                "genes": least_genes(read_table(stages.missing_genes)),
+                **{name: config["quality"][f"min_{name}"] for name in QUALITIES},
             },
             "sets": calibration["sets"],
-            "metrics": metric_records(pd.read_csv(stages.metrics, sep="\t")),
+            "metrics": metric_records(read_table(stages.metrics)),
             "trust": _trust(stages.sets, stages.answered),
             "data": {
                 **describe_data(kept, classes),
@@ -102,9 +108,8 @@ def build_bundle(
             },
             "config": dict(config),
         }
+        files[CARD] = write_card({**description, "versions": versions()}).encode()
         write_bundle(folder, files, description)
-    with atomic(card) as temporary:
-        temporary.write_text(write_card({**description, "versions": versions()}), encoding="utf-8")
 
 
 def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
@@ -116,9 +121,9 @@ def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
 
 def _trust(sets: str, answered: str) -> dict[str, list[dict[str, Any]]]:
     """What the sets cover and what abstention leaves, of all test samples of a head."""
-    covered, rule = (pd.read_csv(path, sep="\t") for path in (sets, answered))
+    covered, rule = (read_table(path) for path in (sets, answered))
     return {
-        "sets": metric_records(covered[covered["tissue"].isna()].drop(columns="tissue")),
+        "sets": metric_records(covered[covered["tissue"] == ""].drop(columns="tissue")),
         "answered": metric_records(rule[rule["rule"] == "abstention"].drop(columns="rule")),
     }
 

@@ -35,6 +35,7 @@ from tissuestate.screening import (
     unit_conflict,
 )
 from tissuestate.sheet import HEADS
+from tissuestate.support import doubts
 from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
 
@@ -236,6 +237,9 @@ class Classifier:
                 samples.to_dict("index").items(), block.by_length, strict=True
             )
         }
+        tissues = probabilities["tissue"].loc[called & (novelty <= 1)].idxmax(axis=1)
+        for name, found in calls.loc[tissues.index].to_dict("index").items():
+            warnings[name] += doubts(found, tissues[name], self.description)
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
     def _recognise(self, frame: pd.DataFrame) -> Genes:
@@ -302,7 +306,8 @@ class Classifier:
     def _calls(self, probabilities: Mapping[str, pd.DataFrame], new: np.ndarray) -> pd.DataFrame:
         columns: dict[str, np.ndarray | list[str]] = {}
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
-        why = reasons(values, self.description["classes"], new)
+        seen = self.description["data"].get("states_of_tissue", {})
+        why = reasons(values, self.description["classes"], new, seen)
         for head, shares in values.items():
             classes = np.asarray(self.description["classes"][head])
             answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")

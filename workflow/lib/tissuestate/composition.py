@@ -79,6 +79,13 @@ def states_of(kept: pd.DataFrame) -> list[str]:
     return [state for state in STATES if (kept["disease_state"] == state).any()]
 
 
+def states_of_tissue(kept: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """For each tissue how many training samples it has of each state (of all that occur)."""
+    training = kept[kept["split"] == "train"]
+    counts = pd.crosstab(training["tissue"], training["disease_state"])[states_of(training)]
+    return {str(tissue): row.astype(int).to_dict() for tissue, row in counts.iterrows()}
+
+
 def cramers_v(first: pd.Series, second: pd.Series) -> float:
     """Cramér's V of two labels: 0 independent, 1 one determines the other (NaN if one is constant).
 

@@ -106,9 +106,15 @@ def _count(steps: np.ndarray, at: np.ndarray, operation: np.ufunc) -> None:
 
 
 def check_build(
-    bam: str | Path, lengths: Mapping[str, int], transcripts: Sequence[Transcript]
+    bam: str | Path,
+    lengths: Mapping[str, int],
+    transcripts: Sequence[Transcript],
+    chromosomes: Mapping[str, int],
 ) -> None:
-    """Raise InputError unless every transcript fits on a chromosome of the BAM file."""
+    """Raise InputError unless a BAM file is aligned to the genome of the transcripts.
+
+    lengths: the chromosomes of the BAM file; chromosomes: those of the genome.
+    """
     missing = sorted({t.chrom for t in transcripts} - set(lengths))
     if missing:
         raise InputError(
@@ -116,6 +122,13 @@ def check_build(
             f"{_some(list(lengths))}, but the transcripts lie on {_some(missing)} too; use reads "
             "and annotation of the same genome build."
         )
+    for name, bases in lengths.items():
+        if name in chromosomes and bases != chromosomes[name]:
+            raise InputError(
+                f"{bam}: aligned to another genome build: its {name} has {bases} bases, that of "
+                f"the reference {chromosomes[name]}; align its reads to this reference, or name "
+                "the reference it was aligned to in the config."
+            )
     for t in transcripts:
         if t.end > lengths[t.chrom]:
             raise InputError(
@@ -132,16 +145,20 @@ def _some(names: list[str]) -> str:
 
 
 def coverage_of_bam(
-    bam: str | Path, transcripts: Sequence[Transcript], threads: int = 1
+    bam: str | Path,
+    transcripts: Sequence[Transcript],
+    threads: int = 1,
+    chromosomes: Mapping[str, int] | None = None,
 ) -> Coverage:
     """Return the coverage of the transcripts' exons by the reads of a BAM file, in one pass.
 
     Each read that passes (see `read_intervals`) covers every base from its start to its end,
     introns inside it included; mates count apart, strands together (Feng, Zhang & Zhang 2015).
+    chromosomes: the genome's, with their lengths, where the file may be of another genome.
     Raises InputError for a file of another genome build, or a damaged one.
     """
     lengths = references(bam)
-    check_build(bam, lengths, transcripts)
+    check_build(bam, lengths, transcripts, chromosomes or {})
     coverage = Coverage(transcripts, list(lengths))
     for reads in read_intervals(bam, threads):
         coverage.add(reads)

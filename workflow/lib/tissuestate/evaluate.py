@@ -12,6 +12,7 @@ import pandas as pd
 from tissuestate.composition import batches
 from tissuestate.errors import InputError
 from tissuestate.sheet import HEADS
+from tissuestate.tables import read_table
 from tissuestate.tasks import encode
 
 logger = logging.getLogger(__name__)
@@ -99,9 +100,7 @@ def tabulate(
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read a table of predictions; labels are strings, '' where there is none."""
-    header = pd.read_csv(path, sep="\t", nrows=0).columns
-    text = {column: str for column in header if ":" not in column}
-    return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values={})
+    return read_table(path)
 
 
 @dataclass(frozen=True)

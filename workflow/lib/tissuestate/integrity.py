@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from tissuestate.errors import InputError
+from tissuestate.files import refusal
 from tissuestate.profiles import BINS, MIN_ABUNDANCE, Profile, digest, load_profile
 from tissuestate.transcripts import read_bed
 
@@ -257,6 +258,7 @@ def score_cohort(
 def score_samples(profiles: Mapping[str, str | Path], bed: str | Path, model: MRIN) -> pd.DataFrame:
     """Return sample, mrin, z, p, transcripts of new samples against a fitted cohort.
 
+    A sample that was refused, whose profile says so, has no row.
     Raises InputError if the profiles or the BED file are of other transcripts than the cohort.
     """
     bed_digest = digest(bed)
@@ -265,6 +267,7 @@ def score_samples(profiles: Mapping[str, str | Path], bed: str | Path, model: MR
             f"{bed}: other transcripts than those of the reference cohort; use the BED file that "
             "belongs to it."
         )
+    profiles = {sample: path for sample, path in profiles.items() if not refusal(path)}
     matrix, _ = load_profiles(list(profiles.values()), bed_digest, len(model.transcripts))
     scores = model.score(matrix)
     scores.insert(0, "sample", list(profiles))

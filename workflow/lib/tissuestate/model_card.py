@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tissuestate.composition import apart
+from tissuestate.support import gap, missing_states
 from tissuestate.wording import head_title, metric_title
 
 SPLITS = ("train", "validation", "test")
@@ -96,6 +97,16 @@ def _data(data: Mapping[str, Any]) -> list[str]:
             ],
         ),
     ]
+    states = list(next(iter(data.get("states_of_tissue", {}).values()), ()))
+    if states:
+        parts += [
+            "Training samples of each tissue by disease state. Of a tissue that had no tumours, or "
+            "one state only, no state is called; of others none that they lacked.",
+            as_table(
+                ["tissue", *states],
+                [(tissue, *row.values()) for tissue, row in data["states_of_tissue"].items()],
+            ),
+        ]
     if data["shared_donors"]:
         parts.append(
             f"**{data['shared_donors']:,} donors have samples on several sides of the split:** the "
@@ -164,7 +175,17 @@ def _limits(description: Mapping[str, Any]) -> list[str]:
     states, subtypes = (
         apart(description["data"]["contrasts"], head) for head in ("disease_state", "subtype")
     )
-    lines = []
+    lines, seen = [], description["data"].get("states_of_tissue", {})
+    gaps = [
+        gap(tissue, missing)
+        for tissue in description["classes"]["tissue"]
+        if (missing := missing_states(tissue, description["classes"]["disease_state"], seen))
+    ]
+    if gaps:
+        lines.append(
+            f"**Not every state was seen of every tissue**: {'; '.join(gaps)}. Such a sample would "
+            "be called something else; the warnings of each call say where that matters."
+        )
     if states:
         lines.append(
             f"**Study and disease state are confounded.** These states never occur in the same "

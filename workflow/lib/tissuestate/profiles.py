@@ -4,7 +4,7 @@ Feng, Zhang & Zhang, Nat. Commun. 2015 (mRIN), steps 1 to 3, as the published co
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +71,18 @@ def relative_coverage(depth: np.ndarray, strand: str) -> np.ndarray:
     return bins if strand == "+" else bins[::-1]
 
 
-def profile_bam(bam: str | Path, transcripts: Sequence[Transcript], threads: int = 1) -> Profile:
+def profile_bam(
+    bam: str | Path,
+    transcripts: Sequence[Transcript],
+    threads: int = 1,
+    chromosomes: Mapping[str, int] | None = None,
+) -> Profile:
     """Return the profile of a sample from its aligned reads, in one pass over the file.
 
+    chromosomes: the genome's, with their lengths, where the file may be of another genome.
     Raises InputError for a file of another genome build, or a damaged one.
     """
-    coverage = coverage_of_bam(bam, transcripts, threads)
+    coverage = coverage_of_bam(bam, transcripts, threads, chromosomes)
     d, abundance = np.zeros(len(transcripts)), np.zeros(len(transcripts))
     curve, used = np.zeros(BINS), 0
     for index, depth in coverage.depths():

@@ -9,8 +9,8 @@ import pandas as pd
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import make_transformer
 from tissuestate.normalise import Normaliser
-from tissuestate.protocols import plain
 from tissuestate.sheet import HEADS
+from tissuestate.tables import plain_labels
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,7 +35,7 @@ def prepare(
     that take no part are left out.
     """
     takes_part = (split != "").to_numpy()
-    obs = plain(cohort.obs)[takes_part].assign(split=split[takes_part])
+    obs = plain_labels(cohort.obs)[takes_part].assign(split=split[takes_part])
     values = np.asarray(cohort.X)[takes_part]
     if not len(obs):
         return {kind: cohort[:0].copy() for kind in kinds}

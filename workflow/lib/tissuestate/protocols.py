@@ -81,8 +81,3 @@ def left_out_split(
 
 def _with_validation(samples: pd.DataFrame, share: float, seed: int) -> pd.Series:
     return split_samples(samples, "donor", (1 - share, share, 0), seed)
-
-
-def plain(obs: pd.DataFrame) -> pd.DataFrame:
-    """Labels as strings, '' where there is none."""
-    return obs.astype(object).astype(str).replace("nan", "")

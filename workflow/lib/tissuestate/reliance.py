@@ -10,6 +10,7 @@ from tissuestate.abstention import reasons
 from tissuestate.conformal import ConformalSets
 from tissuestate.evaluate import bootstrap_weights, in_tandem
 from tissuestate.sheet import HEADS
+from tissuestate.support import StatesOfTissue
 from tissuestate.tasks import encode
 
 ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
@@ -72,11 +73,15 @@ def set_coverage(
 
 
 def answered(
-    predictions: pd.DataFrame, classes: Mapping[str, Any], new: np.ndarray
+    predictions: pd.DataFrame,
+    classes: Mapping[str, Any],
+    new: np.ndarray,
+    states_of_tissue: StatesOfTissue,
 ) -> pd.DataFrame:
     """Accuracy against the share of test samples answered: head, rule, share, accuracy, n.
 
-    new: whether each sample of `predictions` is unlike the training samples. Rule 'confidence'
+    new: whether each sample of `predictions` is unlike the training samples; states_of_tissue: what
+    those had of each tissue. Rule 'confidence'
     answers the most probable calls first (those of new samples last), rule 'abstention' is what
     `tissuestate.abstention` lets pass. A subtype that the tandem does not ask for has no answer by
     the latter, and a wrong one where the former has come to it.
@@ -84,7 +89,7 @@ def answered(
     test = (predictions["split"] == "test").to_numpy()
     predictions, new = predictions[test], new[test]
     shares_of = shown_probabilities(predictions, classes)
-    why = reasons(shares_of, classes, new)
+    why = reasons(shares_of, classes, new, states_of_tissue)
     parts = []
     for head, shares in shares_of.items():
         codes = encode(predictions[f"{head}_true"], classes[head])

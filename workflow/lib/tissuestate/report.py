@@ -21,6 +21,7 @@ from tissuestate.evaluate import TANDEM, within
 from tissuestate.plots import before_and_after
 from tissuestate.protocol_page import brief
 from tissuestate.sheet import HEADS
+from tissuestate.tables import read_table
 from tissuestate.wording import head_title, measure_title, metric_title, model_title
 
 DEEP = "dl_pca"
@@ -30,7 +31,7 @@ ASKED = (*(asked for head in HEADS for asked in (head, within(head))), TANDEM)
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
     """The metrics.tsv of several models as one frame; a model is named by its file's folder."""
-    tables = [pd.read_csv(path, sep="\t").assign(model=Path(path).parent.name) for path in paths]
+    tables = [read_table(path).assign(model=Path(path).parent.name) for path in paths]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -226,7 +227,7 @@ def _protocols(run: Run) -> list[str]:
 def _trust(run: Run, facts: Facts) -> list[str]:
     if run.sets is None or run.answered is None:
         return []
-    sets = run.sets[run.sets["tissue"].isna()].set_index("head")
+    sets = run.sets[run.sets["tissue"] == ""].set_index("head")
     left = run.answered[run.answered["rule"] == "abstention"].set_index("head")
     rows = []
     for head in (head for head in ASKED if head in sets.index):

@@ -7,14 +7,14 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.matrices import sample_names
+from tissuestate.tables import read_strings
 
 LABELS = ("study", "source", "disease_state", "tissue", "subtype")
 
 
 def read_file_table(path: str | Path) -> pd.DataFrame:
     """The table of files: file (index), url, blob (git's id), the labels of its samples, note."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    return table.set_index("file")
+    return read_strings(path).set_index("file")
 
 
 def rnaseqdb_sheet(matrices: Sequence[str | Path], table: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.sheet_checks import (
+    check_class,
+    check_class_sizes,
+    check_name,
+    check_names,
+    check_unique,
+)
+from tissuestate.tables import read_strings
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 HEADS = ("disease_state", "tissue", "subtype")
@@ -30,10 +38,12 @@ COLUMNS = (
     *("origin", *ORIGIN_COLUMNS, "column", "unit", "strandedness"),
 )
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATH = re.compile(r"[\w./][\w./+=@%:-]*")
 _RUN = re.compile(r"[SED]RR[0-9]{5,12}")
-_LONGEST_NAME = 150
+_UNLABELLED = (
+    "training needs those; to classify new samples name the model, too: classify needs "
+    "bundle=FOLDER beside samples=SHEET"
+)
 _NOTHING = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "null", "NULL")  # how programs write it
 
 log = logging.getLogger(__name__)
@@ -88,18 +98,24 @@ class ClassTable:
     def read(cls, path: str | Path) -> "ClassTable":
         """Read a TSV with the columns tissue and subtype, a row a pair (subtype may be empty).
 
-        Raises InputError for missing columns, unsafe names, and a subtype given to two tissues.
+        Raises InputError for missing columns, unsafe names, a subtype given to two tissues, and two
+        spellings of one name.
         """
         rows = _read_table(path, ("tissue", "subtype"))
         subtypes: dict[str, list[str]] = {}
         owner: dict[str, str] = {}
+        tissues: dict[str, str] = {}
+        own: dict[str, str] = {}
         for number, row in rows:
             tissue, subtype = row["tissue"], row["subtype"]
-            _check_name(path, number, "tissue", tissue)
+            check_class(path, number, "tissue", tissue, tissues)
             group = subtypes.setdefault(tissue, [])
             if not subtype:
                 continue
-            _check_name(path, number, "subtype", subtype)
+            check_class(path, number, "subtype", subtype, own)
+            if subtype in _NOTHING:
+                where = f"{path}, row {number}, column subtype"
+                raise InputError(f"{where}: found {subtype!r}; leave it empty where there is none.")
             if subtype in owner:
                 raise InputError(
                     f"{path}, row {number}: subtype {subtype!r} is already listed under tissue "
@@ -132,7 +148,7 @@ def read_sheet(
     places: list[tuple[str | Path, int]] = []
     for path in sheets:
         for number, row in _read_table(path, required, (*LABELS, *ORIGIN_COLUMNS, *OPTIONAL)):
-            _check_name(path, number, "sample", row["sample"])
+            check_name(path, number, "sample", row["sample"])
             _complete(row, labelled)
             if labelled:
                 _check_labels(path, number, row, classes)
@@ -141,18 +157,17 @@ def read_sheet(
             places.append((path, number))
     if not rows:
         raise InputError("no sample sheet is given; name at least one in the config.")
-    _check_unique(rows, places)
+    check_unique(rows, places)
     sheet = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
     if labelled:
-        _check_specimens(rows, places)
-        _check_spellings(rows, places)
-        _check_class_sizes(sheet, ", ".join(map(str, sheets)))
+        check_names(rows, places)
+        check_class_sizes(sheet, HEADS, ", ".join(map(str, sheets)))
     return sheet
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a validated sheet that a stage wrote (cohort/samples.tsv); strings, sample as index."""
-    samples = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False)
+    samples = read_strings(path)
     return samples.set_index("sample", drop=False).rename_axis(None)
 
 
@@ -250,6 +265,10 @@ def _check_header(
                 f"{path}: its header has one column, {header[0]!r}: separate columns by tabs "
                 "(save as tab-separated text)."
             )
+        if {"disease_state", "tissue"} <= set(missing) and "sample" in header:
+            raise InputError(
+                f"{path}: the columns {', '.join(missing)} are missing; {_UNLABELLED}."
+            )
         raise InputError(
             f"{path}: column {missing[0]!r} is missing (found {', '.join(header)}); expected "
             f"{', '.join(required)}."
@@ -268,21 +287,6 @@ def _check_header(
         )
 
 
-def _check_name(path: str | Path, number: int, column: str, value: str) -> None:
-    if not value:
-        raise InputError(f"{path}, row {number}, column {column}: empty; give it a name.")
-    if not _NAME.fullmatch(value):
-        raise InputError(
-            f"{path}, row {number}, column {column}: {value!r} is not a safe name; use letters, "
-            "digits, '.', '_' and '-', beginning with a letter or digit."
-        )
-    if len(value) > _LONGEST_NAME:
-        raise InputError(
-            f"{path}, row {number}, column {column}: {len(value)} characters are too many for a "
-            f"file name; use {_LONGEST_NAME} at most."
-        )
-
-
 def _complete(row: dict[str, str], labelled: bool) -> None:
     """Fill in the defaults of one row, in place."""
     for column in (*LABELS, *ORIGIN_COLUMNS, *OPTIONAL):
@@ -298,6 +302,10 @@ def _check_labels(
     path: str | Path, number: int, row: dict[str, str], classes: ClassTable | None
 ) -> None:
     subtype = row["subtype"]
+    if not any(row[column] for column in LABELS):
+        raise InputError(
+            f"{path}, row {number}: {', '.join(LABELS[:-1])} are empty; {_UNLABELLED}."
+        )
     for column, what in (
         ("donor", "name the donor, or where that is not known each sample another"),
         ("subtype", "leave it empty where a sample has none"),
@@ -314,7 +322,7 @@ def _check_labels(
         if column == "subtype" and not subtype:
             continue
         if names is None or not row[column]:
-            _check_name(path, number, column, row[column])
+            check_name(path, number, column, row[column])
         elif row[column] not in names:
             hint = nearest(row[column], names)
             if not hint and column != "disease_state":
@@ -389,70 +397,3 @@ def _check_origin(path: str | Path, number: int, row: dict[str, str], labelled: 
                     f"{origin}; leave it empty, it belongs to matrices."
                 )
         row["unit"] = "count"
-
-
-def _check_unique(rows: list[dict[str, str]], places: list[tuple[str | Path, int]]) -> None:
-    names: dict[str, int] = {}
-    origins: dict[tuple[str, str], int] = {}
-    for i, row in enumerate(rows):
-        path, number = places[i]
-        first = names.setdefault(row["sample"].lower(), i)
-        if first != i:
-            other, earlier = places[first]
-            same = rows[first]["sample"] == row["sample"]
-            raise InputError(
-                f"{path}, row {number}, column sample: {row['sample']!r} "
-                + ("was" if same else f"differs only in case from {rows[first]['sample']!r},")
-                + f" already named in {other}, row {earlier}; give each sample its own name."
-            )
-        keys = [(row["matrix"], row["column"])] if row["matrix"] else []
-        keys += [(name, "") for name in row["fastq_1"].split(",") if name]
-        keys += [(name, "") for name in row["fastq_2"].split(",") if name]
-        keys += [(row[column], "") for column in ("bam", "sra") if row[column]]
-        for key in keys:
-            first = origins.get(key, -1)
-            if first >= 0:
-                what = f"column {key[1]!r} of {key[0]}" if key[1] else key[0]
-                raise InputError(
-                    f"{path}, row {number}: {what} is already used in {places[first][0]}, row "
-                    f"{places[first][1]}; one of the two is a mistake."
-                )
-            origins[key] = i
-
-
-def _check_specimens(rows: list[dict[str, str]], places: list[tuple[str | Path, int]]) -> None:
-    donors: dict[str, int] = {}
-    for i, row in enumerate(rows):
-        first = donors.setdefault(row["specimen"], i)
-        if rows[first]["donor"] != row["donor"]:
-            raise InputError(
-                f"{places[i][0]}, row {places[i][1]}: specimen {row['specimen']!r} is from donor "
-                f"{row['donor']!r} here and from {rows[first]['donor']!r} in {places[first][0]}, "
-                f"row {places[first][1]}; a specimen has one donor."
-            )
-
-
-def _check_spellings(rows: list[dict[str, str]], places: list[tuple[str | Path, int]]) -> None:
-    for column in ("donor", "study", "source", "project"):
-        spelled: dict[str, int] = {}
-        for i, row in enumerate(rows):
-            first = spelled.setdefault(row[column].lower(), i)
-            if rows[first][column] != row[column]:
-                raise InputError(
-                    f"{places[i][0]}, row {places[i][1]}, column {column}: {row[column]!r} differs "
-                    f"only in case from {rows[first][column]!r} in {places[first][0]}, row "
-                    f"{places[first][1]}; write the same {column} in one way."
-                )
-
-
-def _check_class_sizes(sheet: pd.DataFrame, where: str) -> None:
-    for head in HEADS:
-        labelled = sheet[sheet[head] != ""]
-        sizes = labelled.groupby(head, sort=True)["donor"].agg(["size", "nunique"])
-        for name, row in sizes.iterrows():
-            for count, what in ((row["size"], "sample"), (row["nunique"], "donor")):
-                if count == 1:
-                    raise InputError(
-                        f"{where}: {head} {name!r} has one {what} only, which cannot be both "
-                        f"learnt and tested; add samples of other donors or leave the class out."
-                    )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.tables import plain_labels
 
 TASKS: dict[str, tuple[str, ...]] = {
     "multitask": ("disease_state", "tissue"),
@@ -55,8 +56,7 @@ def read_features(path: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a readable h5ad file ({error}).") from error
     values = table.X.toarray() if hasattr(table.X, "toarray") else np.asarray(table.X)
-    obs = table.obs.astype(object).astype(str)
-    return np.ascontiguousarray(values, dtype=np.float32), obs.replace("nan", "")
+    return np.ascontiguousarray(values, dtype=np.float32), plain_labels(table.obs)
 
 
 def encode(labels: Sequence[str] | pd.Series, classes: Sequence[str]) -> np.ndarray:

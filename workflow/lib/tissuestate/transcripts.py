@@ -2,12 +2,14 @@
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from tissuestate.chromosomes import check_lacking
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -145,6 +147,26 @@ def _distinct(transcripts: list[Transcript]) -> list[Transcript]:
             t = Transcript(name, t.chrom, t.strand, t.exons)
         result.append(t)
     return result
+
+
+def on_genome(
+    source: str | Path, transcripts: list[Transcript], lengths: Mapping[str, int]
+) -> list[Transcript]:
+    """The transcripts of the file `source` that lie on the genome's chromosomes.
+
+    lengths: the chromosomes with their lengths in bases. Raises InputError where transcripts lie
+    beyond an end, on chromosomes proper that the genome lacks, or on many others that it lacks; a
+    few on scaffolds and patches are left out, and the log says so.
+    """
+    check_lacking(source, "transcripts", Counter(t.chrom for t in transcripts), lengths)
+    kept = [t for t in transcripts if t.chrom in lengths]
+    for t in kept:
+        if t.end > lengths[t.chrom]:
+            raise InputError(
+                f"{source}: transcript {t.name} ends at base {t.end:,} of {t.chrom}, which has "
+                f"{lengths[t.chrom]:,} bases in the genome; use transcripts of this genome build."
+            )
+    return kept
 
 
 def write_bed(path: str | Path, transcripts: list[Transcript]) -> None:

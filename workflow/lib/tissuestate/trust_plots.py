@@ -37,7 +37,7 @@ def set_coverage(sets: pd.DataFrame) -> Figure:
             axes.errorbar(
                 value, places, xerr=np.maximum(spread, 0), fmt="o", color=PALETTE[0], capsize=2
             )
-            names = rows["tissue"].fillna("").replace("", "all samples")
+            names = rows["tissue"].replace("", "all samples")
             axes.set_yticks(places, names + rows["samples"].map(" ({})".format))
             whole = rows.iloc[-1]
             axes.set_title(

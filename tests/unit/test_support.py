@@ -1,0 +1,100 @@
+"""What training lacked: states that are not called, and doubts that are told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tissuestate.abstention import reasons
+from tissuestate.composition import contrasts, states_of_tissue
+from tissuestate.support import doubts, missing_states, untold_states
+
+STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
+SEEN = {
+    "thyroid": {"non-neoplastic": 4, "peri-neoplastic": 4, "neoplastic": 0},
+    "colon": {"non-neoplastic": 0, "peri-neoplastic": 9, "neoplastic": 9},
+    "brain": {"non-neoplastic": 9, "peri-neoplastic": 0, "neoplastic": 9},
+    "cervix": {"non-neoplastic": 0, "peri-neoplastic": 0, "neoplastic": 5},
+    "kidney": {"non-neoplastic": 9, "peri-neoplastic": 9, "neoplastic": 9},
+}
+CLASSES = {
+    "disease_state": STATES,
+    "tissue": list(SEEN),
+    "subtype": ["coad", "read", "kirc", "kirp"],
+    "subtypes_of": {"colon": ["coad", "read"], "kidney": ["kirc", "kirp"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("tissue", "state", "told"),
+    [
+        ("kidney", "non-neoplastic", True),
+        ("kidney", "neoplastic", True),
+        ("thyroid", "peri-neoplastic", False),
+        ("thyroid", "non-neoplastic", False),
+        ("thyroid", "neoplastic", False),
+        ("colon", "neoplastic", True),
+        ("colon", "peri-neoplastic", True),
+        ("colon", "non-neoplastic", False),
+        ("brain", "peri-neoplastic", False),
+        ("brain", "non-neoplastic", True),
+        ("cervix", "neoplastic", False),
+    ],
+)
+def test_a_state_needs_to_have_been_seen_with_the_tissue(tissue, state, told):
+    shares = {
+        "disease_state": np.where(np.array(STATES) == state, 0.9, 0.05)[None],
+        "tissue": np.where(np.array(CLASSES["tissue"]) == tissue, 0.96, 0.01)[None],
+    }
+    reason = untold_states(shares, CLASSES, SEEN)[0]
+    assert (reason == "") == told
+    assert told or f"{tissue} was in training" in reason
+    found = reasons(shares, CLASSES, np.array([False]), SEEN)
+    assert found == {"disease_state": [reason], "tissue": [""]}
+    assert reasons(shares, CLASSES, np.array([False]), {})["disease_state"] == [""]
+
+
+def test_a_tumour_is_missed_even_where_the_model_knows_none():
+    healthy, tumours = STATES[:2], STATES[2:]
+    assert missing_states("a", healthy, {"a": dict.fromkeys(healthy, 5)}) == tumours
+    assert missing_states("a", tumours, {"a": {"neoplastic": 5}}) == healthy
+    two = ["non-neoplastic", "neoplastic"]
+    assert missing_states("a", two, {"a": dict.fromkeys(two, 5)}) == []
+    assert missing_states("a", STATES, {}) == []
+
+
+def test_the_table_of_tissue_by_state_counts_training_samples():
+    kept = pd.DataFrame(
+        {
+            "split": ["train", "train", "test", "train"],
+            "tissue": ["NA", "NA", "NA", "1"],
+            "disease_state": ["neoplastic", "neoplastic", "non-neoplastic", "non-neoplastic"],
+        }
+    )
+    assert states_of_tissue(kept) == {
+        "1": {"non-neoplastic": 1, "neoplastic": 0},
+        "NA": {"non-neoplastic": 0, "neoplastic": 2},
+    }
+
+
+def test_a_subtype_that_one_source_alone_holds_is_doubted():
+    kept = pd.DataFrame(
+        {
+            "study": ["TCGA"] * 4,
+            "source": ["one", "two", "one", "one"],
+            "tissue": ["colon", "colon", "kidney", "kidney"],
+            "disease_state": "neoplastic",
+            "subtype": ["coad", "read", "kirc", "kirp"],
+        }
+    )
+    description = {
+        "classes": CLASSES,
+        "subtypes_of": {**CLASSES["subtypes_of"], "uterus": ["ucs"]},
+        "data": {"contrasts": contrasts(kept, "subtype").to_dict("records")},
+    }
+    none = {"disease_state": "neoplastic", "disease_state_abstained": ""}
+    (doubt,) = doubts({**none, "subtype": "read"}, "colon", description)
+    assert doubt.startswith("In training read never came from the same study and source as coad;")
+    assert doubts({**none, "subtype": "kirc"}, "kidney", description) == []
+    assert doubts({**none, "subtype": ""}, "colon", description) == []
+    assert doubts(none, "colon", description) == []
+    (doubt,) = doubts({**none, "subtype": "ucs"}, "uterus", description)
+    assert "the only subtype of uterus" in doubt

@@ -1,0 +1,57 @@
+"""Chromosomes of the genome: their names and lengths, and what lies on others."""
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tissuestate.errors import InputError
+
+log = logging.getLogger(__name__)
+
+# Annotations know more scaffolds, patches and haplotypes than a primary assembly: a tenth of
+# GENCODE's genes lie there.
+LOST_AT_MOST = 0.15
+# Chromosomes proper, as UCSC, Ensembl and RefSeq name them, those of other species too.
+_PROPER = re.compile(r"(?:chr)?(?:\d{1,2}|[XYZW]|MT?|[IVX]+|[23][LR])|NC_\d+(?:\.\d+)?", re.I)
+
+
+def read_chromosomes(path: str | Path) -> dict[str, int]:
+    """{name: length in bases}, of a table without a header."""
+    rows = (line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines())
+    return {name: int(bases) for name, bases in rows}
+
+
+def write_chromosomes(path: str | Path, lengths: Mapping[str, int]) -> None:
+    """Write what `read_chromosomes` reads."""
+    text = "".join(f"{name}\t{bases}\n" for name, bases in lengths.items())
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def check_lacking(
+    source: str | Path, kind: str, counts: Mapping[str, int], lengths: Mapping[str, int]
+) -> None:
+    """Raise InputError where a file has much, or a chromosome proper, that the genome lacks.
+
+    counts: how many of `kind` (genes, transcripts) the file `source` has, by chromosome; lengths:
+    the genome's chromosomes. Of a few on scaffolds and patches the log tells.
+    """
+    lacking = {name: number for name, number in counts.items() if name not in lengths}
+    if not lacking:
+        return
+    if len(lacking) == len(counts):
+        raise InputError(
+            f"{source} names chromosomes like {min(counts)!r}, the genome like {min(lengths)!r}, "
+            f"and they share none; use {kind} of this genome build."
+        )
+    lost, total = sum(lacking.values()), sum(counts.values())
+    order = sorted(lacking, key=lambda name: (not _PROPER.fullmatch(name), -lacking[name], name))
+    listed = ", ".join(f"{name} ({lacking[name]:,} {kind})" for name in order[:5])
+    listed += f" and {len(order) - 5:,} more" if len(order) > 5 else ""
+    said = f"{source}: {lost:,} of its {total:,} {kind} lie on chromosomes that the genome lacks"
+    if _PROPER.fullmatch(order[0]) or lost > LOST_AT_MOST * total:
+        raise InputError(
+            f"{said}: {listed}; use the whole genome that they belong to, or a file of these "
+            "chromosomes alone."
+        )
+    log.warning("%s, and will have no reads: %s", said, listed)

@@ -1,0 +1,57 @@
+"""Whether the reference is the one of a bundle, said before hours are spent on another.
+
+Imports nothing that a model is made of: an edit there aligns no reads anew.
+"""
+
+import csv
+import gzip
+import json
+import zlib
+from pathlib import Path
+
+from tissuestate.errors import InputError
+
+
+def check_fits(
+    bundle: str | Path, transcripts: bytes, genes: set[str], reference: str | Path
+) -> None:
+    """Raise InputError unless the reference is the one that a bundle's samples are counted on.
+
+    bundle: its folder; transcripts: the BED file that mRIN looks at; genes: the gene ids of the
+    annotation; reference: how to name it. A bundle that was trained on reads wants the very same
+    transcripts, any bundle as many of its genes among the annotation's as a sample needs.
+    """
+    folder = Path(bundle)
+    advice = (
+        "name the config that the bundle was trained with: --configfile, and where its reference "
+        "differs from one prepared here, a folder of its own: 'pathvars={reference: …}'."
+    )
+    fitted = folder / "transcripts.bed"
+    if fitted.is_file() and fitted.read_bytes() != transcripts:
+        raise InputError(
+            f"{reference}: has other transcripts than the bundle {bundle} was trained with; "
+            f"{advice}"
+        )
+    try:
+        description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        wanted, least = set(description["genes"]), description["thresholds"]["genes"]
+        with gzip.open(folder / "genes.tsv.gz", "rt", encoding="utf-8", newline="") as table:
+            rows = {row["symbol"]: row for row in csv.DictReader(table, delimiter="\t")}
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        raise InputError(f"{bundle}: not a readable bundle ({error}); copy it again.") from error
+    here = {name.partition(".")[0] for name in genes} | genes
+    found = sum(
+        symbol in here or any(not here.isdisjoint(cell.split("|")) for cell in _ids(rows, symbol))
+        for symbol in wanted
+    )
+    if found < least * len(wanted):
+        raise InputError(
+            f"{reference}: has {found:,} of the {len(wanted):,} genes of the bundle {bundle}; "
+            f"{advice}"
+        )
+
+
+def _ids(rows: dict[str, dict[str, str]], symbol: str) -> list[str]:
+    """The ids and other names of a gene, joined by '|'."""
+    row = rows.get(symbol, {})
+    return [row.get(column) or "" for column in ("ensembl", "entrez", "aliases")]

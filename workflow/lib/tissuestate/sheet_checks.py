@@ -1,0 +1,143 @@
+"""What a sample sheet may name, and what holds between its rows: each name in one spelling."""
+
+import re
+from collections.abc import Sequence
+from decimal import Context, InvalidOperation, Overflow, Underflow
+from pathlib import Path
+
+import pandas as pd
+
+from tissuestate.errors import InputError
+
+_NUMBER = re.compile(r"[0-9]+\.?[0-9]*(e-?[0-9]+)?")
+_EXACT = Context(prec=400, Emax=10**6, Emin=-(10**6), traps=[InvalidOperation, Overflow, Underflow])
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST_NAME = 150
+
+Rows = list[dict[str, str]]
+Places = list[tuple[str | Path, int]]  # the sheet and row of each
+
+
+def check_name(path: str | Path, number: int, column: str, value: str) -> None:
+    """Raise InputError for a name that is empty or may not stand in a path."""
+    if not value:
+        raise InputError(f"{path}, row {number}, column {column}: empty; give it a name.")
+    if not _NAME.fullmatch(value):
+        raise InputError(
+            f"{path}, row {number}, column {column}: {value!r} is not a safe name; use letters, "
+            "digits, '.', '_' and '-', beginning with a letter or digit."
+        )
+    if len(value) > _LONGEST_NAME:
+        raise InputError(
+            f"{path}, row {number}, column {column}: {len(value)} characters are too many for a "
+            f"file name; use {_LONGEST_NAME} at most."
+        )
+
+
+def check_class(
+    path: str | Path, number: int, column: str, name: str, spelled: dict[str, str]
+) -> None:
+    """`check_name`, and InputError for another spelling of a class in `spelled`, where it goes."""
+    check_name(path, number, column, name)
+    other = spelled.setdefault(_spelling(name), name)
+    if other != name:
+        raise InputError(
+            f"{path}, row {number}, column {column}: {name!r} {_alike(name, other)} {other!r}; "
+            f"write the same {column} in one way."
+        )
+
+
+def check_unique(rows: Rows, places: Places) -> None:
+    """Raise InputError for a sample or a file that a row before has named."""
+    names: dict[str, int] = {}
+    origins: dict[tuple[str, str], int] = {}
+    for i, row in enumerate(rows):
+        path, number = places[i]
+        first = names.setdefault(_spelling(row["sample"]), i)
+        if first != i:
+            other, earlier = places[first]
+            named = rows[first]["sample"]
+            same = named == row["sample"]
+            raise InputError(
+                f"{path}, row {number}, column sample: {row['sample']!r} "
+                + ("was" if same else f"{_alike(row['sample'], named)} {named!r},")
+                + f" already named in {other}, row {earlier}; give each sample its own name."
+            )
+        keys = [(row["matrix"], row["column"])] if row["matrix"] else []
+        keys += [(name, "") for name in row["fastq_1"].split(",") if name]
+        keys += [(name, "") for name in row["fastq_2"].split(",") if name]
+        keys += [(row[column], "") for column in ("bam", "sra") if row[column]]
+        for key in keys:
+            first = origins.get(key, -1)
+            if first >= 0:
+                what = f"column {key[1]!r} of {key[0]}" if key[1] else key[0]
+                raise InputError(
+                    f"{path}, row {number}: {what} is already used in {places[first][0]}, row "
+                    f"{places[first][1]}; one of the two is a mistake."
+                )
+            origins[key] = i
+
+
+def check_names(rows: Rows, places: Places) -> None:
+    """Raise InputError for a name that is spelled in two ways, or a specimen of two donors."""
+    _check_specimens(rows, places)
+    _check_spellings(rows, places)
+
+
+def _check_specimens(rows: Rows, places: Places) -> None:
+    donors: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        first = donors.setdefault(row["specimen"], i)
+        if rows[first]["donor"] != row["donor"]:
+            raise InputError(
+                f"{places[i][0]}, row {places[i][1]}: specimen {row['specimen']!r} is from donor "
+                f"{row['donor']!r} here and from {rows[first]['donor']!r} in {places[first][0]}, "
+                f"row {places[first][1]}; a specimen has one donor."
+            )
+
+
+def _check_spellings(rows: Rows, places: Places) -> None:
+    for column in ("donor", "specimen", "study", "source", "project"):
+        spelled: dict[str, int] = {}
+        for i, row in enumerate(rows):
+            first = spelled.setdefault(_spelling(row[column]), i)
+            named = rows[first][column]
+            if named != row[column]:
+                raise InputError(
+                    f"{places[i][0]}, row {places[i][1]}, column {column}: {row[column]!r} "
+                    f"{_alike(row[column], named)} {named!r} in {places[first][0]}, row "
+                    f"{places[first][1]}; write the same {column} in one way, and others so that "
+                    "they differ in more."
+                )
+
+
+def _spelling(name: str) -> str:
+    """A name without what spreadsheets and typists change: its case, how a number is written."""
+    name = name.lower()
+    if _NUMBER.fullmatch(name):
+        try:
+            return str(_EXACT.create_decimal(name).normalize(_EXACT))
+        except (InvalidOperation, Overflow, Underflow):
+            return name
+    return name
+
+
+def _alike(name: str, other: str) -> str:
+    if name.lower() == other.lower():
+        return "differs only in case from"
+    return "is the same number as"
+
+
+def check_class_sizes(sheet: pd.DataFrame, heads: Sequence[str], where: str) -> None:
+    """Raise InputError for a class of one sample or donor: it cannot be both learnt and tested."""
+    for head in heads:
+        labelled = sheet[sheet[head] != ""]
+        sizes = labelled.groupby(head, sort=True)["donor"].agg(["size", "nunique"])
+        for name, row in sizes.iterrows():
+            for count, what in ((row["size"], "sample"), (row["nunique"], "donor")):
+                if count == 1:
+                    raise InputError(
+                        f"{where}: {head} {name!r} has one {what} only, which cannot be both "
+                        f"learnt and tested; add samples of other donors or leave the class out."
+                    )

@@ -1,0 +1,99 @@
+"""What training had of a tissue: what it lacked cannot be told from the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tissuestate.sheet import STATES
+
+TUMOUR = "neoplastic"
+
+# For each tissue how many training samples it had of each state; {} where a bundle does not say.
+StatesOfTissue = Mapping[str, Mapping[str, int]]
+
+
+def missing_states(
+    tissue: str, states: Sequence[str], states_of_tissue: StatesOfTissue
+) -> list[str]:
+    """The states that a tissue lacked in training, of those that the model tells apart (`states`).
+
+    Tumours always count, and all others where a tissue had one state alone.
+    """
+    counts = states_of_tissue.get(tissue)
+    if counts is None:
+        return []
+    here = {state for state, count in counts.items() if count}
+    return [
+        state
+        for state in STATES
+        if state not in here and (state in states or state == TUMOUR or len(here) == 1)
+    ]
+
+
+def gap(tissue: str, missing: Sequence[str]) -> str:
+    """'no neoplastic thyroid was in training'."""
+    return f"no {' or '.join(missing)} {tissue} was in training"
+
+
+def untold_states(
+    probabilities: Mapping[str, np.ndarray],
+    classes: Mapping[str, Sequence[str]],
+    states_of_tissue: StatesOfTissue,
+) -> list[str]:
+    """Why each sample's disease state cannot be called for what its tissue lacked, '' if it can.
+
+    It cannot where the tissue had no tumours or one state only, since whatever the sample is would
+    be called so, and where the most probable state is one that the tissue lacked. The tissue is the
+    most probable one. probabilities: samples × classes of disease_state and tissue.
+    """
+    reasons = []
+    tissues, states = classes["tissue"], classes["disease_state"]
+    likeliest = zip(probabilities["tissue"], probabilities["disease_state"], strict=True)
+    for tissue_shares, state_shares in likeliest:
+        if np.isnan(tissue_shares).any() or np.isnan(state_shares).any():
+            reasons.append("")
+            continue
+        tissue, state = tissues[int(tissue_shares.argmax())], states[int(state_shares.argmax())]
+        missing = missing_states(tissue, states, states_of_tissue)
+        untold = TUMOUR in missing or len(missing) == len(STATES) - 1 or state in missing
+        reasons.append(gap(tissue, missing) if untold else "")
+    return reasons
+
+
+def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]) -> list[str]:
+    """What training lacked to call a sample so, in sentences.
+
+    calls: the classes called and the reasons where none is ('disease_state_abstained'). tissue: the
+    most probable. description: that of the bundle.
+    """
+    data, found = description["data"], []
+    states = description["classes"]["disease_state"]
+    missing = missing_states(tissue, states, data.get("states_of_tissue", {}))
+    if missing:
+        text = gap(tissue, missing)
+        told = "such a sample would be called one of the other states"
+        if calls["disease_state_abstained"] == text:
+            told = "whether this sample is one cannot be told"
+        found.append(f"{text[0].upper()}{text[1:]}; {told}.")
+    subtype = calls.get("subtype", "")
+    if not subtype:
+        return found
+    own = next(names for names in description["subtypes_of"].values() if subtype in names)
+    if len(own) == 1:
+        found.append(
+            f"{subtype} was the only subtype of {tissue} in training; any other would be called so."
+        )
+    others = [
+        row["second"] if row["first"] == subtype else row["first"]
+        for row in data["contrasts"]
+        if row.get("head") == "subtype"
+        and not row["studies"]
+        and subtype in (row["first"], row["second"])
+    ]
+    if others:
+        found.append(
+            f"In training {subtype} never came from the same study and source as "
+            f"{' or '.join(others)}; what tells them apart may be how their numbers were made."
+        )
+    return found

@@ -1,0 +1,15 @@
+"""Before reads are aligned: whether a reference made for something else is the bundle's."""
+
+from tissuestate.logs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    from tissuestate.files import atomic
+    from tissuestate.reference import gene_ids
+    from tissuestate.reference_check import check_fits
+
+    source, bundle = snakemake.input, snakemake.params.bundle
+    check_fits(bundle, Path(source.bed).read_bytes(), gene_ids(source.annotation), source.bed)
+    with atomic(snakemake.output.fits) as temporary:
+        temporary.write_text(f"{source.bed} fits {bundle}\n", encoding="utf-8")
