@@ -3,6 +3,7 @@
 import gzip
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -65,9 +66,33 @@ def human(database) -> GeneMap:
         ("ENST00000000001.4|ENSG00000167548.9|-|-|KMT2D-1|KMT2D|500|", "KMT2D"),
         ("C10orf2", "TWNK"),
         ("A1B", "A1BG"),
-        ("MLL2", "MLL2"),  # an alias of two genes says nothing
-        ("ALR", "ALR"),
-        ("unheard-of", "unheard-of"),
+        ("MLL2", ""),  # an alias of two genes says nothing
+        ("ALR", ""),
+        ("unheard-of", ""),
+        *((name, "") for name in ("ERCC-00002", "no_feature", "TOTAL", "EGFP", "2-Sep", "x_1")),
+        ("ENSG00000121410.9_6", "A1BG"),
+        ("ENSG00000121410.9_6_PAR_Y", "A1BG"),
+        ("ENSGR0000121410.2", "A1BG"),
+        ("ensg00000121410.2", "A1BG"),
+        ("gene:ENSG00000121410.2", "A1BG"),
+        ('"ENSG00000121410"', "A1BG"),
+        ("'A1BG'", "A1BG"),
+        ("1.0", "A1BG"),
+        ("ENSG00000121410.5_A1BG", "A1BG"),
+        ("A1BG_ENSG00000121410.5", "A1BG"),
+        ("ENSG00000121410.5;A1BG", "A1BG"),
+        ("ENSG00000107815.2_C10orf2", "TWNK"),  # its previous name
+        ("ENSG00000107815_novel", "TWNK"),
+        ("ENSG00000000000_KMT2D", "KMT2D"),
+        ("ENSG00000121410_KMT2D", ""),  # says two genes
+        ("A1BG (1)", "A1BG"),
+        ("A1BG_1", "A1BG"),
+        ("PEO (56652)", "TWNK"),
+        ("A1BG (8085)", ""),
+        ("A1BG|8085", "A1BG"),  # a column beside symbols may hold the number of a family
+        ("A1BG_7", ""),
+        ("cluster_1", ""),
+        ("A1BG;KMT2D", ""),
         ("ENSG00000000000", ""),
         ("ENSMUSG00000000001", ""),
         ("424242", ""),
@@ -80,7 +105,7 @@ def test_each_kind_of_id(given_id, symbol, gene_map):
 
 def test_alias_gives_way_to_the_gene_itself(gene_map):
     symbols, found = gene_map.to_symbols(["C10orf2", "TWNK", "A1B"])
-    assert symbols.tolist() == ["C10orf2", "TWNK", "A1BG"]
+    assert symbols.tolist() == ["", "TWNK", "A1BG"]
     assert (found.n_recognised, found.kind) == (2, "symbol")
 
 
@@ -105,6 +130,28 @@ def test_kind_and_count_are_told(ids, kind, sentence, gene_map):
 def test_sentence_has_thousands_separators(gene_map):
     ids = ["A1BG"] * 17412 + ["x"] * 581
     assert gene_map.to_symbols(ids)[1].sentence().startswith("17,412 of 17,993 genes found as")
+
+
+def test_unknown_ids_are_counted_with_examples(gene_map):
+    found = gene_map.to_symbols(["A1BG", "TOTAL", "", "EGFP", "ERCC-1", "ERCC-2"])[1]
+    assert found.left_out() == "5 ids are unknown and left out, such as TOTAL, EGFP, ERCC-1"
+    assert gene_map.to_symbols(["A1BG"])[1].left_out() == ""
+
+
+def test_numbers_of_rows_are_no_entrez_ids():
+    """Entrez ids of genes found lately are large; of small numbers four fifths are known here."""
+    rng = np.random.default_rng(4)
+    known = [*np.flatnonzero(rng.random(5000) < 0.8), *range(100_000, 110_000)]
+    text = [str(number) for number in known]
+    table = pd.DataFrame({name: text if name == "entrez" else "" for name in COLUMNS})
+    numbered = GeneMap(table.assign(symbol=[f"G{number}" for number in known]))
+    rows = np.sort(rng.choice(5000, 1500, replace=False)).astype(str)
+    symbols, found = numbered.to_symbols(rows)
+    assert found.row_numbers and found.n_recognised == 0 and not any(symbols)
+    assert numbered.to_symbols([f"{row}.0" for row in rows])[1].row_numbers
+    for ids in (text[::3], [*text[:3000:2], "9999999", "9999998"], text[:40]):
+        found = numbered.to_symbols(ids)[1]
+        assert not found.row_numbers and found.n_recognised >= len(ids) - 2
 
 
 @settings(max_examples=200, deadline=None)
@@ -158,6 +205,11 @@ def test_annotation_beside_the_database(database, tmp_path):
     # an old name is the gene's alias: the database's symbol stays; another gene's name decides
     ids = ["ENSG00000107815", "ENST00000000009", "ENSG00000121410", "Q7x", "A1BG"]
     assert found.to_symbols(ids)[0].tolist() == ["TWNK", "TWNK", "SIM1", "Q7x", "A1BG"]
+
+
+def test_transcripts_are_known_wholly_or_not_at_all(human):
+    """The database names some transcripts of a gene, which would get a part of its reads."""
+    assert human.to_symbols(["ENST00000373020", "ENST00000494424"])[1].n_recognised == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no gtf\n", b"\x1f\x8b\x08\x00", b"\xff\xff"])

@@ -159,7 +159,7 @@ class _Reader:
             source, path, unit, strandedness = keys
             matrix = read_matrix(
                 path,
-                group["column"].tolist(),
+                dict(zip(group["sample"], group["column"], strict=True)),
                 unit=unit,
                 missing=self.missing,
                 strandedness=strandedness,

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,19 @@ KINDS = {
     "mixed": "ids of several kinds",
     "unknown": "ids of no known kind",
 }
-_ENSEMBL = re.compile(r"(ENS[A-Z]*([GT])[0-9]{11})(?:\.[0-9]+)?(?:_PAR_Y)?")
+# With a version, one of GENCODE lifted to another build (.9_6) too, and the copy on chromosome Y,
+# which older releases wrote ENSGR instead of ENSG0.
+_ENSEMBL = re.compile(
+    r"(ENS[A-Z]*?([GT])[R0-9][0-9]{10})(?:\.[0-9]+)?(?:_[0-9]+)?(?:_PAR_Y)?(?![A-Za-z0-9])", re.I
+)
+_PREFIX = re.compile(r"(?:gene|transcript|ensembl|entrez|geneid|symbol) ?[:=] ?", re.I)
+_BESIDE = re.compile(r"[|;()\[\]\s_]+")
+_NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
+# Numbers are Entrez ids where nearly all are known, or enough are and some are as large as those
+# of genes found lately are; numbers of rows are small, and known by chance.
+ENTREZ_KNOWN, ENTREZ_LARGE, FEW_NUMBERS = (0.6, 0.95), 100_000, 50
+EXAMPLES = 3
+_TRANSCRIPT = re.compile(r"ENS[A-Z]*?T[0-9]{11}", re.I)
 _ATTRIBUTE = re.compile(r'(gene_id|gene_name|gene|transcript_id) "([^"]*)"')
 
 
@@ -40,10 +53,21 @@ class Recognition:
     n_recognised: int
     kind: str  # symbol | ensembl | entrez | transcript | mixed | unknown
     n_aliases: int = 0  # of the recognised, by an alias or previous symbol
+    unknown: tuple[str, ...] = ()  # the first of the others
+    row_numbers: bool = False  # whether the ids are numbers, but not of genes
 
     def sentence(self) -> str:
         """Such as '17,412 of 17,993 genes found as Ensembl ids'."""
         return f"{self.n_recognised:,} of {self.n_ids:,} genes found as {KINDS[self.kind]}"
+
+    def left_out(self) -> str:
+        """Such as '12 ids are unknown and left out, such as TOTAL' ('' where there are none)."""
+        if not self.unknown:
+            return ""
+        return (
+            f"{self.n_ids - self.n_recognised:,} ids are unknown and left out, such as "
+            f"{', '.join(self.unknown)}"
+        )
 
 
 class GeneMap:
@@ -118,60 +142,125 @@ class GeneMap:
         return frame.reindex(list(symbols)).fillna("").rename_axis(None)
 
     def to_symbols(self, ids: Iterable[str]) -> tuple[np.ndarray, Recognition]:
-        """The symbol of each id ('' where it has none) and how many were recognised, as what.
+        """The symbol of each id ('' where it is not known), how many were recognised, and as what.
 
-        Ensembl ids may carry a version; SYMBOL|ENTREZ and GENCODE's piped transcript names are
-        understood. An alias or previous symbol is taken for the symbol where it belongs to one gene
-        only and that gene is not itself among `ids`. A name that the map does not know is kept as
-        the symbol it seems to be; an unknown Ensembl or Entrez id is not.
+        Ids may stand in quotes, Ensembl ids in small letters or with a version, Entrez ids as
+        decimals (7105.0), and each with another name of the gene beside it (SYMBOL|ENTREZ,
+        ENSG…_SYMBOL, SYMBOL (ENTREZ), GENCODE's piped transcripts) that does not say another gene.
+        An alias or previous symbol is taken for the symbol where it belongs to one gene only and
+        that gene is not itself among `ids`. Numbers of which too few are known are none of genes.
         """
-        names = [str(name).strip() for name in ids]
+        names = [str(name).strip().strip("\"'").strip() for name in ids]
         symbols, kinds = zip(*map(self._direct, names), strict=True) if names else ((), ())
-        direct = set(filter(None, symbols))
-        found = np.array(symbols, dtype=object)
-        kind = np.array(kinds, dtype=object)
-        recognised = found != ""
+        found, kind = np.array(symbols, dtype=object), np.array(kinds, dtype=object)
+        numbers = self._row_numbers(names, found, kind == "entrez")
+        if numbers:
+            found[kind == "entrez"], kind[kind == "entrez"] = "", "unknown"
+        direct = set(filter(None, found))
         aliases = 0
-        for i in np.flatnonzero(~recognised & (kind == "unknown")):
-            name = self._unpipe(names[i]) if "|" in names[i] else names[i]
-            symbol = self._alias.get(name)
-            if symbol is not None and symbol not in direct:
-                found[i], kind[i], recognised[i] = symbol, "symbol", True
+        for i in np.flatnonzero((found == "") & (kind == "unknown")):
+            others = [symbol for symbol in self._indirect(names[i]) if symbol not in direct]
+            if others:
+                found[i], kind[i] = others[0], "symbol"
                 aliases += 1
-            else:
-                found[i] = name
-        counts = Counter(kind[recognised])
-        most = _kind_of_most(counts, kind)
-        return found.astype(str), Recognition(len(names), int(recognised.sum()), most, aliases)
+        recognised = found != ""
+        unknown = (names[i] for i in np.flatnonzero(~recognised) if names[i])
+        return found.astype(str), Recognition(
+            len(names),
+            int(recognised.sum()),
+            _kind_of_most(Counter(kind[recognised]), kind),
+            aliases,
+            tuple(islice(unknown, EXAMPLES)),
+            numbers,
+        )
 
     def _direct(self, name: str) -> tuple[str, str]:
         """Symbol and kind of an id, aliases not looked at; the kind alone where it is not known."""
         if name in self._row:
             return name, "symbol"
-        if "|" in name:
-            symbol, entrez = name.split("|")[:2]
-            if symbol in self._row:
-                return symbol, "symbol"
-            if entrez in self._entrez:
-                return self._entrez[entrez], "symbol"
-            name = self._unpipe(name)
-        if name.isdecimal():
-            return self._entrez.get(name, ""), "entrez"
+        symbol, kind = self._of_id(name)
+        if symbol or kind != "unknown":
+            return symbol, kind
+        bare = _PREFIX.sub("", name)
+        if bare in self._row:
+            return bare, "symbol"
+        ensembl = list(_ENSEMBL.finditer(bare))
+        if ensembl:
+            return self._beside(bare, ensembl)
+        parts = list(filter(None, _BESIDE.split(bare)))
+        named = [part for part in parts if part in self._row]
+        if len(parts) != 2 or len(set(named)) != 1:
+            return self._of_id(parts[0]) if len(parts) == 1 else ("", "unknown")
+        number = next((part for part in parts if part.isdecimal()), "")
+        if "|" in bare or (
+            self._agree(named[0], number) and ("_" not in bare or number in self._entrez)
+        ):
+            return named[0], "symbol"
+        return "", "unknown"
+
+    def _of_id(self, name: str) -> tuple[str, str]:
+        """Symbol and kind of an Entrez or Ensembl id that stands alone."""
+        if number := _NUMBER.fullmatch(name):
+            return self._entrez.get(number[1], ""), "entrez"
+        if name in self._ensembl:  # the annotation's own ids have any form
+            return self._ensembl[name], "ensembl"
         like = _ENSEMBL.fullmatch(name)
         if not like:
-            return (self._ensembl[name], "ensembl") if name in self._ensembl else ("", "unknown")
-        if name in self._ensembl:
-            return self._ensembl[name], "ensembl"
-        if like[2] == "T" and like[1] in self._transcript:
-            return self._transcript[like[1]], "transcript"
-        return self._ensembl.get(like[1], ""), "ensembl"
+            return "", "unknown"
+        bare = like[1].upper()
+        if like[2].upper() == "T" and bare in self._transcript:
+            return self._transcript[bare], "transcript"
+        gene = self._ensembl.get(bare) or self._ensembl.get(bare.replace("ENSGR", "ENSG0"), "")
+        return gene, "transcript" if like[2].upper() == "T" else "ensembl"
 
-    def _unpipe(self, name: str) -> str:
-        """One id out of 'SYMBOL|ENTREZ' or 'ENST...|ENSG...|...'."""
-        first, second = name.split("|")[:2]
-        if _ENSEMBL.fullmatch(first) and _ENSEMBL.fullmatch(second):
-            return second
-        return first if first != "?" else second
+    def _beside(self, name: str, ensembl: list[re.Match[str]]) -> tuple[str, str]:
+        """Symbol and kind of Ensembl ids with something beside them; genes decide."""
+        genes = [like[0] for like in ensembl if like[2].upper() == "G"]
+        ids = genes or [like[0] for like in ensembl]
+        found = [self._of_id(one) for one in ids]
+        symbols = {symbol for symbol, _ in found if symbol}
+        beside = _ENSEMBL.sub("", name).strip("|;,/()[]_ ")
+        if beside in self._row and not symbols:
+            symbols = {beside}
+        elif beside in self._row and not all(self._agree(beside, one) for one in ids):
+            symbols.add(beside)
+        return (next(iter(symbols)) if len(symbols) == 1 else ""), found[0][1]
+
+    def _agree(self, symbol: str, name: str) -> bool:
+        """Whether an id is unknown, or of the symbol's gene, now or under a previous name."""
+        of = self._of_id(name)[0]
+        if of in ("", symbol):
+            return True
+        about = self.table.iloc[self._row[of]]
+        bare = _ENSEMBL.sub(lambda like: like[1].upper(), name)
+        own = self.table.iloc[self._row[symbol]]
+        return symbol in about["aliases"].split("|") or bare in (
+            *own["ensembl"].split("|"),
+            *own["entrez"].split("|"),
+            *own["transcripts"].split("|"),
+        )
+
+    def _row_numbers(self, names: list[str], found: np.ndarray, numbers: np.ndarray) -> bool:
+        """Whether ids that are numbers look like those of rows."""
+        count = int(numbers.sum())
+        if count < max(FEW_NUMBERS, len(names) / 2):
+            return False
+        share = (found[numbers] != "").mean()
+        large = max(int(float(names[i])) for i in np.flatnonzero(numbers)) >= ENTREZ_LARGE
+        return share < ENTREZ_KNOWN[0] or (share < ENTREZ_KNOWN[1] and not large)
+
+    def _indirect(self, name: str) -> Iterator[str]:
+        """Symbols of a name's alias and of the Entrez id beside it: 'ALIAS|ENTREZ', 'ALIAS (…)'."""
+        first, *others = re.split(r" *[|;(] *", name.rstrip(") "))[:2]
+        if first in self._alias:
+            yield self._alias[first]
+        if first not in self._row:
+            yield from (self._entrez[other] for other in others if other in self._entrez)
+
+
+def is_transcript(name: str) -> bool:
+    """Whether an id is, or begins with, that of an Ensembl transcript."""
+    return _TRANSCRIPT.match(name.strip("\"' ")) is not None
 
 
 def _kind_of_most(recognised: Counter[str], kinds: np.ndarray) -> str:
@@ -188,8 +277,9 @@ def build_gene_map(
 ) -> GeneMap:
     """A gene map from Bioconductor's org.Hs.eg.db (its SQLite file), a GTF, or both.
 
-    The database gives symbols, aliases, Entrez and Ensembl ids; the GTF adds the genes and
-    transcripts the database does not know. Where both know an Ensembl id, the GTF's name decides
+    The database gives symbols, aliases, Entrez and Ensembl ids of genes; the GTF adds genes that it
+    does not know and all transcripts, of which the database has but some of a gene. Where both know
+    an Ensembl id, the GTF's name decides
     unless it is an alias of the database's gene.
 
     Raises InputError where neither is given, or one cannot be read.
@@ -226,8 +316,6 @@ def _read_database(path: Path, add) -> None:  # type: ignore[no-untyped-def]
         " ensembl_id",
         "aliases": "SELECT symbol, alias_symbol FROM gene_info JOIN alias USING (_id)"
         " WHERE symbol != alias_symbol ORDER BY _id, alias_symbol",
-        "transcripts": "SELECT symbol, trans_id FROM gene_info JOIN ensembl_trans USING (_id)"
-        " ORDER BY _id, trans_id",
     }
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

@@ -1,10 +1,17 @@
-"""Whether a sample's numbers are gene expression at all, in which unit, and of which species."""
+"""Whether a sample's numbers are gene expression at all, in which unit, and of which species.
+
+Training and classification ask the same of each sample, by itself: `screen_values` of its values as
+the file has them, `screen_expression` of those of the genes in use.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
+
+from tissuestate.normalise import linear_scale
 
 LARGEST_LOG = 30.0  # 2³⁰ reads of one gene
 FEW = 1000  # values below which sums and shares tell nothing
@@ -19,8 +26,22 @@ LEAST_LIKENESS = 0.5
 # Share of logarithms below 0 that is warned about: those of a value + 1 have none, a batch
 # correction leaves some.
 MANY_BELOW = 0.01
+SEVERAL = 200  # values below which their distribution tells nothing
+# How even values are: the mean of those above 0 as a share of the largest. Real samples have .0001
+# to .015 (.15 of 300 genes) on the linear scale and .12 to .54 as logarithms, ranks .5.
+EVEN, EVEN_FEW = 0.25, 0.15
+TAIL = 0.3  # the 99th percentile as a share of the largest: linear below .1, logarithms above .45
+LEAST_TOTAL = 2e6  # reads of a library; FPKM and TPM add up to less
+LEAST_LOG = 7.5  # largest log2 value of any sample: 11 to 23
+# Centred values: below 0 as often as above, without the many equal lowest ones that zeros leave.
+CENTRED, FLOOR = 0.25, 0.01
+UNPLACED, MOST_UNPLACED = 0.01, 0.5  # share of reads on unknown transcripts: warned, refused
 FEW_ROWS = 100  # below which ids that count 1, 2, 3 may be genes
 SCALED = "its values look centred or scaled; give values that were not."
+BY_LENGTH = (
+    "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts where there "
+    "are any."
+)
 SPECIES = {
     "ENSMUSG": "mouse",
     "ENSRNOG": "rat",
@@ -38,17 +59,104 @@ _DATE = re.compile(r"\d{1,2}-(Mar|Sep|Dec)|(Mar|Sep|Dec)-\d{1,2}|\d{4}-\d\d-\d\d
 _RODENT = re.compile(r"[A-Z][a-z]+[a-z0-9]*(-[a-z0-9]+)?")
 
 
+@dataclass(frozen=True)
+class Screened:
+    """Why one sample cannot be used ('' = it can), and what to doubt, in sentences."""
+
+    refused: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def screen_values(values: np.ndarray, unit: str) -> Screened:
+    """Screen one sample's values, of all rows of its file, in the unit stated or told."""
+    refused = unit_conflict(values, unit)
+    if refused:
+        return Screened(refused)
+    warnings = [BY_LENGTH] if by_length(values, unit) else []
+    known = values[np.isfinite(values)]
+    if unit == "log2" and len(known) >= FEW and known.min() >= 1:
+        share = float((known == known.min()).mean())
+        if share >= 2 * FLOOR:
+            warnings.append(
+                f"The smallest value, {known.min():.3g}, is that of {share:.0%} of the genes, as "
+                "after variance stabilisation (VST), where log2(value + 1) has 0; give counts."
+            )
+    return Screened("", tuple(warnings))
+
+
+def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None = None) -> Screened:
+    """Screen one sample's values of the genes in use (NaN = missing).
+
+    `average` is that of training samples, where there is one: what correlates with it is no noise.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return Screened("all its values are missing; check the file.")
+    least, most = known.min(), known.max()
+    if most == least and len(values) > 1:
+        return Screened(f"all genes have the same value, {most:g}; check the file.")
+    if most <= 0:
+        return Screened("no gene has a value above zero; check the file and its unit.")
+    if least < 0 and average is not None and not likeness(values, average) >= LEAST_LIKENESS:
+        return Screened(SCALED)
+    zeros, below = shares(values)
+    if zeros >= MOST_ZEROS and least >= 0:
+        return Screened(
+            f"{zeros:.0%} of the genes are zero, as in a single cell or a library that failed; "
+            "bulk tissue is expected (add up the cells of a sample)."
+        )
+    warnings = []
+    if zeros >= MANY_ZEROS:
+        warnings.append(
+            f"{zeros:.0%} of the genes are zero, as in shallow or single-cell libraries; bulk "
+            "tissue is expected."
+        )
+    if below >= MANY_BELOW and unit == "log2":
+        warnings.append(
+            f"{below:.0%} of the logarithms are below 0, which those of a value + 1 cannot be, and "
+            "were taken for 0; give log2(value + 1), or the values themselves."
+        )
+    return Screened("", tuple(warnings))
+
+
+def screen_transcripts(
+    values: np.ndarray, unit: str, transcripts: np.ndarray, known: np.ndarray
+) -> Screened:
+    """Screen one sample of whose rows some are transcripts and some known, as two masks say."""
+    lost = transcripts & ~known
+    if not lost.any():
+        return Screened()
+    linear = np.nan_to_num(linear_scale(values[transcripts], unit))
+    total = float(linear.sum())
+    share = float(linear[lost[transcripts]].sum()) / total if total > 0 else 1.0
+    sentence = (
+        f"{lost.sum():,} of its {transcripts.sum():,} transcripts, with {share:.0%} of the reads, "
+        "cannot be placed on a gene, whose own values are then too low; give a file of genes, "
+        "transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their annotation (GTF)."
+    )
+    if share > MOST_UNPLACED:
+        return Screened(sentence)
+    return Screened("", (sentence,) if share >= UNPLACED else ())
+
+
+def shares(values: np.ndarray) -> tuple[float, float]:
+    """The shares of one sample's values that are not above 0, and that are below 0."""
+    found = max(int(np.isfinite(values).sum()), 1)
+    with np.errstate(invalid="ignore"):
+        return float((values <= 0).sum() / found), float((values < 0).sum() / found)
+
+
 def guess_unit(values: np.ndarray) -> str:
     """The unit (count, normalised or log2) that one sample's values look like.
 
-    Whole numbers are counts; negative values, or none above 30, logarithms. Of other values those
-    that add up to a round total (TPM, CPM) are normalised; if most are whole, they are expected
-    counts.
+    Whole numbers are counts; negative values, or none above 30 and these as even as logarithms
+    are, logarithms. Of other values those that add up to a round total (TPM, CPM) are normalised;
+    if most are whole, they are expected counts.
     """
     known = values[np.isfinite(values)]
     if not len(known) or (known.min() >= 0 and (known == np.round(known)).all()):
         return "count"
-    if known.min() < 0 or known.max() <= LARGEST_LOG:
+    if known.min() < 0 or (known.max() <= LARGEST_LOG and not _skewed(known)):
         return "log2"
     if any(_near(float(known.sum(dtype=np.float64)), total) for total in TOTALS):
         return "normalised"
@@ -60,49 +168,102 @@ def unit_conflict(values: np.ndarray, unit: str) -> str:
     """Why one sample's values cannot be of the unit stated or told ('' = they can).
 
     A sentence that ends the sample's way: logarithms of another base, numbers too large for
-    logarithms, logarithms given as counts.
+    logarithms, logarithms given as counts, ranks, values scaled to the range of 0 to 1.
     """
-    known = values[np.isfinite(values)]
+    known = values[np.isfinite(values)].astype(np.float64)
     if not len(known) or known.max() <= 0:
         return ""
-    if unit == "log2":
-        if known.max() > 2 * LARGEST_LOG:
-            return (
-                f"its largest value, {known.max():g}, is too large for a logarithm; state the unit "
-                "of the values (count or normalised)."
-            )
-        if len(known) < FEW:
-            return ""
-        if known.min() < 0:
-            mean, deviation = known.mean(dtype=np.float64), known.std(dtype=np.float64)
-            scaled = abs(mean) < NEAR_TOTAL and _near(deviation, 1.0)
-            return SCALED if scaled else ""
-        for base, name in ((2.0, ""), (np.e, "natural"), (10.0, "decimal")):
-            total = float((np.power(base, known.astype(np.float64)) - 1).sum())
-            if any(_near(total, round_total) for round_total in TOTALS):
-                return name and (
-                    f"its values look like {name} logarithms (without them the sum is "
-                    f"{total:,.0f}); multiply them by {np.log2(base):.4f} to make them log2."
-                )
-    elif known.max() <= LARGEST_LOG and len(known) >= FEW and _fractions(known) > 0.5:
+    if len(known) >= SEVERAL and 0 <= known.min() < known.max() <= 1:
         return (
-            f"no value is above {known.max():.3g} and most are no whole numbers, so they look like "
-            f"logarithms, not like the unit stated ({unit}); state log2."
+            "its values lie between 0 and 1, as scaled ones do; give values that were not scaled."
+        )
+    if unit == "log2":
+        return _log_conflict(known)
+    if len(known) >= FEW and known.max() <= LARGEST_LOG and _fractions(known) > 0.5:
+        if not _skewed(known):
+            return (
+                f"no value is above {known.max():.3g} and most are no whole numbers, so they look "
+                f"like logarithms, not like the unit stated ({unit}); state log2."
+            )
+    elif len(known) >= SEVERAL and _evenness(known) > EVEN and (known > 0).mean() > 1 - MOST_ZEROS:
+        return (
+            f"its values are too even for the unit {unit} (the average is {_evenness(known):.0%} "
+            "of the largest), as those of ranks and logarithms are; give counts or what was "
+            "measured, or state log2."
         )
     return ""
+
+
+def _log_conflict(known: np.ndarray) -> str:
+    """`unit_conflict` of values given as log2."""
+    if known.max() > 2 * LARGEST_LOG:
+        return (
+            f"its largest value, {known.max():g}, is too large for a logarithm; state the unit of "
+            "the values (count or normalised)."
+        )
+    if len(known) < SEVERAL:
+        return ""
+    base, why = _base(known)
+    if base == 2:
+        return ""
+    if base:
+        name = "natural" if base == np.e else "decimal"
+        return (
+            f"its values look like {name} logarithms ({why}); multiply them by "
+            f"{np.log2(base):.4f} to make them log2."
+        )
+    mean, deviation = known.mean(), known.std()
+    if len(known) >= FEW and abs(mean) < NEAR_TOTAL and _near(deviation, 1.0):
+        return SCALED
+    centred = abs(mean) < CENTRED * deviation and (known < 0).mean() > CENTRED
+    if centred and (known == known.min()).mean() < FLOOR:
+        return SCALED
+    if len(known) >= FEW and known.max() < LEAST_LOG and known.min() >= 0:
+        return (
+            f"its largest value, {known.max():.3g}, is too small for log2 of expression, as those "
+            "of decimal logarithms are (multiply them by 3.3219) and of scaled values."
+        )
+    return ""
+
+
+def _base(known: np.ndarray) -> tuple[float, str]:
+    """The base that logarithms show, and by what; 0 where they show none.
+
+    The values without them add up to a round total, or are whole numbers, as counts are. Of values
+    below 0 the lowest is taken for the logarithm of what was added.
+    """
+    for base in (2.0, float(np.e), 10.0):
+        added = min(1.0, base ** float(known.min()))
+        linear = np.power(base, known) - added
+        if len(known) >= FEW:
+            total = float(linear.sum())
+            if any(_near(total, one) for one in TOTALS):
+                return base, f"without them the sum is {total:,.0f}"
+        small = linear[(linear > 0.1) & (linear < 20.1)]
+        if len(small) >= 20 and (np.abs(small - np.round(small)) < 0.03).mean() > 0.95:
+            return base, "without them they are whole numbers"
+    return 0.0, ""
 
 
 def by_length(values: np.ndarray, unit: str) -> bool:
     """Whether one sample's values may be divided by gene length, as TPM, FPKM and RPKM are.
 
-    So may all normalised ones, and others that add up to a million and are no whole numbers.
+    So may all normalised ones, and others that add up to a million, or to less than the reads of
+    a library, and are no whole numbers; also TPM that were multiplied and rounded.
     """
     if unit == "normalised":
         return True
     known = values[np.isfinite(values)].astype(np.float64)
     with np.errstate(over="ignore"):
-        linear = np.exp2(known) - 1 if unit == "log2" else known
-    return _near(float(linear.sum()), TOTALS[0]) and _fractions(linear) > 0.5
+        linear = linear_scale(known, unit)
+    total, fractions = float(linear.sum()), _fractions(linear) > 0.5
+    if not fractions:
+        rounded = len(known) >= FEW and unit == "count" and _fractions(linear) == 0
+        return rounded and any(_near(total, one) and total != one for one in (1e6, 1e9))
+    if _near(total, TOTALS[0]):
+        return True
+    near = np.abs(linear - np.round(linear)) <= NEAR_TOTAL * np.maximum(linear, 1)
+    return len(known) >= FEW and total < LEAST_TOTAL and (~near[linear > 0]).mean() > 0.5
 
 
 def foreign_species(ids: Iterable[str]) -> str:
@@ -142,6 +303,18 @@ def likeness(values: np.ndarray, average: np.ndarray) -> float:
     x, y = (row[known] - row[known].mean(dtype=np.float64) for row in (values, average))
     norm = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / norm if norm > 0 else float("nan")
+
+
+def _evenness(values: np.ndarray) -> float:
+    """The mean of the values above 0 as a share of the largest."""
+    return float(values[values > 0].mean(dtype=np.float64) / values.max())
+
+
+def _skewed(values: np.ndarray) -> bool:
+    """Whether few values are far above all others, as on the linear scale."""
+    if len(values) >= FEW:
+        return float(np.quantile(values, 0.99)) < TAIL * float(values.max())
+    return len(values) >= SEVERAL and _evenness(values) < EVEN_FEW
 
 
 def _fractions(values: np.ndarray) -> float:

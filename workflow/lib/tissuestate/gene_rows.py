@@ -1,0 +1,90 @@
+"""Rows of a table brought to genes: several ids of one gene added up, for training and calls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tissuestate.genes import is_transcript
+from tissuestate.normalise import linear_scale
+
+MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
+
+
+@dataclass(frozen=True)
+class GeneRows:
+    """Which rows of a table belong to which gene.
+
+    Rows of one gene are added up on the linear scale. Of rows that are equal, which a join of
+    tables leaves, one counts: where the value is above the sample's median, below which counts are
+    equal by chance, or where most such genes of the sample have equal rows. Different transcripts
+    of a gene are never taken for the same.
+    """
+
+    genes: np.ndarray  # the genes that have rows, ascending
+    first: np.ndarray  # position of the first row of each
+    repeated: np.ndarray  # which of them have more rows than one
+    members: np.ndarray  # positions of all the rows of these, gene by gene
+    starts: np.ndarray  # where each of them begins among the members
+    alike: np.ndarray  # members of the same number may be the same row twice
+
+    @classmethod
+    def of(cls, genes: np.ndarray, ids: Sequence[str]) -> "GeneRows":
+        """From the gene of each row, as a number (below 0: none), and its id."""
+        order = np.argsort(genes, kind="stable")
+        order = order[genes[order] >= 0]
+        names, starts, sizes = np.unique(genes[order], return_index=True, return_counts=True)
+        repeated = np.flatnonzero(sizes > 1)
+        members = order[np.repeat(sizes > 1, sizes)]
+        keys: dict[tuple[int, str], int] = {}
+        alike = [
+            keys.setdefault(
+                (int(genes[row]), ids[row] if is_transcript(ids[row]) else ""), len(keys)
+            )
+            for row in members
+        ]
+        ends = np.cumsum(sizes[repeated])
+        return cls(
+            names, order[starts], repeated, members, ends - sizes[repeated], np.array(alike, int)
+        )
+
+    def collapse(self, values: np.ndarray, units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Samples × genes, float32 (NaN where all rows are missing), from samples × rows.
+
+        `units` has each sample's. Also returns of how many genes of each sample equal rows count
+        once.
+        """
+        result = values[:, self.first].astype(np.float32)
+        once = np.zeros(len(values), dtype=int)
+        if not len(self.members):
+            return result, once
+        sizes = np.diff(np.append(self.starts, len(self.members)))
+        gene = np.repeat(np.arange(len(self.starts)), sizes)
+        for i, unit in enumerate(units):
+            with np.errstate(over="ignore"):  # of counts called logarithms, which are refused
+                linear = linear_scale(values[i, self.members], unit)
+            equal = self._equal(linear, linear_scale(values[i], unit), gene)
+            once[i] = len(np.unique(gene[equal]))
+            missing = np.isnan(linear)
+            total = np.add.reduceat(np.where(missing | equal, 0, linear), self.starts)
+            if unit == "log2":
+                total = np.log2(total + 1)
+            none = np.logical_and.reduceat(missing, self.starts)
+            result[i, self.repeated] = np.where(none, np.nan, total)
+        return result, once
+
+    def _equal(self, linear: np.ndarray, sample: np.ndarray, gene: np.ndarray) -> np.ndarray:
+        """Which members are left out as equal to another of their gene."""
+        order = np.lexsort((linear, self.alike))
+        value, alike = linear[order], self.alike[order]
+        same = np.zeros(len(order), dtype=bool)
+        same[1:] = (alike[1:] == alike[:-1]) & (value[1:] == value[:-1]) & (value[1:] > 0)
+        equal = np.zeros(len(order), dtype=bool)
+        if same.any():
+            equal[order] = same
+            large = linear >= np.median(sample[sample > 0])
+            comparable = np.bincount(self.alike)[self.alike] > 1
+            genes = [len(np.unique(gene[which & large])) for which in (equal, comparable)]
+            if genes[0] < MOSTLY * genes[1] or genes[1] == 0:
+                equal &= large
+        return equal
