@@ -500,7 +500,7 @@ def test_new_samples_are_read_from_the_files_of_their_sheet(tmp_path, classifier
     sheet = tmp_path / "sheet.tsv"
     rows = [f"new{number}\t{tmp_path}/matrix.tsv\tS{number}\t" for number in range(3)]
     sheet.write_text("\n".join(["sample\tmatrix\tcolumn\tbam", *rows, "S9\t\t\tS9.bam"]) + "\n")
-    groups = list(read_new_samples(read_sheet(sheet, labelled=False), {"S9": counts}))
+    groups = read_new_samples(read_sheet(sheet, labelled=False), {"S9": counts}).frames
     found = Predictions.concat([classifier.predict(*group) for group in groups])
     expected = classifier.predict(frame.iloc[:4])
     assert found.calls["tissue"].to_dict() == dict(
@@ -549,7 +549,7 @@ def test_a_file_of_one_sample_needs_neither_column_nor_unit(
         file.write_text(single(frame.loc[name], layout))
         rows.append(f"{name}\t{file}\t{unit}")
     (tmp_path / "sheet.tsv").write_text("\n".join(rows) + "\n")
-    groups = list(read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}))
+    groups = read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}).frames
     assert len(groups) == 1
     found = classifier.predict(*groups[0])
     equal(found, classifier.predict(frame, "count"), ["S3", "S4"])
@@ -570,7 +570,7 @@ def test_a_table_of_many_samples_is_read_in_every_format(tmp_path, classifier, f
         some.T.to_csv(path, sep="," if suffix == "csv" else "\t", index_label="gene")
     lines = ["sample\tmatrix", *(f"{name}\t{path}" for name in some.index)]
     (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
-    groups = list(read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}))
+    groups = read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}).frames
     equal(classifier.predict(*groups[0]), classifier.predict(frame), some.index)
 
 
