@@ -35,7 +35,7 @@ from tissuestate.screening import (
     unit_conflict,
 )
 from tissuestate.sheet import HEADS
-from tissuestate.support import doubts
+from tissuestate.support import doubts, untold_states
 from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
 
@@ -315,6 +315,9 @@ class Classifier:
             columns[head] = np.where(answered, names, "")
             columns[f"{head}_probability"] = shares.max(axis=1)
             members = self.sets.members(head, shares)
+            if head == "disease_state":  # it may be in a state that its tissue lacked
+                untold = untold_states(values, self.description["classes"], seen)
+                members |= np.array([np.isin(classes, missing) for _, missing in untold])
             columns[f"{head}_set"] = ["|".join(classes[row]) for row in members]
             columns[f"{head}_abstained"] = why[head]
         index = next(iter(probabilities.values())).index
