@@ -268,6 +268,7 @@ def _gather(
 ) -> np.ndarray:
     """The rows wanted of a sparse matrix whose pointers fit; its indices are checked in blocks."""
     result = np.zeros((len(rows), shape[1]), dtype=np.float64)
+    filled, entries = np.zeros(result.shape, dtype=bool), 0
     minor = shape[1] if kind == "csr" else shape[0]
     place = np.full(shape[0], -1)
     place[rows] = np.arange(len(rows))
@@ -282,8 +283,12 @@ def _gather(
         majors = np.searchsorted(pointers, np.arange(start, stop), side="right") - 1
         sample, gene = (majors, indices) if kind == "csr" else (indices, majors)
         wanted = place[sample] >= 0
-        data = x["data"][start:stop]
-        np.add.at(result, (place[sample[wanted]], gene[wanted]), data[wanted])
+        cells = place[sample[wanted]], gene[wanted]
+        result[cells] = x["data"][start:stop][wanted]
+        filled[cells] = True
+        entries += int(wanted.sum())
+    if filled.sum() != entries:
+        raise InputError(f"{path}: X, a sparse matrix, has two values for one cell; {_AGAIN}.")
     return result
 
 
