@@ -816,8 +816,8 @@ def test_values_divided_by_gene_length_are_warned_about_where_training_had_count
 def test_gene_names_that_became_dates_are_told(classifier, frame):
     found = classifier.predict(frame.iloc[:1].rename(columns={"GENE0": "1-Mar"}))
     assert found.samples.at["S0", "recognition"] == (
-        "59 of 60 genes found as gene symbols (1 ids are unknown and left out, such as 1-Mar; 1 ids "
-        "are dates such as 1-Mar, as spreadsheets make of SEPT2 or MARCH1, and are lost)"
+        "59 of 60 genes found as gene symbols (1 ids are unknown and left out, such as 1-Mar; 1 "
+        "ids are dates such as 1-Mar, as spreadsheets make of SEPT2 or MARCH1, and are lost)"
     )
 
 

@@ -163,7 +163,7 @@ def test_unknown_ids_are_told(two_sources, tmp_path):
         assemble(samples, GENE_MAP, counts)
     rows = "".join(f"{name}\t1\n" for name in ("Tp53", "Kras", "Myc", "Gapdh", "TP53", "Actb"))
     (tmp_path / "b.tsv").write_text(f"gene\ts3\n{rows}")
-    with pytest.raises(InputError, match=r"1 of its 6 genes are known .*symbols of mouse or rat"):
+    with pytest.raises(InputError, match=r"1 of its 6 genes are known .*those of mouse or rat"):
         assemble(samples, GENE_MAP, counts)
 
 
