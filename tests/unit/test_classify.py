@@ -283,7 +283,7 @@ def test_two_ids_of_one_gene_are_summed(classifier, frame):
     equal(classifier.predict(halves), classifier.predict(frame), frame.index, 1e-5)
     twice = classifier.predict(halves.rename(columns={"ENSG00000000000.3": "GENE0"}))
     equal(twice, classifier.predict(frame), frame.index, 1e-5)
-    assert "1 rows repeat an id and were added up" in twice.samples["recognition"].iloc[0]
+    assert "1 genes were added up from several ids" in twice.samples["recognition"].iloc[0]
 
 
 def test_units_other_than_counts_are_brought_to_the_same_scale(classifier, frame):
@@ -364,8 +364,19 @@ def test_a_library_of_mostly_zeros_is_refused_or_warned_about(classifier, frame)
 def test_values_that_are_no_numbers_are_named(classifier, frame):
     text = frame.astype(object)
     text.iloc[1, 2] = "high"
-    with pytest.raises(InputError, match="sample 'S1', gene 'GENE2': found 'high'"):
-        classifier.predict(text)
+    text.iloc[2, 3] = np.inf
+    text.iloc[3, 3] = -4
+    text.iloc[4] = None
+    found = classifier.predict(text, pd.Series(["count"] * 5 + ["furlong"], text.index[:6]))
+    assert found.samples["refused"].iloc[1:6].tolist() == [
+        "gene 'GENE2': found 'high'; expected a number.",
+        "gene 'GENE3': found inf; expected a number.",
+        "-4 cannot be a count value; correct it, or the unit.",
+        "all its values are missing (60 genes are known).",
+        "unit 'furlong' is unknown; use one of count, normalised, log2.",
+    ]
+    assert (found.calls["tissue"].iloc[1:6] == "").all()
+    equal(found, classifier.predict(frame), frame.index.delete(range(1, 6)), 0)
     equal(classifier.predict(frame.astype(str)), classifier.predict(frame), frame.index, 0)
     equal(classifier.predict(frame.astype("Int64")), classifier.predict(frame), frame.index, 0)
 
@@ -381,8 +392,8 @@ def test_a_sample_of_one_value_is_refused(classifier, frame):
     [
         (lambda frame: frame.iloc[:0], "no sample"),
         (lambda frame: frame.iloc[[0, 0]], "given twice"),
-        (lambda frame: -frame, "'S0'.*cannot be a count"),
-        (lambda frame: frame.replace(frame.iloc[0, 0], np.inf), "inf cannot be"),
+        (lambda frame: pd.concat({"counts": frame}, axis=1), "columns of the table have 2 levels"),
+        (lambda frame: pd.concat({"run": frame}), "index of the table have 2 levels"),
         (lambda frame: pd.DataFrame(np.ones((2, 200))), "columns are numbered"),
     ],
 )
@@ -398,6 +409,23 @@ def test_an_unknown_unit_is_named(classifier, frame):
         classifier.predict(frame, ["count"] * len(frame))
     with pytest.raises(InputError, match="mrin is float; expected a pandas Series"):
         classifier.predict(frame, "count", mrin=0.1)
+    with pytest.raises(InputError, match="unit of sample 'S0' is given twice"):
+        classifier.predict(frame, pd.Series("count", [*frame.index, "S0"]))
+
+
+def test_mrin_is_looked_up_by_names_as_text(classifier, frame):
+    numbered = frame.iloc[:2].set_axis([101, 102], axis=0)
+    found = classifier.predict(numbered, "count", pd.Series([-0.6, 0.01], [101, 102]))
+    assert found.samples["mrin"].tolist() == [-0.6, 0.01]
+    as_text = classifier.predict(numbered, "count", pd.Series(["-0.6", "0.01"], ["101", "102"]))
+    assert as_text.samples["mrin"].tolist() == [-0.6, 0.01]
+    for mrin, sentence in (
+        (pd.Series(["-0,6"], ["101"]), "mrin of sample '101': found '-0,6'; expected a number"),
+        (pd.Series([-np.inf], [101]), "found '-inf'; expected a number"),
+        (pd.Series([0.1, 0.1], ["101", 101]), "mrin of sample '101' is given twice"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            classifier.predict(numbered, "count", mrin)
 
 
 def test_logarithms_below_zero_are_warned_about(classifier, frame):
@@ -533,7 +561,8 @@ def single(values: pd.Series, layout: str) -> str:
         "htseq-count": ("", "{id}\t{n}\n"),
     }
     head, row = rows[layout]
-    return head + "".join(row.format(id=i, n=n) for i, n in zip(ids, counts, strict=True))
+    tail = "__no_feature\t9\n__ambiguous\t1\n" if layout == "htseq-count" else ""
+    return head + "".join(row.format(id=i, n=n) for i, n in zip(ids, counts, strict=True)) + tail
 
 
 @pytest.mark.parametrize("unit", ["", "count"])
@@ -587,6 +616,46 @@ def test_transcripts_are_added_up_by_gene(classifier, frame):
         classifier.gene_map = gene_map()
     equal(found, classifier.predict(frame), frame.index, 1e-5)
     assert found.samples["recognition"].iloc[0].endswith("found as Ensembl transcript ids")
+
+
+def test_transcripts_that_cannot_be_placed_are_told_with_their_reads(classifier, frame):
+    classifier.gene_map = GeneMap(
+        gene_map().table.assign(transcripts=[f"ENST{n:011d}" for n in range(62)])
+    )
+    try:
+        known = [f"ENST{n:011d}.2" for n in range(60)]
+        lost = [f"ENST{n:011d}.2" for n in range(500, 560)]
+        some, most = (
+            classifier.predict(
+                pd.concat([frame, frame * share], axis=1).set_axis(known + lost, axis=1),
+                "normalised",
+            )
+            for share in (0.25, 4)
+        )
+    finally:
+        classifier.gene_map = gene_map()
+    said = "60 of its 120 transcripts, with 20% of the reads, cannot be placed on a gene"
+    assert any(said in text for text in some.warnings["S0"])
+    assert most.samples["refused"].str.contains("with 80% of the reads.*give a file of genes").all()
+
+
+def test_equal_rows_of_a_gene_count_once_and_are_told(classifier, frame):
+    """Genes under two ids, after two annotations were joined, or rows doubled by a join."""
+    table = gene_map().table.set_index("symbol").loc[GENES]
+    for ids in (table["ensembl"], table.index):
+        doubled = pd.concat([frame, frame.set_axis(ids, axis=1).iloc[:, :30]], axis=1)
+        found = classifier.predict(doubled, "count")
+        equal(found, classifier.predict(frame), frame.index, 0)
+        said = [" ".join(found.warnings[name]) for name in frame.index]
+        assert all("genes stand in several rows with the same values" in text for text in said)
+    assert "30 genes were added up from several ids" in found.samples["recognition"].iloc[0]
+
+
+def test_row_numbers_are_not_called(classifier, frame):
+    rng = np.random.default_rng(2)
+    ids = np.sort(rng.choice(np.arange(900, 1100), 60, replace=False)).astype(str)
+    refused = classifier.predict(frame.set_axis(ids, axis=1)).samples["refused"]
+    assert refused.str.contains("the ids are numbers, but not Entrez ids").all()
 
 
 def test_equal_stages_give_equal_bundles_and_damage_is_refused(trained, tmp_path):
@@ -750,8 +819,8 @@ def test_values_divided_by_gene_length_are_warned_about_where_training_had_count
 def test_gene_names_that_became_dates_are_told(classifier, frame):
     found = classifier.predict(frame.iloc[:1].rename(columns={"GENE0": "1-Mar"}))
     assert found.samples.at["S0", "recognition"] == (
-        "59 of 60 genes found as gene symbols (1 ids are dates such as 1-Mar, as spreadsheets make "
-        "of SEPT2 or MARCH1, and are lost)"
+        "59 of 60 genes found as gene symbols (1 ids are unknown and left out, such as 1-Mar; 1 "
+        "ids are dates such as 1-Mar, as spreadsheets make of SEPT2 or MARCH1, and are lost)"
     )
 
 

@@ -94,7 +94,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _as_float32(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
-        return np.asarray(values).astype(np.float32)
+        return np.asarray(values).astype(np.float32, copy=False)
 
 
 # ---- h5ad ----------------------------------------------------------------------------------------
@@ -228,7 +228,9 @@ def _read_rows(path: Path, x: Any, shape: tuple[int, int], rows: np.ndarray) -> 
         raise InputError(f"{path}: X holds {values.dtype}; expected numbers.")
     if not kind:
         _check_stored(path, x, "X")
-        return x[rows] if len(rows) else np.empty((0, shape[1]))
+        if len(rows) == 0:
+            return np.empty((0, shape[1]))
+        return x[:] if len(rows) == shape[0] else x[rows]
     for part in ("data", "indices", "indptr"):
         if x[part].ndim != 1 or (part != "data" and x[part].dtype.kind not in "iu"):
             raise InputError(f"{path}: X/{part} of its sparse matrix is no list of numbers.")
@@ -267,7 +269,8 @@ def _gather(
     path: Path, x: Any, kind: str, pointers: np.ndarray, shape: tuple[int, int], rows: np.ndarray
 ) -> np.ndarray:
     """The rows wanted of a sparse matrix whose pointers fit; its indices are checked in blocks."""
-    result = np.zeros((len(rows), shape[1]), dtype=np.float64)
+    result = np.zeros((len(rows), shape[1]), dtype=np.float32)
+    filled, entries = np.zeros(result.shape, dtype=bool), 0
     minor = shape[1] if kind == "csr" else shape[0]
     place = np.full(shape[0], -1)
     place[rows] = np.arange(len(rows))
@@ -279,21 +282,30 @@ def _gather(
                 f"{path}: X/indices of its sparse matrix holds {indices[wrong]:,} (entry "
                 f"{start + wrong:,}), expected 0 to {minor - 1:,}; {_AGAIN}."
             )
-        majors = np.searchsorted(pointers, np.arange(start, stop), side="right") - 1
+        majors = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers.clip(start, stop)))
         sample, gene = (majors, indices) if kind == "csr" else (indices, majors)
-        wanted = place[sample] >= 0
-        data = x["data"][start:stop]
-        np.add.at(result, (place[sample[wanted]], gene[wanted]), data[wanted])
+        row, data = place[sample], x["data"][start:stop]
+        if not (wanted := row >= 0).all():
+            row, gene, data = row[wanted], gene[wanted], data[wanted]
+        cells = row * shape[1] + gene
+        result.ravel()[cells] = _as_float32(data)
+        filled.ravel()[cells] = True
+        entries += len(cells)
+    if filled.sum() != entries:
+        raise InputError(f"{path}: X, a sparse matrix, has two values for one cell; {_AGAIN}.")
     return result
 
 
 def _blocks(pointers: np.ndarray, rows: np.ndarray | None) -> Iterator[tuple[int, int]]:
     """Ranges of the entries of the rows wanted (all where None), none above the bound."""
-    spans = (
-        [(0, int(pointers[-1]))]
-        if rows is None
-        else [(int(pointers[row]), int(pointers[row + 1])) for row in rows]
-    )
+    spans = [[0, int(pointers[-1])]]
+    if rows is not None:
+        spans = []
+        for first, last in zip(pointers[rows].tolist(), pointers[rows + 1].tolist(), strict=True):
+            if spans and spans[-1][1] == first:
+                spans[-1][1] = last
+            else:
+                spans.append([first, last])
     for first, last in spans:
         for start in range(first, last, _BLOCK):
             yield start, min(start + _BLOCK, last)

@@ -20,21 +20,25 @@ from tissuestate.errors import InputError
 from tissuestate.evaluate import in_tandem
 from tissuestate.files import load_arrays
 from tissuestate.genes import GeneMap
-from tissuestate.inputs import Block, Genes, check_values, numbers, sentence, units_of
+from tissuestate.inputs import (
+    Block,
+    Genes,
+    by_sample,
+    check_frame,
+    mrin_of,
+    numbers,
+    units_of,
+)
 from tissuestate.result import Predictions
 from tissuestate.screening import (
-    LEAST_LIKENESS,
-    MANY_BELOW,
-    MANY_ZEROS,
-    MOST_ZEROS,
-    SCALED,
-    by_length,
-    foreign_species,
-    likeness,
+    BY_LENGTH,
     number_rows,
-    unit_conflict,
+    screen_expression,
+    screen_transcripts,
+    screen_values,
+    shares,
 )
-from tissuestate.sheet import HEADS
+from tissuestate.sheet import HEADS, UNITS
 from tissuestate.support import doubts, untold_states
 from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
@@ -42,10 +46,9 @@ from tissuestate.training_map import TrainingMap
 __all__ = ["Classifier", "Predictions"]
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
-BY_LENGTH = (
-    "The values may be divided by gene length, as TPM, FPKM and RPKM are, while the model learnt "
-    "from counts. Samples of GTEx and TCGA given so were called as rightly, but 3 in 100 more got "
-    "no answer; give counts where there are any."
+LEARNT_FROM_COUNTS = (
+    "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called as "
+    "rightly, but 3 in 100 more got no answer."
 )
 BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
 
@@ -137,13 +140,15 @@ class Classifier:
         auto (or '') to tell from the values; one for all or a value a sample. mrin: of samples
         that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
         with too few genes is refused, and where a class is not clear none is called.
+        refused: why samples cannot be called, as found when they were read. Of one sample's
+        values, text, infinite or negative ones, or an unknown unit refuse that sample alone.
 
-        Raises InputError for repeated samples, an unknown unit, and values that are no expression.
+        Raises InputError for what concerns the whole table: repeated samples, an unknown unit for
+        all, mRIN that is no number.
         """
-        if not (mrin is None or isinstance(mrin, pd.Series)):
-            raise InputError(f"mrin is {type(mrin).__name__}; expected a pandas Series by sample.")
+        known = mrin_of(mrin)
         blocks = self._read(frame, unit, refused or {})
-        return Predictions.concat([self._predict(block, mrin) for block in blocks])
+        return Predictions.concat([self._predict(block, known) for block in blocks])
 
     def expression(
         self, frame: pd.DataFrame, unit: str | pd.Series = "auto"
@@ -163,14 +168,7 @@ class Classifier:
         self, frame: pd.DataFrame, unit: str | pd.Series, refused: Mapping[str, str] = {}
     ) -> Iterator[Block]:
         """The values of the bundle's genes, and what is known of each sample."""
-        if not isinstance(frame, pd.DataFrame):
-            raise InputError("samples × genes are expected as a pandas DataFrame.")
-        names = frame.index.astype(str)
-        if not len(names):
-            raise InputError("there is no sample to classify.")
-        if names.has_duplicates:
-            repeated = names[names.duplicated()][0]
-            raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
+        check_frame(frame)
         if number_rows(frame.columns.astype(str).to_numpy()):
             raise InputError("the columns are numbered; name them by their genes' ids.")
         if not isinstance(unit, str | pd.Series):
@@ -178,42 +176,49 @@ class Classifier:
                 f"unit is {type(unit).__name__}; expected one for all, or a pandas Series of a "
                 "unit a sample."
             )
-        given_units = unit if isinstance(unit, str) else unit.set_axis(unit.index.astype(str))
-        units = pd.Series(given_units, index=names, dtype=object).fillna("").astype(str)
-        genes = self._recognise(frame)
-        frame = frame.set_axis(names, axis=0)
+        if isinstance(unit, str) and unit not in ("", "auto", *UNITS):
+            raise InputError(f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}.")
+        frame = frame.set_axis(frame.index.astype(str), axis=0)
+        given_units = unit if isinstance(unit, str) else by_sample(unit, "unit")
+        units = pd.Series(given_units, index=frame.index, dtype=object).fillna("").astype(str)
+        genes = Genes.of(frame, self.genes, self.gene_map)
         for start in range(0, len(frame), BLOCK):
             part = frame.iloc[start : start + BLOCK]
-            given = numbers(part)
-            unit_of, stated = units_of(given, units.iloc[start : start + BLOCK].to_numpy(object))
-            check_values(part, given, unit_of)
-            values = genes.gather(given, unit_of, len(self.genes))
-            found = np.isfinite(values).sum(axis=1)
-            with np.errstate(invalid="ignore"):
-                zeros, below = (
-                    some.sum(axis=1) / np.maximum(found, 1) for some in (values <= 0, values < 0)
-                )
-            samples = pd.DataFrame(
-                {
-                    "genes_found": found,
-                    "recognition": genes.sentence,
-                    "unit": unit_of,
-                    "unit_stated": stated,
-                    "zeros": zeros,
-                    "below": below,
-                    "refused": [
-                        refused.get(name)
-                        or self._refusal(given[row], values[row], unit_of[row], zeros[row], genes)
-                        for row, name in enumerate(part.index)
-                    ],
-                },
-                index=part.index,
-            )
-            yield Block(
-                values, samples, [by_length(*row) for row in zip(given, unit_of, strict=True)]
-            )
+            yield self._read_block(part, units[part.index], genes, refused)
 
-    def _predict(self, block: Block, mrin: pd.Series | None) -> Predictions:
+    def _read_block(
+        self, part: pd.DataFrame, units: pd.Series, genes: Genes, refused: Mapping[str, str]
+    ) -> Block:
+        """`_read` for some samples."""
+        given, unread = numbers(part)
+        unit_of, stated, unfit = units_of(given, units.tolist(), part.index)
+        values, once = genes.gather(given, unit_of.tolist())
+        reasons, warnings = [], []
+        before = {**unfit, **unread, **refused}
+        for row, name in enumerate(part.index):
+            reason, of_values = self._screen(given[row], values[row], unit_of[row], genes)
+            if once[row]:
+                of_values.append(
+                    f"{once[row]:,} genes stand in several rows with the same values, as after a "
+                    "join of tables; these rows count once."
+                )
+            reasons.append(before.get(name) or reason)
+            warnings.append(of_values)
+        samples = pd.DataFrame(
+            {
+                "genes_found": np.isfinite(values).sum(axis=1),
+                "recognition": genes.sentence,
+                "unit": unit_of,
+                "unit_stated": stated,
+                "zeros": [shares(row)[0] for row in values],
+                "below": [shares(row)[1] for row in values],
+                "refused": reasons,
+            },
+            index=part.index,
+        )
+        return Block(values, samples, warnings)
+
+    def _predict(self, block: Block, mrin: pd.Series) -> Predictions:
         """`predict` for one block of samples."""
         samples, called = block.samples, block.called
         names = samples.index
@@ -224,17 +229,16 @@ class Classifier:
             features = self.chain.transform(*block.of_called())
             novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
-            for head, shares in self._probabilities(features).items():
-                probabilities[head].loc[called] = shares
+            for head, found in self._probabilities(features).items():
+                probabilities[head].loc[called] = found
         calls = self._calls(probabilities, novelty > 1)
-        known = np.nan if mrin is None else mrin.reindex(names).to_numpy(float)
         samples = samples.drop(columns="refused").assign(
-            mrin=known, novelty=novelty, refused=samples["refused"]
+            mrin=mrin.reindex(names).to_numpy(float), novelty=novelty, refused=samples["refused"]
         )
         warnings = {
-            name: self._warnings(about, divided)
-            for (name, about), divided in zip(
-                samples.to_dict("index").items(), block.by_length, strict=True
+            name: self._warnings(about, of_values)
+            for (name, about), of_values in zip(
+                samples.to_dict("index").items(), block.warnings, strict=True
             )
         }
         tissues = probabilities["tissue"].loc[called & (novelty <= 1)].idxmax(axis=1)
@@ -242,55 +246,39 @@ class Classifier:
             warnings[name] += doubts(found, tissues[name], self.description)
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
-    def _recognise(self, frame: pd.DataFrame) -> Genes:
-        """Which column of the frame belongs to which of the bundle's genes."""
-        ids = [str(name) for name in frame.columns]
-        symbols, recognition = self.gene_map.to_symbols(ids)
-        places = pd.Index(self.genes).get_indexer(pd.Index(symbols))
-        found = len(np.unique(places[places >= 0]))
-        problem = ""
-        if found < self._least * len(self.genes):
-            species = foreign_species(ids)
-            rows = self.gene_map.to_symbols(frame.index.astype(str))[0]
-            if species:
-                problem = f"the gene ids are those of {species}, the model knows human genes"
-            elif len(set(rows) & set(self.genes)) > max(found, len(frame) / 2):
-                problem = "genes stand in rows, samples are expected there: transpose the table"
-        found_as = sentence(found, len(self.genes), recognition, ids)
-        return Genes(places, found_as, problem or "check the gene ids and the species")
-
     @property
     def _least(self) -> float:
         """The share of the genes below which a sample is refused."""
         return float(self.description["thresholds"]["genes"])
 
-    def _refusal(
-        self, given: np.ndarray, values: np.ndarray, unit: str, zeros: float, genes: Genes
-    ) -> str:
-        """Why one sample cannot be called ('' = it can), before its expression is looked at."""
+    def _screen(
+        self, given: np.ndarray, values: np.ndarray, unit: str, genes: Genes
+    ) -> tuple[str, list[str]]:
+        """Why one sample cannot be called ('' = it can), and what its values leave in doubt."""
+        placed = screen_transcripts(given, unit, genes.transcripts, genes.known)
         count = int(np.isfinite(values).sum())
-        share = count / len(self.genes)
-        if share < self._least:
+        if placed.refused:
+            return placed.refused, []
+        if not count and genes.found >= self._least * genes.count:
+            return f"all its values are missing ({genes.found:,} genes are known).", []
+        if count < self._least * genes.count:
             return (
-                f"{count:,} of the model's {len(self.genes):,} genes ({share:.0%}) have a value, "
-                f"at least {self._least:.0%} are needed; {genes.problem}."
-            )
-        least, most = np.nanmin(values), np.nanmax(values)
-        if most == least:
-            return f"all genes have the same value, {most:g}; check the file."
-        conflict = unit_conflict(given, unit)
-        if conflict:
-            return conflict
-        if most <= 0:
-            return "no gene has a value above zero; check the file and its unit."
-        if least < 0 and not likeness(values, self.chain.correction.mean_) >= LEAST_LIKENESS:
-            return SCALED
-        if zeros >= MOST_ZEROS and least >= 0:
-            return (
-                f"{zeros:.0%} of the genes are zero, as in a single cell or a library that failed; "
-                "the model learnt from bulk tissue (add up the cells of a sample)."
-            )
-        return ""
+                f"{count:,} of the model's {genes.count:,} genes ({count / genes.count:.0%}) have "
+                f"a value, at least {self._least:.0%} are needed; {genes.problem}."
+            ), []
+        warnings = [*placed.warnings]
+        for found in (
+            screen_expression(values, unit, self.chain.correction.mean_),
+            screen_values(given, unit),
+        ):
+            if found.refused:
+                return found.refused, []
+            warnings += found.warnings
+        if BY_LENGTH in warnings:
+            warnings.remove(BY_LENGTH)
+            if "normalised" not in self.description["data"].get("units", {}):
+                warnings += [f"{BY_LENGTH} {LEARNT_FROM_COUNTS}"]
+        return "", warnings
 
     def _empty(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
         classes = self.description["classes"]
@@ -308,13 +296,13 @@ class Classifier:
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
         seen = self.description["data"].get("states_of_tissue", {})
         why = reasons(values, self.description["classes"], new, seen)
-        for head, shares in values.items():
+        for head, found in values.items():
             classes = np.asarray(self.description["classes"][head])
-            answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
-            names = classes[np.nan_to_num(shares).argmax(axis=1)]
+            answered = ~np.isnan(found).any(axis=1) & (np.array(why[head], dtype=object) == "")
+            names = classes[np.nan_to_num(found).argmax(axis=1)]
             columns[head] = np.where(answered, names, "")
-            columns[f"{head}_probability"] = shares.max(axis=1)
-            members = self.sets.members(head, shares)
+            columns[f"{head}_probability"] = found.max(axis=1)
+            members = self.sets.members(head, found)
             if head == "disease_state":  # it may be in a state that its tissue lacked
                 untold = untold_states(values, self.description["classes"], seen)
                 members |= np.array([np.isin(classes, missing) for _, missing in untold])
@@ -323,7 +311,7 @@ class Classifier:
         index = next(iter(probabilities.values())).index
         return pd.DataFrame(columns, index=index)
 
-    def _warnings(self, about: Mapping[str, Any], by_length: bool) -> list[str]:
+    def _warnings(self, about: Mapping[str, Any], of_values: list[str]) -> list[str]:
         """What a reader of this sample's call should doubt; empty for a refused sample."""
         if about["refused"]:
             return []
@@ -337,18 +325,7 @@ class Classifier:
             warnings.append(
                 f"The unit was not stated; from the values it was taken for {about['unit']}."
             )
-        if by_length and "normalised" not in self.description["data"].get("units", {}):
-            warnings.append(BY_LENGTH)
-        if about["zeros"] >= MANY_ZEROS:
-            warnings.append(
-                f"{about['zeros']:.0%} of the genes are zero, as in shallow or single-cell "
-                "libraries; the model learnt from bulk tissue."
-            )
-        if about["below"] >= MANY_BELOW:
-            warnings.append(
-                f"{about['below']:.0%} of the logarithms are below 0, which those of a value + 1 "
-                "cannot be, and were taken for 0; give log2(value + 1), or the values themselves."
-            )
+        warnings += of_values
         least = self.description["thresholds"].get("mrin")
         if least is not None and about["mrin"] < least:
             warnings.append(

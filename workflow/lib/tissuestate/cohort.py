@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,16 @@ import pyarrow as pa
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.genes import KINDS, GeneMap, Recognition
-from tissuestate.matrices import Matrix, Missing, read_counts, read_matrix
-from tissuestate.normalise import linear_scale
-from tissuestate.screening import MANY_BELOW, by_length, foreign_species, unit_conflict
+from tissuestate.gene_rows import GeneRows
+from tissuestate.genes import KINDS, GeneMap, Recognition, is_transcript
+from tissuestate.inputs import id_problem
+from tissuestate.matrices import Missing, read_counts, read_matrix
+from tissuestate.screening import (
+    Screened,
+    screen_expression,
+    screen_transcripts,
+    screen_values,
+)
 from tissuestate.sheet import HEADS, ClassTable
 
 if TYPE_CHECKING:
@@ -29,6 +36,8 @@ OBS = (
 LEAST_RECOGNISED = 0.2  # share of a file's gene ids: fewer are of another species, or no gene ids
 MANY_EXPRESSED = 100  # genes expressed, above which two samples are not equal by chance
 READS = "reads"  # the data set of all samples counted by this workflow
+
+_NUMBERS = re.compile(r"[0-9][0-9.,]*")
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +132,7 @@ def assemble(
         part = reader.read_count_table(name, Path(counts[name]))
         values[positions[name]] = part.values[0, chosen]
 
+    _screen_cohort(values, samples, counts)
     _check_copies(values, samples)
     obs = samples.set_index("sample")[list(OBS)].rename_axis(None)
     cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(common.tolist()))
@@ -164,9 +174,10 @@ class _Reader:
                 missing=self.missing,
                 strandedness=strandedness,
             )
-            _check_unit(Path(path), matrix, unit)
-            mapped = self._map(Path(path), matrix.ids)
-            values = mapped.collapse(matrix.values, unit)
+            mapped = self._map(matrix.ids)
+            _screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
+            mapped.check(Path(path))
+            values = mapped.collapse(Path(path), matrix.values, unit)
             parts.append(
                 _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.found)
             )
@@ -176,29 +187,22 @@ class _Reader:
         """One row of counts; every table must list the same genes."""
         ids, values = read_counts(path)
         if self._counted is None:
-            self._counted = ids, self._map(path, ids.to_numpy(zero_copy_only=False).astype(str))
+            mapped = self._map(ids.to_numpy(zero_copy_only=False).astype(str))
+            mapped.check(path)
+            self._counted = ids, mapped
         elif not self._counted[0].equals(ids):
             raise InputError(
                 f"{path}: sample {sample!r} was counted on other genes than the samples before it; "
                 "count all samples with one annotation."
             )
         mapped = self._counted[1]
-        row = mapped.collapse(values[None], "count")
+        row = mapped.collapse(path, values[None], "count")
         return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.found)
 
-    def _map(self, path: Path, ids: np.ndarray) -> "_Mapped":
+    def _map(self, ids: np.ndarray) -> "_Mapped":
         key = ids.tobytes()
         if key not in self._mapped:
-            symbols, found = self.gene_map.to_symbols(ids.tolist())
-            log.info("%s: %s", path, found.sentence())
-            if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
-                of = foreign_species(ids.tolist())
-                raise InputError(
-                    f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they "
-                    f"look like {KINDS[found.kind]}{of and f' of {of}'}, such as {str(ids[0])!r}); "
-                    "expected human gene symbols, Ensembl or Entrez ids in the first column."
-                )
-            self._mapped[key] = _Mapped.of(symbols, found)
+            self._mapped[key] = _Mapped.of(ids.tolist(), self.gene_map)
         return self._mapped[key]
 
 
@@ -206,53 +210,99 @@ class _Reader:
 class _Mapped:
     """How the ids of a file become symbols, in alphabetical order."""
 
+    ids: list[str]
     symbols: np.ndarray
-    first: np.ndarray  # position of the first id of each symbol
-    repeated: np.ndarray  # which symbols have more ids than one
-    members: np.ndarray  # positions of all the ids of these, symbol by symbol
-    starts: np.ndarray  # where each of them begins among the members
+    rows: GeneRows
+    transcripts: np.ndarray  # which ids are transcripts
+    known: np.ndarray  # which have a symbol
     found: Recognition
 
     @classmethod
-    def of(cls, symbols: np.ndarray, found: Recognition) -> "_Mapped":
-        """From the symbol of each id, '' where it has none."""
-        order = np.argsort(symbols, kind="stable")
-        order = order[symbols[order] != ""]
-        names, starts, sizes = np.unique(symbols[order], return_index=True, return_counts=True)
-        repeated = np.flatnonzero(sizes > 1)
-        members = order[np.repeat(sizes > 1, sizes)]
-        ends = np.cumsum(sizes[repeated])
-        return cls(names, order[starts], repeated, members, ends - sizes[repeated], found)
+    def of(cls, ids: list[str], gene_map: GeneMap) -> "_Mapped":
+        """From the ids as they stand in a file."""
+        symbols, found = gene_map.to_symbols(ids)
+        names, places = np.unique(symbols, return_inverse=True)
+        if len(names) and names[0] == "":
+            names, places = names[1:], places - 1
+        transcripts = np.array([is_transcript(name) for name in ids], dtype=bool)
+        return cls(ids, names, GeneRows.of(places, ids), transcripts, symbols != "", found)
 
-    def collapse(self, values: np.ndarray, unit: str) -> np.ndarray:
-        """Values by symbol: the ids of one symbol are summed on the linear scale."""
-        result = values[:, self.first]
-        if len(self.repeated):
-            linear = linear_scale(values[:, self.members], unit)
-            total = np.add.reduceat(linear, self.starts, axis=1)
-            result[:, self.repeated] = np.log2(total + 1) if unit == "log2" else total
+    def check(self, path: Path) -> None:
+        """Tell what the ids are. Raises InputError where too few are known."""
+        found, left_out = self.found, self.found.left_out()
+        added = len(self.rows.repeated)
+        log.info("%s: %s", path, found.sentence())
+        if added:
+            log.info("%s: %s genes were added up from several ids", path, f"{added:,}")
+        if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
+            raise InputError(
+                f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they look "
+                f"like {KINDS[found.kind]}, such as {self.ids[0]!r}); "
+                f"{id_problem(self.ids, found)}."
+            )
+        if left_out:
+            log.info("%s: %s", path, left_out)
+
+    def collapse(self, path: Path, values: np.ndarray, unit: str) -> np.ndarray:
+        """Samples × symbols; see `GeneRows.collapse`."""
+        result, once = self.rows.collapse(values, [unit] * len(values))
+        if once.any():
+            log.warning(
+                "%s: %s genes stand in several rows with the same values, as after a join of "
+                "tables; these rows count once",
+                path,
+                f"{once.max():,}",
+            )
         return result
 
 
-def _check_unit(path: Path, matrix: Matrix, unit: str) -> None:
-    """Raise InputError for the first sample whose values cannot be of the unit; warn of doubts."""
-    for sample, values in zip(matrix.samples, matrix.values, strict=True):
-        conflict = unit_conflict(values, unit)
-        if conflict:
-            raise InputError(f"{path}, column {sample!r}, stated as {unit}: {conflict}")
-    if unit == "count":
-        divided = sum(by_length(values, unit) for values in matrix.values)
-        if divided:
-            log.warning("%s: %d samples stated as count add up as TPM do", path, divided)
-    if unit == "log2":
-        below = ((matrix.values < 0).mean(axis=1) >= MANY_BELOW).sum()
-        if below:
-            log.warning(
-                "%s: %d samples have logarithms below 0, which those of a value + 1 cannot be; "
-                "they are taken for 0",
-                path,
-                below,
-            )
+def _screen_file(
+    path: Path, names: list[str], values: np.ndarray, unit: str, mapped: _Mapped
+) -> None:
+    """Raise InputError for the first sample that cannot be used; warn of doubts, once a file."""
+    doubts = _Doubts(f"{path}: ")
+    for name, row in zip(names, values, strict=True):
+        where = f"{path}, column {name!r}, stated as {unit}"
+        doubts.add(name, where, screen_values(row, unit))
+        placed = screen_transcripts(row, unit, mapped.transcripts, mapped.known)
+        doubts.add(name, where, placed)
+    doubts.tell()
+
+
+def _screen_cohort(
+    values: np.ndarray, samples: pd.DataFrame, counts: Mapping[str, str | Path]
+) -> None:
+    """The same, of the genes in use."""
+    doubts = _Doubts("")
+    about = samples[["sample", "matrix", "column", "unit"]].to_numpy(dtype=object)
+    for (name, matrix, column, unit), row in zip(about, values, strict=True):
+        where = f"{matrix}, column {column!r}" if matrix else str(counts[name])
+        doubts.add(name, f"{where}, sample {name!r}", screen_expression(row, unit))
+    doubts.tell()
+
+
+class _Doubts:
+    """Samples by what is doubtful about them, whatever the numbers are."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._samples: dict[str, list[str]] = {}
+        self._sentences: dict[str, str] = {}
+
+    def add(self, name: str, where: str, screened: Screened) -> None:
+        """Note a sample's warnings. Raises InputError where it is refused."""
+        if screened.refused:
+            raise InputError(f"{where}: {screened.refused}")
+        for sentence in screened.warnings:
+            kind = _NUMBERS.sub("#", sentence)
+            self._samples.setdefault(kind, []).append(name)
+            self._sentences.setdefault(kind, sentence)
+
+    def tell(self) -> None:
+        """Log each doubt once."""
+        for kind, names in self._samples.items():
+            some = f"{len(names):,} samples, such as {names[0]}"
+            log.warning("%s%s: %s", self.where, some, self._sentences[kind])
 
 
 def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:

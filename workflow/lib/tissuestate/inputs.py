@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.genes import KINDS, Recognition
-from tissuestate.screening import dates, guess_unit
+from tissuestate.gene_rows import GeneRows
+from tissuestate.genes import KINDS, GeneMap, Recognition, is_transcript
+from tissuestate.screening import dates, foreign_species, guess_unit
 from tissuestate.sheet import UNITS
 
 
@@ -18,7 +19,7 @@ class Block:
 
     values: np.ndarray
     samples: pd.DataFrame
-    by_length: list[bool]  # whether a sample's values may be divided by gene length
+    warnings: list[list[str]]  # what its values leave in doubt
 
     @property
     def called(self) -> np.ndarray:
@@ -33,77 +34,174 @@ class Block:
 
 @dataclass(frozen=True)
 class Genes:
-    """Where the columns of a table belong among the bundle's genes (-1 = nowhere)."""
+    """Which columns of a table belong to which of the bundle's genes."""
 
-    places: np.ndarray
+    rows: GeneRows
+    count: int  # genes of the bundle
+    found: int  # of which the table has this many
     sentence: str
     problem: str  # what to look at where too few genes are found
+    transcripts: np.ndarray  # which columns are transcripts
+    known: np.ndarray  # which have a gene, of the bundle or not
 
-    def gather(self, given: np.ndarray, units: np.ndarray, genes: int) -> np.ndarray:
-        """Samples × the bundle's genes, float32; several ids of one gene added up, NaN = missing.
-
-        Logarithms are added up on the linear scale.
-        """
-        result = np.full((len(given), genes), np.nan, dtype=np.float32)
-        order = np.argsort(self.places, kind="stable")
-        order = order[self.places[order] >= 0]
-        targets, starts, counts = np.unique(
-            self.places[order], return_index=True, return_counts=True
+    @classmethod
+    def of(cls, frame: pd.DataFrame, genes: Sequence[str], gene_map: GeneMap) -> "Genes":
+        """From a frame of samples × ids."""
+        ids = [str(name) for name in frame.columns]
+        symbols, recognition = gene_map.to_symbols(ids)
+        # a bundle may hold genes by names that its map does not know
+        names = [symbol or name for symbol, name in zip(symbols, ids, strict=True)]
+        rows = GeneRows.of(pd.Index(genes).get_indexer(pd.Index(names)), ids)
+        found = len(rows.genes)
+        problem = id_problem(ids, recognition)
+        turned = gene_map.to_symbols(frame.index.astype(str))[0] if found < len(genes) / 2 else ()
+        if len(set(turned) & set(genes)) > max(found, len(frame) / 2):
+            problem = "genes stand in rows, samples are expected there: transpose the table"
+        return cls(
+            rows,
+            len(genes),
+            found,
+            _sentence(found, len(genes), recognition, ids, len(rows.repeated)),
+            problem,
+            np.array([is_transcript(name) for name in ids], dtype=bool),
+            symbols != "",
         )
-        result[:, targets] = given[:, order[starts]]
-        logs = units == "log2"
-        for i in np.flatnonzero(counts > 1):
-            block = given[:, order[starts[i] : starts[i] + counts[i]]].astype(np.float64)
-            summed = np.nansum(block, axis=1)
-            with np.errstate(over="ignore"):  # of counts called logarithms, which are refused
-                linear = np.maximum(np.exp2(block[logs]) - 1, 0)
-            summed[logs] = np.log2(1 + np.nansum(linear, axis=1))
-            result[:, targets[i]] = np.where(np.isnan(block).all(axis=1), np.nan, summed)
-        return result
+
+    def gather(self, given: np.ndarray, units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Samples × the bundle's genes, float32, NaN = missing; see `GeneRows.collapse`."""
+        result = np.full((len(given), self.count), np.nan, dtype=np.float32)
+        result[:, self.rows.genes], once = self.rows.collapse(given, units)
+        return result, once
 
 
-def numbers(frame: pd.DataFrame) -> np.ndarray:
-    """The values as float32, NaN where missing. Raises InputError for the first that is none."""
+def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
+    """What to do where too few gene ids are known."""
+    species = foreign_species(ids)
+    if species:
+        return f"the gene ids are those of {species}, the model knows human genes"
+    if recognition.row_numbers:
+        return (
+            "the ids are numbers, but not Entrez ids: they look like those of rows; write the gene "
+            "ids in the first column (in pandas index=False, in R row.names = FALSE)"
+        )
+    if sum(map(is_transcript, ids)) > len(ids) / 2:
+        return (
+            "the ids are transcripts, of which too few can be placed on a gene; give a file of "
+            "genes, transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their "
+            "annotation (GTF)"
+        )
+    found = f" (found {recognition.unknown[0]!r}" if recognition.unknown else " ("
+    return (
+        f"check the gene ids and the species{found}; expected human gene symbols, Ensembl ids such "
+        "as ENSG00000141510, or Entrez ids)"
+    )
+
+
+def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
+    """The values as float32, NaN where missing, and why samples hold what is no finite number."""
     kinds = {dtype.kind for dtype in frame.dtypes}
+    refused: dict[str, str] = {}
+
+    def refuse(row: int, column: int, found: str) -> None:
+        refused.setdefault(
+            frame.index[row],
+            f"gene {str(frame.columns[column])!r}: found {found}; expected a number.",
+        )
+
     with np.errstate(over="ignore"):
         if kinds <= set("fiu"):
-            return frame.to_numpy(np.float32, na_value=np.nan)
-        result = np.empty(frame.shape, np.float32)
-        for column, name in enumerate(frame.columns):
-            for row, cell in enumerate(frame.iloc[:, column].astype(object)):
-                try:
-                    absent = cell is None or cell is pd.NA or cell is pd.NaT
-                    result[row, column] = np.nan if absent else float(cell)
-                except (TypeError, ValueError, OverflowError):
-                    found = f"found {str(cell)[:40]!r}; expected a number."
-                    raise InputError(
-                        f"sample {frame.index[row]!r}, gene {str(name)!r}: {found}"
-                    ) from None
-        return result
+            result = frame.to_numpy(np.float32, na_value=np.nan)
+        else:
+            result = np.empty(frame.shape, np.float32)
+            for column in range(frame.shape[1]):
+                for row, cell in enumerate(frame.iloc[:, column].astype(object)):
+                    try:
+                        absent = cell is None or cell is pd.NA or cell is pd.NaT
+                        result[row, column] = np.nan if absent else float(cell)
+                    except (TypeError, ValueError, OverflowError):
+                        result[row, column] = np.nan
+                        refuse(row, column, repr(str(cell)[:40]))
+    infinite = np.isinf(result)
+    for row in np.flatnonzero(infinite.any(axis=1)).tolist():
+        column = int(infinite[row].argmax())
+        refuse(row, column, str(frame.iat[row, column]))
+    return np.where(infinite, np.float32(np.nan), result), refused
 
 
-def units_of(values: np.ndarray, stated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The unit of each sample, and whether it was stated rather than told from the values."""
-    known = ~np.isin(stated, ["", "auto"])
-    units = np.array(
-        [
-            name if k else guess_unit(row)
-            for row, name, k in zip(values, stated, known, strict=True)
-        ],
-        dtype=object,
-    )
-    unknown = sorted(set(units) - set(UNITS))
-    if unknown:
-        raise InputError(f"unit {unknown[0]!r} is unknown; use one of {', '.join(UNITS)}.")
-    return units, known
+def units_of(
+    values: np.ndarray, stated: Sequence[str], samples: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
+    """The unit of each sample, whether it was stated rather than told, and why it cannot be."""
+    known = ~np.isin(np.asarray(stated, dtype=object), ["", "auto"])
+    units, refused = [], {}
+    for name, row, unit, is_known in zip(samples, values, stated, known, strict=True):
+        if is_known and unit not in UNITS:
+            refused[name] = f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}."
+        sure = is_known and unit in UNITS
+        units.append(unit if sure else guess_unit(row))
+        if units[-1] != "log2" and (row < 0).any():
+            refused.setdefault(
+                name,
+                f"{row[row < 0][0]:g} cannot be a {units[-1]} value; correct it, or the unit.",
+            )
+    return np.array(units, dtype=object), known, refused
 
 
-def sentence(found: int, expected: int, recognition: Recognition, ids: Sequence[str]) -> str:
-    remarks, dated, repeated = [], dates(ids), len(ids) - len(set(ids))
+def by_sample(series: pd.Series, what: str) -> pd.Series:
+    """The series by the samples' names as text. Raises InputError for a sample given twice."""
+    if isinstance(series.index, pd.MultiIndex):
+        raise InputError(f"{what} has an index of {series.index.nlevels} levels; expected samples.")
+    series = series.set_axis(series.index.astype(str))
+    if series.index.has_duplicates:
+        repeated = series.index[series.index.duplicated()][0]
+        raise InputError(f"{what} of sample {repeated!r} is given twice; give it once.")
+    return series
+
+
+def mrin_of(mrin: pd.Series | None) -> pd.Series:
+    """mRIN by sample, NaN where not known. Raises InputError for what is no number."""
+    if mrin is None:
+        return pd.Series(dtype=float)
+    if not isinstance(mrin, pd.Series):
+        raise InputError(f"mrin is {type(mrin).__name__}; expected a pandas Series by sample.")
+    found = by_sample(mrin, "mrin")
+    values = pd.to_numeric(found, errors="coerce").astype(float)
+    wrong = found[(values.isna() & found.notna()) | np.isinf(values)]
+    if len(wrong):
+        raise InputError(
+            f"mrin of sample {wrong.index[0]!r}: found {str(wrong.iloc[0])!r}; expected a number."
+        )
+    return values
+
+
+def check_frame(frame: pd.DataFrame) -> None:
+    """Raise InputError for what is no table of samples × genes."""
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError("samples × genes are expected as a pandas DataFrame.")
+    for axis, names, what in ((frame.index, "index", "sample"), (frame.columns, "columns", "gene")):
+        if isinstance(axis, pd.MultiIndex):
+            raise InputError(
+                f"the {names} of the table have {axis.nlevels} levels (such as {axis[0]!r}); "
+                f"expected one, a name a {what} (see droplevel)."
+            )
+    names = frame.index.astype(str)
+    if not len(names):
+        raise InputError("there is no sample to classify.")
+    if names.has_duplicates:
+        repeated = names[names.duplicated()][0]
+        raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
+
+
+def _sentence(
+    found: int, expected: int, recognition: Recognition, ids: Sequence[str], added: int
+) -> str:
+    remarks, dated = [], dates(ids)
     if recognition.n_aliases:
         remarks.append(f"{recognition.n_aliases:,} ids by an alias or previous symbol")
-    if repeated:
-        remarks.append(f"{repeated:,} rows repeat an id and were added up")
+    if added and recognition.kind != "transcript":
+        remarks.append(f"{added:,} genes were added up from several ids")
+    if recognition.unknown:
+        remarks.append(recognition.left_out())
     if dated:
         remarks.append(
             f"{len(dated):,} ids are dates such as {dated[0]}, as spreadsheets make of SEPT2 or "
@@ -111,14 +209,3 @@ def sentence(found: int, expected: int, recognition: Recognition, ids: Sequence[
         )
     more = f" ({'; '.join(remarks)})" if remarks else ""
     return f"{found:,} of {expected:,} genes found as {KINDS[recognition.kind]}{more}"
-
-
-def check_values(frame: pd.DataFrame, values: np.ndarray, units: np.ndarray) -> None:
-    """Raise InputError for infinite values, and for negative ones that are not logarithms."""
-    bad = np.isinf(values) | ((values < 0) & (units != "log2")[:, None])
-    if bad.any():
-        row, column = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        raise InputError(
-            f"sample {frame.index[row]!r}, gene {frame.columns[column]!r}: {values[row, column]:g} "
-            f"cannot be a {units[row]} value; correct the matrix or its unit."
-        )

@@ -76,7 +76,7 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
             f"{path}: its lines end as those of old Macintosh computers; save it with Windows or "
             "Unix line ends."
         )
-    if not lines[0].strip():
+    if not lines[0].strip(b"\t, \r\n"):
         raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")
     if lines[0].startswith((b"#1.2", b"#1.3")):
         return _lay_out_gct(path, lines)
@@ -116,7 +116,7 @@ def _first_lines(path: Path) -> tuple[list[bytes], int]:
 def _names_ids(header: list[str]) -> bool:
     """Whether the first cell of a header is the name of the ids, not of a sample."""
     named = [not name or _ID_NAME.fullmatch(name) is not None for name in header[:2]]
-    return named[0] and (not header[0] or not all(named[1:]) or len(header) < 2)
+    return bool(named) and named[0] and (not header[0] or not all(named[1:]) or len(header) < 2)
 
 
 def _is_row(cells: list[str]) -> bool:

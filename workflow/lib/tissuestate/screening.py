@@ -239,8 +239,8 @@ def _base(known: np.ndarray) -> tuple[float, str]:
             total = float(linear.sum())
             if any(_near(total, one) for one in TOTALS):
                 return base, f"without them the sum is {total:,.0f}"
-        small = linear[(linear > 0.1) & (linear < 20.1)]
-        if len(small) >= 20 and (np.abs(small - np.round(small)) < 0.03).mean() > 0.95:
+        small = np.unique(linear[(linear > 0.1) & (linear < 20.1)])
+        if len(small) >= 10 and (np.abs(small - np.round(small)) < 0.03).mean() > 0.95:
             return base, "without them they are whole numbers"
     return 0.0, ""
 
