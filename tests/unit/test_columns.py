@@ -1,5 +1,6 @@
 """Which column a sample is read from: as the sheet says, or refused by a sentence."""
 
+import gzip
 import logging
 from pathlib import Path
 
@@ -334,3 +335,12 @@ def test_a_sample_without_values_ends_training(write):
     for missing in ("error", "zero"):
         with pytest.raises(InputError, match="all 12 values in column 'P3' are missing"):
             read_matrix(path, missing=missing)
+
+
+def test_a_line_without_end_takes_no_memory(tmp_path):
+    path = tmp_path / "m.tsv.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for _ in range(70):
+            stream.write(b"A" * (1 << 20))
+    with pytest.raises(InputError, match="a line of more than 67,108,864 bytes"):
+        read_matrix(path)

@@ -269,3 +269,17 @@ def test_real_cohort(data, classes, tmp_path):
     present = classes.present(sheet)
     assert len(present["tissue"]) == 14
     assert len(present["subtype"]) == 10
+
+
+@pytest.mark.parametrize(("column", "other"), [("unit", "normalised"), ("strandedness", "forward")])
+def test_two_ways_to_read_one_matrix_need_the_columns(column, other, write):
+    def sheet(first: str, second: str) -> str:
+        ways = {"unit": "count", "strandedness": "none"}
+        rows = [{"sample": "a", "column": first, **ways}, {"sample": "b", "column": second, **ways}]
+        rows[1][column] = other
+        return pd.DataFrame(rows).assign(matrix="m.tsv").to_csv(sep="\t", index=False)
+
+    for columns in (("", ""), ("x", "")):
+        with pytest.raises(InputError, match=rf"row 3, column {column}: '{other}' where .* row 2"):
+            read_sheet(write(sheet(*columns)), labelled=False)
+    assert len(read_sheet(write(sheet("x", "y")), labelled=False)) == 2

@@ -1,7 +1,6 @@
 """How a text table is laid out: where its rows begin, which columns are ids, which samples."""
 
 import csv
-import itertools
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from tissuestate.text import describe, opened
 NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
 NULL = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "#N/A", "n/a")
 _LOOKED_AT = 20  # rows
+_LONGEST = 1 << 26  # bytes of a line: a million names have fewer
 _ID_NAME = re.compile(
     r"(?i)(.*[^a-z0-9])?((gene|transcript|probe|probeset|target|ensembl|entrez|hgnc|hugo|feature)?_?"
     r"(ids?|names?|symbols?)|genes?|transcripts?|target|feature|ensembl|entrez|hgnc|hugo|probe)"
@@ -105,12 +105,15 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
 def _first_lines(path: Path) -> tuple[list[bytes], int]:
     """The first line that is no comment with some that follow it, and the number before it."""
     with opened(path) as stream:
-        line, skip = stream.readline(), 0
+        line, skip = stream.readline(_LONGEST), 0
         while (line.startswith(b"#") and not line.startswith((b"#1.2", b"#1.3"))) or (
             not skip and line[:4].lower() == b"sep=" and len(line.rstrip()) <= 5
         ):
-            line, skip = stream.readline(), skip + 1
-        return [line, *itertools.islice(stream, _LOOKED_AT)], skip
+            line, skip = stream.readline(_LONGEST), skip + 1
+        lines = [line, *(stream.readline(_LONGEST) for _ in range(_LOOKED_AT))]
+    if any(len(line) == _LONGEST for line in lines):
+        raise InputError(f"{path}: a line of more than {_LONGEST:,} bytes; this is no table.")
+    return lines, skip
 
 
 def _names_ids(header: list[str]) -> bool:
