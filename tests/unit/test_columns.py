@@ -219,9 +219,9 @@ def test_numbers_as_names_of_samples_are_a_header(write):
     assert read_matrix(path).ids.tolist() == ["TP53", "KRAS"]
 
 
-def test_rows_without_header_are_counts_of_a_counter_where_its_lines_stand(write):
+def test_rows_without_header_are_counts_where_all_are_whole_numbers(write):
     assert read_matrix(write("TP53\t4.5\nKRAS\t5\n")).layout == "two columns"
-    assert read_matrix(write("TP53\t4\n__no_feature\t5\n")).layout == "htseq-count"
+    assert read_matrix(write("TP53\t4\nKRAS\t5\n__no_feature\t5\n")).layout == "htseq-count"
     rows = "ENSG1\t9\t1\t8\nENSG2\t9\t1\t8\n"
     assert read_matrix(write(rows, "P1_ReadsPerGene.out.tab"), {"P1": "P1"}).values[0, 0] == 8
     with pytest.raises(InputError, match="first line is a row"):
