@@ -2,11 +2,13 @@
 
 import gzip
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate.errors import InputError
 from tissuestate.matrices import Matrix, read_matrix
 
@@ -344,3 +346,35 @@ def test_a_line_without_end_takes_no_memory(tmp_path):
             stream.write(b"A" * (1 << 20))
     with pytest.raises(InputError, match="a line of more than 67,108,864 bytes"):
         read_matrix(path)
+
+
+ANY = {**LAYOUTS, "STAR": STAR, "GDC": GDC, "RSEM": RSEM, "isoforms": ISOFORMS, "salmon": SALMON,
+       "kallisto": KALLISTO, "htseq": HTSEQ, "one bam": ONE_BAM}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["rows", "header", "both", "bom", "windows", "empty", "blank"])
+@pytest.mark.parametrize("layout", ANY)
+def test_a_change_of_form_alone_changes_no_value(layout, change, write):
+    """The same table as programs write it otherwise is read the same, or refused with its row."""
+    text = ANY[layout].removeprefix("\ufeff").replace("\r\n", "\n").rstrip("\n") + "\n"
+    delimiter = "\t" if "\t" in text else ","
+    lines = text.split("\n")[:-1]
+    first = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    first += 1 if layout.startswith("GCT") else 0
+    if change in ("header", "both"):
+        lines[first] += delimiter
+    if change in ("rows", "both"):
+        lines[first + 1 :] = [line + delimiter for line in lines[first + 1 :]]
+    if change == "empty":
+        lines += [delimiter * lines[-1].count(delimiter)] * 3
+    end = "\r\n" if change == "windows" else "\n"
+    changed = end.join([*lines, ""]) + (end * 3 if change == "blank" else "")
+    expected = read_matrix(write(text))
+    try:
+        found = read_matrix(write("\ufeff" * (change == "bom") + changed))
+    except InputError as error:
+        assert change in ("rows", "header", "both") and layout in ("R", "STAR", "htseq")
+        assert re.search(r"row 2: \d cells|first line is a row", str(error))
+    else:
+        np.testing.assert_array_equal(found.values, expected.values)
+        assert (found.samples, found.ids.tolist()) == (expected.samples, expected.ids.tolist())

@@ -79,7 +79,7 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
     if not lines[0].strip(b"\t, \r\n"):
         raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")
     if lines[0].startswith((b"#1.2", b"#1.3")):
-        return _lay_out_gct(path, lines)
+        return _lay_out_gct(path, lines, skip)
     delimiter = "\t" if b"\t" in lines[0] else ","
     header = cells_of(path, lines[0], delimiter)
     if len(header) < 2:
@@ -97,7 +97,8 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
         if tuple(header[: len(first)]) == first and {counts, abundances} - {""} <= set(header):
             return _lay_out_single(path, layout, plain, unit, strandedness)
     if header[:2] == ["Hugo_Symbol", "Entrez_Gene_Id"]:
-        values = by_name(path, header[2:], range(2, len(header)))
+        columns = range(2, len(header) - len(empty))
+        values = by_name(path, [header[i] for i in columns], columns)
         return replace(plain, name="RNAseqDB", ids=(0, 1), values=values)
     return _lay_out_samples(path, plain, rows)
 
@@ -117,9 +118,9 @@ def _first_lines(path: Path) -> tuple[list[bytes], int]:
 
 
 def _names_ids(header: list[str]) -> bool:
-    """Whether the first cell of a header is the name of the ids, not of a sample."""
-    named = [not name or _ID_NAME.fullmatch(name) is not None for name in header[:2]]
-    return bool(named) and named[0] and (not header[0] or not all(named[1:]) or len(header) < 2)
+    """Whether the first cell of a header is the name of the ids, not of a sample as the others."""
+    like = [_ID_NAME.fullmatch(name) is not None for name in header]
+    return bool(header) and (not header[0] or (like[0] and (len(like) == 1 or not all(like))))
 
 
 def _is_row(cells: list[str]) -> bool:
@@ -234,20 +235,20 @@ def _is_text(rows: list[list[str]], column: int) -> bool:
     return len(known) > 1 and not any(NUMBER.fullmatch(cell.replace(",", "")) for cell in known)
 
 
-def _lay_out_gct(path: Path, lines: list[bytes]) -> Layout:
+def _lay_out_gct(path: Path, lines: list[bytes], skipped: int) -> Layout:
     sizes = lines[1].split() if len(lines) > 1 else []
     header = cells_of(path, lines[2], "\t") if len(lines) > 2 else []
     if len(sizes) < 2 or not all(size.isdigit() for size in sizes) or len(header) < 3:
         raise InputError(f"{path}: the second line of a GCT file holds its size, the third names.")
-    before, ids, skip = 2, 0, 3
+    before, ids, skip = 2, 0, skipped + 3
     if len(sizes) == 4:
-        before, skip = 1 + int(sizes[2]), 3 + int(sizes[3])
+        before, skip = 1 + int(sizes[2]), skip + int(sizes[3])
     else:
         lower = [name.lower() for name in header]
         ids = lower.index("name") if "name" in lower else 0
         before = max(ids, lower.index("description") if "description" in lower else 1) + 1
     rows = [cells_of(path, line, "\t") for line in lines[3:] if line.strip()]
-    header, empty = _match_header(path, header, rows[0] if rows else header, 4)
+    header, empty = _match_header(path, header, rows[0] if rows else header, skip + 1)
     names = header[before : len(header) - len(empty)]
     values = by_name(path, names, range(before, before + len(names)))
     if len(names) != int(sizes[1]):
