@@ -135,8 +135,8 @@ def test_what_goes_wrong_before_the_alignment_is_named(
     for reads, words, wanted in (
         ({"fastq_1": whole, "fastq_2": "half.fastq.gz"}, "mates must come in pairs", target),
         ({"fastq_1": whole, "fastq_2": "turned.fastq.gz"}, "in the same order", target),
-        ({"fastq_1": "windows.fastq.gz"}, "ends its lines as Windows does", target),
-        ({"fastq_1": "short.fastq.gz"}, "FATAL ERROR in reads input: quality string", target),
+        ({"fastq_1": "windows.fastq.gz"}, "ends line 3 as Windows does", target),
+        ({"fastq_1": "short.fastq.gz"}, "75 bases, but 1 qualities in line 4", target),
         ({"bam": "text.bam"}, "not a BAM file, or cut off", counts),
     ):
         run = align(snakemake, trimmed, {"bad": reads}, *wanted, trim=False)
