@@ -1,5 +1,4 @@
-"""Reads and alignments as people have them, through the scripts that align and count: none lost, and
-what is wrong told in a sentence."""
+"""Reads and alignments as people have them, through the scripts: none lost, faults told."""
 
 import gzip
 import json
@@ -365,7 +364,9 @@ def test_killed_tools_are_told_and_the_next_run_begins_anew(
     made: Path, mates: tuple[Text, Text], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     star = shutil.which("STAR")
-    stand_in(tmp_path / "bin", "STAR", "#!/bin/bash\nkill -9 $$\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/STAR").write_text("#!/bin/bash\nkill -9 $$\n")
+    (tmp_path / "bin/STAR").chmod(0o755)
     write(tmp_path, "a", lines(mates[0]))
     reference = made / "results/reference"
     index = tmp_path / "star"
