@@ -145,7 +145,7 @@ def classify(bundle: str, sheet: str, output: str) -> None:
     from tissuestate.sheet import read_sheet
 
     classifier = Classifier.load(bundle)
-    groups = read_new_samples(read_sheet(sheet, labelled=False), {})
+    groups = read_new_samples(read_sheet(sheet, labelled=False), {}).frames
     found = Predictions.concat([classifier.predict(frame, unit) for frame, unit in groups])
     table = found.table()
     table.to_csv(f"{output}.tsv", sep="\t", index=False)

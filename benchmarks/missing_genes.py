@@ -89,7 +89,8 @@ def main() -> None:
         add("random", holes, units, codes)
     for source, part in samples[samples["source"] != TRAINED].groupby("source"):
         path, unit = part["matrix"].iloc[0], part["unit"].iloc[0]
-        ids = read_matrix(path, part["column"].head(1).tolist(), unit=unit, missing="keep").ids
+        wanted = dict(zip(part["sample"].head(1), part["column"].head(1), strict=True))
+        ids = read_matrix(path, wanted, unit=unit, missing="keep").ids
         present = genes.isin(gene_map.to_symbols(list(ids))[0])
         holes = values.copy()
         holes[:, ~present] = np.nan

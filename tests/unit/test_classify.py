@@ -722,6 +722,8 @@ def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, 
     normal = kidney[told.calls.loc[kidney, "disease_state"] == "non-neoplastic"]
     assert len(normal)
     assert calls.loc[normal, "subtype"].eq("").all(), "no subtype of what is no likely tumour"
+    if lost == "neoplastic":
+        assert calls.loc[kidney, "disease_state_set"].str.contains(r"(?:^|\|)neoplastic").all()
     page = sample_page(found.record(kidney[0]), Background.of(read_bundle(narrow.folder)))
     assert said[1:] in page
     card = (narrow.folder / CARD).read_text()

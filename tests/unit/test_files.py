@@ -1,5 +1,7 @@
 """Files appear whole or not at all, and equal arrays make equal bytes."""
 
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,44 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(InputError, match=r"x\.npz"):
         load_arrays(tmp_path / "x.npz")
+
+
+def _npz(path: Path, header: bytes, body: bytes = b"\0" * 64) -> Path:
+    text = header + b"\n"
+    magic = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", magic + text + body)
+    return path
+
+
+@pytest.mark.parametrize("shape", ["(10**12,)", "(1000000000000,)", "(7,)", "(9,)", "(-1, -8)"])
+def test_an_array_has_as_many_bytes_as_its_header_announces(shape, tmp_path: Path) -> None:
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': %s}"
+    good = _npz(tmp_path / "good.npz", (header % "(8,)").encode())
+    assert load_arrays(good)["x"].tolist() == [0] * 8
+    with pytest.raises(InputError, match=r"bad\.npz: not a readable npz"):
+        load_arrays(_npz(tmp_path / "bad.npz", (header % shape).encode()))
+
+
+def test_every_changed_byte_of_the_values_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    save_arrays(path, {"x": np.arange(50.0), "y": np.arange(5)})
+    content = path.read_bytes()
+    start = content.index(np.arange(50.0).tobytes())
+    for place in range(start, start + 400, 13):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="CRC"):
+            load_arrays(path)
+
+
+def test_an_entry_longer_than_the_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    save_arrays(path, {"x": np.arange(50.0)})
+    content = path.read_bytes()
+    place = content.index(b"PK\x01\x02")
+    sizes = struct.pack("<II", 2**31, 2**31)
+    path.write_bytes(content[: place + 20] + sizes + content[place + 28 :])
+    with pytest.raises(InputError, match="announces more than its"):
+        load_arrays(path)

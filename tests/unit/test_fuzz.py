@@ -125,7 +125,7 @@ def test_damaged_files_of_every_layout(
     sheet = folder / "sheet.tsv"
     sheet.write_text(f"sample\tmatrix\tunit\ns1\t{folder}/matrix.txt\t{unit}\n")
     try:
-        for frame, told in read_new_samples(read_sheet(sheet, labelled=False), {}):
+        for frame, told in read_new_samples(read_sheet(sheet, labelled=False), {}).frames:
             check(classifier.predict(frame, told))
     except InputError as error:
         assert "\n" not in str(error)

@@ -49,7 +49,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_coverage_becomes_reads_of_each_samples_length(mirror: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "gtex.SPLEEN.parquet"
     fetch_project("gtex", "SPLEEN", target)
-    matrix = read_matrix(target, ["GTEX-B.1", "GTEX-A.1"])
+    matrix = read_matrix(target, {"GTEX-B.1": "", "GTEX-A.1": ""})
     assert matrix.ids.tolist() == ["ENSG00000000003.14", "ENSG00000000005.5"]
     # By hand: 15100 / 151 = 100, 77 / 151 = 0.51; 0 / 152 = 0, 760 / 152 = 5.
     np.testing.assert_array_equal(matrix.values, [[0, 5], [100, 1]])

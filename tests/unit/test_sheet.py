@@ -1,5 +1,6 @@
 """The sample sheet: what is accepted, and the sentence for what is not."""
 
+import gzip
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +12,10 @@ from tissuestate.sheet import (
     COLUMNS,
     HEADS,
     ClassTable,
-    check_files,
     read_samples,
     read_sheet,
 )
+from tissuestate.sheet_files import check_files
 
 HEADER = "sample donor study source disease_state tissue subtype fastq_1 fastq_2 bam sra matrix"
 ROWS = [
@@ -106,7 +107,7 @@ def test_several_sheets_are_one(write, classes):
 def test_unlabelled_sheet_needs_sample_and_origin_only(write):
     sheet = read_sheet(write("sample\tbam\tmatrix\nx\tx.bam\t\ny\t\tm.tsv\n"), labelled=False)
     assert list(sheet["origin"]) == ["bam", "matrix"]
-    assert list(sheet["column"]) == ["", "y"]
+    assert list(sheet["column"]) == ["", ""]
     assert list(sheet["unit"]) == ["count", ""]
     assert list(sheet["donor"]) == ["x", "y"]
 
@@ -162,7 +163,7 @@ def test_mistakes_are_told_in_a_sentence(rows, sentence, write, classes):
 
 def test_a_workbook_is_no_sheet(tmp_path, classes):
     (tmp_path / "samples.tsv").write_bytes(b"PK\x03\x04" + bytes(60))
-    with pytest.raises(InputError, match="an Excel workbook; save it as tab-separated text"):
+    with pytest.raises(InputError, match="an Excel workbook or a zip file; expected tab-separated"):
         read_sheet(tmp_path / "samples.tsv", classes)
 
 
@@ -175,7 +176,7 @@ def test_a_workbook_is_no_sheet(tmp_path, classes):
         (tsv(ROWS).replace("study", "donor"), "two columns are named 'donor'"),
         (tsv(ROWS).replace("\t", ","), "separate columns by tabs"),
         (tsv(ROWS).replace("\t", "  "), "separate columns by tabs"),
-        (tsv(ROWS).encode("utf-16"), "text is UTF-16; save it as a tab-separated UTF-8"),
+        (tsv(ROWS).encode("utf-16"), "UTF-16 text; expected .* save it as tab-separated UTF-8"),
         (tsv(ROWS).replace("a1", "ä1").encode("latin1"), r"text is not UTF-8 \(byte"),
         (tsv(ROWS) + 'x\t"y\n', "not tab-separated text"),
         (tsv(ROWS) + "x\t" * 13 + "\n", None),
@@ -195,13 +196,22 @@ def test_specimen_has_one_donor(write, classes):
         read_sheet(write(tsv(rows, header)), classes)
 
 
+CONTENT = {
+    "fastq_1": "@r/1\nACGT\n+\nIIII\n",
+    "fastq_2": "@r/2\nTTGT\n+\nIIII\n",
+    "bam": gzip.compress(b"BAM\1"),
+}
+
+
 def test_files_are_looked_for(write, classes, tmp_path):
     sheet = read_sheet(write(tsv(ROWS)), classes)
     with pytest.raises(InputError, match=r"sample 'a1', column fastq_1: there is no file 'a1_1"):
         check_files(sheet)
     for column in ("fastq_1", "fastq_2", "bam"):
         sheet[column] = [
-            ",".join(str(write("x", Path(name).name)) for name in cell.split(",") if name)
+            ",".join(
+                str(write(CONTENT[column], Path(name).name)) for name in cell.split(",") if name
+            )
             for cell in sheet[column]
         ]
     check_files(sheet)

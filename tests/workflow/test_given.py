@@ -169,6 +169,27 @@ def test_nor_does_a_failing_run_or_one_within_another_workflow(snakemake, given:
     (given / "Snakefile").unlink()
 
 
+def test_a_reference_that_an_older_one_replaces_is_prepared_anew(
+    snakemake, given: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "user"
+    shutil.copytree(given, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    arguments = ("--configfile", str(folder / "config.yaml"), "--rerun-triggers", "mtime", "--")
+    target = "results/reference/transcripts.bed"
+    assert snakemake(folder, *arguments, target).returncode == 0
+    before = (folder / target).read_text()
+    annotation = folder / "annotation.gtf"
+    lines = annotation.read_text().splitlines(keepends=True)
+    genes = [line for line in lines if "gene_id" in line]
+    last = genes[-1].split('gene_id "')[1].split('"')[0]
+    annotation.write_text("".join(line for line in lines if last not in line))
+    os.utime(annotation, (1, 1))
+    run = snakemake(folder, *arguments, target)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "Removed results of other inputs" in run.stdout
+    assert (folder / target).read_text().count("\n") == before.count("\n") - 1
+
+
 @pytest.mark.parametrize(
     ("column", "file"),
     [

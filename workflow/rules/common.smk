@@ -39,7 +39,8 @@ from tissuestate.bundle import find_description
 from tissuestate.config import check_config, check_keys
 from tissuestate.demo import check_no_other_sheet, check_simulated
 from tissuestate.errors import InputError
-from tissuestate.sheet import ClassTable, check_files, read_sheet
+from tissuestate.sheet import ClassTable, read_sheet
+from tissuestate.sheet_files import check_files
 from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule

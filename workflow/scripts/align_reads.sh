@@ -15,9 +15,9 @@ folder=$(dirname "$bam")
 
 told=
 say() { # into the log and to the terminal, which may be a file: it is added to, not opened anew
-    echo "Error: sample $sample: $*"
-    echo "Error: sample $sample: $*" >&3
     told=1
+    echo "Error: sample $sample: $*" >&3
+    echo "Error: sample $sample: $*" || true # the disk may be full
 }
 
 stop() { # something is wrong with the machine or the settings
@@ -25,7 +25,10 @@ stop() { # something is wrong with the machine or the settings
     exit 1
 }
 
+trimmed=
 fail() { # something is wrong with these reads: where new samples are classified, the others go on
+    [ -z "${work:-}" ] || check_machine bash 0
+    [ -z "$trimmed" ] || stop "$*" # they were looked at before
     say "$*"
     [ "${snakemake_params[refuse]:-False}" = True ] || exit 1
     local file
@@ -36,7 +39,7 @@ fail() { # something is wrong with these reads: where new samples are classified
 }
 
 check_machine() { # check_machine TOOL EXIT_CODE: stop where the disk or the memory is to blame
-    if grep -q "No space left on device" "${snakemake_log[0]}" "$work/Log.out" 2> /dev/null \
+    if grep -q -e "No space left on device" -e "enough space on the disk" -e "Disk quota exceeded" "${snakemake_log[0]}" "$work/Log.out" 2> /dev/null \
         || ! head -c 1000000 /dev/zero 2> /dev/null > "$work/probe"; then
         stop "no space left on the device that holds $folder."
     fi
@@ -306,15 +309,14 @@ if [ "$trim" = True ]; then
         check_machine fastp "$code"
         stop "fastp failed: see ${snakemake_log[0]}."
     fi
-    taken=$(grep -m 1 -o '"total_reads": *[0-9]*' "$work/fastp.json" | tr -dc '0-9')
+    { read -r taken && read -r passed; } < <(grep -o '"total_reads": *[0-9]*' "$work/fastp.json" | tr -dc '0-9\n')
     [ "$taken" -eq "$((total * ${#mates[@]}))" ] \
         || fail "${mate_1[*]} ${mate_2[*]} hold $((total * ${#mates[@]})) reads, but fastp took $taken; the files are damaged: copy them again."
     rm -f "$work"/raw_?.fastq.gz "$work"/*.fastq
     mate_1=("$work/trimmed_1.fastq.gz") mate_2=()
     [ "${#mates[@]}" -eq 1 ] || mate_2=("$work/trimmed_2.fastq.gz")
-    if [ -z "$(beginning "${mate_1[0]}")" ]; then
-        fail "no read is left after trimming: see 'filtering_result' in ${snakemake_log[0]}."
-    fi
+    [ "$passed" -gt 0 ] || fail "no read is left after trimming: see ${snakemake_log[0]}."
+    trimmed=1
 fi
 
 open_pipes
@@ -352,6 +354,8 @@ if [ "${codes[*]}" != "0 0" ]; then
     [[ $reason != *"reads input"* ]] || fail "$say_codes"
     stop "$say_codes"
 fi
+[ -z "$trimmed" ] || [ "$passed" -eq "$((total * ${#mates[@]}))" ] \
+    || fail "fastp kept $passed reads, but has written $((total * ${#mates[@]})): see ${snakemake_log[0]}."
 aligned=$(awk -F '\t' '/Number of input reads/ { print $2 }' "$work/Log.final.out")
 [ "$aligned" = "$total" ] \
     || fail "${mate_1[*]} ${mate_2[*]} hold $total reads or pairs, but STAR has read ${aligned:-none} of them: see ${snakemake_log[0]}."

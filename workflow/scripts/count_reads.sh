@@ -14,9 +14,9 @@ folder=$(dirname "$counts")
 
 told=
 say() { # into the log and to the terminal, which may be a file: it is added to, not opened anew
-    echo "$*"
-    echo "$*" >&3
     told=1
+    echo "$*" >&3
+    echo "$*" || true # the disk may be full
 }
 
 refuse() { # these alignments are not counted; the other samples are
@@ -34,7 +34,7 @@ fail() { # something is wrong with these alignments: where new samples are class
 }
 
 full() { # whether the disk is
-    grep -q "No space left on device" "${snakemake_log[0]}" \
+    grep -q -e "No space left on device" -e "Disk quota exceeded" "${snakemake_log[0]}" \
         || ! head -c 1000000 /dev/zero 2> /dev/null > "$work/probe"
 }
 

@@ -11,13 +11,15 @@ finish() { # no failure without a sentence
     local code=$? reason
     if [ "$code" -ne 0 ]; then
         reason=$(grep -h -m 1 -o "FATAL.*" "$folder/Log.out" "${snakemake_log[0]}" 2> /dev/null | head -n 1 || true)
-        if grep -q "No space left on device" "${snakemake_log[0]}" "$folder/Log.out" 2> /dev/null \
+        if grep -q -e "No space left on device" -e "enough space on the disk" -e "Disk quota exceeded" "${snakemake_log[0]}" "$folder/Log.out" 2> /dev/null \
             || ! head -c 1000000 /dev/zero 2> /dev/null > "$folder/.probe"; then
             reason="no space left on the device that holds $folder"
         elif [ "$code" -eq 137 ] || grep -q "bad_alloc" "${snakemake_log[0]}" "$folder/Log.out" 2> /dev/null; then
             reason="STAR was killed, most often for want of memory: the index of this genome takes about $(awk -v n="${bases:-0}" -v s="$sparsity" 'BEGIN { printf "%.1f", n / 1e8 / s }') GB of it with 'star_sparsity: $sparsity' in the config, and half with twice that number"
         fi
-        echo "Error: the index of ${snakemake_input[genome]} could not be made: ${reason:-exit code $code}; see ${snakemake_log[0]}." | tee -a /dev/stderr >&3
+        reason="Error: the index of ${snakemake_input[genome]} could not be made: ${reason:-exit code $code}; see ${snakemake_log[0]}."
+        echo "$reason" >&3
+        echo "$reason" || true # the disk may be full
     fi
     rm -rf "$folder/.tmp" "$folder/.probe"
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tissuestate.support import TUMOUR, StatesOfTissue, untold_states
+from tissuestate.support import TUMOUR, StatesOfTissue, gap, untold_states
 from tissuestate.wording import head_title
 
 LEAST = 0.5  # probability that a class needs to be called
@@ -63,7 +63,10 @@ def reasons(
     """
     states = classes["disease_state"]
     found: dict[str, list[str]] = {}
-    untold = untold_states(probabilities, classes, states_of_tissue)
+    untold = [
+        gap(tissue, missing) if missing else ""
+        for tissue, missing in untold_states(probabilities, classes, states_of_tissue)
+    ]
     for head, shares in probabilities.items():
         asked = ~np.isnan(shares).any(axis=1)
         even = too_even(shares, classes[head], head)
@@ -72,7 +75,7 @@ def reasons(
             for a, unlike, reason in zip(asked, new, even, strict=True)
         ]
         if head == "disease_state":
-            found[head] = [reason or gap for reason, gap in zip(found[head], untold, strict=True)]
+            found[head] = [a or b for a, b in zip(found[head], untold, strict=True)]
         if head == "subtype":
             likeliest = probabilities["disease_state"].argmax(axis=1)
             for row in np.flatnonzero(asked & ~np.asarray(new)):

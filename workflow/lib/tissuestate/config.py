@@ -10,8 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from tissuestate.errors import InputError
-from tissuestate.sheet import nearest
+from tissuestate.errors import InputError, nearest
 
 # What is told first: a misspelt key is also a missing one.
 _FIRST = ("additionalProperties", "required")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.sheet import read_text
+from tissuestate.text import read_text
 
 SUBTYPES = {"kidney": ("kich", "kirc"), "liver": (), "lung": ("luad", "lusc"), "thyroid": ()}
 LABS = {"atlas": "lab_north", "oncology": "lab_south"}

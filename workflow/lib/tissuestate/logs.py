@@ -1,5 +1,6 @@
 """Logging for scripts: everything to the rule's log file, bad input as one sentence."""
 
+import errno
 import logging
 import sys
 import traceback
@@ -35,7 +36,7 @@ def logged(path: str | Path) -> Iterator[None]:
             sys.exit(1)
         except OSError as error:
             traceback.print_exc(file=log)
-            if error.errno != 28:  # ENOSPC
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             where = error.filename or "the working directory"
             print(f"Error: no space left on the device that holds {where}.", file=stderr)

@@ -124,8 +124,9 @@ def load_network(folder: str | Path) -> ClassifierNetwork:
     folder = Path(folder)
     architecture = Architecture.read(folder)
     try:
-        network = ClassifierNetwork(architecture)
-        network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+        with torch.device("meta"):  # memory is taken for what the weights hold, no more
+            network = ClassifierNetwork(architecture)
+        network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS), assign=True)
     except (
         OSError,
         KeyError,

@@ -15,6 +15,7 @@ from tissuestate.errors import InputError
 from tissuestate.files import refusal
 from tissuestate.matrices import COUNTED, read_counts, read_matrix
 from tissuestate.quality import read_quality, shortfalls
+from tissuestate.screening import guess_unit
 
 NO_MRIN = (
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
@@ -53,19 +54,18 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
     rows = sheet[sheet["origin"] == "matrix"]
     for keys, group in rows.groupby(["matrix", "unit", "strandedness"], sort=False):
         path, unit, strandedness = (str(key) for key in keys)
-        samples = group["sample"].tolist()
+        wanted = dict(zip(group["sample"], group["column"], strict=True))
         try:
-            matrix = read_matrix(
-                path, group["column"].tolist(), unit=unit, missing="keep", strandedness=strandedness
-            )
+            matrix = read_matrix(path, wanted, unit=unit, missing="keep", strandedness=strandedness)
         except InputError as error:
-            refused |= dict.fromkeys(samples, str(error))
+            refused |= dict.fromkeys(wanted, str(error))
             continue
-        columns = group["column"].tolist()
-        name_of = dict(zip(columns, samples, strict=True))
-        refused |= {name_of[column]: reason for column, reason in matrix.refused.items()}
-        told = unit or ("count" if matrix.layout in COUNTED else "")
-        add(told, matrix.ids, [name_of[column] for column in matrix.samples], matrix.values)
+        refused |= matrix.refused
+        counted = matrix.layout in COUNTED or (  # as htseq-count writes, but others, too
+            matrix.layout == "two columns" and guess_unit(matrix.values) == "count"
+        )
+        told = unit or ("count" if counted else "")
+        add(told, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         reason = refusal(counts[sample])
         if reason:

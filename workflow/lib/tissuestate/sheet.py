@@ -5,13 +5,13 @@ import difflib
 import io
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from tissuestate.errors import InputError
+from tissuestate.errors import InputError, nearest
 from tissuestate.sheet_checks import (
     check_class,
     check_class_sizes,
@@ -20,14 +20,13 @@ from tissuestate.sheet_checks import (
     check_unique,
 )
 from tissuestate.tables import read_strings
+from tissuestate.text import read_text
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 HEADS = ("disease_state", "tissue", "subtype")
 UNITS = ("count", "normalised", "log2")
 STRANDEDNESS = ("auto", "none", "forward", "reverse")
 ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
-WORKBOOK = b"PK\x03\x04"  # how an Excel workbook, a zip file, begins
-UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how Excel's "Unicode Text" begins
 
 LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
 ORIGIN_COLUMNS = ("fastq_1", "fastq_2", "bam", "sra", "matrix")
@@ -47,12 +46,6 @@ _UNLABELLED = (
 _NOTHING = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "null", "NULL")  # how programs write it
 
 log = logging.getLogger(__name__)
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """' Did you mean ...?' with the word most like `word`, or nothing where none is near."""
-    found = difflib.get_close_matches(word.lower(), sorted(words), n=1, cutoff=0.6)
-    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +132,7 @@ def read_sheet(
     classified, only sample and origin are needed and labels are not looked at.
 
     Raises InputError naming file, row (the header is row 1), column, what was found and what was
-    expected. Files that the sheet names are not looked for: see `check_files`.
+    expected. Files that the sheet names are not looked for: see `sheet_files.check_files`.
     """
     single = isinstance(paths, str | Path)
     sheets: Sequence[str | Path] = [paths] if single else paths  # type: ignore[assignment, list-item]
@@ -171,23 +164,6 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     return samples.set_index("sample", drop=False).rename_axis(None)
 
 
-def check_files(sheet: pd.DataFrame) -> None:
-    """Raise InputError for the first file that a sheet names and that is not there or is empty."""
-    for column in ("fastq_1", "fastq_2", "bam", "matrix"):
-        for sample, cell in zip(sheet["sample"], sheet[column], strict=True):
-            for name in filter(None, cell.split(",")):
-                if "://" in name:
-                    continue
-                file = Path(name)
-                if not file.is_file():
-                    raise InputError(
-                        f"sample {sample!r}, column {column}: there is no file {name!r} (looked "
-                        f"for {file.absolute()}); correct the path in the sheet."
-                    )
-                if file.stat().st_size == 0:
-                    raise InputError(f"sample {sample!r}, column {column}: {name!r} is empty.")
-
-
 def fetched(
     samples: pd.DataFrame, matrices: Sequence[str], here: Sequence[str | Path]
 ) -> pd.DataFrame:
@@ -197,24 +173,6 @@ def fetched(
     """
     places = dict(zip(matrices, map(str, here), strict=True))
     return samples.assign(matrix=samples["matrix"].replace(places))
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file without BOM, with \\n line ends; InputError where it is none."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    if content.startswith(WORKBOOK):
-        raise InputError(f"{path}: an Excel workbook; save it as tab-separated text.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = "UTF-16" if content.startswith(UTF16) else f"not UTF-8 (byte {error.start})"
-        raise InputError(
-            f"{path}: its text is {found}; save it as a tab-separated UTF-8 file."
-        ) from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _read_table(
@@ -383,7 +341,6 @@ def _check_origin(path: str | Path, number: int, row: dict[str, str], labelled: 
             f"{', '.join(STRANDEDNESS)}."
         )
     if origin == "matrix":
-        row["column"] = row["column"] or row["sample"]
         if (row["unit"] or labelled) and row["unit"] not in UNITS:
             raise InputError(
                 f"{where}, column unit: found {row['unit'] or 'nothing'!r}; a matrix needs its "

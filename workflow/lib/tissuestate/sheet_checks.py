@@ -64,7 +64,7 @@ def check_unique(rows: Rows, places: Places) -> None:
                 + ("was" if same else f"{_alike(row['sample'], named)} {named!r},")
                 + f" already named in {other}, row {earlier}; give each sample its own name."
             )
-        keys = [(row["matrix"], row["column"])] if row["matrix"] else []
+        keys = [(row["matrix"], row["column"] or row["sample"])] if row["matrix"] else []
         keys += [(name, "") for name in row["fastq_1"].split(",") if name]
         keys += [(name, "") for name in row["fastq_2"].split(",") if name]
         keys += [(row[column], "") for column in ("bam", "sra") if row[column]]

@@ -40,25 +40,26 @@ def untold_states(
     probabilities: Mapping[str, np.ndarray],
     classes: Mapping[str, Sequence[str]],
     states_of_tissue: StatesOfTissue,
-) -> list[str]:
-    """Why each sample's disease state cannot be called for what its tissue lacked, '' if it can.
+) -> list[tuple[str, list[str]]]:
+    """Each sample's most probable tissue, and what states that lacked where therefore none is told.
 
-    It cannot where the tissue had no tumours or one state only, since whatever the sample is would
-    be called so, and where the most probable state is one that the tissue lacked. The tissue is the
-    most probable one. probabilities: samples × classes of disease_state and tissue.
+    None can be told where the tissue had no tumours or one state only, since whatever the sample is
+    would be called so, and where the most probable state is one that the tissue lacked.
+    probabilities: samples × classes of disease_state and tissue (NaN: not asked).
     """
-    reasons = []
+    found: list[tuple[str, list[str]]] = []
     tissues, states = classes["tissue"], classes["disease_state"]
-    likeliest = zip(probabilities["tissue"], probabilities["disease_state"], strict=True)
-    for tissue_shares, state_shares in likeliest:
+    for tissue_shares, state_shares in zip(
+        probabilities["tissue"], probabilities["disease_state"], strict=True
+    ):
         if np.isnan(tissue_shares).any() or np.isnan(state_shares).any():
-            reasons.append("")
+            found.append(("", []))
             continue
         tissue, state = tissues[int(tissue_shares.argmax())], states[int(state_shares.argmax())]
         missing = missing_states(tissue, states, states_of_tissue)
         untold = TUMOUR in missing or len(missing) == len(STATES) - 1 or state in missing
-        reasons.append(gap(tissue, missing) if untold else "")
-    return reasons
+        found.append((tissue, missing if untold else []))
+    return found
 
 
 def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]) -> list[str]:

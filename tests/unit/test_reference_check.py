@@ -1,0 +1,51 @@
+"""The reference against the bundle: the same transcripts, and enough of the genes."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from tissuestate.errors import InputError
+from tissuestate.reference_check import check_fits
+
+BED = b"chr1\t0\t10\tT1\t0\t+\t0\t10\t0\t1\t10\t0\n"
+GENES = {f"G{i}": f"ENSG{i:011d}" for i in range(10)}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """The files of a bundle that the check reads."""
+    (tmp_path / "transcripts.bed").write_bytes(BED)
+    description = {"genes": list(GENES), "thresholds": {"genes": 0.2}}
+    (tmp_path / "bundle.json").write_text(json.dumps(description))
+    rows = [f"{symbol}\t{ensembl}\t\tA{symbol}|B{symbol}\t" for symbol, ensembl in GENES.items()]
+    table = "\n".join(["symbol\tensembl\tentrez\taliases\ttranscripts", *rows])
+    (tmp_path / "genes.tsv.gz").write_bytes(gzip.compress(table.encode()))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "genes",
+    [{"G1", "G2"}, {"ENSG00000000003.7", "ENSG00000000004.1_2"}, {"AG3", "BG4", "other"}],
+    ids=["symbols", "Ensembl with versions", "aliases"],
+)
+def test_what_fits_passes(bundle: Path, genes: set[str]) -> None:
+    check_fits(bundle, BED, genes, "here")
+
+
+def test_other_transcripts_are_refused(bundle: Path) -> None:
+    with pytest.raises(InputError, match=r"here: has other transcripts .*--configfile"):
+        check_fits(bundle, BED.replace(b"T1", b"T2"), set(GENES), "here")
+
+
+def test_another_annotation_is_refused_where_the_bundle_has_no_transcripts(bundle: Path) -> None:
+    (bundle / "transcripts.bed").unlink()
+    check_fits(bundle, b"any", set(GENES), "here")
+    with pytest.raises(InputError, match="here: has 1 of the 10 genes"):
+        check_fits(bundle, b"any", {"G1", "DEMO001"}, "here")
+
+
+def test_a_bundle_that_cannot_be_read_is_told(bundle: Path) -> None:
+    (bundle / "genes.tsv.gz").write_bytes(b"\x1f\x8b no gzip")
+    with pytest.raises(InputError, match="not a readable bundle"):
+        check_fits(bundle, BED, set(GENES), "here")

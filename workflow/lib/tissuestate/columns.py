@@ -1,0 +1,148 @@
+"""Which columns of a matrix file the samples are, and what the file is read into."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tissuestate.errors import InputError, nearest
+
+_ANNOTATION = {
+    *("chr", "chrom", "chromosome", "seqname", "start", "end", "strand", "length", "width"),
+    *("description", "gene_id", "gene_name", "gene_type", "gene_symbol", "symbol", "hgnc_symbol"),
+    *("hugo_symbol", "entrez_gene_id", "entrez", "entrezid", "entrezgene", "gene_biotype"),
+    *("biotype", "name", "ensembl", "ensembl_id", "geneid", "transcript_id", "exon_count"),
+}  # fmt: skip
+_SHOWN = 5  # names of columns that a sentence lists
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Values (samples × genes, float32) with the genes' ids as they stand in the file."""
+
+    values: np.ndarray
+    ids: np.ndarray
+    samples: list[str]
+    layout: str
+    columns: list[str] = field(default_factory=list)  # where the samples stand in the file
+    refused: dict[str, str] = field(default_factory=dict)  # sample: why; its values are NaN
+    unended: bool = False  # no line end after the last row: the file may be cut
+
+
+def is_annotation(name: str) -> bool:
+    """Whether a column of this name describes genes."""
+    return re.sub(r"\W+", "_", name.strip().lower()).strip("_") in _ANNOTATION
+
+
+class Request:
+    """The samples that are wanted of a file, and those that cannot be had.
+
+    wanted: column written for each sample ('' = left empty), or None for all that the file has;
+    keep: whether a sample that cannot be had is refused alone, and not the file by an InputError.
+    """
+
+    def __init__(self, path: Path, wanted: Mapping[str, str] | None, keep: bool) -> None:
+        self.path = path
+        self.wanted = wanted
+        self.keep = keep
+        self.refused: dict[str, str] = {}
+        self.columns: dict[str, str] = {}
+
+    def refuse(self, sample: str, sentence: str) -> None:
+        """Leave a sample out, or raise InputError where one ends all."""
+        if not self.keep:
+            raise InputError(sentence)
+        self.refused.setdefault(sample, str(InputError(sentence)))
+
+    def matrix(
+        self,
+        found: Mapping[str, np.ndarray],
+        ids: np.ndarray,
+        layout: str,
+        unended: bool = False,
+    ) -> Matrix:
+        """A row for each sample wanted, NaN where it was refused."""
+        samples = list(found) if self.wanted is None else list(self.wanted)
+        values = np.full((len(samples), len(ids)), np.nan, dtype=np.float32)
+        for row, sample in enumerate(samples):
+            if (column := found.get(sample)) is not None:
+                values[row] = column
+        columns = [self.columns.get(sample, sample) for sample in samples]
+        return Matrix(values, ids, samples, layout, columns, self.refused, unended)
+
+    def choose(
+        self,
+        available: Mapping[str, int],
+        others: Mapping[str, int],
+        ids: Callable[[], Collection[str]],
+        nameless: str = "",
+    ) -> dict[str, int]:
+        """{sample: position} of the samples wanted that the file has.
+
+        others: columns that are taken where they are named, but are no samples by themselves.
+        ids: to see a transposed file. nameless: what a file of one sample says of its column, where
+        it has no name for the sample.
+        """
+        if self.wanted is None:
+            self.columns = {name: name for name in available}
+            return dict(available)
+        chosen: dict[str, int] = {}
+        for sample, written in self.wanted.items():
+            name = written or sample
+            position = available.get(name, others.get(name))
+            if position is None and not written and len(self.wanted) == len(available) == 1:
+                name, position = next(iter(available.items()))
+                if not nameless:
+                    log.warning(
+                        "%s: sample %s is read from the only column, %r", self.path, sample, name
+                    )
+            if position is None:
+                self.refuse(sample, self._absent(name, available, ids, nameless))
+            elif position in chosen.values():
+                self.refuse(sample, f"{self.path}: the same column is wanted twice, {name!r}.")
+            else:
+                chosen[sample] = position
+                self.columns[sample] = name
+        return chosen
+
+    def _absent(
+        self,
+        name: str,
+        available: Mapping[str, int],
+        ids: Callable[[], Collection[str]],
+        nameless: str,
+    ) -> str:
+        if nameless:
+            return f"{self.path}: there is no column {name!r}; {nameless}."
+        genes = ids()
+        if name in genes:
+            return (
+                f"{self.path}: {name!r} stands in the first column; genes are expected in rows and "
+                "samples in columns: transpose the matrix."
+            )
+        hint = nearest(name, available) or " Correct the column in the sheet."
+        if len(available) > 10 * len(genes):
+            hint = f" It has {len(genes):,} rows: if those are the samples, transpose the matrix."
+        shown = ", ".join(map(repr, list(available)[:_SHOWN]))
+        more = ", …" if len(available) > _SHOWN else ""
+        return (
+            f"{self.path}: there is no column {name!r} among its {len(available):,} samples"
+            f"{shown and f' ({shown}{more})'}.{hint}"
+        )
+
+
+def by_name(path: Path, names: Sequence[str], positions: Sequence[int]) -> dict[str, int]:
+    """{name: position}; InputError for a name that occurs twice."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(
+            f"{path}: the column {repeated[0]!r} occurs {names.count(repeated[0])} times; give "
+            "each sample a column of its own."
+        )
+    return dict(zip(names, positions, strict=True))

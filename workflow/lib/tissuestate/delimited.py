@@ -1,0 +1,285 @@
+"""Tables of text read into matrices, and what is wrong with those that are none."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from tissuestate.columns import Matrix, Request
+from tissuestate.errors import InputError
+from tissuestate.layouts import NULL, NUMBER, Layout, lay_out
+from tissuestate.text import opened
+
+_NOT_GENES = ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", "__")
+_BLOCK = 4096  # bytes: a file that was cut where a disk was full is often a multiple of them
+_ENOUGH = 10  # rows, from which on equal decimals are no chance
+
+
+def are_genes(ids: np.ndarray) -> np.ndarray:
+    """False for the rows in which STAR and htseq-count sum up what is no gene."""
+    return np.array([not name.startswith(_NOT_GENES) for name in ids.tolist()], dtype=bool)
+
+
+def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -> Matrix:
+    """The samples wanted of a text table: see `matrices.read_matrix`."""
+    layout = lay_out(path, unit, strandedness)
+    chosen = request.choose(
+        layout.values, layout.others, lambda: _first_column(path, layout), layout.nameless
+    )
+    if not layout.values and not chosen:
+        raise InputError(f"{path}: no columns of samples beside the ids.")
+    table, unended = _parse_kept(path, layout, request, chosen)
+    ids = [table[str(i)].to_numpy(zero_copy_only=False).astype(str) for i in layout.ids]
+    if layout.rows is not None and (found := int((ids[0] != "").sum())) != layout.rows:
+        raise InputError(
+            f"{path}: its second line announces {layout.rows:,} rows, {found:,} were found; the "
+            "file is cut or was edited: copy it again, or correct the second line."
+        )
+    if layout.sums:
+        _choose_strand(table, layout, ids[0], request, chosen)
+    joined = ids[0]
+    for more in ids[1:]:
+        joined = np.char.add(np.char.add(joined, "|"), np.char.strip(more))
+    name = layout.name
+    if name == "two columns" and any(cell.startswith("__") for cell in joined[-5:].tolist()):
+        name = "htseq-count"
+    found_values = {sample: column_of(table, column) for sample, column in chosen.items()}
+    return request.matrix(found_values, joined, name, unended)
+
+
+def column_of(table: pa.Table, column: int) -> np.ndarray:
+    """The values of one column of a parsed table."""
+    return table[str(column)].to_numpy(zero_copy_only=False)
+
+
+def parse(path: Path, layout: Layout, columns: Sequence[int]) -> tuple[pa.Table, bool]:
+    """The named columns of the rows: ids as strings, values as float32, named by their position.
+
+    Also whether the last row lacks its line end. Raises pyarrow.ArrowInvalid for what is no number,
+    and InputError for quotes that span rows and cells beyond the header.
+    """
+    names = [str(i) for i in range(len(layout.header))]
+    texts = {*layout.ids, *layout.empty}
+    types = {
+        str(i): pa.string() if i in texts else pa.float32()
+        for i in sorted({*columns, *layout.ids, *layout.empty})
+    }
+    with opened(path) as stream:
+        for _ in range(layout.skip):
+            stream.readline()
+        lines = _Lines(stream)
+        table = pyarrow.csv.read_csv(
+            pa.PythonFile(lines, mode="r"),
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=names, block_size=max(1 << 24, 64 * len(names))
+            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=layout.delimiter),
+            convert_options=pyarrow.csv.ConvertOptions(
+                include_columns=list(types), column_types=types, null_values=list(NULL)
+            ),
+        )
+    if lines.count != table.num_rows:
+        _check_quotes(path, layout)
+    for i in layout.empty:
+        filled = pc.not_equal(pc.utf8_trim_whitespace(table[str(i)]), "")
+        if pc.any(filled).as_py():
+            _refuse_filled(path, layout, i)
+    if lines.unended:
+        _check_end(path, layout, lines.end)
+    return table, lines.unended
+
+
+class _Lines:
+    """A stream of which the lines are counted while it is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ends = 0
+        self.end = b""
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._stream.read(size)
+        self._ends += chunk.count(b"\n")
+        self.end = chunk[-1:] or self.end
+        return chunk
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def unended(self) -> bool:
+        return self.end not in (b"", b"\n")
+
+    @property
+    def count(self) -> int:
+        return self._ends + self.unended
+
+
+def _parse_kept(
+    path: Path, layout: Layout, request: Request, chosen: dict[str, int]
+) -> tuple[pa.Table, bool]:
+    """The table of the samples that can be read; the others are refused and leave `chosen`."""
+    wanted = [*layout.sums, *chosen.values()]
+    try:
+        return parse(path, layout, wanted)
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        reason = str(error).splitlines()[0]
+    faults = find_faults(path, layout, sorted({*wanted}), first=not request.keep)
+    for sample, column in list(chosen.items()):
+        if column in faults:
+            request.refuse(sample, faults[column])
+            del chosen[sample]
+    for column in layout.sums:
+        if column in faults:
+            raise InputError(faults[column])
+    try:
+        return parse(path, layout, [*layout.sums, *chosen.values()])
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise InputError(f"{path}: not a table of numbers ({reason}).") from error
+
+
+def _choose_strand(
+    table: pa.Table, layout: Layout, ids: np.ndarray, request: Request, chosen: dict[str, int]
+) -> None:
+    """Read the strand that has more than three quarters of the stranded counts, where one has."""
+    genes = are_genes(ids)
+    forward, reverse = (np.nansum(column_of(table, i)[genes]) for i in layout.sums)
+    if max(forward, reverse) <= 3 * min(forward, reverse):
+        return
+    side = layout.sums[0] if forward > reverse else layout.sums[1]
+    for sample in list(chosen):
+        written = (request.wanted or {}).get(sample, "")
+        if written and written == layout.header[chosen[sample]]:
+            request.refuse(
+                sample,
+                f"{request.path}: its reads are of one strand, so {layout.header[side]!r} is read "
+                f"and not {written!r}; leave column empty, or set strandedness to none.",
+            )
+            del chosen[sample]
+        else:
+            chosen[sample] = side
+
+
+def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
+    """First and last line number and cells of the rows, read slowly: to say what is wrong."""
+    with opened(path) as stream:
+        for _ in range(layout.skip):
+            stream.readline()
+        lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
+        try:
+            reader = csv.reader(lines, delimiter=layout.delimiter)
+            first = layout.skip + 1
+            for cells in reader:
+                last = layout.skip + reader.line_num
+                if cells:
+                    yield first, last, cells
+                first = last + 1
+        except csv.Error as error:
+            raise InputError(f"{path}: not a text table ({error}).") from error
+
+
+def _first_column(path: Path, layout: Layout) -> set[str]:
+    return {cells[0] for _, _, cells in _rows(path, layout)}
+
+
+def _check_quotes(path: Path, layout: Layout) -> None:
+    """Raise InputError for a quote that is not closed in its row."""
+    for first, last, _ in _rows(path, layout):
+        if last > first:
+            raise InputError(
+                f'{path}, row {first}: a quote (") is opened and closed in row {last}, or never; '
+                "remove it, or close it in its cell."
+            )
+
+
+def _refuse_filled(path: Path, layout: Layout, column: int) -> None:
+    names = len(layout.header) - len(layout.empty)
+    for number, _, cells in _rows(path, layout):
+        if cells[column].strip():
+            raise InputError(
+                f"{path}, row {number}: its cell {column + 1}, {cells[column][:40]!r}, stands "
+                f"under no name (the header has {names}, other rows are empty "
+                "there); give each column its name, the ids too."
+            )
+
+
+def _check_end(path: Path, layout: Layout, end: bytes) -> None:
+    """Raise InputError where a last row without line end shows that the file was cut."""
+    *before, (number, _, last) = list(_rows(path, layout)) or [(0, 0, [""])]
+    cells = [cells[-1].strip() for _, _, cells in before]
+    decimals = {len(cell.partition(".")[2]) for cell in cells}
+    cut = (
+        (end == b"\r" and bool(before))
+        or path.stat().st_size % _BLOCK == 0
+        or (bool(cells) and not last[-1].strip() and all(cells))
+        or (
+            len(cells) >= _ENOUGH
+            and len(decimals) == 1
+            and len(last[-1].strip().partition(".")[2]) < min(decimals)
+        )
+    )
+    if cut:
+        raise InputError(
+            f"{path}, row {number}: the last row, {layout.delimiter.join(last)[-40:]!r}, has no "
+            "line end and is not complete; the file was cut short: copy it again."
+        )
+
+
+def find_faults(
+    path: Path, layout: Layout, columns: Sequence[int], *, first: bool
+) -> dict[int, str]:
+    """{column: the first of its cells that is no number, in a sentence}, of the first one or all.
+
+    Raises InputError for rows of another length than the header and where there is no row.
+    """
+    faults: dict[int, str] = {}
+    odd: tuple[int, list[str]] | None = None
+    number = 0
+    for number, last, cells in _rows(path, layout):
+        if last > number:
+            _check_quotes(path, layout)
+        if odd is not None:
+            break
+        if len(cells) != len(layout.header):
+            odd = number, cells
+            continue
+        if "\ufffd" in cells[layout.ids[0]]:
+            raise InputError(
+                f"{path}, row {number}: the id {cells[layout.ids[0]][:40]!r} is not UTF-8 text; "
+                "save the file as UTF-8."
+            )
+        for i in columns:
+            cell = cells[i].strip(" \t")
+            if i in faults or cell in NULL or NUMBER.fullmatch(cell):
+                continue
+            comma = NUMBER.fullmatch(cell.replace(",", ""))
+            how = " with a point for decimals and nothing for thousands" if comma else ""
+            faults[i] = (
+                f"{path}, row {number}, column {layout.header[i]!r}: found {cells[i][:40]!r} "
+                f"(gene {cells[layout.ids[0]][:40]!r}); expected a number{how}."
+            )
+        if faults and first:
+            return faults
+    if number == 0:
+        raise InputError(f"{path}: a header and no genes below it.")
+    if odd is not None:
+        raise InputError(_odd_row(path, layout, *odd, last=number == odd[0]))
+    return faults
+
+
+def _odd_row(path: Path, layout: Layout, number: int, cells: list[str], *, last: bool) -> str:
+    if cells[0].startswith("#"):
+        return f"{path}, row {number}: a comment ({cells[0][:40]!r}) among the rows; remove it."
+    short = len(cells) < len(layout.header)
+    what = "the file may be cut off" if short and last else "correct the row"
+    return (
+        f"{path}, row {number}: {len(cells)} cells where the header has {len(layout.header)}; "
+        f"{what} ({', '.join(map(repr, cells[-3:]))[:80]} at its end)."
+    )

@@ -1,0 +1,264 @@
+"""How a text table is laid out: where its rows begin, which columns are ids, which samples."""
+
+import csv
+import itertools
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tissuestate.columns import by_name, is_annotation
+from tissuestate.errors import InputError
+from tissuestate.text import describe, opened
+
+NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
+NULL = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "#N/A", "n/a")
+_LOOKED_AT = 20  # rows
+_ID_NAME = re.compile(
+    r"(?i)(.*[^a-z0-9])?((gene|transcript|probe|probeset|target|ensembl|entrez|hgnc|hugo|feature)?_?"
+    r"(ids?|names?|symbols?)|genes?|transcripts?|target|feature|ensembl|entrez|hgnc|hugo|probe)"
+    r"([^a-z0-9].*)?"
+)
+_SINGLE = {  # one sample a file: first columns of the header, counts, abundances, id column
+    "RSEM": (("gene_id", "transcript_id(s)"), "expected_count", "TPM", 0),
+    "RSEM isoforms": (("transcript_id", "gene_id"), "expected_count", "TPM", 1),
+    "salmon": (("Name", "Length", "EffectiveLength"), "NumReads", "TPM", 0),
+    "kallisto": (("target_id", "length", "eff_length"), "est_counts", "tpm", 0),
+    "GDC STAR": (("gene_id", "gene_name", "gene_type"), "unstranded", "tpm_unstranded", 0),
+    "StringTie": (("Gene ID", "Gene Name", "Reference"), "", "TPM", 0),
+}
+# Layouts whose values are counts where no other unit is asked for.
+COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"} - {"StringTie"}
+_FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
+_GENERIC = ("quant", "abundance", "ReadsPerGene", "t_data", "gene_abund")  # names of any sample's
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a text table begin, which of its columns are ids and which are values."""
+
+    name: str
+    delimiter: str
+    skip: int  # lines before the first row
+    header: list[str]
+    ids: tuple[int, ...]  # columns whose cells, joined by '|', are the ids
+    values: dict[str, int]  # sample: column
+    others: dict[str, int] = field(default_factory=dict)  # taken only where they are named
+    empty: tuple[int, ...] = ()  # columns without name that must hold nothing
+    nameless: str = ""  # of one sample: which column is read
+    sums: tuple[int, ...] = ()  # columns added up over the file to choose a strand: STAR's
+    rows: int | None = None  # as many as the file says that it has
+
+
+def cells_of(path: Path, line: bytes, delimiter: str) -> list[str]:
+    """The stripped cells of a line."""
+    try:
+        rows = list(csv.reader([line.decode("utf-8").rstrip("\r\n")], delimiter=delimiter))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: its text is not UTF-8 ({line[:40]!r}); save it as UTF-8."
+        ) from error
+    except csv.Error as error:
+        raise InputError(f"{path}: not a text table ({error}).") from error
+    return [cell.strip() for cell in rows[0]] if rows else []
+
+
+def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
+    """The layout of a text table, recognised from its first lines.
+
+    Raises InputError for a file that is none, by what it is instead.
+    """
+    kind = describe(path)
+    if kind.name:
+        raise InputError(f"{path}: {kind}, not a table of text; {kind.advice}.")
+    lines, skip = _first_lines(path)
+    if b"\r" in lines[0].rstrip(b"\r\n"):
+        raise InputError(
+            f"{path}: its lines end as those of old Macintosh computers; save it with Windows or "
+            "Unix line ends."
+        )
+    if not lines[0].strip(b"\t, \r\n"):
+        raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")
+    if lines[0].startswith((b"#1.2", b"#1.3")):
+        return _lay_out_gct(path, lines)
+    delimiter = "\t" if b"\t" in lines[0] else ","
+    header = cells_of(path, lines[0], delimiter)
+    if len(header) < 2:
+        raise InputError(
+            f"{path}: its first line has one column, {header[0][:40]!r}; a matrix is separated by "
+            "tabs or commas, not by semicolons or spaces, ids first."
+        )
+    rows = [cells_of(path, line, delimiter) for line in lines[1:] if line.strip()]
+    plain = Layout("matrix", delimiter, skip + 1, header, (0,), {})
+    if header[0] == "N_unmapped" or _is_row(header):
+        return _lay_out_headerless(path, replace(plain, skip=skip), strandedness)
+    header, empty = _match_header(path, header, rows[0] if rows else header, skip + 2)
+    plain = replace(plain, header=header, empty=empty)
+    for layout, (first, counts, abundances, _) in _SINGLE.items():
+        if tuple(header[: len(first)]) == first and {counts, abundances} - {""} <= set(header):
+            return _lay_out_single(path, layout, plain, unit, strandedness)
+    if header[:2] == ["Hugo_Symbol", "Entrez_Gene_Id"]:
+        values = by_name(path, header[2:], range(2, len(header)))
+        return replace(plain, name="RNAseqDB", ids=(0, 1), values=values)
+    return _lay_out_samples(path, plain, rows)
+
+
+def _first_lines(path: Path) -> tuple[list[bytes], int]:
+    """The first line that is no comment with some that follow it, and the number before it."""
+    with opened(path) as stream:
+        line, skip = stream.readline(), 0
+        while (line.startswith(b"#") and not line.startswith((b"#1.2", b"#1.3"))) or (
+            not skip and line[:4].lower() == b"sep=" and len(line.rstrip()) <= 5
+        ):
+            line, skip = stream.readline(), skip + 1
+        return [line, *itertools.islice(stream, _LOOKED_AT)], skip
+
+
+def _names_ids(header: list[str]) -> bool:
+    """Whether the first cell of a header is the name of the ids, not of a sample."""
+    named = [not name or _ID_NAME.fullmatch(name) is not None for name in header[:2]]
+    return bool(named) and named[0] and (not header[0] or not all(named[1:]) or len(header) < 2)
+
+
+def _is_row(cells: list[str]) -> bool:
+    """Whether a first line is a row, of an id and numbers, and no header."""
+    numbers = [cell for cell in cells[1:] if cell not in NULL]
+    named = not cells[0] or _ID_NAME.fullmatch(cells[0])
+    return not named and bool(numbers) and all(map(NUMBER.fullmatch, numbers))
+
+
+def _match_header(
+    path: Path, header: list[str], row: list[str], number: int
+) -> tuple[list[str], tuple[int, ...]]:
+    """The header with a name for each cell of a row, and the columns that must be empty.
+
+    Those are where rows or header end in delimiters. A header that is one cell short lacks the name
+    above the ids, as R's write.table leaves it. Raises InputError where that cannot be told.
+    """
+    names, cells = list(header), list(row)
+    while names and not names[-1]:
+        names.pop()
+    while len(cells) > len(names) and not cells[-1]:
+        cells.pop()
+    ended, named = len(header) > len(names), _names_ids(names)
+    if len(cells) == len(names) + 1 and not ended and not named:
+        names = ["", *names]
+    if len(cells) > len(names) or (len(row) > len(header) == len(names) and not named):
+        end = " ends in a delimiter and" if ended else ""
+        found, above = (", ".join(map(repr, line[:4])) for line in (row, header))
+        raise InputError(
+            f"{path}, row {number}: {len(row)} cells ({found}, …) where the header{end} has "
+            f"{len(header)} ({above}, …), so that it is open which names which; give each "
+            "column its name, the ids too."
+        )
+    extra = range(len(names), max(len(row), len(names)))
+    return [*names, *("" for _ in extra)], tuple(extra)
+
+
+def _lay_out_headerless(path: Path, plain: Layout, strandedness: str) -> Layout:
+    """The counts of htseq-count and STAR, which begin with their first row."""
+    width = len(plain.header)
+    star = plain.header[0] == "N_unmapped" or (width == 4 and "ReadsPerGene" in path.name)
+    if width != 2 and not (star and width == 4):
+        raise InputError(
+            f"{path}: its first line is a row ({', '.join(plain.header[:4])}), not a header; write "
+            "the names of the samples above it, and 'gene' above the ids."
+        )
+    column = {"forward": 2, "reverse": 3}.get(strandedness, 1) if width == 4 else 1
+    others = {name: column for name in _names_of(path)}
+    return replace(
+        plain,
+        name="STAR" if width == 4 else "two columns",
+        values={path.name.split(".")[0]: column},
+        others=others,
+        nameless="the file has no header and one sample: leave column empty in the sheet",
+        sums=(2, 3) if width == 4 and strandedness == "auto" else (),
+    )
+
+
+def _lay_out_single(path: Path, layout: str, plain: Layout, unit: str, strandedness: str) -> Layout:
+    """The tables of one sample that quantifiers write."""
+    header = plain.header
+    _, counts, abundances, ids = _SINGLE[layout]
+    counted = unit in ("count", "") and bool(counts)
+    if unit == "count" and not counts:
+        raise InputError(
+            f"{path}: a table of {layout} has no counts; give the unit as normalised (its "
+            f"{abundances} is read)."
+        )
+    column = header.index(counts if counted else abundances)
+    sums: tuple[int, ...] = ()
+    strands = {"forward": "stranded_first", "reverse": "stranded_second"}
+    if layout == "GDC STAR" and counted and {*strands.values()} <= set(header):
+        column = header.index(strands.get(strandedness, counts))
+        sums = tuple(map(header.index, strands.values())) if strandedness == "auto" else ()
+    read = header[column] if not sums else f"{counts}, or the strand that has the reads,"
+    return replace(
+        plain,
+        name=layout,
+        ids=(ids,),
+        values={path.name.split(".")[0]: column},
+        others={name: column for name in (header[column], *_names_of(path))},
+        nameless=f"of this table of {layout} {read} is read where the unit is "
+        f"{unit or 'left empty'}: leave column empty in the sheet or name that",
+        sums=sums,
+    )
+
+
+def _lay_out_samples(path: Path, plain: Layout, rows: list[list[str]]) -> Layout:
+    """A column a sample, beside ids and what describes the genes."""
+    header = plain.header
+    feature_counts = tuple(header[:6]) == _FEATURE_COUNTS
+    first = 6 if feature_counts else 1
+    columns = [
+        i
+        for i in range(first, len(header))
+        if header[i] and not is_annotation(header[i]) and not _is_text(rows, i)
+    ]
+    names = [header[i] for i in columns]
+    others = {header[i]: i for i in range(first, len(header)) if header[i] and i not in columns}
+    if feature_counts:
+        others |= {name: i for i in columns for name in (header[i], header[i].rpartition("/")[2])}
+        names = [re.sub(r"(\.sorted|\.?Aligned\.\w+\.out)?\.[bs]am$", "", n.rpartition("/")[2])
+                 for n in names]  # fmt: skip
+    values = by_name(path, names, columns)
+    layout = "featureCounts" if feature_counts else "matrix"
+    return replace(plain, name=layout, values=values, others=others)
+
+
+def _is_text(rows: list[list[str]], column: int) -> bool:
+    cells = [row[column] for row in rows if len(row) > column]
+    known = [cell for cell in cells if cell not in NULL]
+    return len(known) > 1 and not any(NUMBER.fullmatch(cell.replace(",", "")) for cell in known)
+
+
+def _lay_out_gct(path: Path, lines: list[bytes]) -> Layout:
+    sizes = lines[1].split() if len(lines) > 1 else []
+    header = cells_of(path, lines[2], "\t") if len(lines) > 2 else []
+    if len(sizes) < 2 or not all(size.isdigit() for size in sizes) or len(header) < 3:
+        raise InputError(f"{path}: the second line of a GCT file holds its size, the third names.")
+    before, ids, skip = 2, 0, 3
+    if len(sizes) == 4:
+        before, skip = 1 + int(sizes[2]), 3 + int(sizes[3])
+    else:
+        lower = [name.lower() for name in header]
+        ids = lower.index("name") if "name" in lower else 0
+        before = max(ids, lower.index("description") if "description" in lower else 1) + 1
+    rows = [cells_of(path, line, "\t") for line in lines[3:] if line.strip()]
+    header, empty = _match_header(path, header, rows[0] if rows else header, 4)
+    names = header[before : len(header) - len(empty)]
+    values = by_name(path, names, range(before, before + len(names)))
+    if len(names) != int(sizes[1]):
+        raise InputError(
+            f"{path}: its second line announces {int(sizes[1]):,} samples, its third names "
+            f"{len(names):,}; the file is damaged or was edited: correct the second line."
+        )
+    rows_announced = int(sizes[0])
+    return Layout("GCT", "\t", skip, header, (ids,), values, empty=empty, rows=rows_announced)
+
+
+def _names_of(path: Path) -> list[str]:
+    """The names that a file of one sample may have for it."""
+    stem = path.name.split(".")[0]
+    short = re.sub(r"[._-]?(ReadsPerGene|Aligned)$", "", stem)
+    folder = [path.parent.name] if stem in _GENERIC else []
+    return [name for name in (stem, short, *folder) if name]

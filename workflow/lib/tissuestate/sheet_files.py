@@ -1,0 +1,94 @@
+"""The files that a sheet names: there, and what their column expects, before anything runs."""
+
+import gzip
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from tissuestate.errors import InputError
+from tissuestate.text import BAM, FASTA, FASTQ, HDF5, PARQUET, Kind, describe
+
+_KINDS = {
+    "fastq_1": (("", FASTQ, FASTA), "FASTQ, plain or packed with gzip"),
+    "fastq_2": (("", FASTQ, FASTA), "FASTQ, plain or packed with gzip"),
+    "bam": ((BAM,), "BAM"),
+    "matrix": (("", HDF5, PARQUET), "a table of text, Parquet or h5ad"),
+}
+_FIRST_READS = 200
+_THREADS = 16
+
+
+def check_files(sheet: pd.DataFrame) -> None:
+    """Raise InputError for the first file of a sheet that is absent, empty or of another kind.
+
+    Also for mates that hold the same reads. The first few kilobytes of each file are read.
+    """
+    named = [
+        (sample, column, name)
+        for column in _KINDS
+        for sample, cell in zip(sheet["sample"], sheet[column], strict=True)
+        for name in cell.split(",")
+        if name and "://" not in name
+    ]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(lambda place: _check_file(*place), named):
+            pass
+        for _ in pool.map(lambda place: _check_mates(*place), _mates(sheet)):
+            pass
+
+
+def _check_file(sample: str, column: str, name: str) -> None:
+    where = f"sample {sample!r}, column {column}"
+    file = Path(name)
+    if not file.is_file():
+        raise InputError(
+            f"{where}: there is no file {name!r} (looked for {file.absolute()}); correct the path "
+            "in the sheet."
+        )
+    kind = describe(file)
+    if not kind.head:
+        inside = " (gzip of nothing)" if kind.zipped else ""
+        raise InputError(f"{where}: {name!r} is empty{inside}.")
+    known, expected = _KINDS[column]
+    if kind.name not in known or _is_odd(column, kind):
+        found = kind if kind.name else f"{kind} that begins with {kind.head[:30]!r}"
+        advice = f"; {kind.advice}" if kind.advice else "; correct the path in the sheet"
+        raise InputError(f"{where}: {name!r} is {found}; expected {expected}{advice}.")
+
+
+def _is_odd(column: str, kind: Kind) -> bool:
+    if column.startswith("fastq"):
+        return kind.head.lstrip()[:1] not in (b"@", b">")
+    return kind.name in (HDF5, PARQUET) and kind.zipped
+
+
+def _mates(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    for sample, first, second in zip(
+        sheet["sample"], sheet["fastq_1"], sheet["fastq_2"], strict=True
+    ):
+        for pair in zip(first.split(","), second.split(","), strict=False):
+            if all(name and "://" not in name for name in pair):
+                yield sample, *pair
+
+
+def _check_mates(sample: str, first: str, second: str) -> None:
+    """Raise InputError for two files that begin with the same reads: no pair has equal mates."""
+    reads = _first_sequences(first)
+    if reads and reads == _first_sequences(second):
+        raise InputError(
+            f"sample {sample!r}: {first!r} and {second!r} begin with the same reads, so both are "
+            "the same mate; correct the paths in the sheet, or copy the other mate again."
+        )
+
+
+def _first_sequences(name: str) -> list[bytes]:
+    with Path(name).open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(name) if zipped else Path(name).open("rb") as stream:
+            return [line.rstrip() for line in islice(stream, 1, 4 * _FIRST_READS, 4)]
+    except (EOFError, gzip.BadGzipFile, OSError):
+        return []  # who reads all of it says what is wrong
