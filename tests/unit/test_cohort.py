@@ -145,6 +145,58 @@ def test_values_of_another_unit_than_stated_are_told(counts_of_two, tmp_path, ca
     assert "of the logarithms are below 0" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["constant", "single cell", "centred", "missing"])
+def test_what_is_no_sample_is_refused(counts_of_two, tmp_path, kind):
+    first, second = counts_of_two
+    unit, bad, sentence = {
+        "constant": ("count", second * 0 + 5, "all genes have the same value, 5"),
+        "single cell": (
+            "count",
+            np.where(np.random.default_rng(2).random(len(second)) < 0.1, second, 0),
+            "of the genes are zero, as in a single cell",
+        ),
+        "centred": (
+            "log2",
+            np.log2((second + 1) / (first + 1)),
+            "column 's2', stated as log2: its values look centred or scaled",
+        ),
+        "missing": (
+            "count",
+            np.full(len(second), np.nan),
+            "all 1,200 values in column .s2. are missing",
+        ),
+    }[kind]
+    good = np.log2(first + 1) if unit == "log2" else first
+    with pytest.raises(InputError, match=rf"s2\.tsv.*{sentence}"):
+        of_two(tmp_path, good, bad, unit)
+
+
+def test_rows_that_are_no_genes_are_left_out_and_told(tmp_path, caplog):
+    rows = "".join(f"{name}\t{n + 1}\t9\n" for n, name in enumerate(["TP53", "KRAS", "MYC"]))
+    more = "".join(f"{name}\t500\t400\n" for name in ("no_feature", "TOTAL", "EGFP", "ERCC-00002"))
+    (tmp_path / "a.tsv").write_text(f"gene\ts1\ts2\n{rows}{more}")
+    path = str(tmp_path / "a.tsv")
+    with caplog.at_level(logging.INFO):
+        cohort, _ = assemble(sheet([("s1", "a", path, "count", "train")]), GENE_MAP)
+    assert cohort.var_names.tolist() == ["KRAS", "MYC", "TP53"]
+    assert "4 ids are unknown and left out, such as no_feature, TOTAL, EGFP" in caplog.text
+
+
+def test_equal_rows_of_a_gene_count_once(counts_of_two, tmp_path, caplog):
+    """As a join of tables leaves them; the same in training as in calls, by one function."""
+    first, _ = counts_of_two
+    table = pd.DataFrame({"s1": first}, MANY)
+    for name, more in (("once", table.iloc[:0]), ("twice", table.iloc[:400])):
+        pd.concat([table, more]).to_csv(tmp_path / f"{name}.tsv", sep="\t")
+    once, twice = (
+        assemble(sheet([("s1", "a", str(tmp_path / f"{name}.tsv"), "count", "train")]), MANY_MAP)[0]
+        for name in ("once", "twice")
+    )
+    np.testing.assert_array_equal(once.X, twice.X)
+    assert "twice.tsv: " in caplog.text and "these rows count once" in caplog.text
+    assert "once.tsv: " not in caplog.text
+
+
 def test_a_copy_of_another_donors_sample_is_told(counts_of_two, tmp_path, caplog):
     first, _ = counts_of_two
     with pytest.raises(

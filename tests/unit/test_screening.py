@@ -5,11 +5,15 @@ import re
 import numpy as np
 import pytest
 from tissuestate.screening import (
+    BY_LENGTH,
     by_length,
     dates,
     foreign_species,
     guess_unit,
     likeness,
+    screen_expression,
+    screen_transcripts,
+    screen_values,
     unit_conflict,
 )
 
@@ -53,6 +57,17 @@ def test_units_look_like_what_they_are(values, unit):
         (np.log10(TPM + 1), "log2", r"decimal logarithms.*by 3\.3219"),
         ((EXPECTED - EXPECTED.mean()) / EXPECTED.std(), "log2", "centred or scaled"),
         (TPM, "log2", "too large for a logarithm"),
+        (np.log(COUNTS + 1), "log2", r"natural logarithms \(without them they are whole.*1\.4427"),
+        (np.log10(COUNTS + 1).round(5), "log2", r"decimal logarithms .*whole.*3\.3219"),
+        (np.log(COUNTS + 0.5), "log2", "natural logarithms"),
+        (np.log(TPM + 0.01), "log2", "natural logarithms"),
+        (np.log10(FPKM * 7 + 1), "log2", "too small for log2 of expression.* 3.3219"),
+        (np.log2(TPM + 1) - np.log2(TPM + 1)[::-1], "log2", "centred or scaled"),
+        (COUNTS / COUNTS.max(), "normalised", "between 0 and 1"),
+        (np.log2(COUNTS + 1) / np.log2(COUNTS.max() + 1), "log2", "between 0 and 1"),
+        (COUNTS.argsort().argsort() + 1.0, "count", "too even for the unit count .* ranks"),
+        (1000 * np.log2(TPM + 1), "normalised", "too even"),
+        (np.log2(COUNTS + 1).round(), "count", "too even .* state log2"),
         (np.log2(TPM + 1), "count", "look like logarithms, not like the unit stated"),
         (np.log2(COUNTS + 1), "normalised", "state log2"),
     ],
@@ -109,3 +124,60 @@ def test_likeness_is_the_correlation_over_the_genes_present():
     expected = np.corrcoef(sample[known], average[known])[0, 1]
     assert likeness(missing, average) == pytest.approx(expected, abs=1e-12)
     assert np.isnan(likeness(np.full(3000, 2.0), average))
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "sentences"),
+    [
+        (COUNTS, "count", []),
+        (EXPECTED, "count", []),
+        (np.log2(COUNTS + 1), "log2", []),
+        (TPM, "normalised", [BY_LENGTH]),
+        (FPKM, "count", [BY_LENGTH]),
+        (np.log2(FPKM + 1), "log2", [BY_LENGTH]),
+        (np.round(TPM * 1000), "count", [BY_LENGTH]),
+        (np.maximum(np.log2(EXPECTED * 30 + 1), 6.5), "log2", ["variance stabilisation"]),
+    ],
+)
+def test_doubts_about_values_are_told(values, unit, sentences):
+    found = screen_values(values, unit)
+    assert found.refused == "" and len(found.warnings) == len(sentences)
+    for sentence, warning in zip(sentences, found.warnings, strict=True):
+        assert sentence in warning
+
+
+def test_small_fpkm_are_told_from_logarithms():
+    """A sample whose largest FPKM is below 30 is of the unit that the others of its file are."""
+    for n in (300, 3000):
+        small = FPKM[:n] / FPKM[:n].max() * 25
+        assert guess_unit(small) == "normalised"
+        assert guess_unit(np.log2(FPKM[:n] + 1)) == "log2"
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "sentence"),
+    [
+        (np.full(3000, np.nan), "count", "all its values are missing"),
+        (np.full(3000, 5.0), "count", "all genes have the same value, 5"),
+        (np.zeros(3000), "count", "all genes have the same value, 0"),
+        (-COUNTS - 1, "log2", "no gene has a value above zero"),
+        (np.where(RNG.random(3000) < 0.9, 0, COUNTS), "count", "genes are zero, as in a single"),
+    ],
+)
+def test_what_is_no_bulk_sample_is_refused(values, unit, sentence):
+    assert sentence in screen_expression(values, unit).refused
+    assert screen_expression(COUNTS, "count").refused == ""
+
+
+def test_transcripts_without_a_gene_are_told_with_their_share_of_reads():
+    transcripts = np.arange(3000) < 2000
+    known = np.arange(3000) >= 500
+    values = np.where(np.arange(3000) < 500, 3.0, 1.0)
+    assert screen_transcripts(values, "count", transcripts, transcripts) == screen_transcripts(
+        values, "count", ~known & False, known
+    )
+    few = screen_transcripts(values / np.where(known, 1, 9), "count", transcripts, known)
+    assert few.refused == ""
+    assert "500 of its 2,000 transcripts, with 10% of the reads" in few.warnings[0]
+    most = screen_transcripts(values * np.where(known, 1, 9), "count", transcripts, known)
+    assert "with 90% of the reads, cannot be placed on a gene" in most.refused

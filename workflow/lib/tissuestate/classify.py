@@ -36,7 +36,7 @@ from tissuestate.screening import (
     screen_expression,
     screen_transcripts,
     screen_values,
-    shares,
+    zeros_and_below,
 )
 from tissuestate.sheet import HEADS, UNITS
 from tissuestate.support import doubts, untold_states
@@ -210,8 +210,8 @@ class Classifier:
                 "recognition": genes.sentence,
                 "unit": unit_of,
                 "unit_stated": stated,
-                "zeros": [shares(row)[0] for row in values],
-                "below": [shares(row)[1] for row in values],
+                "zeros": [zeros_and_below(row)[0] for row in values],
+                "below": [zeros_and_below(row)[1] for row in values],
                 "refused": reasons,
             },
             index=part.index,
@@ -229,8 +229,8 @@ class Classifier:
             features = self.chain.transform(*block.of_called())
             novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
-            for head, found in self._probabilities(features).items():
-                probabilities[head].loc[called] = found
+            for head, shares in self._probabilities(features).items():
+                probabilities[head].loc[called] = shares
         calls = self._calls(probabilities, novelty > 1)
         samples = samples.drop(columns="refused").assign(
             mrin=mrin.reindex(names).to_numpy(float), novelty=novelty, refused=samples["refused"]
@@ -296,13 +296,13 @@ class Classifier:
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
         seen = self.description["data"].get("states_of_tissue", {})
         why = reasons(values, self.description["classes"], new, seen)
-        for head, found in values.items():
+        for head, shares in values.items():
             classes = np.asarray(self.description["classes"][head])
-            answered = ~np.isnan(found).any(axis=1) & (np.array(why[head], dtype=object) == "")
-            names = classes[np.nan_to_num(found).argmax(axis=1)]
+            answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
+            names = classes[np.nan_to_num(shares).argmax(axis=1)]
             columns[head] = np.where(answered, names, "")
-            columns[f"{head}_probability"] = found.max(axis=1)
-            members = self.sets.members(head, found)
+            columns[f"{head}_probability"] = shares.max(axis=1)
+            members = self.sets.members(head, shares)
             if head == "disease_state":  # it may be in a state that its tissue lacked
                 untold = untold_states(values, self.description["classes"], seen)
                 members |= np.array([np.isin(classes, missing) for _, missing in untold])

@@ -276,7 +276,7 @@ def _screen_cohort(
     doubts = _Doubts("")
     about = samples[["sample", "matrix", "column", "unit"]].to_numpy(dtype=object)
     for (name, matrix, column, unit), row in zip(about, values, strict=True):
-        where = f"{matrix}, column {column!r}" if matrix else str(counts[name])
+        where = f"{matrix}, column {column or name!r}" if matrix else str(counts[name])
         doubts.add(name, f"{where}, sample {name!r}", screen_expression(row, unit))
     doubts.tell()
 

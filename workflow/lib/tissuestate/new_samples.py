@@ -15,6 +15,7 @@ from tissuestate.errors import InputError
 from tissuestate.files import refusal
 from tissuestate.matrices import COUNTED, read_counts, read_matrix
 from tissuestate.quality import read_quality, shortfalls
+from tissuestate.screening import guess_unit
 
 NO_MRIN = (
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
@@ -60,7 +61,10 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
             refused |= dict.fromkeys(wanted, str(error))
             continue
         refused |= matrix.refused
-        told = unit or ("count" if matrix.layout in COUNTED else "")
+        counted = matrix.layout in COUNTED or (  # as htseq-count writes, but others, too
+            matrix.layout == "two columns" and guess_unit(matrix.values) == "count"
+        )
+        told = unit or ("count" if counted else "")
         add(told, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         reason = refusal(counts[sample])

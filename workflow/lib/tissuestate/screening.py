@@ -99,7 +99,7 @@ def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None 
         return Screened("no gene has a value above zero; check the file and its unit.")
     if least < 0 and average is not None and not likeness(values, average) >= LEAST_LIKENESS:
         return Screened(SCALED)
-    zeros, below = shares(values)
+    zeros, below = zeros_and_below(values)
     if zeros >= MOST_ZEROS and least >= 0:
         return Screened(
             f"{zeros:.0%} of the genes are zero, as in a single cell or a library that failed; "
@@ -139,7 +139,7 @@ def screen_transcripts(
     return Screened("", (sentence,) if share >= UNPLACED else ())
 
 
-def shares(values: np.ndarray) -> tuple[float, float]:
+def zeros_and_below(values: np.ndarray) -> tuple[float, float]:
     """The shares of one sample's values that are not above 0, and that are below 0."""
     found = max(int(np.isfinite(values).sum()), 1)
     with np.errstate(invalid="ignore"):
@@ -171,7 +171,7 @@ def unit_conflict(values: np.ndarray, unit: str) -> str:
     logarithms, logarithms given as counts, ranks, values scaled to the range of 0 to 1.
     """
     known = values[np.isfinite(values)].astype(np.float64)
-    if not len(known) or known.max() <= 0:
+    if not len(known) or known.max() <= 0 or known.max() == known.min():
         return ""
     if len(known) >= SEVERAL and 0 <= known.min() < known.max() <= 1:
         return (

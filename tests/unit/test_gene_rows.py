@@ -1,0 +1,58 @@
+"""Rows of one gene added up: doubled rows once, chance equality and transcripts in full."""
+
+import numpy as np
+import pytest
+from tissuestate.gene_rows import GeneRows
+
+RNG = np.random.default_rng(8)
+COUNTS = RNG.negative_binomial(1, 0.01, (2, 500)).astype(np.float32)
+NAMES = [f"G{n}" for n in range(500)]
+
+
+def collapse(values, genes, ids, unit="count"):
+    return GeneRows.of(np.array(genes), ids).collapse(np.asarray(values), [unit] * len(values))
+
+
+@pytest.mark.parametrize("unit", ["count", "log2"])
+def test_rows_of_one_gene_are_added_up_on_the_linear_scale(unit):
+    values = np.array([[3, 1, 7, 2], [5, 8, 0, 4]], np.float32)
+    given = np.log2(values + 1) if unit == "log2" else values
+    found, once = collapse(given, [1, 0, 1, -1], ["a", "b", "c", "d"], unit)
+    expected = np.array([[1, 10], [8, 5]])
+    np.testing.assert_allclose(found, np.log2(expected + 1) if unit == "log2" else expected)
+    assert once.tolist() == [0, 0] and found.dtype == np.float32
+
+
+def test_doubled_rows_count_once_and_others_are_added_up():
+    doubled = np.concatenate([COUNTS, COUNTS[:, :300]], axis=1)
+    found, once = collapse(doubled, [*range(500), *range(300)], [*NAMES, *NAMES[:300]])
+    np.testing.assert_array_equal(found, COUNTS)
+    assert once.tolist() == (COUNTS[:, :300] > 0).sum(axis=1).tolist()
+    alone, _ = collapse(doubled[1:], [*range(500), *range(300)], [*NAMES, *NAMES[:300]])
+    np.testing.assert_array_equal(alone, found[1:])  # whatever the other samples are
+
+
+def test_small_counts_that_are_equal_by_chance_are_added_up():
+    """Of a name that hundreds of genes share, such as Y_RNA, most rows are 0 or 1."""
+    shared = RNG.integers(0, 3, (2, 400)).astype(np.float32)
+    other = RNG.permuted(COUNTS, axis=1)[:, :100]
+    values = np.concatenate([COUNTS, shared, other], axis=1)
+    genes = [*range(500), *[500] * 400, *range(100)]
+    found, once = collapse(values, genes, [str(n) for n in range(1000)])
+    np.testing.assert_array_equal(found[:, 500], shared.sum(axis=1))
+    assert (once < 5).all()
+
+
+def test_transcripts_of_equal_abundance_are_added_up():
+    ids = [f"ENST{n:011d}.1" for n in range(1000)]
+    found, once = collapse(np.tile(COUNTS, 2), [*range(500)] * 2, ids)
+    np.testing.assert_array_equal(found, 2 * COUNTS)
+    assert not once.any()
+    found, _ = collapse(np.tile(COUNTS, 2), [*range(500)] * 2, ids[:500] * 2)
+    np.testing.assert_array_equal(found, COUNTS)  # the same transcripts twice
+
+
+def test_missing_rows_are_left_out_and_missing_genes_stay_missing():
+    values = np.array([[np.nan, 2, np.nan, np.nan, 5]], np.float32)
+    found, _ = collapse(values, [0, 0, 1, 1, 3], list("abcde"))
+    np.testing.assert_array_equal(found, [[2, np.nan, 5]])
