@@ -56,7 +56,7 @@ def slurm() -> Iterator[LocalSlurm]:
 
 def prepare(folder: Path) -> None:
     """Sheet, matrix, config and profile of the reduced demo; the profile as a user edits it."""
-    sheet = pd.read_csv(ROOT / "config" / "samples.tsv", sep="\t", dtype=str, keep_default_na=False)
+    sheet = pd.read_csv(ROOT / "resources" / "demo.tsv", sep="\t", dtype=str, keep_default_na=False)
     sheet = sheet[sheet["tissue"].isin(["kidney", "liver"])]
     reads = sheet[(sheet["subtype"] == "kirc") & (sheet["fastq_2"] != "")].head(FROM_READS)
     genes = draw_genes(synthesise_genome(SEED), SEED)
@@ -65,12 +65,11 @@ def prepare(folder: Path) -> None:
     shares = {row["sample"]: expression(genes, row, SEED) for _, row in others.iterrows()}
     counts = {name: np.rint(2000 * x / x.mean()).astype(int) for name, x in shares.items()}
     pd.DataFrame(counts, index=genes["gene_id"]).to_csv(folder / "counts.tsv", sep="\t")
-    reads.to_csv(folder / "reads.tsv", sep="\t", index=False)
     pd.concat([reads, others]).fillna("").to_csv(folder / "samples.tsv", sep="\t", index=False)
     write_config(
         folder,
         samples="samples.tsv",
-        demo={"sheet": "reads.tsv", "pairs": 2000},
+        demo={"pairs": 2000},
         correction={"method": "two-step", "n_sv": 1},
         features={"kinds": ["pca"], "components": 8},
         tuning={"evaluations": 2, "epochs": 2},

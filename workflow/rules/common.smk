@@ -142,8 +142,8 @@ def load_sheet():
         # Not in each job: it may run where the files of other samples are not.
         if workflow.is_main_process and DEMO:
             check_simulated(sheet, concrete("results/demo/reads"))
-        elif workflow.is_main_process and not FILES_ARE_FETCHED:
-            check_files(sheet)
+        if workflow.is_main_process and not FILES_ARE_FETCHED:
+            check_files(sheet[sheet["origin"] != "fastq"] if DEMO else sheet)
         if workflow.is_main_process and config.get("bundle"):
             find_description(config["bundle"])
         elif workflow.is_main_process:
