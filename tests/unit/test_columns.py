@@ -281,7 +281,7 @@ def test_gct_has_the_size_that_it_announces(text, sentence, write):
         read_matrix(write(text, "m.gct"))
 
 
-def test_a_last_row_that_was_cut(write):
+def test_a_last_row_that_was_cut(write, caplog):
     text = COUNTS.to_csv(sep="\t", index_label="gene")
     decimals = COUNTS.to_csv(sep="\t", index_label="gene", float_format="%.2f")
     decimals = (COUNTS + 0.25).to_csv(sep="\t", index_label="gene")
@@ -291,6 +291,7 @@ def test_a_last_row_that_was_cut(write):
             read_matrix(write(cut))
     whole = read_matrix(write(text[:-1]))
     assert whole.unended
+    assert "its last row has no line end; the file may be cut short" in caplog.text
     np.testing.assert_array_equal(whole.values, COUNTS.T)
     assert not read_matrix(write(text)).unended
     assert read_matrix(write(decimals[:-1])).unended

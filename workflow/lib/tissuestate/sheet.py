@@ -179,7 +179,8 @@ def _read_table(
     path: str | Path, required: Sequence[str], known: Sequence[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
     """The rows of a TSV as (row number, {column: stripped cell}); the header is row 1."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t", strict=True)
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
     try:
         lines = [
             (number, [cell.strip() for cell in cells])
@@ -198,8 +199,15 @@ def _read_table(
     _check_header(path, header, required, known)
     if len(lines) == 1:
         raise InputError(f"{path}: a header and no row below it; add a row a sample.")
+    _check_last(path, lines, len(header), text.endswith("\n"))
     rows = []
     for number, cells in lines[1:]:
+        for cell in cells:
+            if "\n" in cell and "\t" in cell:
+                raise InputError(
+                    f'{path}, row {number}: a quote (") is opened in {cell[:20]!r} and closed rows '
+                    "below, or never; remove it, or close it in its cell."
+                )
         if any(cells[len(header) :]):
             raise InputError(
                 f"{path}, row {number}: {len(cells)} cells under {len(header)} columns; "
@@ -208,6 +216,19 @@ def _read_table(
         cells = cells + [""] * (len(header) - len(cells))
         rows.append((number, dict(zip(header, cells, strict=False))))
     return rows
+
+
+def _check_last(
+    path: str | Path, lines: list[tuple[int, list[str]]], width: int, ended: bool
+) -> None:
+    """Raise InputError where the last row, without line end, is the only one that is too short."""
+    number, last = lines[-1]
+    others = [len(cells) for _, cells in lines[1:-1]]
+    if not ended and others and len(last) < width <= min(others):
+        raise InputError(
+            f"{path}, row {number}: {len(last)} cells and no line end where the rows before have "
+            f"{min(others)}; the file may be cut short: complete its last row, or copy it again."
+        )
 
 
 def _check_header(
