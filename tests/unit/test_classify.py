@@ -563,7 +563,8 @@ def single(values: pd.Series, layout: str) -> str:
         "htseq-count": ("", "{id}\t{n}\n"),
     }
     head, row = rows[layout]
-    return head + "".join(row.format(id=i, n=n) for i, n in zip(ids, counts, strict=True))
+    tail = "__no_feature\t9\n__ambiguous\t1\n" if layout == "htseq-count" else ""
+    return head + "".join(row.format(id=i, n=n) for i, n in zip(ids, counts, strict=True)) + tail
 
 
 @pytest.mark.parametrize("unit", ["", "count"])

@@ -1,11 +1,14 @@
 """Which column a sample is read from: as the sheet says, or refused by a sentence."""
 
+import gzip
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate.errors import InputError
 from tissuestate.matrices import Matrix, read_matrix
 
@@ -218,9 +221,9 @@ def test_numbers_as_names_of_samples_are_a_header(write):
     assert read_matrix(path).ids.tolist() == ["TP53", "KRAS"]
 
 
-def test_rows_without_header_are_counts_of_a_counter_where_its_lines_stand(write):
+def test_rows_without_header_are_counts_where_all_are_whole_numbers(write):
     assert read_matrix(write("TP53\t4.5\nKRAS\t5\n")).layout == "two columns"
-    assert read_matrix(write("TP53\t4\n__no_feature\t5\n")).layout == "htseq-count"
+    assert read_matrix(write("TP53\t4\nKRAS\t5\n__no_feature\t5\n")).layout == "htseq-count"
     rows = "ENSG1\t9\t1\t8\nENSG2\t9\t1\t8\n"
     assert read_matrix(write(rows, "P1_ReadsPerGene.out.tab"), {"P1": "P1"}).values[0, 0] == 8
     with pytest.raises(InputError, match="first line is a row"):
@@ -334,3 +337,44 @@ def test_a_sample_without_values_ends_training(write):
     for missing in ("error", "zero"):
         with pytest.raises(InputError, match="all 12 values in column 'P3' are missing"):
             read_matrix(path, missing=missing)
+
+
+def test_a_line_without_end_takes_no_memory(tmp_path):
+    path = tmp_path / "m.tsv.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for _ in range(70):
+            stream.write(b"A" * (1 << 20))
+    with pytest.raises(InputError, match="a line of more than 67,108,864 bytes"):
+        read_matrix(path)
+
+
+ANY = {**LAYOUTS, "STAR": STAR, "GDC": GDC, "RSEM": RSEM, "isoforms": ISOFORMS, "salmon": SALMON,
+       "kallisto": KALLISTO, "htseq": HTSEQ, "one bam": ONE_BAM}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["rows", "header", "both", "bom", "windows", "empty", "blank"])
+@pytest.mark.parametrize("layout", ANY)
+def test_a_change_of_form_alone_changes_no_value(layout, change, write):
+    """The same table as programs write it otherwise is read the same, or refused with its row."""
+    text = ANY[layout].removeprefix("\ufeff").replace("\r\n", "\n").rstrip("\n") + "\n"
+    delimiter = "\t" if "\t" in text else ","
+    lines = text.split("\n")[:-1]
+    first = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    first += 1 if layout.startswith("GCT") else 0
+    if change in ("header", "both"):
+        lines[first] += delimiter
+    if change in ("rows", "both"):
+        lines[first + 1 :] = [line + delimiter for line in lines[first + 1 :]]
+    if change == "empty":
+        lines += [delimiter * lines[-1].count(delimiter)] * 3
+    end = "\r\n" if change == "windows" else "\n"
+    changed = end.join([*lines, ""]) + (end * 3 if change == "blank" else "")
+    expected = read_matrix(write(text))
+    try:
+        found = read_matrix(write("\ufeff" * (change == "bom") + changed))
+    except InputError as error:
+        assert change in ("rows", "header", "both") and layout in ("R", "STAR", "htseq")
+        assert re.search(r"row 2: \d cells|first line is a row", str(error))
+    else:
+        np.testing.assert_array_equal(found.values, expected.values)
+        assert (found.samples, found.ids.tolist()) == (expected.samples, expected.ids.tolist())

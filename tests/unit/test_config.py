@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tissuestate.config import check_config, check_keys
+from tissuestate.config import check_config, check_yaml
 from tissuestate.errors import InputError
 
 SPACE = ("tuning", "space")
@@ -99,12 +99,19 @@ def test_a_missing_key_is_named(shipped, schema):
         check_config(config, schema)
 
 
-def test_a_key_that_stands_twice_is_an_error(root, tmp_path):
+def test_what_yaml_reads_as_something_else_is_an_error(root, tmp_path):
     for path in (root / "config").glob("*.yaml"):
-        check_keys(path)
+        check_yaml(path)
     file = tmp_path / "mine.yaml"
     file.write_text("seed: 1\nquality:\n  min_mrin: -0.11\n  min_aligned: 0.4\n  min_mrin: -1\n")
     with pytest.raises(InputError, match=r"mine.yaml, line 5: the key 'min_mrin' .* in line 3"):
-        check_keys(file)
+        check_yaml(file)
+    file.write_text("split: {mode: donor, mode: random}\n")
+    with pytest.raises(InputError, match="line 1: the key 'mode'"):
+        check_yaml(file)
+    for number, read in (("010", 8), ("1:30", 90), ("0x10", 16)):
+        file.write_text(f"seed: {number}\n")
+        with pytest.raises(InputError, match=rf"line 1: YAML reads {number} as {read};"):
+            check_yaml(file)
     file.write_text("a: {seed: 1}\nseed: 2\nb: [{seed: 3}, {seed: 4}]\n")
-    check_keys(file)
+    check_yaml(file)

@@ -1,6 +1,7 @@
 """Coverage of a BAM file, base for base, against samtools and bedtools."""
 
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -231,6 +232,81 @@ def test_another_genome_build_is_told_with_both_sides(bam):
         coverage_of_bam(bam, [*WHOLE, Transcript("t", "1", "+", ((0, 10),))])
     with pytest.raises(InputError, match=r"chr2 has 12000 bases, but transcript t ends at 12001"):
         coverage_of_bam(bam, [Transcript("t", "chr2", "+", ((0, 12_001),))])
+
+
+def test_a_build_with_other_lengths_of_the_same_chromosomes_is_told(bam):
+    coverage_of_bam(bam, WHOLE[:2], chromosomes={**CHROMS, "chrUn": 5})
+    with pytest.raises(InputError, match="its chrM has 900 bases, that of the reference 899"):
+        coverage_of_bam(bam, WHOLE[:2], chromosomes={**CHROMS, "chrM": 899})
+
+
+def records(raw: bytes) -> list[int]:
+    """Where the records of an uncompressed BAM file begin."""
+    at = 8 + struct.unpack_from("<I", raw, 4)[0]
+    (count,) = struct.unpack_from("<I", raw, at)
+    at += 4
+    for _ in range(count):
+        at += 8 + struct.unpack_from("<I", raw, at)[0]
+    found = []
+    while at < len(raw):
+        found.append(at)
+        at += 4 + struct.unpack_from("<I", raw, at)[0]
+    return found
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A function that writes 300 records anew with one field of each fifth, or of one, changed."""
+    folder = tmp_path_factory.mktemp("broken")
+    raw = pysam.BGZFile(str(write_bam(folder / "whole.bam", 300, flags=(0,))), "rb").read()
+    starts = records(raw)
+
+    def write(place: int, form: str, value: int, step: int = 5) -> Path:
+        changed = bytearray(raw)
+        for start in starts[7::step]:
+            struct.pack_into(form, changed, start + place, value)
+        with pysam.BGZFile(str(folder / "broken.bam"), "wb") as out:
+            out.write(bytes(changed))
+        return folder / "broken.bam"
+
+    return write
+
+
+@pytest.mark.parametrize("step", [5, 1000], ids=["each fifth", "one"])
+@pytest.mark.parametrize(
+    ("place", "form", "value", "words"),
+    [
+        (12, "<B", 250, "parts of a record exceed it"),
+        (12, "<B", 0, "parts of a record exceed it"),
+        (12, "<B", 3, "name of a read has another length"),
+        (16, "<H", 9, "parts of a record exceed it|other bases than it has"),
+        (16, "<H", 65535, "parts of a record exceed it"),
+        (20, "<i", 2**30, "parts of a record exceed it"),
+        (20, "<i", -1, "parts of a record exceed it"),
+        (4, "<i", 77, "chromosome that the header lacks"),
+        (4, "<i", -2, "chromosome that the header lacks"),
+        (24, "<i", 4, "chromosome that the header lacks"),
+        (0, "<I", 2**31 + 7, "longer than any read|parts of a record|cut off"),
+        (0, "<I", 3, "parts of a record exceed it|longer than any read|cut off"),
+    ],
+)
+def test_records_that_do_not_hold_together_are_told(written, place, form, value, words, step):
+    path = written(place, form, value, step)
+    with pytest.raises(InputError, match=f"broken.bam: .*({words})"):
+        list(read_intervals(path))
+
+
+def test_a_record_that_says_it_is_huge_takes_no_memory(tmp_path):
+    """The rest of the file would be kept, waiting for its end."""
+    bam = write_bam(tmp_path / "long.bam", 3000)
+    raw = bytearray(pysam.BGZFile(str(bam), "rb").read())
+    struct.pack_into("<I", raw, records(bytes(raw))[10], 2**31)
+    with pysam.BGZFile(str(bam), "wb") as out:
+        out.write(bytes(raw))
+    blocks = []
+    with pytest.raises(InputError, match="longer than any read"):
+        blocks.extend(read_intervals(bam))
+    assert sum(len(block.ref) for block in blocks) < 50
 
 
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.9, 0.9999])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.files import atomic, load_arrays, save_arrays
+from tissuestate.files import atomic, load_arrays, refusal, save_arrays, write_refusal
 
 
 def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
@@ -27,6 +27,15 @@ def test_arrays_come_back_and_equal_arrays_make_equal_bytes(tmp_path: Path) -> N
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     back = load_arrays(tmp_path / "one.npz")
     assert all(np.array_equal(back[name], arrays[name]) for name in arrays)
+
+
+def test_a_refusal_is_one_line_in_the_place_of_any_file(tmp_path: Path) -> None:
+    write_refusal(tmp_path / "a.bam", "P1.fq: no FASTQ\nat line 3")
+    assert (tmp_path / "a.bam").read_bytes() == b"refused: P1.fq: no FASTQ at line 3\n"
+    assert refusal(tmp_path / "a.bam") == "P1.fq: no FASTQ at line 3"
+    save_arrays(tmp_path / "x.npz", {"a": np.zeros(3)})
+    (tmp_path / "empty").write_bytes(b"")
+    assert refusal(tmp_path / "x.npz") == "" == refusal(tmp_path / "empty")
 
 
 def test_objects_are_refused_on_the_way_in_and_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 from tissuestate.errors import InputError
-from tissuestate.files import load_arrays, save_arrays
+from tissuestate.files import load_arrays, save_arrays, write_refusal
 from tissuestate.integrity import (
     MRIN,
     deviations,
@@ -223,6 +223,17 @@ def test_new_samples_are_scored_alone_against_a_saved_cohort(files):
     sample = list(profiles)[9]
     alone = score_samples({sample: profiles[sample]}, bed, model)
     pd.testing.assert_frame_equal(alone, result.mrin.iloc[[9]].reset_index(drop=True))
+
+
+def test_a_sample_that_was_refused_has_no_row(files, tmp_path):
+    bed, profiles, _ = files
+    result = score_cohort(profiles, bed, set(profiles))
+    refused = tmp_path / "refused.npz"
+    write_refusal(refused, "its reads are\nno reads")
+    sample = list(profiles)[3]
+    scores = score_samples({"bad": refused, sample: profiles[sample]}, bed, result.model)
+    pd.testing.assert_frame_equal(scores, result.mrin.iloc[[3]].reset_index(drop=True))
+    assert score_samples({"bad": refused}, bed, result.model).empty
 
 
 def test_no_reference_and_other_transcripts_are_told(files, tmp_path):

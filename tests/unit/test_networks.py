@@ -135,11 +135,48 @@ def _not_finite(folder):
     save_network(folder, network)
 
 
+def _announce(folder, **entry):
+    content = (folder / architecture.WEIGHTS).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header[min(header)] |= entry
+    text = json.dumps(header).encode()
+    packed = len(text).to_bytes(8, "little") + text + content[8 + length :]
+    (folder / architecture.WEIGHTS).write_bytes(packed)
+
+
+def _huge_shape(folder):
+    _announce(folder, shape=[10**12])
+
+
+def _far_offsets(folder):
+    _announce(folder, data_offsets=[0, 10**13])
+
+
+def _huge_architecture(folder):
+    path = folder / architecture.DESCRIPTION
+    description = json.loads(path.read_text())
+    description["architecture"]["widths"] = [10**7] * 5  # 400 TB of weights
+    path.write_text(json.dumps(description))
+
+
 def _no_weights(folder):
     (folder / "weights.safetensors").unlink()
 
 
-@pytest.mark.parametrize("damage", [_truncate, _other_width, _no_json, _not_finite, _no_weights])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncate,
+        _other_width,
+        _no_json,
+        _not_finite,
+        _no_weights,
+        _huge_shape,
+        _far_offsets,
+        _huge_architecture,
+    ],
+)
 def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
     save_network(tmp_path, build())
     damage(tmp_path)

@@ -1,10 +1,20 @@
 """The quality decision: real logs of the tools, every criterion, every reason."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.quality import COLUMNS, decide_quality, read_count_summary, read_star_log
+from tissuestate.files import write_refusal
+from tissuestate.quality import (
+    COLUMNS,
+    ReadQuality,
+    decide_quality,
+    read_count_summary,
+    read_quality,
+    read_star_log,
+)
 
 STAR_LOG = """                                 Started job on |	Nov 22 10:00:00
                       Number of input reads |	{reads}
@@ -87,6 +97,18 @@ def test_nothing_left_is_told(decide):
     with pytest.raises(InputError, match=r"no sample passes .*\(the first: mRIN -0\.200 < -0\.110"):
         decide(a={"mrin": -0.2}, b={"mrin": -0.3})
     assert not decide(origins={"m": "matrix"}, a={"mrin": -0.2}, m={})["kept"].any()
+
+
+def test_the_figures_of_one_sample(tmp_path):
+    log, summary, refused = tmp_path / "x.Log.final.out", tmp_path / "x.summary", tmp_path / "r"
+    log.write_text(STAR_LOG.format(**DEFAULTS))
+    summary.write_text(SUMMARY.format(**DEFAULTS))
+    write_refusal(refused, "no reads")
+    assert read_quality(log, summary) == ReadQuality(1000, 0.75, 0.6)
+    assert read_quality(None, summary) == ReadQuality(1000, 0.75, 0.6)
+    summary.write_text(SUMMARY.format(assigned=1, unmapped=8, other=1))
+    assert read_quality(None, summary) == ReadQuality(10, pytest.approx(0.2), 0.1)
+    assert np.isnan(astuple(read_quality(log, refused))).all()
 
 
 def test_files_of_another_kind_are_told(tmp_path):

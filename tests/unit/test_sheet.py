@@ -320,3 +320,17 @@ def test_names_that_only_begin_as_the_same_number_are_two(write):
 def test_a_sheet_without_labels_is_told_how_to_classify_it(text, write, classes):
     with pytest.raises(InputError, match="classify needs bundle=FOLDER beside samples=SHEET"):
         read_sheet(write(text), classes)
+
+
+@pytest.mark.parametrize(("column", "other"), [("unit", "normalised"), ("strandedness", "forward")])
+def test_two_ways_to_read_one_matrix_need_the_columns(column, other, write):
+    def sheet(first: str, second: str) -> str:
+        ways = {"unit": "count", "strandedness": "none"}
+        rows = [{"sample": "a", "column": first, **ways}, {"sample": "b", "column": second, **ways}]
+        rows[1][column] = other
+        return pd.DataFrame(rows).assign(matrix="m.tsv").to_csv(sep="\t", index=False)
+
+    for columns in (("", ""), ("x", "")):
+        with pytest.raises(InputError, match=rf"row 3, column {column}: '{other}' where .* row 2"):
+            read_sheet(write(sheet(*columns)), labelled=False)
+    assert len(read_sheet(write(sheet("x", "y")), labelled=False)) == 2

@@ -25,7 +25,7 @@ def classes(root: Path) -> ClassTable:
 
 
 def test_every_row_that_is_read_fits_the_schema(root: Path, schema, classes) -> None:
-    sheet = read_sheet(root / "config" / "samples.tsv", classes)
+    sheet = read_sheet(root / "resources" / "demo.tsv", classes)
     assert set(schema.schema["properties"]) == set(COLUMNS)
     for row in sheet.to_dict("records"):
         schema.validate(row)
@@ -48,7 +48,7 @@ def test_every_row_that_is_read_fits_the_schema(root: Path, schema, classes) -> 
 def test_what_the_schema_refuses_is_refused_in_a_sheet(
     root: Path, tmp_path: Path, schema, classes, column: str, value: str
 ) -> None:
-    sheet = read_sheet(root / "config" / "samples.tsv", classes)
+    sheet = read_sheet(root / "resources" / "demo.tsv", classes)
     row = sheet.iloc[0].to_dict() | {column: value}
     assert not schema.is_valid(row)
     sheet.loc[0, column] = value

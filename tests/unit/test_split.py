@@ -96,7 +96,9 @@ def test_zero_share_is_kept_empty():
     assert set(split) == {"train", "test"}
 
 
-@pytest.mark.parametrize("fractions", [(0.7, 0.2), (0.7, 0.2, 0.2), (0, 0.5, 0.5), (1.2, -0.2, 0)])
+@pytest.mark.parametrize(
+    "fractions", [(0.7, 0.2), (0.7, 0.2, 0.2), (0, 0.5, 0.5), (1.2, -0.2, 0), (np.nan, 0.5, 0.5)]
+)
 def test_fractions_must_be_shares(fractions):
     with pytest.raises(InputError, match="sum to 1"):
         split_samples(large_cohort(50), fractions=fractions)

@@ -194,3 +194,13 @@ def test_flags_and_damaged_archives_are_told(tmp_path):
         read_strings(packed)
     with pytest.raises(InputError, match=r"cannot be read"):
         read_strings(tmp_path / "none.tsv")
+
+
+def test_predictions_cut_short_are_no_smaller_test_set(sheet, tmp_path):
+    obs = sheet.set_index("sample").rename_axis(None).assign(split="test")
+    shares = {"tissue": np.full((len(obs), 3), 1 / 3)}
+    path = write(tabulate(obs, shares, CLASSES), tmp_path / "predictions.tsv")
+    assert len(read_predictions(path, NAMES)) == len(NAMES)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(InputError, match=r"sample '42' has no row \(17 rows, 18 samples"):
+        read_predictions(path, NAMES)

@@ -36,7 +36,7 @@ put_first("PATH", Path(sys.executable).parent)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description
-from tissuestate.config import check_config, check_keys
+from tissuestate.config import check_config, check_yaml
 from tissuestate.demo import check_no_other_sheet, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, read_sheet
@@ -57,7 +57,7 @@ if str(config.get("explain")) in ("true", "false"):
     config["explain"] = config["explain"] == "true"
 try:
     for file in workflow.configfiles:
-        check_keys(file)
+        check_yaml(file)
     check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
 except InputError as error:
     stop(error)

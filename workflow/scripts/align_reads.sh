@@ -260,11 +260,13 @@ check_reads() { # all lanes, to their ends; `total` is how many reads, or pairs,
 
 open_pipes() { # a pipe a mate, with its reads coming
     local mate
+    feeders=()
     rm -f "$work"/{reads,fed}_? "$work"/{lane,gzip}_?.*
     for mate in "${mates[@]}"; do
         declare -n files="mate_$mate"
         mkfifo "$work/reads_$mate"
         feed "$mate" "${files[@]}" > "$work/reads_$mate" &
+        feeders+=($!)
     done
 }
 
@@ -338,7 +340,9 @@ if STAR --runThreadN "$threads" \
 else
     codes=("${PIPESTATUS[@]}")
     # STAR has died: a writer may still wait for a reader of its pipe.
-    for pipe in "${pipes[@]}"; do timeout 5 cat "$pipe" > /dev/null & done
+    for mate in "${!feeders[@]}"; do
+        ! kill -0 "${feeders[mate]}" 2> /dev/null || timeout 5 cat "${pipes[mate]}" > /dev/null &
+    done
 fi
 wait
 

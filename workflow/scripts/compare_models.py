@@ -10,8 +10,10 @@ with logged(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.tasks import read_classes
 
+    paths = list(snakemake.input.predictions)
+    samples = read_predictions(paths[0])["sample"].tolist()
     table = compare(
-        {Path(path).parent.name: [read_predictions(path)] for path in snakemake.input.predictions},
+        {Path(path).parent.name: [read_predictions(path, samples)] for path in paths},
         read_classes(snakemake.input.classes),
         "dl_pca",
         resamples=snakemake.params.resamples,

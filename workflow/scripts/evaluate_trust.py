@@ -15,11 +15,13 @@ with logged(snakemake.log[0]):
     from tissuestate.tasks import read_classes, read_features
 
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
-    predictions, classes = read_predictions(inputs.predictions), read_classes(inputs.classes)
+    classes = read_classes(inputs.classes)
     calibration = json.loads(Path(inputs.calibration).read_text(encoding="utf-8"))
     sets = ConformalSets.from_dict(calibration["sets"])
     features, obs = read_features(inputs.features)
     novelty = Novelty.from_arrays(load_arrays(inputs.novelty))
+    asked = obs.index[obs["split"].isin(["validation", "test"])]
+    predictions = read_predictions(inputs.predictions, asked)
     rows = obs.index.get_indexer(predictions["sample"])
     score = novelty.score(features[rows])
     tables = {

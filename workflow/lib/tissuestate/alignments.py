@@ -151,7 +151,7 @@ def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
                 b"BC"
             ):
                 raise InputError(f"{path}: damaged at a BGZF block, or no BAM file; copy it anew.")
-            last = struct.unpack_from("<H", data, start + 16)[0] + 1
+            last = max(struct.unpack_from("<H", data, start + 16)[0] + 1, 18)
             if start + last > len(data):
                 break
             batch.append(view[start : start + last])
@@ -168,6 +168,8 @@ def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
 
 def _inflate(batch: list[memoryview], path: Path) -> list[bytes]:
     """Uncompress BGZF blocks, their checksums verified."""
+    if any(struct.unpack_from("<I", block, len(block) - 4)[0] > 65536 for block in batch):
+        raise InputError(f"{path}: damaged at a BGZF block that is larger than any; copy it anew.")
     try:
         return [codec.decompress(block, 31, 65536) for block in batch]
     except DeflateError as error:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _TYPES = {
     "object": "keys below it",
     "null": "null",
 }
+_OTHER_BASE = re.compile(r"[-+]?(0[0-9_]+|0[xb].*|.*:.*)")
 # JSON Schema takes 2.0 for a whole number, most of what the config reaches does not.
 _Validator = extend(
     Draft202012Validator,
@@ -70,10 +71,11 @@ def check_config(config: Mapping[str, Any], schema: str | Path) -> None:
         )
 
 
-def check_keys(path: str | Path) -> None:
-    """Raise InputError for a key that a config file has twice: YAML keeps the last without a word.
+def check_yaml(path: str | Path) -> None:
+    """Raise InputError for what YAML reads as something else than is written, without a word.
 
-    Whatever else may be wrong with the file is left to those who read it.
+    Of a key that stands twice it keeps the last, 010 is 8 to it and 1:30 is 90. Whatever else may
+    be wrong with a config file is left to those who read it.
     """
     try:
         root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
@@ -82,18 +84,29 @@ def check_keys(path: str | Path) -> None:
     todo = [root] if root else []
     while todo:
         node = todo.pop()
-        lines: dict[str, int] = {}
-        for entry in node.value if isinstance(node, yaml.CollectionNode) else ():
-            key, value = entry if isinstance(node, yaml.MappingNode) else (None, entry)
-            todo.append(value)
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            line = key.start_mark.line + 1
-            if lines.setdefault(key.value, line) != line:
-                raise InputError(
-                    f"{path}, line {line}: the key {key.value!r} stands in line "
-                    f"{lines[key.value]} already; remove one of the two."
-                )
+        if isinstance(node, yaml.MappingNode):
+            _check_twice(path, [key for key, _ in node.value])
+            todo += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif node.tag.endswith((":int", ":float")) and _OTHER_BASE.fullmatch(node.value):
+            raise InputError(
+                f"{path}, line {node.start_mark.line + 1}: YAML reads {node.value} as "
+                f"{yaml.safe_load(node.value)}; write the number in decimal digits."
+            )
+
+
+def _check_twice(path: str | Path, keys: Sequence[yaml.Node]) -> None:
+    lines: dict[str, int] = {}
+    for key in keys:
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and key.value in lines:
+            raise InputError(
+                f"{path}, line {line}: the key {key.value!r} stands in line {lines[key.value]} "
+                "already; remove one of the two."
+            )
+        if isinstance(key, yaml.ScalarNode):
+            lines[key.value] = line
 
 
 def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:

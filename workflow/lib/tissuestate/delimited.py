@@ -45,12 +45,13 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
         _choose_strand(table, layout, ids[0], request, chosen)
     joined = ids[0]
     for more in ids[1:]:
-        joined = np.char.add(np.char.add(joined, "|"), np.char.strip(more))
+        added = np.char.add(np.char.add(joined, "|"), np.char.strip(more))
+        joined = np.where((joined == "") & (more == ""), "", added)
+    values = {sample: column_of(table, column) for sample, column in chosen.items()}
     name = layout.name
-    if name == "two columns" and any(cell.startswith("__") for cell in joined[-5:].tolist()):
+    if name == "two columns" and all((row == np.round(row)).all() for row in values.values()):
         name = "htseq-count"
-    found_values = {sample: column_of(table, column) for sample, column in chosen.items()}
-    return request.matrix(found_values, joined, name, unended)
+    return request.matrix(values, joined, name, unended)
 
 
 def column_of(table: pa.Table, column: int) -> np.ndarray:

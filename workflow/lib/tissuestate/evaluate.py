@@ -1,7 +1,7 @@
 """Evaluation: the tandem rule, the table of predictions, and metrics with intervals."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,9 @@ def tabulate(
     return table
 
 
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a table of predictions; labels are strings, '' where there is none."""
-    return read_table(path)
+def read_predictions(path: str | Path, samples: Iterable[str] | None = None) -> pd.DataFrame:
+    """Read a table of predictions, of these samples; labels are strings, '' where there is none."""
+    return read_table(path, samples=samples)
 
 
 @dataclass(frozen=True)

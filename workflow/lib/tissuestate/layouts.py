@@ -1,7 +1,6 @@
 """How a text table is laid out: where its rows begin, which columns are ids, which samples."""
 
 import csv
-import itertools
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from tissuestate.text import describe, opened
 NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
 NULL = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "#N/A", "n/a")
 _LOOKED_AT = 20  # rows
+_LONGEST = 1 << 26  # bytes of a line: a million names have fewer
 _ID_NAME = re.compile(
     r"(?i)(.*[^a-z0-9])?((gene|transcript|probe|probeset|target|ensembl|entrez|hgnc|hugo|feature)?_?"
     r"(ids?|names?|symbols?)|genes?|transcripts?|target|feature|ensembl|entrez|hgnc|hugo|probe)"
@@ -79,7 +79,7 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
     if not lines[0].strip(b"\t, \r\n"):
         raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")
     if lines[0].startswith((b"#1.2", b"#1.3")):
-        return _lay_out_gct(path, lines)
+        return _lay_out_gct(path, lines, skip)
     delimiter = "\t" if b"\t" in lines[0] else ","
     header = cells_of(path, lines[0], delimiter)
     if len(header) < 2:
@@ -97,7 +97,8 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
         if tuple(header[: len(first)]) == first and {counts, abundances} - {""} <= set(header):
             return _lay_out_single(path, layout, plain, unit, strandedness)
     if header[:2] == ["Hugo_Symbol", "Entrez_Gene_Id"]:
-        values = by_name(path, header[2:], range(2, len(header)))
+        columns = range(2, len(header) - len(empty))
+        values = by_name(path, [header[i] for i in columns], columns)
         return replace(plain, name="RNAseqDB", ids=(0, 1), values=values)
     return _lay_out_samples(path, plain, rows)
 
@@ -105,18 +106,21 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
 def _first_lines(path: Path) -> tuple[list[bytes], int]:
     """The first line that is no comment with some that follow it, and the number before it."""
     with opened(path) as stream:
-        line, skip = stream.readline(), 0
+        line, skip = stream.readline(_LONGEST), 0
         while (line.startswith(b"#") and not line.startswith((b"#1.2", b"#1.3"))) or (
             not skip and line[:4].lower() == b"sep=" and len(line.rstrip()) <= 5
         ):
-            line, skip = stream.readline(), skip + 1
-        return [line, *itertools.islice(stream, _LOOKED_AT)], skip
+            line, skip = stream.readline(_LONGEST), skip + 1
+        lines = [line, *(stream.readline(_LONGEST) for _ in range(_LOOKED_AT))]
+    if any(len(line) == _LONGEST for line in lines):
+        raise InputError(f"{path}: a line of more than {_LONGEST:,} bytes; this is no table.")
+    return lines, skip
 
 
 def _names_ids(header: list[str]) -> bool:
-    """Whether the first cell of a header is the name of the ids, not of a sample."""
-    named = [not name or _ID_NAME.fullmatch(name) is not None for name in header[:2]]
-    return bool(named) and named[0] and (not header[0] or not all(named[1:]) or len(header) < 2)
+    """Whether the first cell of a header is the name of the ids, not of a sample as the others."""
+    like = [_ID_NAME.fullmatch(name) is not None for name in header]
+    return bool(header) and (not header[0] or (like[0] and (len(like) == 1 or not all(like))))
 
 
 def _is_row(cells: list[str]) -> bool:
@@ -231,20 +235,20 @@ def _is_text(rows: list[list[str]], column: int) -> bool:
     return len(known) > 1 and not any(NUMBER.fullmatch(cell.replace(",", "")) for cell in known)
 
 
-def _lay_out_gct(path: Path, lines: list[bytes]) -> Layout:
+def _lay_out_gct(path: Path, lines: list[bytes], skipped: int) -> Layout:
     sizes = lines[1].split() if len(lines) > 1 else []
     header = cells_of(path, lines[2], "\t") if len(lines) > 2 else []
     if len(sizes) < 2 or not all(size.isdigit() for size in sizes) or len(header) < 3:
         raise InputError(f"{path}: the second line of a GCT file holds its size, the third names.")
-    before, ids, skip = 2, 0, 3
+    before, ids, skip = 2, 0, skipped + 3
     if len(sizes) == 4:
-        before, skip = 1 + int(sizes[2]), 3 + int(sizes[3])
+        before, skip = 1 + int(sizes[2]), skip + int(sizes[3])
     else:
         lower = [name.lower() for name in header]
         ids = lower.index("name") if "name" in lower else 0
         before = max(ids, lower.index("description") if "description" in lower else 1) + 1
     rows = [cells_of(path, line, "\t") for line in lines[3:] if line.strip()]
-    header, empty = _match_header(path, header, rows[0] if rows else header, 4)
+    header, empty = _match_header(path, header, rows[0] if rows else header, skip + 1)
     names = header[before : len(header) - len(empty)]
     values = by_name(path, names, range(before, before + len(names)))
     if len(names) != int(sizes[1]):

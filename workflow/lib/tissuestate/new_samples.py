@@ -96,12 +96,18 @@ def call_samples(
     """
     least = classifier.description["thresholds"]
     refused = {**poor_reads(quality, least), **new.refused}
-    frames = list(new.frames)
-    read = {sample for frame, _ in frames for sample in frame.index}
+    read = {sample for frame, _ in new.frames for sample in frame.index}
     unread = [sample for sample in sheet["sample"] if sample not in read]
+    parts = []
+    for frame, unit in new.frames:
+        try:
+            parts.append(classifier.predict(frame, unit, mrin, refused))
+        except InputError as error:  # of the table as a whole
+            refused = {**dict.fromkeys(frame.index, str(error)), **refused}
+            unread += frame.index.tolist()
     if unread:
-        frames.append((pd.DataFrame(np.nan, unread, classifier.genes), "count"))
-    parts = [classifier.predict(frame, unit, mrin, refused) for frame, unit in frames]
+        nothing = pd.DataFrame(np.nan, unread, classifier.genes)
+        parts.append(classifier.predict(nothing, "count", mrin, refused))
     found = Predictions.concat(parts).of(sheet["sample"].tolist())
     if mrin is None:
         for sample in quality.index.difference(list(refused)):

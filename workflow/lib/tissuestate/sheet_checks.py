@@ -52,6 +52,7 @@ def check_unique(rows: Rows, places: Places) -> None:
     """Raise InputError for a sample or a file that a row before has named."""
     names: dict[str, int] = {}
     origins: dict[tuple[str, str], int] = {}
+    matrices: dict[str, int] = {}
     for i, row in enumerate(rows):
         path, number = places[i]
         first = names.setdefault(_spelling(row["sample"]), i)
@@ -64,6 +65,8 @@ def check_unique(rows: Rows, places: Places) -> None:
                 + ("was" if same else f"{_alike(row['sample'], named)} {named!r},")
                 + f" already named in {other}, row {earlier}; give each sample its own name."
             )
+        if row["matrix"]:
+            _check_one_way(rows, places, matrices.setdefault(row["matrix"], i), i)
         keys = [(row["matrix"], row["column"] or row["sample"])] if row["matrix"] else []
         keys += [(name, "") for name in row["fastq_1"].split(",") if name]
         keys += [(name, "") for name in row["fastq_2"].split(",") if name]
@@ -77,6 +80,21 @@ def check_unique(rows: Rows, places: Places) -> None:
                     f"{places[first][1]}; one of the two is a mistake."
                 )
             origins[key] = i
+
+
+def _check_one_way(rows: Rows, places: Places, first: int, this: int) -> None:
+    """Raise InputError where two samples read one matrix in two ways, and no column says which.
+
+    Each would be read alone, and take the only column of a file of one sample.
+    """
+    for column in ("unit", "strandedness"):
+        here, there = rows[this][column], rows[first][column]
+        if here != there and not (rows[this]["column"] and rows[first]["column"]):
+            raise InputError(
+                f"{places[this][0]}, row {places[this][1]}, column {column}: {here!r} where "
+                f"{places[first][0]}, row {places[first][1]}, has {there!r} for the same matrix; "
+                "write the same, or into both rows the column of the sample."
+            )
 
 
 def check_names(rows: Rows, places: Places) -> None:

@@ -26,15 +26,14 @@ def check_files(sheet: pd.DataFrame) -> None:
 
     Also for mates that hold the same reads. The first few kilobytes of each file are read.
     """
-    named = [
-        (sample, column, name)
-        for column in _KINDS
-        for sample, cell in zip(sheet["sample"], sheet[column], strict=True)
-        for name in cell.split(",")
-        if name and "://" not in name
-    ]
+    named: dict[tuple[str, str], str] = {}
+    for column in _KINDS:
+        for sample, cell in zip(sheet["sample"], sheet[column], strict=True):
+            for name in cell.split(","):
+                if name and "://" not in name:
+                    named.setdefault((column, name), sample)
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(lambda place: _check_file(*place), named):
+        for _ in pool.map(lambda place: _check_file(named[place], *place), named):
             pass
         for _ in pool.map(lambda place: _check_mates(*place), _mates(sheet)):
             pass

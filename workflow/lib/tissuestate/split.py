@@ -68,7 +68,9 @@ def _strata(samples: pd.DataFrame) -> tuple[list[np.ndarray], np.ndarray]:
 
 def _shares(fractions: Sequence[float]) -> np.ndarray:
     shares = np.asarray(fractions, dtype=float)
-    if shares.shape != (3,) or (shares < 0).any() or shares[0] == 0 or abs(shares.sum() - 1) > 1e-6:
+    if shares.shape != (3,) or not (
+        (shares >= 0).all() and shares[0] and abs(shares.sum() - 1) < 1e-6
+    ):
         raise InputError(
             f"split fractions {list(fractions)}: expected three shares of train, validation and "
             "test that sum to 1, such as [0.70, 0.15, 0.15]."
