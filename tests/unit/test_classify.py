@@ -367,16 +367,18 @@ def test_values_that_are_no_numbers_are_named(classifier, frame):
     text.iloc[2, 3] = np.inf
     text.iloc[3, 3] = -4
     text.iloc[4] = None
+    text.iloc[6, 5] = 1e39
     found = classifier.predict(text, pd.Series(["count"] * 5 + ["furlong"], text.index[:6]))
-    assert found.samples["refused"].iloc[1:6].tolist() == [
+    assert found.samples["refused"].iloc[1:7].tolist() == [
         "gene 'GENE2': found 'high'; expected a number.",
         "gene 'GENE3': found inf; expected a number.",
         "-4 cannot be a count value; correct it, or the unit.",
         "all its values are missing (60 genes are known).",
         "unit 'furlong' is unknown; use one of count, normalised, log2.",
+        "gene 'GENE5': found 1e+39, which is too large; expected a number.",
     ]
-    assert (found.calls["tissue"].iloc[1:6] == "").all()
-    equal(found, classifier.predict(frame), frame.index.delete(range(1, 6)), 0)
+    assert (found.calls["tissue"].iloc[1:7] == "").all()
+    equal(found, classifier.predict(frame), frame.index.delete(range(1, 7)), 0)
     equal(classifier.predict(frame.astype(str)), classifier.predict(frame), frame.index, 0)
     equal(classifier.predict(frame.astype("Int64")), classifier.predict(frame), frame.index, 0)
 

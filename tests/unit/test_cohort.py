@@ -182,6 +182,27 @@ def test_rows_that_are_no_genes_are_left_out_and_told(tmp_path, caplog):
     assert "4 ids are unknown and left out, such as no_feature, TOTAL, EGFP" in caplog.text
 
 
+def test_transcripts_that_cannot_be_placed_are_told(tmp_path, caplog):
+    """Of genes whose transcripts are not all known, a part of the reads would be lost."""
+    known = GeneMap(GENE_MAP.table.assign(transcripts=[f"ENST{n:011d}" for n in range(4)]))
+    path = tmp_path / "quant.tsv"
+
+    def assembled(lost: int):
+        rows = "".join(f"ENST{n:011d}.1\t{n + 1 if n < 4 else lost}\n" for n in range(8))
+        path.write_text(f"Name\ts1\n{rows}")
+        return assemble(sheet([("s1", "a", str(path), "count", "train")]), known)[0]
+
+    with pytest.raises(
+        InputError, match="4 of its 8 transcripts, with 80% of the reads, cannot be"
+    ):
+        assembled(10)
+    assert not caplog.records
+    assert assembled(1).X.tolist() == [[1, 2, 3, 4]]
+    assert "4 of its 8 transcripts, with 29% of the reads, cannot be placed" in caplog.text
+    with pytest.raises(InputError, match="transcripts, with 100% of the reads, cannot be placed"):
+        assemble(sheet([("s1", "a", str(path), "count", "train")]), GENE_MAP)
+
+
 def test_equal_rows_of_a_gene_count_once(counts_of_two, tmp_path, caplog):
     """As a join of tables leaves them; the same in training as in calls, by one function."""
     first, _ = counts_of_two

@@ -124,7 +124,9 @@ def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
     infinite = np.isinf(result)
     for row in np.flatnonzero(infinite.any(axis=1)).tolist():
         column = int(infinite[row].argmax())
-        refuse(row, column, str(frame.iat[row, column]))
+        cell = frame.iat[row, column]
+        finite = np.isfinite(float(cell))
+        refuse(row, column, f"{cell}, which is too large" if finite else str(cell))
     return np.where(infinite, np.float32(np.nan), result), refused
 
 

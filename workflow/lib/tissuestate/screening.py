@@ -258,12 +258,13 @@ def by_length(values: np.ndarray, unit: str) -> bool:
         linear = linear_scale(known, unit)
     total, fractions = float(linear.sum()), _fractions(linear) > 0.5
     if not fractions:
-        rounded = len(known) >= FEW and unit == "count" and _fractions(linear) == 0
+        rounded = len(known) >= SEVERAL and unit == "count" and _fractions(linear) == 0
         return rounded and any(_near(total, one) and total != one for one in (1e6, 1e9))
     if _near(total, TOTALS[0]):
         return True
     near = np.abs(linear - np.round(linear)) <= NEAR_TOTAL * np.maximum(linear, 1)
-    return len(known) >= FEW and total < LEAST_TOTAL and (~near[linear > 0]).mean() > 0.5
+    many = len(known) >= (FEW if unit == "log2" else SEVERAL)
+    return many and total < LEAST_TOTAL and bool((~near[linear > 0]).mean() > 0.5)
 
 
 def foreign_species(ids: Iterable[str]) -> str:
