@@ -166,7 +166,7 @@ def prepare(folder: Path, samples: int) -> None:
         for mate in (1, 2):
             path = folder / "reads" / f"{name}_{mate}.fastq.gz"
             path.parent.mkdir(exist_ok=True)
-            path.write_text("reads")
+            path.write_text(f"@{name}\n{'ACG'[mate]}\n+\nI\n")
 
 
 def link_results(folder: Path, results: Path) -> None:

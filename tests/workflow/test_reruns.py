@@ -48,6 +48,12 @@ def tsv(rows: list[str]) -> str:
     return "\n".join("\t".join(line) for line in [HEADER.split(" "), *cells]) + "\n"
 
 
+def fastq(word: str) -> str:
+    """One read whose sequence no other word has."""
+    bases = "".join("ACGT"[ord(letter) >> shift & 3] for letter in word for shift in (0, 2, 4))
+    return f"@{word}\n{bases}\n+\n{'I' * len(bases)}\n"
+
+
 class Run:
     """A finished run in a folder that holds the workflow, too."""
 
@@ -57,11 +63,12 @@ class Run:
             shutil.copytree(ROOT / name, folder / name)
         shutil.copy(ROOT / "Snakefile", folder)
         (folder / "samples.tsv").write_text(tsv(SHEET))
-        files = ["genome.fa", "genes.gtf", "counts.tsv"]
-        files += [f"reads/S{n}_{mate}.fastq.gz" for n in range(1, 8) for mate in (1, 2)]
-        for file in files:
-            (folder / file).parent.mkdir(exist_ok=True)
+        (folder / "reads").mkdir()
+        for file in ("genome.fa", "genes.gtf", "counts.tsv"):
             (folder / file).write_text(file)
+        for name in (f"S{n}" for n in range(1, 8)):
+            for mate in (1, 2):
+                (folder / f"reads/{name}_{mate}.fastq.gz").write_text(fastq(f"{name}{mate}"))
         reference = {
             "genome": {"path": "genome.fa", "checksum": None},
             "annotation": {"path": "genes.gtf", "checksum": None},
@@ -200,7 +207,7 @@ def test_another_label_aligns_nothing(run: Run) -> None:
 
 
 def test_replaced_reads_are_aligned_again(run: Run) -> None:
-    with run.changed("reads/S3_2.fastq.gz", lambda _: "other reads"):
+    with run.changed("reads/S3_2.fastq.gz", lambda _: fastq("other")):
         assert run.planned() == run.after("align_reads sample=S3")
 
 
@@ -214,7 +221,7 @@ def test_touched_reads_are_compared_by_content_where_they_are_small(run: Run) ->
 @pytest.mark.parametrize(
     ("file", "change", "first"),
     [
-        ("reads/S3_2.fastq.gz", lambda _: "other reads", "align_reads sample=S3"),
+        ("reads/S3_2.fastq.gz", lambda _: fastq("other"), "align_reads sample=S3"),
         ("counts.tsv", lambda _: "other counts", "assemble_cohort"),
         ("samples.tsv", lambda text: text.replace("liver", "lung"), "split_samples"),
     ],

@@ -93,7 +93,7 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
     (tmp_path / "config" / "paper.tsv").write_text(sheet)
     for path in set(re.findall(r"results/demo/reads/\S+?\.fastq\.gz", sheet)):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(f"@{path}\nA\n+\nI\n")
+        (tmp_path / path).write_text(f"@{path}\n{'ACGT'[path.count('_2.')]}\n+\nI\n")
     config = str(root / "config" / "paper.yaml")
     planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
     assert planned.returncode == 0, planned.stdout

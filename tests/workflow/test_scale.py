@@ -24,8 +24,8 @@ def prepare(folder: Path, samples: int, *, trim: bool = False, runs: bool = Fals
     for number in range(samples):
         state = list(STATES)[number % 3]
         reads = [f"reads/S{number:05d}_{mate}.fastq.gz" for mate in (1, 2)]
-        for path in reads:
-            (folder / path).write_text("reads")
+        for path, base in zip(reads, "AC", strict=True):
+            (folder / path).write_text(f"@{number}\n{base}\n+\nI\n")
         origin = f"- - SRR1{number:05d}" if runs and number % 2 else f"{' '.join(reads)} -"
         rows.append(f"S{number:05d} D{number} {STATES[state]} A {state} lung - {origin}")
     sheet = "\n".join("\t".join("" if c == "-" else c for c in row.split()) for row in rows)

@@ -40,7 +40,7 @@ from tissuestate.config import check_config, check_yaml
 from tissuestate.demo import check_no_other_sheet, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, read_sheet
-from tissuestate.sheet_files import check_files
+from tissuestate.sheet_files import check_files, flaws
 from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
@@ -126,6 +126,18 @@ def warn_of_components(samples):
         )
 
 
+def check_sheet_files(sheet):
+    """Stop at the first file of another kind; of new samples refuse those, if others are left."""
+    if not config.get("bundle"):
+        check_files(sheet)
+        return
+    wrong = flaws(sheet)
+    if wrong and len(wrong) == len(sheet):
+        check_files(sheet)
+    for sentence in wrong.values():
+        logger.warning(f"Warning: {sentence} This sample will be refused.")
+
+
 def load_sheet():
     """The sample sheet, checked; an empty one where the cohort comes from RNAseqDB alone."""
     try:
@@ -143,7 +155,7 @@ def load_sheet():
         if workflow.is_main_process and DEMO:
             check_simulated(sheet, concrete("results/demo/reads"))
         if workflow.is_main_process and not FILES_ARE_FETCHED:
-            check_files(sheet[sheet["origin"] != "fastq"] if DEMO else sheet)
+            check_sheet_files(sheet[sheet["origin"] != "fastq"] if DEMO else sheet)
         if workflow.is_main_process and config.get("bundle"):
             find_description(config["bundle"])
         elif workflow.is_main_process:

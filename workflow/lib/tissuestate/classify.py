@@ -319,7 +319,7 @@ class Classifier:
         if about["genes_found"] < MANY_GENES * len(self.genes):
             warnings.append(
                 f"Only {about['genes_found']:,} of {len(self.genes):,} genes have a value; the "
-                "others were estimated from them."
+                "others were estimated from them. If the file should hold all, it may be cut short."
             )
         if not about["unit_stated"]:
             warnings.append(

@@ -21,6 +21,10 @@ NO_MRIN = (
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
     "mRIN to compare with."
 )
+UNENDED = (
+    "its last row has no line end, and genes of the model are missing: the file was cut short; "
+    "copy it again."
+)
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class NewSamples:
     frames: samples × genes (ids as they stand in the file) with their unit; samples of the same
     unit and genes stand in one, whatever files they come from; missing values stay missing.
     refused: why samples cannot be called that a file does not give, or gives as no numbers. Each
-    sample is in a frame, in refused, or in both.
+    sample is in a frame, in refused, or in both. unended: why samples are refused where genes of
+    the model are missing: no line end follows the last row of their file.
     """
 
     frames: list[tuple[pd.DataFrame, str]]
     refused: dict[str, str]
+    unended: dict[str, str]
 
 
 def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> NewSamples:
@@ -45,6 +51,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
     """
     groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
     refused: dict[str, str] = {}
+    unended: dict[str, str] = {}
 
     def add(unit: str, ids: np.ndarray, samples: list[str], values: np.ndarray) -> None:
         _, names, blocks = groups.setdefault((unit, ids.tobytes()), (ids, [], []))
@@ -61,6 +68,8 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
             refused |= dict.fromkeys(wanted, str(error))
             continue
         refused |= matrix.refused
+        if matrix.unended:
+            unended |= dict.fromkeys(wanted, f"{path}: {UNENDED}")
         counted = matrix.layout in COUNTED or (  # as htseq-count writes, but others, too
             matrix.layout == "two columns" and guess_unit(matrix.values) == "count"
         )
@@ -78,7 +87,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         ids, samples, blocks = groups.pop((unit, key))
         values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         frames.append((pd.DataFrame(values, samples, ids), unit))
-    return NewSamples(frames, refused)
+    return NewSamples(frames, refused, unended)
 
 
 def call_samples(
@@ -94,8 +103,27 @@ def call_samples(
     which those below the thresholds of the bundle are refused; `mrin` their mRIN, None where the
     bundle was trained on matrices and cannot tell.
     """
-    least = classifier.description["thresholds"]
-    refused = {**poor_reads(quality, least), **new.refused}
+    refused = {**poor_reads(quality, classifier.description["thresholds"]), **new.refused}
+    found = _predict(classifier, sheet, new, mrin, refused)
+    lacking = found.samples.index[found.samples["genes_found"] < found.genes_expected]
+    cut = {name: new.unended[name] for name in lacking if name in new.unended}
+    if set(cut) - set(refused):
+        refused = {**cut, **refused}
+        found = _predict(classifier, sheet, new, mrin, refused)
+    if mrin is None:
+        for sample in quality.index.difference(list(refused)):
+            found.warnings[sample].append(NO_MRIN)
+    return found
+
+
+def _predict(
+    classifier: Classifier,
+    sheet: pd.DataFrame,
+    new: NewSamples,
+    mrin: pd.Series | None,
+    refused: Mapping[str, str],
+) -> Predictions:
+    """The calls of all samples of the sheet, in its order."""
     read = {sample for frame, _ in new.frames for sample in frame.index}
     unread = [sample for sample in sheet["sample"] if sample not in read]
     parts = []
@@ -108,11 +136,7 @@ def call_samples(
     if unread:
         nothing = pd.DataFrame(np.nan, unread, classifier.genes)
         parts.append(classifier.predict(nothing, "count", mrin, refused))
-    found = Predictions.concat(parts).of(sheet["sample"].tolist())
-    if mrin is None:
-        for sample in quality.index.difference(list(refused)):
-            found.warnings[sample].append(NO_MRIN)
-    return found
+    return Predictions.concat(parts).of(sheet["sample"].tolist())
 
 
 def read_qualities(

@@ -1,5 +1,6 @@
 """What a sample sheet may name, and what holds between its rows: each name in one spelling."""
 
+import os
 import re
 from collections.abc import Sequence
 from decimal import Context, InvalidOperation, Overflow, Underflow
@@ -66,12 +67,12 @@ def check_unique(rows: Rows, places: Places) -> None:
                 + f" already named in {other}, row {earlier}; give each sample its own name."
             )
         if row["matrix"]:
-            _check_one_way(rows, places, matrices.setdefault(row["matrix"], i), i)
+            _check_one_way(rows, places, matrices.setdefault(_place(row["matrix"]), i), i)
         keys = [(row["matrix"], row["column"] or row["sample"])] if row["matrix"] else []
         keys += [(name, "") for name in row["fastq_1"].split(",") if name]
         keys += [(name, "") for name in row["fastq_2"].split(",") if name]
         keys += [(row[column], "") for column in ("bam", "sra") if row[column]]
-        for key in keys:
+        for key in [(_place(name), column) for name, column in keys]:
             first = origins.get(key, -1)
             if first >= 0:
                 what = f"column {key[1]!r} of {key[0]}" if key[1] else key[0]
@@ -80,6 +81,11 @@ def check_unique(rows: Rows, places: Places) -> None:
                     f"{places[first][1]}; one of the two is a mistake."
                 )
             origins[key] = i
+
+
+def _place(file: str) -> str:
+    """A path in its shortest form: ./m.tsv is m.tsv."""
+    return file if "://" in file else os.path.normpath(file)
 
 
 def _check_one_way(rows: Rows, places: Places, first: int, this: int) -> None:

@@ -26,20 +26,35 @@ def check_files(sheet: pd.DataFrame) -> None:
 
     Also for mates that hold the same reads. The first few kilobytes of each file are read.
     """
-    named: dict[tuple[str, str], str] = {}
+    for sentence in flaws(sheet).values():
+        raise InputError(sentence)
+
+
+def flaws(sheet: pd.DataFrame) -> dict[str, str]:
+    """What is wrong with the files of each sample that has one of another kind, in sentences.
+
+    Raises InputError for the first file that is absent: the sheet is wrong then.
+    """
+    named: dict[tuple[str, str], list[str]] = {}
     for column in _KINDS:
         for sample, cell in zip(sheet["sample"], sheet[column], strict=True):
             for name in cell.split(","):
                 if name and "://" not in name:
-                    named.setdefault((column, name), sample)
+                    named.setdefault((column, name), []).append(sample)
+    found: dict[str, str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(lambda place: _check_file(named[place], *place), named):
-            pass
-        for _ in pool.map(lambda place: _check_mates(*place), _mates(sheet)):
-            pass
+        wrong = pool.map(lambda place: _flaw(named[place][0], *place), named)
+        for samples, sentence in zip(named.values(), wrong, strict=True):
+            for sample in samples if sentence else ():
+                found.setdefault(sample, sentence)
+        mates = [pair for pair in _mates(sheet) if pair[0] not in found]
+        for pair, sentence in zip(mates, pool.map(lambda pair: _same(*pair), mates), strict=True):
+            if sentence:
+                found.setdefault(pair[0], sentence)
+    return found
 
 
-def _check_file(sample: str, column: str, name: str) -> None:
+def _flaw(sample: str, column: str, name: str) -> str:
     where = f"sample {sample!r}, column {column}"
     file = Path(name)
     if not file.is_file():
@@ -50,12 +65,13 @@ def _check_file(sample: str, column: str, name: str) -> None:
     kind = describe(file)
     if not kind.head:
         inside = " (gzip of nothing)" if kind.zipped else ""
-        raise InputError(f"{where}: {name!r} is empty{inside}.")
+        return f"{where}: {name!r} is empty{inside}."
     known, expected = _KINDS[column]
-    if kind.name not in known or _is_odd(column, kind):
-        found = kind if kind.name else f"{kind} that begins with {kind.head[:30]!r}"
-        advice = f"; {kind.advice}" if kind.advice else "; correct the path in the sheet"
-        raise InputError(f"{where}: {name!r} is {found}; expected {expected}{advice}.")
+    if kind.name in known and not _is_odd(column, kind):
+        return ""
+    found = kind if kind.name else f"{kind} that begins with {kind.head[:30]!r}"
+    advice = f"; {kind.advice}" if kind.advice else "; correct the path in the sheet"
+    return f"{where}: {name!r} is {found}; expected {expected}{advice}."
 
 
 def _is_odd(column: str, kind: Kind) -> bool:
@@ -73,14 +89,15 @@ def _mates(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
                 yield sample, *pair
 
 
-def _check_mates(sample: str, first: str, second: str) -> None:
-    """Raise InputError for two files that begin with the same reads: no pair has equal mates."""
+def _same(sample: str, first: str, second: str) -> str:
+    """What is wrong with two files that begin with the same reads: no pair has equal mates."""
     reads = _first_sequences(first)
-    if reads and reads == _first_sequences(second):
-        raise InputError(
-            f"sample {sample!r}: {first!r} and {second!r} begin with the same reads, so both are "
-            "the same mate; correct the paths in the sheet, or copy the other mate again."
-        )
+    if not any(read.strip(b"Nn") for read in reads) or reads != _first_sequences(second):
+        return ""
+    return (
+        f"sample {sample!r}: {first!r} and {second!r} begin with the same reads, so both are the "
+        "same mate; correct the paths in the sheet, or copy the other mate again."
+    )
 
 
 def _first_sequences(name: str) -> list[bytes]:
