@@ -1,5 +1,6 @@
 """The quality decision: real logs of the tools, every criterion, every reason."""
 
+import re
 from dataclasses import astuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from tissuestate.errors import InputError
 from tissuestate.files import write_refusal
+from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.quality import (
     COLUMNS,
     ReadQuality,
@@ -129,3 +131,26 @@ def test_sample_without_figures_is_told(tmp_path):
     mrin = pd.DataFrame(columns=["sample", "mrin", "z", "p", "transcripts"])
     with pytest.raises(InputError, match="sample 'a' has no count summary or no mRIN"):
         decide_quality(samples, mrin, {}, {})
+
+
+def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_folder):
+    """The rule itself, on files of its inputs: MultiQC would take such endings off."""
+    names = ["P1", "P1.sorted", "P1.dedup", "P1_counts", "P2", "P2.aligned", "P3.trim", "P4.report"]
+    rows = pd.read_csv(demo_folder / "config/samples.tsv", sep="\t", dtype=str).head(len(names))
+    rows["sample"] = rows["specimen"] = names
+    rows.to_csv(demo_folder / "config/samples.tsv", sep="\t", index=False)
+    results = demo_folder / "results"
+    for folder in ("align", "counts", "integrity"):
+        (results / folder).mkdir(parents=True)
+    for name in names:
+        (results / f"align/{name}.Log.final.out").write_text(STAR_LOG.format(**DEFAULTS))
+        text = SUMMARY.format(**DEFAULTS).replace("x.bam", name)
+        (results / f"counts/{name}.tsv.summary").write_text(text)
+    write_multiqc_mrin(results / "integrity/mrin_mqc.tsv", pd.Series(0.1, names), -0.11)
+    curves = pd.DataFrame(1.0, names, ["1", "2"])
+    write_multiqc_coverage(results / "integrity/coverage_mqc.tsv", curves)
+    target = "results/multiqc/multiqc.html"
+    run = snakemake(demo_folder, "--allowed-rules", "summarise_quality", "--", target)
+    assert run.returncode == 0, run.stdout[-3000:]
+    shown = re.findall(r'data-original-sn="([^"]*)"', (demo_folder / target).read_text())
+    assert set(shown) == set(names)

@@ -121,7 +121,7 @@ rule derive_transcripts:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_input=2),
+        mem_mb=memory(1000, per_input=1),
         runtime=minutes(20),
     params:
         library=imported_by("derive_transcripts.py"),
@@ -148,7 +148,7 @@ if config.get("bundle"):
             "../../envs/python.yaml"
         threads: 1
         resources:
-            mem_mb=memory(1000, per_input=2),
+            mem_mb=memory(1000, per_input=1),
             runtime=minutes(20),
         params:
             library=imported_by("check_reference.py"),
