@@ -33,8 +33,7 @@ with logged(snakemake.log[0]):
     )
     mrin = None
     if source.get("mrin"):
-        known = quality.index[quality["reads"].notna()]  # of the others nothing could be read
-        mrin = read_table(source.mrin, samples=known).set_index("sample")["mrin"]
+        mrin = read_table(source.mrin).set_index("sample")["mrin"]
     found = call_samples(Classifier(bundle), sheet, new, quality, mrin)
 
     table, records = describe(found, sheet, quality, origins(sheet, here, params.reads, bundle))

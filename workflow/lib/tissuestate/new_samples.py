@@ -21,6 +21,7 @@ NO_MRIN = (
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
     "mRIN to compare with."
 )
+NO_PROFILE = "the coverage of its transcripts could not be read; see the log of profile_integrity."
 UNENDED = (
     "its last row has no line end, and genes of the model are missing: the file was cut short; "
     "copy it again."
@@ -104,6 +105,9 @@ def call_samples(
     bundle was trained on matrices and cannot tell.
     """
     refused = {**poor_reads(quality, classifier.description["thresholds"]), **new.refused}
+    if mrin is not None:
+        unknown = quality.index.difference(mrin.index)
+        refused = {**dict.fromkeys(unknown, NO_PROFILE), **refused}
     found = _predict(classifier, sheet, new, mrin, refused)
     lacking = found.samples.index[found.samples["genes_found"] < found.genes_expected]
     cut = {name: new.unended[name] for name in lacking if name in new.unended}
