@@ -26,7 +26,12 @@ from tissuestate.files import save_arrays
 from tissuestate.genes import GeneMap
 from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
-from tissuestate.new_samples import read_new_samples
+from tissuestate.new_samples import (
+    call_samples,
+    poor_reads,
+    read_new_samples,
+    read_qualities,
+)
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.reliance import answered, set_coverage
@@ -536,6 +541,44 @@ def test_new_samples_are_read_from_the_files_of_their_sheet(tmp_path, classifier
     assert found.calls["tissue"].to_dict() == dict(
         zip(["new0", "new1", "new2", "S9"], expected.calls["tissue"], strict=True)
     )
+
+
+def test_what_one_sample_lacks_leaves_the_others_their_calls(tmp_path, classifier, frame):
+    """Of a matrix whose units are told from the values, of one cut short, and of reads."""
+    frame.iloc[:2].T.to_csv(tmp_path / "whole.tsv", sep="\t", index_label="gene")
+    mixed = frame.iloc[:2].copy()
+    mixed.iloc[1] = np.log2(mixed.iloc[1] / mixed.iloc[1].sum() * 1e6 + 1)
+    mixed.T.to_csv(tmp_path / "mixed.tsv", sep="\t", index_label="gene")
+    text = (tmp_path / "whole.tsv").read_text().splitlines()
+    (tmp_path / "cut.tsv").write_text("\n".join(text[:50]))
+    rows = [f"{kind}{n}\t{tmp_path}/{kind}.tsv\tS{n}" for kind in ("mixed", "cut") for n in (0, 1)]
+    sheet_file = tmp_path / "sheet.tsv"
+    sheet_file.write_text("\n".join(["sample\tmatrix\tcolumn", *rows]) + "\n")
+    sheet = read_sheet(sheet_file, labelled=False)
+    new = read_new_samples(sheet, {})
+    quality = read_qualities([], {}, {})
+    found = call_samples(classifier, sheet, new, quality, None)
+    assert found.samples.index.tolist() == ["mixed0", "mixed1", "cut0", "cut1"]
+    assert found.samples.loc[["mixed0", "mixed1"], "refused"].tolist() == ["", ""]
+    for name in ("mixed0", "mixed1"):
+        assert any("several units" in text for text in found.warnings[name])
+    assert all("cut short" in reason for reason in found.samples.loc[["cut0", "cut1"], "refused"])
+    expected = classifier.predict(frame.iloc[:1], "count")
+    assert found.calls.at["mixed0", "tissue"] == expected.calls.at["S0", "tissue"]
+
+
+def test_reads_below_the_thresholds_of_the_bundle_are_refused() -> None:
+    quality = pd.DataFrame(
+        {
+            "reads": [9.0, 9.0, np.nan],
+            "aligned": [0.12, 0.9, np.nan],
+            "assigned": [0.6, 0.6, np.nan],
+        },
+        index=["few", "fine", "unread"],
+    )
+    found = poor_reads(quality, {"aligned": 0.4, "assigned": 0.01})
+    assert list(found) == ["few"] and "aligned 12.0% < 40.0%" in found["few"]
+    assert poor_reads(quality, {}) == {}
 
 
 def single(values: pd.Series, layout: str) -> str:

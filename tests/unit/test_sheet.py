@@ -308,6 +308,21 @@ def test_two_spellings_of_a_number_are_one_name(column, one, other, write, class
         read_sheet(path, classes)
 
 
+def test_a_donor_that_r_spelled_anew_is_the_same(write, classes):
+    header = ["sample", "donor", "study", "source", *HEADS, "bam"]
+    donors = ["TCGA-AB-1", "TCGA.AB.1", "TCGA-AB-12", "X"]
+    rows = [
+        [f"s{i}", donor, "x", "y", "neoplastic", "liver", "", f"{i}.bam"]
+        for i, donor in enumerate(donors)
+    ]
+    path = write("\n".join("\t".join(row) for row in [header, *rows]) + "\n")
+    with pytest.raises(InputError, match=r"row 3, column donor: 'TCGA\.AB\.1' differs only in its"):
+        read_sheet(path, classes)
+    rows[1][1] = "TCGA-AB-1"
+    path = write("\n".join("\t".join(row) for row in [header, *rows]) + "\n")
+    assert len(read_sheet(path, classes)) == 4
+
+
 def test_names_that_only_begin_as_the_same_number_are_two(write):
     names = ["1", "11", "1.01", "1-0", "1e5", "1e6", "1e-5", "NA", "nan", "TRUE", "1e999999999"]
     text = "sample\tbam\n" + "".join(f"{name}\t{i}.bam\n" for i, name in enumerate(names))

@@ -89,7 +89,10 @@ def test_a_subtype_that_one_source_alone_holds_is_doubted():
     description = {
         "classes": CLASSES,
         "subtypes_of": {**CLASSES["subtypes_of"], "uterus": ["ucs"]},
-        "data": {"contrasts": contrasts(kept, "subtype").to_dict("records")},
+        "data": {
+            "contrasts": contrasts(kept, "subtype").to_dict("records"),
+            "states_of_tissue": {},
+        },
     }
     none = {"disease_state": "neoplastic", "disease_state_abstained": ""}
     (doubt,) = doubts({**none, "subtype": "read"}, "colon", description)
@@ -99,3 +102,6 @@ def test_a_subtype_that_one_source_alone_holds_is_doubted():
     assert doubts(none, "colon", description) == []
     (doubt,) = doubts({**none, "subtype": "ucs"}, "uterus", description)
     assert "the only subtype of uterus" in doubt
+    del description["data"]["states_of_tissue"]
+    (doubt,) = doubts({**none, "subtype": "kirc"}, "kidney", description)
+    assert "an earlier release made the bundle" in doubt

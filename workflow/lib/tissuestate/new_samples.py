@@ -114,10 +114,27 @@ def call_samples(
     if set(cut) - set(refused):
         refused = {**cut, **refused}
         found = _predict(classifier, sheet, new, mrin, refused)
+    for sample, sentence in _other_units(sheet, found.samples).items():
+        found.warnings[sample].append(sentence)
     if mrin is None:
         for sample in quality.index.difference(list(refused)):
             found.warnings[sample].append(NO_MRIN)
     return found
+
+
+def _other_units(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
+    """What to doubt of samples whose unit was told from the values, and another for their file."""
+    asked = sheet.loc[(sheet["origin"] == "matrix") & (sheet["unit"] == "")].set_index("sample")
+    units = samples.loc[asked.index]
+    units = units.loc[units["refused"] == "", "unit"]
+    sentences: dict[str, str] = {}
+    for file, group in units.groupby(asked["matrix"].reindex(units.index)):
+        if group.nunique() > 1:
+            sentence = (
+                f"The samples of {file} were taken for values of several units; state theirs."
+            )
+            sentences |= dict.fromkeys(group.index, sentence)
+    return sentences
 
 
 def _predict(

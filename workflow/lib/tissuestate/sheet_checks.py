@@ -13,6 +13,7 @@ from tissuestate.errors import InputError
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*(e-?[0-9]+)?")
 _EXACT = Context(prec=400, Emax=10**6, Emin=-(10**6), traps=[InvalidOperation, Overflow, Underflow])
 
+_MARK = re.compile(r"[._-]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_NAME = 150
 
@@ -125,7 +126,10 @@ def _check_spellings(rows: Rows, places: Places) -> None:
     for column in ("donor", "specimen", "study", "source", "project"):
         spelled: dict[str, int] = {}
         for i, row in enumerate(rows):
-            first = spelled.setdefault(_spelling(row[column]), i)
+            key = _spelling(row[column])
+            if column == "donor":  # R makes TCGA.AB.1234 of TCGA-AB-1234
+                key = _MARK.sub("-", key)
+            first = spelled.setdefault(key, i)
             named = rows[first][column]
             if named != row[column]:
                 raise InputError(
@@ -150,6 +154,8 @@ def _spelling(name: str) -> str:
 def _alike(name: str, other: str) -> str:
     if name.lower() == other.lower():
         return "differs only in case from"
+    if _spelling(name) != _spelling(other):
+        return "differs only in its marks from"
     return "is the same number as"
 
 

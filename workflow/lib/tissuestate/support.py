@@ -71,6 +71,11 @@ def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]
     data, found = description["data"], []
     states = description["classes"]["disease_state"]
     missing = missing_states(tissue, states, data.get("states_of_tissue", {}))
+    if "states_of_tissue" not in data:
+        found.append(
+            "Which states its tissue had in training is not known: an earlier release made the "
+            "bundle."
+        )
     if missing:
         text = gap(tissue, missing)
         told = "such a sample would be called one of the other states"
