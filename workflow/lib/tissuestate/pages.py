@@ -15,7 +15,7 @@ body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1a1a1a; back
   margin: 0 auto; padding: 1rem; max-width: 60rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0.3rem 0 0.8rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 1.8rem 0 0.5rem; }
-p { margin: 0.4rem 0; max-width: 46rem; }
+p { margin: 0.4rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: 0.6rem 0 1.1rem; }
 table { border-collapse: collapse; font-size: 0.9rem; }
 caption { text-align: left; color: #555; padding-bottom: 0.3rem; }

@@ -241,8 +241,8 @@ def _about(record: Mapping[str, Any], background: Background) -> list[str]:
         facts.append(("RNA integrity", f"not known: {why}"))
     else:
         facts.append(("RNA integrity (mRIN; lower is more degraded)", f"{mrin:.3f}"))
-    facts += _origin(record)
     body.append(pages.table(pd.DataFrame(facts, columns=["what", "found"])))
+    body += [pages.paragraph(text, "small") for text in _origin(record)]
     if mrin is not None and len(background.mrin):
         share = float((background.mrin < mrin).mean())
         body += [
@@ -267,16 +267,16 @@ def _reads(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _origin(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _origin(record: Mapping[str, Any]) -> list[str]:
     """The files that the call was made from, and the bundle that made it, with their checksums."""
-    rows = [
-        ("input", f"{part['file']} (SHA-256 {part['sha256'] or 'not known'})")
+    lines = [
+        f"Input: {part['file']}, SHA-256 {part['sha256'] or 'not known'}."
         for part in record.get("input", ())
     ]
     if "bundle" in record:
-        rows.append(("bundle", f"{record['bundle']['folder']}"))
-        rows.append(("fingerprint of the bundle", record["bundle"]["fingerprint"]))
-    return rows
+        bundle = record["bundle"]
+        lines.append(f"Bundle: {bundle['folder']}, fingerprint {bundle['fingerprint']}.")
+    return lines
 
 
 def _strip(value: float, cohort: np.ndarray) -> str:
