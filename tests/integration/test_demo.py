@@ -251,6 +251,18 @@ def test_a_failed_run_leaves_nothing_of_another_sheet(snakemake, demo: Path) -> 
     assert not {"calls.json", "genes.tsv", "pages"} & set(left), left
 
 
+def test_calls_are_not_written_into_a_folder_of_others(snakemake, demo: Path) -> None:
+    plate(demo, "march", "test")
+    (demo / "diary/pages").mkdir(parents=True)
+    (demo / "diary/pages/monday.html").write_text("mine")
+    options = ["bundle=results/bundle", "samples=march_samples.tsv", "pathvars={results: diary}"]
+    run = snakemake(demo, "classify", "--config", *options)
+    assert run.returncode == 1 and "diary holds pages" in run.stdout
+    assert (demo / "diary/pages/monday.html").read_text() == "mine"
+    run = snakemake(demo, "classify", "--config", "bundle=results/bundle")
+    assert run.returncode == 1 and "samples=SHEET" in run.stdout
+
+
 def test_genes_of_other_calls_do_not_stay(snakemake, demo: Path) -> None:
     plate(demo, "march", "test")
     plate(demo, "april", "train")

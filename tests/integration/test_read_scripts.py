@@ -19,8 +19,6 @@ Text = list[str]  # lines, without their ends
 def made(snakemake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that has the demo's reads and an index of its genome."""
     folder = tmp_path_factory.mktemp("scripts")
-    (folder / "config").mkdir()
-    (folder / "config/samples.tsv").write_bytes((ROOT / "config/samples.tsv").read_bytes())
     config = write_config(folder, demo={"pairs": 1000})
     run = snakemake(folder, "--configfile", str(config), "--quiet", "rules", "--", "reference")
     assert run.returncode == 0, run.stdout[-5000:]

@@ -6,6 +6,7 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from tissuestate.errors import InputError
 from tissuestate.files import write_refusal
 from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
@@ -136,9 +137,10 @@ def test_sample_without_figures_is_told(tmp_path):
 def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_folder):
     """The rule itself, on files of its inputs: MultiQC would take such endings off."""
     names = ["P1", "P1.sorted", "P1.dedup", "P1_counts", "P2", "P2.aligned", "P3.trim", "P4.report"]
-    rows = pd.read_csv(demo_folder / "config/samples.tsv", sep="\t", dtype=str).head(len(names))
+    rows = pd.read_csv(ROOT / "resources/demo.tsv", sep="\t", dtype=str).head(len(names))
     rows["sample"] = rows["specimen"] = names
-    rows.to_csv(demo_folder / "config/samples.tsv", sep="\t", index=False)
+    (demo_folder / "resources").mkdir()  # a file there stands for the workflow's own
+    rows.to_csv(demo_folder / "resources/demo.tsv", sep="\t", index=False)
     results = demo_folder / "results"
     for folder in ("align", "counts", "integrity"):
         (results / folder).mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -188,6 +189,56 @@ def test_a_reference_that_an_older_one_replaces_is_prepared_anew(
     assert run.returncode == 0, run.stdout[-3000:]
     assert "Removed results of other inputs" in run.stdout
     assert (folder / target).read_text().count("\n") == before.count("\n") - 1
+
+
+@pytest.mark.parametrize("how", ["link", "absolute"])
+def test_nor_is_one_in_a_folder_of_results_that_is_spelled_otherwise(
+    snakemake, given: Path, tmp_path: Path, how: str
+) -> None:
+    folder, elsewhere = tmp_path / "user", tmp_path / "big"
+    shutil.copytree(given, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    own = elsewhere / "align" / "x.bam"
+    own.parent.mkdir(parents=True)
+    shutil.copy(folder / "z.bam", own)
+    (folder / "linked").symlink_to(elsewhere)
+    sheet = folder / "config/samples.tsv"
+    sheet.write_text(sheet.read_text().replace("z.bam", "linked/align/x.bam"))
+    results = "linked" if how == "link" else str(elsewhere)
+    config = ("--configfile", str(folder / "config.yaml"))
+    run = snakemake(folder, *config, "--config", f"pathvars={{results: {results}}}")
+    assert run.returncode == 1
+    assert "linked/align/x.bam" in run.stdout and "written over" in run.stdout, run.stdout
+    assert own.read_bytes() == (folder / "z.bam").read_bytes()
+
+
+def test_lanes_that_become_mates_are_aligned_again(snakemake, given: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "user"
+    shutil.copytree(given, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    sheet = folder / "config/samples.tsv"
+    pairs = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False)
+    lanes = pairs.copy()
+    lanes.loc[lanes["sample"] == "x", ["fastq_1", "fastq_2"]] = (
+        "reads/x_1.fastq.gz,reads/x_2.fastq.gz",
+        "",
+    )
+    lanes.to_csv(sheet, sep="\t", index=False)
+    arguments = ("--configfile", str(folder / "config.yaml"), "--", "results/counts/x.tsv")
+    run = snakemake(folder, *arguments)
+    assert run.returncode == 0, run.stdout[-3000:]
+    pairs.to_csv(sheet, sep="\t", index=False)
+    assert re.search(r"^align_reads +1$", snakemake(folder, "-n", *arguments).stdout, flags=re.M)
+
+
+@pytest.mark.parametrize("file", ["genome.fa", "annotation.gtf", "truth_genes.tsv"])
+def test_the_demo_writes_over_no_reference_in_its_folder(
+    snakemake, demo_folder: Path, given: Path, file: str
+) -> None:
+    own = demo_folder / "results/demo" / file
+    own.parent.mkdir(parents=True)
+    own.write_text("mine\n")
+    run = snakemake(demo_folder, "--until", "simulate_cohort")
+    assert run.returncode == 1 and "not made by the demo" in run.stdout
+    assert own.read_text() == "mine\n"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ rule align_reads:
         accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
         trim=lookup("trim", within=config),
         refuse=bool(config.get("bundle")),
+        flaw=flaw_of,
         given=reads_as_given,
     script:
         "../scripts/align_reads.sh"

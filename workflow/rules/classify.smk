@@ -57,6 +57,9 @@ rule classify_samples:
         star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
         matrices=[given(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS and KNOWS_INTEGRITY else [],
+        profiles=(
+            per_sample("<results>/integrity/profiles/{sample}.npz") if KNOWS_INTEGRITY else []
+        ),
     output:
         calls="<results>/calls.tsv",
         json="<results>/calls.json",

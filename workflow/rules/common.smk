@@ -35,9 +35,9 @@ put_first("PATH", Path(sys.executable).parent)
 # Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tissuestate.bundle import find_description
+from tissuestate.bundle import find_description, read_bundle
 from tissuestate.config import check_config, check_yaml
-from tissuestate.demo import check_no_other_sheet, check_simulated
+from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, read_sheet
 from tissuestate.sheet_files import check_files, flaws
@@ -150,6 +150,11 @@ def load_sheet():
             return None
         if DEMO and workflow.is_main_process:
             check_no_other_sheet(SAMPLES)
+            check_own_folder(concrete("results/demo"))
+        if config.get("bundle") and config["demo"] and Path(SAMPLES) == Path(DEMO_SHEET):
+            raise InputError(
+                "classify needs your samples beside the bundle: --config bundle=FOLDER samples=SHEET."
+            )
         sheet = read_sheet(SAMPLES, classes, labelled=not config.get("bundle"))
         # Not in each job: it may run where the files of other samples are not.
         if workflow.is_main_process and DEMO:
@@ -165,6 +170,7 @@ def load_sheet():
         stop(error)
 
 
+DEMO_SHEET = shipped("resources/demo.tsv")
 SAMPLES = None if config["samples"] is None else shipped(config["samples"])
 CLASSES = shipped(config["classes"])
 SHEET = load_sheet()

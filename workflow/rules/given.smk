@@ -35,8 +35,15 @@ def as_given(*files):
 
 
 def reads_as_given(wildcards):
-    """The checksums of a sample's FASTQ files or BAM."""
-    return as_given(*files_of(wildcards.sample, READS))
+    """The checksums of a sample's FASTQ files or BAM, by column."""
+    return [as_given(*files_of(wildcards.sample, (column,))) for column in READS]
+
+
+def flaw_of(wildcards):
+    """Why a new sample is refused whose files are of another kind than their column's, if it is."""
+    if not config.get("bundle") or FILES_ARE_FETCHED:
+        return ""
+    return flaws(SHEET.loc[[wildcards.sample]]).get(wildcards.sample, "")
 
 
 def all_files():
@@ -49,6 +56,18 @@ def all_files():
     return {file: place for file, place in named.items() if file and is_here(file)}
 
 
+def written_by_this_run(file):
+    """Whether a file of the user's lies where a rule writes, however its path is spelled."""
+    real = os.path.realpath(file)
+    for root in ("<results>", "<reference>"):
+        folder = os.path.realpath(concrete(root))
+        if real.startswith(f"{folder}/"):
+            path = f"{concrete(root)}{real[len(folder) :]}"
+            if any(maker.is_producer(path) for maker in workflow.rules):
+                return True
+    return False
+
+
 def check_given():
     """Refuse a file of the user's where this run writes one of its own, and a reference that is not
     there; then look all checksums up, side by side.
@@ -56,21 +75,17 @@ def check_given():
     Called when all rules are known.
     """
     files = all_files()
-    roots = tuple(f"{os.path.realpath(concrete(path))}/" for path in ("<results>", "<reference>"))
     for file, place in files.items():
-        real = os.path.realpath(file)
         if place == "reference" and not os.path.isfile(file):
             stop(
                 f"config: reference: there is no file {file!r} (looked for {os.path.abspath(file)}); "
                 "correct its path, or name the config of your reference with --configfile."
             )
-        if real.startswith(roots):
-            path = os.path.relpath(real)
-            if any(maker.is_producer(path) for maker in workflow.rules):
-                stop(
-                    f"{place}: {file!r} is where this run writes a file of its own, and would be "
-                    "written over; move it out of the folder of results."
-                )
+        if written_by_this_run(file):
+            stop(
+                f"{place}: {file!r} is where this run writes a file of its own, and would be "
+                "written over; move it out of the folder of results."
+            )
     try:
         CHECKSUMS.read(files, sampled=not config.get("bundle"))
     except InputError as error:
@@ -84,7 +99,8 @@ def reference_digest():
 def reads_digest(sample):
     """What decides the counts and the mRIN profile of a sample."""
     row = [ROWS[sample][column] for column in ("sra", "strandedness")]
-    return digest_of(checksums(files_of(sample, READS)), row, config["trim"], reference_digest())
+    files = [checksums(files_of(sample, (column,))) for column in READS]
+    return digest_of(files, row, config["trim"], reference_digest())
 
 
 def bundle_fingerprint():
@@ -104,6 +120,22 @@ def calls_digest():
     reads = [reads_digest(name) for name in FROM_READS]
     code = [imported_by(f"{name}.py") for name in ("classify_samples", "write_pages")]
     return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
+
+
+def check_place_of_calls():
+    """Stop at a damaged bundle, and at files of others where the calls would be written."""
+    try:
+        read_bundle(config["bundle"])
+    except InputError as error:
+        stop(error)
+    names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
+    there = [name for name in names if Path(concrete(f"<results>/{name}")).exists()]
+    ours = ("<results>/made_from.json", "<logs>/classify_samples.log")
+    if there and not any(Path(concrete(path)).exists() for path in ours):
+        stop(
+            f"{concrete('<results>')} holds {there[0]}, which no run of this workflow has made; "
+            "classify into another folder: 'pathvars={results: FOLDER}'."
+        )
 
 
 def products_of_reads(sample):
@@ -148,6 +180,8 @@ def remove_what_is_of_others():
     classify = bool(config.get("bundle"))
     if workflow.touch and classify:
         return
+    if classify:
+        check_place_of_calls()
     made_from = {f"sample {name}": reads_digest(name) for name in FROM_READS}
     products = {f"sample {name}": products_of_reads(name) for name in FROM_READS}
     if classify:

@@ -24,6 +24,7 @@ rule profile_integrity:
     params:
         library=imported_by("profile_integrity.py"),
         refuse=bool(config.get("bundle")),
+        flaw=flaw_of,
         given=reads_as_given,
     script:
         "../scripts/profile_integrity.py"

@@ -25,6 +25,7 @@ rule count_reads:
     params:
         strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
         refuse=bool(config.get("bundle")),
+        flaw=flaw_of,
         given=reads_as_given,
     script:
         "../scripts/count_reads.sh"

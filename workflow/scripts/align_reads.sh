@@ -62,6 +62,7 @@ index_gb=$(du -m "$index" | awk '{ printf "%.1f", $1 / 1000 }')
 rm -rf "$folder/.$sample."?????? # left by an attempt that was killed
 work=$(mktemp -d "$folder/.$sample.XXXXXX") || stop "no folder can be made in $folder; is the disk full?"
 trap finish EXIT
+[ -z "${snakemake_params[flaw]:-}" ] || fail "${snakemake_params[flaw]}"
 
 # Passes reads on, FASTQ or FASTA, without the empty lines between them, each line with its end. Of what
 # is no record the line is told in FILES.fault, and nothing more comes. Else FILES.reads has their
@@ -79,6 +80,15 @@ function shown(text) {
 function begins() {
     reads++
     if (reads % 1000 == 1) print $1 > (files ".names")
+    if (reads == 1) {
+        head = mate = $1
+        sub(/[\/._:-]1$/, "", mate)
+        mate = mate == head ? "" : substr(head, 1, length(head) - 1) "2"
+    } else if (reads == 2) {
+        varied = $1 != head
+    } else if (varied && ($1 == head || $1 == mate && substr(head, length(head) - 1, 1) == "/")) {
+        wrong("names its first read, " head ", again in line " NR ": it holds its reads twice, or both mates one after the other; take the files as they were sequenced, mates in fastq_1 and fastq_2.")
+    }
     if (reads > 20000) return
     sub(/[\/._:-][12]$/, "", $1) # of a copy: fields were split from the line
     twice += $1 == last

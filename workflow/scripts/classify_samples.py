@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
 
     from tissuestate.bundle import read_bundle
     from tissuestate.classify import Classifier
-    from tissuestate.files import atomic
+    from tissuestate.files import atomic, refusal
     from tissuestate.new_samples import (
         call_samples,
         describe,
@@ -31,6 +31,9 @@ with logged(snakemake.log[0]):
     new = read_new_samples(
         fetched(sheet, list(here), list(here.values())), by_sample("counts", ".tsv")
     )
+    for name, profile in by_sample("profiles", ".npz").items():
+        if refusal(profile):
+            new.refused.setdefault(name, refusal(profile))
     mrin = None
     if source.get("mrin"):
         mrin = read_table(source.mrin).set_index("sample")["mrin"]

@@ -61,6 +61,7 @@ if ! work=$(mktemp -d "$folder/.$sample.XXXXXX"); then
     exit 1
 fi
 trap finish EXIT
+[ -z "${snakemake_params[flaw]:-}" ] || fail "${snakemake_params[flaw]}"
 
 zipped=$(head -c 2 "$bam" | od -An -tx1)
 if [ "$zipped" != " 1f 8b" ] || ! samtools quickcheck -u "$bam"; then # featureCounts would crash

@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
     source, target = snakemake.input, snakemake.output.profile
     transcripts = read_bed(source.bed)
     chromosomes = read_chromosomes(source.chromosomes)
-    refused = refusal(source.bam)
+    refused = snakemake.params.flaw or refusal(source.bam)
     if not refused:
         try:
             profile = profile_bam(source.bam, transcripts, snakemake.threads, chromosomes)

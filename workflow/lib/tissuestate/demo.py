@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.synthetic_genome import GTF_HEAD
 from tissuestate.text import read_text
 
 SUBTYPES = {"kidney": ("kich", "kirc"), "liver": (), "lung": ("luad", "lusc"), "thyroid": ()}
@@ -64,6 +65,25 @@ def check_no_other_sheet(sheet: str | Path) -> None:
         )
 
 
+def check_own_folder(folder: str | Path) -> None:
+    """Raise InputError where the demo's folder is a link, or holds another genome or annotation."""
+    folder = Path(folder)
+    for place in (folder, folder / "reads"):
+        if place.is_symlink():
+            raise InputError(f"{place} is a link; the demo writes into a folder of its own there.")
+    annotation = folder / "annotation.gtf"
+    ours = annotation.is_file() and annotation.read_bytes()[: len(GTF_HEAD)] == GTF_HEAD.encode()
+    marks = {"annotation.gtf": ours, "genome.fa": ours}
+    for name, head in (("truth_samples.tsv", b"sample\t"), ("truth_genes.tsv", b"gene_id\t")):
+        marks[name] = (folder / name).is_file() and (folder / name).read_bytes().startswith(head)
+    for name, is_ours in marks.items():
+        path = folder / name
+        if path.is_symlink() or (path.exists() and not is_ours):
+            raise InputError(
+                f"{path} was not made by the demo, which would write over it; move it elsewhere."
+            )
+
+
 def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
     """Raise InputError unless all that the demo would write are files of its own.
 
@@ -72,9 +92,6 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
     is not simulated.
     """
     folder = Path(folder)
-    for place in (folder.parent, folder):
-        if place.is_symlink():
-            raise InputError(f"{place} is a link; the demo writes into a folder of its own there.")
     for row in sheet.itertuples():
         for name in filter(None, f"{row.fastq_1},{row.fastq_2}".split(",")):
             path = Path(name)

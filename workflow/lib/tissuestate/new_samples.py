@@ -17,6 +17,7 @@ from tissuestate.matrices import COUNTED, read_counts, read_matrix
 from tissuestate.quality import read_quality, shortfalls
 from tissuestate.screening import guess_unit
 
+LEAST_READS = 1000
 NO_MRIN = (
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
     "mRIN to compare with."
@@ -172,6 +173,11 @@ def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, s
     """Why samples cannot be called whose reads would have been excluded from training."""
     refused = {}
     for row in quality.itertuples():
+        if row.reads < LEAST_READS:
+            refused[str(row.Index)] = (
+                f"{row.reads:,.0f} reads or pairs are too few to call a sample."
+            )
+            continue
         reasons = shortfalls(row, least.get("aligned", 0.0), least.get("assigned", 0.0))
         if reasons:
             refused[str(row.Index)] = (

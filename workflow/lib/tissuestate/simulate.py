@@ -299,8 +299,8 @@ def simulate_cohort(
     genome = synthesise_genome(seed)
     genes = draw_genes(genome, seed)
     samples = draw_samples(sheet, seed, pairs)
+    write_gtf(genome, annotation_path)  # first: it says whose folder this is
     write_fasta(genome, genome_path)
-    write_gtf(genome, annotation_path)
     simulator = ReadSimulator(genome)
     with ThreadPoolExecutor(threads) as pool:
         jobs = (

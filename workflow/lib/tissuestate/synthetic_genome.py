@@ -8,6 +8,7 @@ import numpy as np
 
 from tissuestate.files import atomic
 
+GTF_HEAD = "##description: simulated annotation of the demo genome"
 BASES = np.frombuffer(b"ACGT", dtype=np.uint8)
 LINE = 60  # bases a line in the FASTA file
 
@@ -111,7 +112,7 @@ def write_fasta(genome: SyntheticGenome, path: str | Path) -> None:
 def write_gtf(genome: SyntheticGenome, path: str | Path) -> None:
     """Write gene, transcript and exon lines in the manner of GENCODE's GTF."""
     with atomic(path) as temporary, temporary.open("w", encoding="ascii") as file:
-        file.write("##description: simulated annotation of the demo genome\n##format: gtf\n")
+        file.write(f"{GTF_HEAD}\n##format: gtf\n")
         for gene in genome.genes:
             file.writelines(f"{line}\n" for line in _gtf_lines(gene))
 
