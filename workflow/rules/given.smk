@@ -56,13 +56,15 @@ def all_files():
     return {file: place for file, place in named.items() if file and is_here(file)}
 
 
-def written_by_this_run(file):
-    """Whether a file of the user's lies where a rule writes, however its path is spelled."""
+def written_by_this_run(file, roots):
+    """Whether a file of the user's lies where a rule writes, however its path is spelled.
+
+    `roots` has the real place of each folder of results, and its path in this run.
+    """
     real = os.path.realpath(file)
-    for root in ("<results>", "<reference>"):
-        folder = os.path.realpath(concrete(root))
+    for folder, root in roots.items():
         if real.startswith(f"{folder}/"):
-            path = f"{concrete(root)}{real[len(folder) :]}"
+            path = f"{root}{real[len(folder) :]}"
             if any(maker.is_producer(path) for maker in workflow.rules):
                 return True
     return False
@@ -75,13 +77,14 @@ def check_given():
     Called when all rules are known.
     """
     files = all_files()
+    roots = {os.path.realpath(path): path for path in map(concrete, ("<results>", "<reference>"))}
     for file, place in files.items():
         if place == "reference" and not os.path.isfile(file):
             stop(
                 f"config: reference: there is no file {file!r} (looked for {os.path.abspath(file)}); "
                 "correct its path, or name the config of your reference with --configfile."
             )
-        if written_by_this_run(file):
+        if written_by_this_run(file, roots):
             stop(
                 f"{place}: {file!r} is where this run writes a file of its own, and would be "
                 "written over; move it out of the folder of results."
