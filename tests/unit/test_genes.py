@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
 from tissuestate.genes import COLUMNS, GeneMap, build_gene_map
+from tissuestate.inputs import id_problem
 
 TABLE = pd.DataFrame(
     [
@@ -183,6 +184,15 @@ def test_entrez_ids_that_say_so(form, gene_map):
     symbols, found = gene_map.to_symbols(ids)
     assert symbols[:4].tolist() == ["A1BG", "KMT2D", "KMT2B", "GFER"]
     assert (found.n_recognised, found.row_numbers) == (4, False)
+
+
+def test_where_no_id_is_unknown_none_is_named(gene_map):
+    for ids, start in (
+        (["A1BG"], "(expected human"),
+        (["A1BG", "x"], "(found 'x'; expected human"),
+    ):
+        problem = id_problem(ids, gene_map.to_symbols(ids)[1])
+        assert problem.startswith(f"check the gene ids and the species {start} gene symbols")
 
 
 @settings(max_examples=200, deadline=None)
