@@ -52,6 +52,14 @@ def test_transcripts_of_equal_abundance_are_added_up():
     np.testing.assert_array_equal(found, COUNTS)  # the same transcripts twice
 
 
+def test_transcripts_beside_their_gene_are_left_out():
+    """A gene's row holds their counts already; those of a gene without one are added up."""
+    ids = ["ENSG00000000001.1", *(f"ENST{n:011d}.1" for n in range(4))]
+    found, once = collapse([[10, 4, 6, 2, 3]], [0, 0, 0, 1, 1], ids)
+    np.testing.assert_array_equal(found, [[10, 5]])
+    assert not once.any()
+
+
 def test_missing_rows_are_left_out_and_missing_genes_stay_missing():
     values = np.array([[np.nan, 2, np.nan, np.nan, 5]], np.float32)
     found, _ = collapse(values, [0, 0, 1, 1, 3], list("abcde"))

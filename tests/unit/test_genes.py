@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
 from tissuestate.genes import COLUMNS, GeneMap, build_gene_map
+from tissuestate.inputs import id_problem
 
 TABLE = pd.DataFrame(
     [
@@ -90,6 +91,8 @@ def human(database) -> GeneMap:
         ("PEO (56652)", "TWNK"),
         ("A1BG (8085)", ""),
         ("A1BG|8085", "A1BG"),  # a column beside symbols may hold the number of a family
+        ("A1BG|", "A1BG"),  # its Entrez id is missing
+        ("C10orf2|", "TWNK"),
         ("A1BG_7", ""),
         ("cluster_1", ""),
         ("A1BG;KMT2D", ""),
@@ -152,6 +155,44 @@ def test_numbers_of_rows_are_no_entrez_ids():
     for ids in (text[::3], [*text[:3000:2], "9999999", "9999998"], text[:40]):
         found = numbered.to_symbols(ids)[1]
         assert not found.row_numbers and found.n_recognised >= len(ids) - 2
+
+
+def test_counts_are_no_entrez_ids():
+    """Counts in the first column repeat; ids of genes hardly do, nor those of their transcripts."""
+    rng = np.random.default_rng(6)
+    text = [str(number) for number in range(1, 30_000)]
+    table = pd.DataFrame({name: text if name == "entrez" else "" for name in COLUMNS})
+    every = GeneMap(table.assign(symbol=[f"G{number}" for number in text]))
+    for counts in (rng.lognormal(5, 2.5, 4000), rng.lognormal(3, 2, 100)):
+        for written in (
+            counts.astype(int).astype(str),
+            np.char.add(counts.astype(int).astype(str), ".0"),
+        ):
+            symbols, found = every.to_symbols(written)
+            assert found.row_numbers and not any(symbols)
+    for ids in (text, text[:200], text[:9000] * 4, text[:500] * 5):
+        found = every.to_symbols(ids)[1]
+        assert found.n_recognised == len(ids) and not found.row_numbers
+
+
+@pytest.mark.parametrize("form", ["GeneID:{}", "entrez:{}", "ENTREZID:{}", "hsa:{}", "|{}"])
+def test_entrez_ids_that_say_so(form, gene_map):
+    """However many they are: they are no numbers of rows."""
+    ids = [
+        form.format(number) for number in ("1", "8085", "9757", "2671", *range(10**6, 10**6 + 99))
+    ]
+    symbols, found = gene_map.to_symbols(ids)
+    assert symbols[:4].tolist() == ["A1BG", "KMT2D", "KMT2B", "GFER"]
+    assert (found.n_recognised, found.row_numbers) == (4, False)
+
+
+def test_where_no_id_is_unknown_none_is_named(gene_map):
+    for ids, start in (
+        (["A1BG"], "(expected human"),
+        (["A1BG", "x"], "(found 'x'; expected human"),
+    ):
+        problem = id_problem(ids, gene_map.to_symbols(ids)[1])
+        assert problem.startswith(f"check the gene ids and the species {start} gene symbols")
 
 
 @settings(max_examples=200, deadline=None)

@@ -18,7 +18,8 @@ class GeneRows:
     Rows of one gene are added up on the linear scale. Of rows that are equal, which a join of
     tables leaves, one counts: where the value is above the sample's median, below which counts are
     equal by chance, or where most such genes of the sample have equal rows. Different transcripts
-    of a gene are never taken for the same.
+    of a gene are never taken for the same; where the gene has a row of its own, theirs are left
+    out.
     """
 
     genes: np.ndarray  # the genes that have rows, ascending
@@ -31,6 +32,9 @@ class GeneRows:
     @classmethod
     def of(cls, genes: np.ndarray, ids: Sequence[str]) -> "GeneRows":
         """From the gene of each row, as a number (below 0: none), and its id."""
+        transcripts = np.array([is_transcript(name) for name in ids], dtype=bool)
+        whole = np.isin(genes, genes[~transcripts])
+        genes = np.where(transcripts & whole, -1, genes)
         order = np.argsort(genes, kind="stable")
         order = order[genes[order] >= 0]
         names, starts, sizes = np.unique(genes[order], return_index=True, return_counts=True)

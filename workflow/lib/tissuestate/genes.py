@@ -34,12 +34,17 @@ KINDS = {
 _ENSEMBL = re.compile(
     r"(ENS[A-Z]*?([GT])[R0-9][0-9]{10})(?:\.[0-9]+)?(?:_[0-9]+)?(?:_PAR_Y)?(?![A-Za-z0-9])", re.I
 )
-_PREFIX = re.compile(r"(?:gene|transcript|ensembl|entrez|geneid|symbol) ?[:=] ?", re.I)
+_PREFIX = re.compile(
+    r"(?:gene|transcript|ensembl|entrez(?:id)?|ncbigene|geneid|hsa|symbol) ?[:=] ?", re.I
+)
 _BESIDE = re.compile(r"[|;()\[\]\s_]+")
 _NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
 # Numbers are Entrez ids where nearly all are known, or enough are and some are as large as those
 # of genes found lately are; numbers of rows are small, and known by chance.
 ENTREZ_KNOWN, ENTREZ_LARGE, FEW_NUMBERS = (0.6, 0.95), 100_000, 50
+# Of counts one number stands in more than this share of the rows, and in more rows than this; of
+# Entrez ids of transcripts none does.
+REPEATED, REPEATED_FEW = 0.005, 10
 EXAMPLES = 3
 _TRANSCRIPT = re.compile(r"ENS[A-Z]*?T[0-9]{11}", re.I)
 _ATTRIBUTE = re.compile(r'(gene_id|gene_name|gene|transcript_id) "([^"]*)"')
@@ -54,7 +59,7 @@ class Recognition:
     kind: str  # symbol | ensembl | entrez | transcript | mixed | unknown
     n_aliases: int = 0  # of the recognised, by an alias or previous symbol
     unknown: tuple[str, ...] = ()  # the first of the others
-    row_numbers: bool = False  # whether the ids are numbers, but not of genes
+    row_numbers: bool = False  # whether the ids are numbers, of rows or counts, not of genes
 
     def sentence(self) -> str:
         """Such as '17,412 of 17,993 genes found as Ensembl ids'."""
@@ -148,14 +153,17 @@ class GeneMap:
         decimals (7105.0), and each with another name of the gene beside it (SYMBOL|ENTREZ,
         ENSG…_SYMBOL, SYMBOL (ENTREZ), GENCODE's piped transcripts) that does not say another gene.
         An alias or previous symbol is taken for the symbol where it belongs to one gene only and
-        that gene is not itself among `ids`. Numbers of which too few are known are none of genes.
+        that gene is not itself among `ids`. Numbers of which too few are known, or that repeat much
+        as counts do, are none of genes.
         """
         names = [str(name).strip().strip("\"'").strip() for name in ids]
         symbols, kinds = zip(*map(self._direct, names), strict=True) if names else ((), ())
         found, kind = np.array(symbols, dtype=object), np.array(kinds, dtype=object)
-        numbers = self._row_numbers(names, found, kind == "entrez")
+        alone = np.flatnonzero(kind == "entrez")  # with a prefix they are no numbers of rows
+        alone = alone[[_NUMBER.fullmatch(names[i]) is not None for i in alone]]
+        numbers = _row_numbers([names[i] for i in alone], found[alone], len(names))
         if numbers:
-            found[kind == "entrez"], kind[kind == "entrez"] = "", "unknown"
+            found[alone], kind[alone] = "", "unknown"
         direct = set(filter(None, found))
         aliases = 0
         for i in np.flatnonzero((found == "") & (kind == "unknown")):
@@ -190,7 +198,8 @@ class GeneMap:
         parts = list(filter(None, _BESIDE.split(bare)))
         named = [part for part in parts if part in self._row]
         if len(parts) != 2 or len(set(named)) != 1:
-            return self._of_id(parts[0]) if len(parts) == 1 else ("", "unknown")
+            only = parts[0] if len(parts) == 1 else ""
+            return (only, "symbol") if only in self._row else self._of_id(only)
         number = next((part for part in parts if part.isdecimal()), "")
         if "|" in bare or (
             self._agree(named[0], number) and ("_" not in bare or number in self._entrez)
@@ -240,15 +249,6 @@ class GeneMap:
             *own["transcripts"].split("|"),
         )
 
-    def _row_numbers(self, names: list[str], found: np.ndarray, numbers: np.ndarray) -> bool:
-        """Whether ids that are numbers look like those of rows."""
-        count = int(numbers.sum())
-        if count < max(FEW_NUMBERS, len(names) / 2):
-            return False
-        share = (found[numbers] != "").mean()
-        large = max(int(float(names[i])) for i in np.flatnonzero(numbers)) >= ENTREZ_LARGE
-        return share < ENTREZ_KNOWN[0] or (share < ENTREZ_KNOWN[1] and not large)
-
     def _indirect(self, name: str) -> Iterator[str]:
         """Symbols of a name's alias and of the Entrez id beside it: 'ALIAS|ENTREZ', 'ALIAS (…)'."""
         first, *others = re.split(r" *[|;(] *", name.rstrip(") "))[:2]
@@ -256,6 +256,17 @@ class GeneMap:
             yield self._alias[first]
         if first not in self._row:
             yield from (self._entrez[other] for other in others if other in self._entrez)
+
+
+def _row_numbers(numbers: list[str], found: np.ndarray, rows: int) -> bool:
+    """Whether ids that are numbers, of so many rows, look like those of rows, or counts."""
+    if len(numbers) < max(FEW_NUMBERS, rows / 2):
+        return False
+    share = (found != "").mean()
+    times = Counter(int(number.split(".")[0]) for number in numbers)
+    repeated = times.most_common(1)[0][1] > max(REPEATED_FEW, REPEATED * len(numbers))
+    few = share < ENTREZ_KNOWN[1] and max(times) < ENTREZ_LARGE
+    return repeated or few or bool(share < ENTREZ_KNOWN[0])
 
 
 def is_transcript(name: str) -> bool:

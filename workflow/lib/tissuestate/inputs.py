@@ -81,8 +81,8 @@ def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
         return f"the gene ids are those of {species}, the model knows human genes"
     if recognition.row_numbers:
         return (
-            "the ids are numbers, but not Entrez ids: they look like those of rows; write the gene "
-            "ids in the first column (in pandas index=False, in R row.names = FALSE)"
+            "the ids are numbers, but not Entrez ids: they look like those of rows, or counts; "
+            "write the gene ids in the first column (in pandas index=False, in R row.names = FALSE)"
         )
     if sum(map(is_transcript, ids)) > len(ids) / 2:
         return (
@@ -90,9 +90,9 @@ def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
             "genes, transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their "
             "annotation (GTF)"
         )
-    found = f" (found {recognition.unknown[0]!r}" if recognition.unknown else " ("
+    found = f"found {recognition.unknown[0]!r}; " if recognition.unknown else ""
     return (
-        f"check the gene ids and the species{found}; expected human gene symbols, Ensembl ids such "
+        f"check the gene ids and the species ({found}expected human gene symbols, Ensembl ids such "
         "as ENSG00000141510, or Entrez ids)"
     )
 
