@@ -106,16 +106,38 @@ def test_files_of_one_sample_take_the_column_that_is_read_or_their_name(name, un
     for column in ("", read, own):
         matrix = read_matrix(path, {"any": column}, unit=unit)
         np.testing.assert_array_equal(matrix.values[0], FIXED[name][read])
-    for column in ("P8", "fpkm_uq_unstranded", "FPKM", "length"):
-        refused(path, {"any": column}, f"no column '{column}'; of this table of", unit=unit)
+    refused(path, {"any": "P8"}, "no column 'P8'; of this table of", unit=unit)
+    for column in {"fpkm_uq_unstranded", "FPKM", "length", *READ[name]} & {*FIXED[name]} - {read}:
+        sentence = f"its column '{column}' is not read: of this table of .* {read}.* is read where"
+        refused(path, {"any": column}, sentence, unit=unit)
 
 
 def test_a_strand_that_is_written_is_the_one_that_is_read(write):
     table = FIXED["P7.rna_seq.augmented_star_gene_counts.tsv"].assign(stranded_second=99)
     path = write(table.to_csv(sep="\t", index=False), "P7.tsv")
     assert read_matrix(path, {"x": ""}).values[0, 0] == 99
-    refused(path, {"x": "unstranded"}, "so 'stranded_second' is read and not 'unstranded'")
+    assert read_matrix(path, {"x": "stranded_second"}).values[0, 0] == 99
+    for column in ("unstranded", "stranded_first"):
+        refused(path, {"x": column}, f"so 'stranded_second' is read and not '{column}'")
     assert read_matrix(path, {"x": "unstranded"}, strandedness="none").values[0, 1] == 1
+
+
+@pytest.mark.parametrize("layout", ["GDC", "STAR"])
+def test_a_strand_that_is_stated_is_checked(layout, write):
+    table = FIXED["P7.rna_seq.augmented_star_gene_counts.tsv"].assign(stranded_second=99)
+    text = table.to_csv(sep="\t", index=False)
+    if layout == "STAR":
+        columns = ["gene_id", "unstranded", "stranded_first", "stranded_second"]
+        text = "N_unmapped\t1\t1\t1\n" + table[columns].to_csv(sep="\t", index=False, header=False)
+    path = write(text, "P7.tsv")
+    sentence = (
+        r"forward, but .* 72 \(6%\) are on that one and 1,188 \(94%\) .* write reverse, or auto"
+    )
+    refused(path, {"x": ""}, sentence, strandedness="forward")
+    assert read_matrix(path, {"x": ""}, strandedness="reverse").values[0, 0] == 99
+    assert read_matrix(path, {"x": ""}, strandedness="none").values[0, 1] == 1
+    path = write(text.replace("\t99", "\t17"), "P7.tsv")
+    assert read_matrix(path, {"x": ""}, strandedness="forward").values[0, 0] == 6
 
 
 def test_only_the_sample_that_is_absent_is_refused(write):

@@ -82,12 +82,13 @@ class Request:
         others: Mapping[str, int],
         ids: Callable[[], Collection[str]],
         nameless: str = "",
+        unread: Collection[str] = (),
     ) -> dict[str, int]:
         """{sample: position} of the samples wanted that the file has.
 
         others: columns that are taken where they are named, but are no samples by themselves.
         ids: to see a transposed file. nameless: what a file of one sample says of its column, where
-        it has no name for the sample.
+        it has no name for the sample. unread: columns that such a file has but that are not read.
         """
         if self.wanted is None:
             self.columns = {name: name for name in available}
@@ -103,7 +104,12 @@ class Request:
                         "%s: sample %s is read from the only column, %r", self.path, sample, name
                     )
             if position is None:
-                self.refuse(sample, self._absent(name, available, ids, nameless))
+                if name in unread:
+                    self.refuse(
+                        sample, f"{self.path}: its column {name!r} is not read: {nameless}."
+                    )
+                else:
+                    self.refuse(sample, self._absent(name, available, ids, nameless))
             elif position in chosen.values():
                 self.refuse(sample, f"{self.path}: the same column is wanted twice, {name!r}.")
             else:

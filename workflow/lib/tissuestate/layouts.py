@@ -26,6 +26,7 @@ _SINGLE = {  # one sample a file: first columns of the header, counts, abundance
     "GDC STAR": (("gene_id", "gene_name", "gene_type"), "unstranded", "tpm_unstranded", 0),
     "StringTie": (("Gene ID", "Gene Name", "Reference"), "", "TPM", 0),
 }
+_STRANDS = {"unstranded": "none", "stranded_first": "forward", "stranded_second": "reverse"}
 # Layouts whose values are counts where no other unit is asked for.
 COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"} - {"StringTie"}
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
@@ -45,7 +46,9 @@ class Layout:
     others: dict[str, int] = field(default_factory=dict)  # taken only where they are named
     empty: tuple[int, ...] = ()  # columns without name that must hold nothing
     nameless: str = ""  # of one sample: which column is read
-    sums: tuple[int, ...] = ()  # columns added up over the file to choose a strand: STAR's
+    unread: tuple[str, ...] = ()  # of one sample: columns that are there, but are not read
+    sums: tuple[int, ...] = ()  # columns added up over the file to tell its strand: STAR's
+    strands: dict[str, str] = field(default_factory=dict)  # column: strandedness that reads it
     rows: int | None = None  # as many as the file says that it has
 
 
@@ -175,7 +178,7 @@ def _lay_out_headerless(path: Path, plain: Layout, strandedness: str) -> Layout:
         values={path.name.split(".")[0]: column},
         others=others,
         nameless="the file has no header and one sample: leave column empty in the sheet",
-        sums=(2, 3) if width == 4 and strandedness == "auto" else (),
+        sums=(2, 3) if width == 4 and strandedness != "none" else (),
     )
 
 
@@ -191,20 +194,30 @@ def _lay_out_single(path: Path, layout: str, plain: Layout, unit: str, strandedn
         )
     column = header.index(counts if counted else abundances)
     sums: tuple[int, ...] = ()
-    strands = {"forward": "stranded_first", "reverse": "stranded_second"}
-    if layout == "GDC STAR" and counted and {*strands.values()} <= set(header):
-        column = header.index(strands.get(strandedness, counts))
-        sums = tuple(map(header.index, strands.values())) if strandedness == "auto" else ()
-    read = header[column] if not sums else f"{counts}, or the strand that has the reads,"
+    strands: dict[str, str] = {}
+    read, where = header[column], f"the unit is {unit or 'left empty'}"
+    if layout == "GDC STAR" and counted and {*_STRANDS} <= set(header):
+        if strandedness != "none":
+            sums = (header.index("stranded_first"), header.index("stranded_second"))
+        if strandedness == "auto":
+            strands = _STRANDS
+            read = f"{counts}, or the strand that has the reads,"
+        else:
+            read = next(name for name, strand in _STRANDS.items() if strand == strandedness)
+            where += f" and strandedness {strandedness}"
+        column = header.index(counts if strands else read)
+    taken = (header[column], *strands, *_names_of(path))
     return replace(
         plain,
         name=layout,
         ids=(ids,),
         values={path.name.split(".")[0]: column},
-        others={name: column for name in (header[column], *_names_of(path))},
-        nameless=f"of this table of {layout} {read} is read where the unit is "
-        f"{unit or 'left empty'}: leave column empty in the sheet or name that",
+        others=dict.fromkeys(taken, column),
+        nameless=f"of this table of {layout} {read} is read where {where}: leave column empty in "
+        "the sheet or name that",
+        unread=tuple(header),
         sums=sums,
+        strands=strands,
     )
 
 
