@@ -26,7 +26,7 @@ from tissuestate.files import save_arrays
 from tissuestate.genes import GeneMap
 from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
-from tissuestate.new_samples import read_new_samples
+from tissuestate.new_samples import call_samples, read_new_samples
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.reliance import answered, set_coverage
@@ -603,6 +603,20 @@ def test_a_table_of_many_samples_is_read_in_every_format(tmp_path, classifier, f
     (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
     groups = read_new_samples(read_sheet(tmp_path / "sheet.tsv", labelled=False), {}).frames
     equal(classifier.predict(*groups[0]), classifier.predict(frame), some.index)
+
+
+def test_a_call_says_that_its_column_has_another_name(tmp_path, classifier, frame):
+    (tmp_path / "S4.htseq.tsv").write_text(single(frame.loc["S4"], "htseq-count"))
+    frame.iloc[[3]].T.to_csv(tmp_path / "new.tsv", sep="\t", index_label="gene")
+    lines = ["sample\tmatrix", *(f"S{i}\t{tmp_path}/{name}" for i, name in
+             ((0, "new.tsv"), (4, "S4.htseq.tsv")))]  # fmt: skip
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
+    sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
+    nothing = pd.DataFrame(columns=["reads", "aligned", "assigned"], dtype=float)
+    found = call_samples(classifier, sheet, read_new_samples(sheet, {}), nothing, None)
+    told = f"Its values are those of the file's only column, {frame.index[3]!r}."
+    assert told in found.warnings["S0"]
+    assert not any("only column" in text for text in found.warnings["S4"])
 
 
 def test_transcripts_are_added_up_by_gene(classifier, frame):

@@ -89,6 +89,7 @@ def test_a_written_column_must_be_there_and_an_empty_one_takes_the_only(kind, wr
         assert read_matrix(path, {"P1": "P2"}).samples == ["P1"]
         assert read_matrix(path, {"P2": ""}).columns == ["P2"]
         assert not caplog.text
+    assert matrix.taken == {"P1": "P2"} and not read_matrix(path, {"P1": "P2"}).taken
     assert (matrix.samples, matrix.columns) == (["P1"], ["P2"])
     np.testing.assert_array_equal(matrix.values[0], COUNTS["P2"])
 

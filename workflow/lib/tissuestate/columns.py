@@ -32,6 +32,7 @@ class Matrix:
     layout: str
     columns: list[str] = field(default_factory=list)  # where the samples stand in the file
     refused: dict[str, str] = field(default_factory=dict)  # sample: why; its values are NaN
+    taken: dict[str, str] = field(default_factory=dict)  # sample: the only column, of other name
     unended: bool = False  # no line end after the last row: the file may be cut
 
 
@@ -53,6 +54,7 @@ class Request:
         self.keep = keep
         self.refused: dict[str, str] = {}
         self.columns: dict[str, str] = {}
+        self.taken: dict[str, str] = {}
 
     def refuse(self, sample: str, sentence: str) -> None:
         """Leave a sample out, or raise InputError where one ends all."""
@@ -74,7 +76,7 @@ class Request:
             if (column := found.get(sample)) is not None:
                 values[row] = column
         columns = [self.columns.get(sample, sample) for sample in samples]
-        return Matrix(values, ids, samples, layout, columns, self.refused, unended)
+        return Matrix(values, ids, samples, layout, columns, self.refused, self.taken, unended)
 
     def choose(
         self,
@@ -100,6 +102,7 @@ class Request:
             if position is None and not written and len(self.wanted) == len(available) == 1:
                 name, position = next(iter(available.items()))
                 if not nameless:
+                    self.taken[sample] = name
                     log.warning(
                         "%s: sample %s is read from the only column, %r", self.path, sample, name
                     )
