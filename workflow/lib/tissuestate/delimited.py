@@ -39,6 +39,7 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
         lambda: _first_column(path, layout),
         layout.nameless,
         layout.unread,
+        "" if layout.nameless else layout.header[layout.ids[0]],
     )
     if not layout.values and not chosen:
         raise InputError(f"{path}: no columns of samples beside the ids.")
