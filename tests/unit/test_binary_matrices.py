@@ -1,5 +1,6 @@
 """Parquet and h5ad: what fits together is read as their own libraries read it, no more."""
 
+import re
 import resource
 from collections.abc import Callable
 from decimal import Decimal
@@ -252,6 +253,33 @@ def test_columns_of_parquet_that_are_no_numbers(cells, tmp_path):
     matrix = read_matrix(tmp_path / "m.parquet", wanted, missing="keep")
     assert list(matrix.refused) == ["P1"]
     assert matrix.values[1].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("cells", [["x", "y"], [True, False]])
+def test_a_parquet_file_of_no_numbers_says_what_it_holds(cells, tmp_path):
+    pd.DataFrame({"gene": ["a", "b"], "P1": cells}).to_parquet(tmp_path / "m.parquet")
+    matrix = read_matrix(tmp_path / "m.parquet", {"P1": ""}, missing="keep")
+    assert re.search("column 'P1': it holds (text|bool); expected numbers", matrix.refused["P1"])
+    with pytest.raises(InputError, match=r"beside the ids .'P1' holds .*; expected numbers"):
+        read_matrix(tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize("more", ["index", "gene_type", "chrom"])
+def test_ids_of_parquet(more, tmp_path):
+    if more == "index":
+        table = pd.DataFrame({"P1": [1.0, 2.0]}, index=pd.Index([7157, 3845], name="entrez"))
+    else:
+        table = pd.DataFrame({more: ["x", "x"], "gene_id": ["7157", "3845"], "P1 ": [1.0, 2.0]})
+    table.to_parquet(tmp_path / "m.parquet")
+    matrix = read_matrix(tmp_path / "m.parquet", {"P1": ""})
+    assert (matrix.ids.tolist(), matrix.values.tolist()) == (["7157", "3845"], [[1, 2]])
+    assert read_matrix(tmp_path / "m.parquet").samples == ["P1"]
+
+
+def test_blanks_around_names_of_h5ad(tmp_path):
+    obs, var = pd.DataFrame(index=["P1 ", "P2"]), pd.DataFrame(index=GENES)
+    anndata.AnnData(VALUES[:2], obs, var).write_h5ad(tmp_path / "m.h5ad")
+    np.testing.assert_array_equal(read_matrix(tmp_path / "m.h5ad", {"P1": ""}).values, VALUES[:1])
 
 
 def test_a_column_of_no_values_in_parquet(tmp_path):

@@ -648,6 +648,20 @@ def test_a_table_of_many_samples_is_read_in_every_format(tmp_path, classifier, f
     equal(classifier.predict(*groups[0]), classifier.predict(frame), some.index)
 
 
+def test_a_call_says_that_its_column_has_another_name(tmp_path, classifier, frame):
+    (tmp_path / "S4.htseq.tsv").write_text(single(frame.loc["S4"], "htseq-count"))
+    frame.iloc[[3]].T.to_csv(tmp_path / "new.tsv", sep="\t", index_label="gene")
+    lines = ["sample\tmatrix", *(f"S{i}\t{tmp_path}/{name}" for i, name in
+             ((0, "new.tsv"), (4, "S4.htseq.tsv")))]  # fmt: skip
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
+    sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
+    nothing = pd.DataFrame(columns=["reads", "aligned", "assigned"], dtype=float)
+    found = call_samples(classifier, sheet, read_new_samples(sheet, {}), nothing, None)
+    told = f"Its values are those of the file's only column, {frame.index[3]!r}."
+    assert told in found.warnings["S0"]
+    assert not any("only column" in text for text in found.warnings["S4"])
+
+
 def test_transcripts_are_added_up_by_gene(classifier, frame):
     table = gene_map().table.set_index("symbol").loc[GENES]
     halves = pd.concat([(frame / 2), (frame / 2)], axis=1)

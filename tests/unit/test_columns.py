@@ -89,6 +89,7 @@ def test_a_written_column_must_be_there_and_an_empty_one_takes_the_only(kind, wr
         assert read_matrix(path, {"P1": "P2"}).samples == ["P1"]
         assert read_matrix(path, {"P2": ""}).columns == ["P2"]
         assert not caplog.text
+    assert matrix.taken == {"P1": "P2"} and not read_matrix(path, {"P1": "P2"}).taken
     assert (matrix.samples, matrix.columns) == (["P1"], ["P2"])
     np.testing.assert_array_equal(matrix.values[0], COUNTS["P2"])
 
@@ -106,16 +107,38 @@ def test_files_of_one_sample_take_the_column_that_is_read_or_their_name(name, un
     for column in ("", read, own):
         matrix = read_matrix(path, {"any": column}, unit=unit)
         np.testing.assert_array_equal(matrix.values[0], FIXED[name][read])
-    for column in ("P8", "fpkm_uq_unstranded", "FPKM", "length"):
-        refused(path, {"any": column}, f"no column '{column}'; of this table of", unit=unit)
+    refused(path, {"any": "P8"}, "no column 'P8'; of this table of", unit=unit)
+    for column in {"fpkm_uq_unstranded", "FPKM", "length", *READ[name]} & {*FIXED[name]} - {read}:
+        sentence = f"its column '{column}' is not read: of this table of .* {read}.* is read where"
+        refused(path, {"any": column}, sentence, unit=unit)
 
 
 def test_a_strand_that_is_written_is_the_one_that_is_read(write):
     table = FIXED["P7.rna_seq.augmented_star_gene_counts.tsv"].assign(stranded_second=99)
     path = write(table.to_csv(sep="\t", index=False), "P7.tsv")
     assert read_matrix(path, {"x": ""}).values[0, 0] == 99
-    refused(path, {"x": "unstranded"}, "so 'stranded_second' is read and not 'unstranded'")
+    assert read_matrix(path, {"x": "stranded_second"}).values[0, 0] == 99
+    for column in ("unstranded", "stranded_first"):
+        refused(path, {"x": column}, f"so 'stranded_second' is read and not '{column}'")
     assert read_matrix(path, {"x": "unstranded"}, strandedness="none").values[0, 1] == 1
+
+
+@pytest.mark.parametrize("layout", ["GDC", "STAR"])
+def test_a_strand_that_is_stated_is_checked(layout, write):
+    table = FIXED["P7.rna_seq.augmented_star_gene_counts.tsv"].assign(stranded_second=99)
+    text = table.to_csv(sep="\t", index=False)
+    if layout == "STAR":
+        columns = ["gene_id", "unstranded", "stranded_first", "stranded_second"]
+        text = "N_unmapped\t1\t1\t1\n" + table[columns].to_csv(sep="\t", index=False, header=False)
+    path = write(text, "P7.tsv")
+    sentence = (
+        r"forward, but .* 72 \(6%\) are on that one and 1,188 \(94%\) .* write reverse, or auto"
+    )
+    refused(path, {"x": ""}, sentence, strandedness="forward")
+    assert read_matrix(path, {"x": ""}, strandedness="reverse").values[0, 0] == 99
+    assert read_matrix(path, {"x": ""}, strandedness="none").values[0, 1] == 1
+    path = write(text.replace("\t99", "\t17"), "P7.tsv")
+    assert read_matrix(path, {"x": ""}, strandedness="forward").values[0, 0] == 6
 
 
 def test_only_the_sample_that_is_absent_is_refused(write):
@@ -160,6 +183,13 @@ def test_columns_that_describe_genes_are_no_samples(extra, write):
     for column in ("", "P2", "bam/P2.sorted.bam", "P2.sorted.bam"):
         matrix = read_matrix(path, {"x": column})
         np.testing.assert_array_equal(matrix.values[0], COUNTS["P2"])
+
+
+@pytest.mark.parametrize("extra", ["entrez_id", "Entrez ID", "NCBI.gene.ID", "EntrezGene_ID"])
+def test_columns_of_entrez_ids_are_no_samples(extra, write):
+    table = COUNTS.copy()
+    table.insert(0, extra, range(100, 112))
+    assert read_matrix(write(table.to_csv(sep="\t", index_label="gene"))).samples == list(COUNTS)
 
 
 # ---- rows and header that do not fit -------------------------------------------------------------
@@ -216,6 +246,9 @@ def test_what_is_open_is_refused_with_row_and_cells(text, sentence, write):
 def test_numbers_as_names_of_samples_are_a_header(write):
     path = write(table("gene 101 102 103"))
     assert read_matrix(path).samples == ["101", "102", "103"]
+    path = write(table("101 102 103"))
+    assert read_matrix(path).samples == ["101", "102", "103"]
+    np.testing.assert_array_equal(read_matrix(path, {"x": "102"}).values[0], COUNTS["P2"])
     path = write("gene_id\t101\nTP53\t4\nKRAS\t5\n")
     assert read_matrix(path).samples == ["101"]
     assert read_matrix(path).ids.tolist() == ["TP53", "KRAS"]
@@ -228,6 +261,48 @@ def test_rows_without_header_are_counts_where_all_are_whole_numbers(write):
     assert read_matrix(write(rows, "P1_ReadsPerGene.out.tab"), {"P1": "P1"}).values[0, 0] == 8
     with pytest.raises(InputError, match="first line is a row"):
         read_matrix(write(rows, "P1.tab"))
+
+
+@pytest.mark.parametrize("first", ["SYM0\t29", "SYM0\tNA", "29\tSYM0", "NA\tSYM0"])
+def test_a_first_row_with_text_or_without_value_is_no_header(first, write):
+    texts = first.split("\t").index("SYM0")
+    rows = [f"{g}\tS{i}\t{i}" if not texts else f"{g}\t{i}\tS{i}" for i, g in enumerate(GENES)]
+    text = f"ENSG00000000099\t{first}\n" + "\n".join(rows) + "\n"
+    with pytest.raises(InputError, match=r"its first line is a row \(ENSG00000000099, .*header"):
+        read_matrix(write(text), {"x": ""})
+    titled = "gene_name\t101" if not texts else "101\tgene_name"
+    assert read_matrix(write("Row\t" + titled + text[text.index("\n") :])).samples == ["101"]
+
+
+def test_a_first_count_that_is_missing_is_no_header(write):
+    matrix = read_matrix(write("ENSG1\tNA\nENSG2\t5\nENSG3\t6\n"), {"x": ""}, missing="keep")
+    assert matrix.ids.tolist() == ["ENSG1", "ENSG2", "ENSG3"]
+
+
+def test_names_that_are_moved_by_one_are_refused(write):
+    path = write(table("P1 P2 P3 total"))
+    for missing in ("error", "keep"):
+        with pytest.raises(InputError, match="'P1', a sample of the sheet, stands above the ids"):
+            read_matrix(path, {"P1": "", "P2": ""}, missing=missing)
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["/a/P1/Aligned.sortedByCoord.out.bam", "/a/P2/Aligned.sortedByCoord.out.bam"], "P1 P2"),
+        (["/a/x.bam", "/b/x.bam"], "a b"),
+        (["/a/P1/x.bam", "/b/P1/x.bam"], "/a/P1/x.bam /b/P1/x.bam"),
+        (["/a/P1.bam", "/a/P2.bam"], "P1 P2"),
+    ],
+)
+def test_samples_of_bams_of_one_name_are_called_as_their_folders(paths, names, write):
+    rows = "".join(f"{gene}\t1\t1\t9\t+\t9\t{i}\t7\n" for i, gene in enumerate(GENES))
+    path = write("Geneid\tChr\tStart\tEnd\tStrand\tLength\t" + "\t".join(paths) + "\n" + rows)
+    assert read_matrix(path).samples == names.split()
+    for column in (paths[0], names.split()[0]):
+        np.testing.assert_array_equal(read_matrix(path, {"x": column}).values[0], np.arange(12))
+    if paths[0].endswith("x.bam"):
+        refused(path, {"x": "x.bam"}, "no column 'x.bam'")
 
 
 def test_empty_rows_and_the_line_of_excel_are_passed_over(write):

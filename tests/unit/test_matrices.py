@@ -153,7 +153,7 @@ ONE_BAM = (
     ("text", "unit", "strandedness", "expected"),
     [
         (STAR, "count", "none", [10, 20]),
-        (STAR, "count", "forward", [1, 2]),
+        (STAR.replace("\t1\t9", "\t9\t1"), "count", "forward", [9, 2]),
         (STAR, "count", "reverse", [9, 18]),
         (STAR, "count", "auto", [9, 18]),
         (GDC, "count", "auto", [10, 20]),

@@ -96,6 +96,13 @@ def test_what_is_no_table_is_named_and_not_read(name: str, gz: bool, tmp_path: P
         read_text(path)
 
 
+def test_gzip_in_gzip_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "counts.tsv.gz"
+    path.write_bytes(gzip.compress(gzip.compress(TABLE)))
+    with pytest.raises(InputError, match="packed twice with gzip: unpack it once"):
+        read_matrix(path)
+
+
 def test_utf16_without_its_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / "counts.tsv").write_bytes(TABLE.decode().encode("utf-16-le"))
     assert describe(tmp_path / "counts.tsv").name == "UTF-16 text"

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from tissuestate.columns import Matrix, Request, by_name, is_annotation
+from tissuestate.columns import Matrix, Request, by_name, is_annotation, is_description
 from tissuestate.errors import InputError
 from tissuestate.screening import number_rows
 
@@ -42,28 +42,31 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
     header = schema.names  # asked once: it is made anew each time
     kinds = [k.value_type if pa.types.is_dictionary(k) else k for k in schema.types]
     texts = [i for i, kind in enumerate(kinds) if _is_text(kind)]
-    if not texts:
-        raise InputError(f"{path}: no column of text holds the gene ids.")
     index = (schema.pandas_metadata or {}).get("index_columns", [])
-    named = [header.index(name) for name in index if name in header]
-    ids = next((i for i in named if i in texts), texts[0])
-    usable = [i for i, kind in enumerate(kinds) if _is_number(kind)]
+    named = [header.index(name) for name in index if isinstance(name, str) and name in header]
+    ids = _ids(path, header, texts, named, kinds)
+    usable = [i for i, kind in enumerate(kinds) if _is_number(kind) and i != ids]
     samples = [i for i in usable if not is_annotation(header[i])]
-    available = by_name(path, [header[i] for i in samples], samples)
+    available = by_name(path, [header[i].strip() for i in samples], samples)
     others = {header[i]: i for i in range(len(header)) if i != ids and i not in samples}
 
     def cells() -> list[str]:
-        return [str(cell or "") for cell in file.read([header[ids]])[header[ids]].to_pylist()]
+        return [
+            "" if cell is None else str(cell)
+            for cell in file.read([header[ids]])[header[ids]].to_pylist()
+        ]
 
-    chosen = request.choose(available, others, lambda: set(cells()))
+    chosen = request.choose(available, others, lambda: set(cells()), above=header[ids].strip())
+    if not available and not chosen:
+        held = [f"{name!r} holds {schema.types[i]}" for name, i in others.items()]
+        found = f" ({', '.join(held[:5])}; expected numbers)" if held else ""
+        raise InputError(f"{path}: no columns of samples beside the ids{found}.")
     for sample, i in list(chosen.items()):
         if i not in usable:
             kind = "text" if i in texts else str(schema.types[i])
             sentence = f"{path}, column {header[i]!r}: it holds {kind}; expected numbers."
             request.refuse(sample, sentence)
             del chosen[sample]
-    if not available and not chosen:
-        raise InputError(f"{path}: no columns of samples beside the ids.")
     genes = np.array(cells(), dtype=str)
     values = {}
     names = list(chosen)
@@ -76,6 +79,21 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
                 column = column.cast(pa.float64(), safe=False)
             values[sample] = _as_float32(column.to_numpy(zero_copy_only=False))
     return request.matrix(values, genes, "Parquet")
+
+
+def _ids(
+    path: Path, header: list[str], texts: list[int], index: list[int], kinds: list[pa.DataType]
+) -> int:
+    """The column of the ids: of text the index or the first that may name genes, or whole numbers.
+
+    `texts` are the columns of text, `index` those of the index of pandas.
+    """
+    numbers = [i for i in index if pa.types.is_integer(kinds[i])]
+    naming = [i for i in texts if not is_description(header[i])]
+    ids = [*(i for i in index if i in texts), *naming, *numbers, *texts]
+    if not ids:
+        raise InputError(f"{path}: no column of text holds the gene ids.")
+    return ids[0]
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -179,6 +197,7 @@ def _names(path: Path, file: "h5py.File", axis: str) -> Any:
     else:
         names = _elements(path, table[_index(table)], axis)
     texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    texts = [text.strip() for text in texts]
     return texts if axis == "obs" else np.array(texts, dtype=str)
 
 

@@ -11,12 +11,16 @@ import numpy as np
 
 from tissuestate.errors import InputError, nearest
 
-_ANNOTATION = {
+# Names of columns that are no samples, without blanks and signs.
+_DESCRIPTIONS = {
     *("chr", "chrom", "chromosome", "seqname", "start", "end", "strand", "length", "width"),
-    *("description", "gene_id", "gene_name", "gene_type", "gene_symbol", "symbol", "hgnc_symbol"),
-    *("hugo_symbol", "entrez_gene_id", "entrez", "entrezid", "entrezgene", "gene_biotype"),
-    *("biotype", "name", "ensembl", "ensembl_id", "geneid", "transcript_id", "exon_count"),
-}  # fmt: skip
+    *("description", "genetype", "genebiotype", "biotype", "exoncount"),
+}
+_IDS = {
+    *("geneid", "genename", "genesymbol", "symbol", "hgncsymbol", "hugosymbol", "entrezgeneid"),
+    *("entrez", "entrezid", "entrezgene", "ncbigeneid", "name", "ensembl", "ensemblid"),
+    "transcriptid",
+}
 _SHOWN = 5  # names of columns that a sentence lists
 
 log = logging.getLogger(__name__)
@@ -32,12 +36,22 @@ class Matrix:
     layout: str
     columns: list[str] = field(default_factory=list)  # where the samples stand in the file
     refused: dict[str, str] = field(default_factory=dict)  # sample: why; its values are NaN
+    taken: dict[str, str] = field(default_factory=dict)  # sample: the only column, of other name
     unended: bool = False  # no line end after the last row: the file may be cut
 
 
 def is_annotation(name: str) -> bool:
     """Whether a column of this name describes genes."""
-    return re.sub(r"\W+", "_", name.strip().lower()).strip("_") in _ANNOTATION
+    return _plain(name) in _IDS or is_description(name)
+
+
+def is_description(name: str) -> bool:
+    """Whether a column of this name describes genes, but does not name them."""
+    return _plain(name) in _DESCRIPTIONS
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
 
 
 class Request:
@@ -53,6 +67,7 @@ class Request:
         self.keep = keep
         self.refused: dict[str, str] = {}
         self.columns: dict[str, str] = {}
+        self.taken: dict[str, str] = {}
 
     def refuse(self, sample: str, sentence: str) -> None:
         """Leave a sample out, or raise InputError where one ends all."""
@@ -74,7 +89,7 @@ class Request:
             if (column := found.get(sample)) is not None:
                 values[row] = column
         columns = [self.columns.get(sample, sample) for sample in samples]
-        return Matrix(values, ids, samples, layout, columns, self.refused, unended)
+        return Matrix(values, ids, samples, layout, columns, self.refused, self.taken, unended)
 
     def choose(
         self,
@@ -82,16 +97,25 @@ class Request:
         others: Mapping[str, int],
         ids: Callable[[], Collection[str]],
         nameless: str = "",
+        unread: Collection[str] = (),
+        above: str = "",
     ) -> dict[str, int]:
         """{sample: position} of the samples wanted that the file has.
 
         others: columns that are taken where they are named, but are no samples by themselves.
         ids: to see a transposed file. nameless: what a file of one sample says of its column, where
-        it has no name for the sample.
+        it has no name for the sample. unread: columns that such a file has but that are not read.
+        above: the name above the ids.
         """
         if self.wanted is None:
             self.columns = {name: name for name in available}
             return dict(available)
+        named = (written or sample for sample, written in self.wanted.items())
+        if above and above in named and above not in {*available, *others}:
+            raise InputError(
+                f"{self.path}: {above!r}, a sample of the sheet, stands above the ids: names are "
+                "moved by one; write 'gene' above the ids, and each name above its values."
+            )
         chosen: dict[str, int] = {}
         for sample, written in self.wanted.items():
             name = written or sample
@@ -99,11 +123,17 @@ class Request:
             if position is None and not written and len(self.wanted) == len(available) == 1:
                 name, position = next(iter(available.items()))
                 if not nameless:
+                    self.taken[sample] = name
                     log.warning(
                         "%s: sample %s is read from the only column, %r", self.path, sample, name
                     )
             if position is None:
-                self.refuse(sample, self._absent(name, available, ids, nameless))
+                if name in unread:
+                    self.refuse(
+                        sample, f"{self.path}: its column {name!r} is not read: {nameless}."
+                    )
+                else:
+                    self.refuse(sample, self._absent(name, available, ids, nameless))
             elif position in chosen.values():
                 self.refuse(sample, f"{self.path}: the same column is wanted twice, {name!r}.")
             else:

@@ -20,6 +20,7 @@ from tissuestate.text import describe, opened
 _NOT_GENES = ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", "__")
 _BLOCK = 4096  # bytes: a file that was cut where a disk was full is often a multiple of them
 _ENOUGH = 10  # rows, from which on equal decimals are no chance
+_CHANCE = 20  # counts by strand, below which the wrong one may be chance
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,12 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
     """The samples wanted of a text table: see `matrices.read_matrix`."""
     layout = lay_out(path, unit, strandedness)
     chosen = request.choose(
-        layout.values, layout.others, lambda: _first_column(path, layout), layout.nameless
+        layout.values,
+        layout.others,
+        lambda: _first_column(path, layout),
+        layout.nameless,
+        layout.unread,
+        "" if layout.nameless else layout.header[layout.ids[0]],
     )
     if not layout.values and not chosen:
         raise InputError(f"{path}: no columns of samples beside the ids.")
@@ -45,7 +51,7 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
             "file is cut or was edited: copy it again, or correct the second line."
         )
     if layout.sums:
-        _choose_strand(table, layout, ids[0], request, chosen)
+        _choose_strand(table, layout, ids[0], request, chosen, strandedness)
     joined = ids[0]
     for more in ids[1:]:
         added = np.char.add(np.char.add(joined, "|"), np.char.strip(more))
@@ -151,21 +157,44 @@ def _parse_kept(
 
 
 def _choose_strand(
-    table: pa.Table, layout: Layout, ids: np.ndarray, request: Request, chosen: dict[str, int]
+    table: pa.Table,
+    layout: Layout,
+    ids: np.ndarray,
+    request: Request,
+    chosen: dict[str, int],
+    stated: str,
 ) -> None:
-    """Read the strand that has more than three quarters of the stranded counts, where one has."""
+    """Read the strand that has more than three quarters of the stranded counts, where one has.
+
+    Samples are refused where the sheet states the other one, or writes a column that is not read.
+    """
     genes = are_genes(ids)
-    forward, reverse = (np.nansum(column_of(table, i)[genes]) for i in layout.sums)
-    if max(forward, reverse) <= 3 * min(forward, reverse):
+    sums = [float(np.nansum(column_of(table, i)[genes])) for i in layout.sums]
+    forward, reverse = sums
+    if stated != "auto":
+        right, wrong = sums if stated == "forward" else sums[::-1]
+        if wrong >= _CHANCE and wrong >= 3 * right:
+            other, all_ = "reverse" if stated == "forward" else "forward", right + wrong
+            sentence = (
+                f"{request.path}: the sheet says strandedness {stated}, but of its counts by "
+                f"strand {right:,.0f} ({right / all_:.0%}) are on that one and "
+                f"{wrong:,.0f} ({wrong / all_:.0%}) on the other; write {other}, or auto."
+            )
+            for sample in list(chosen):
+                request.refuse(sample, sentence)
+                del chosen[sample]
         return
-    side = layout.sums[0] if forward > reverse else layout.sums[1]
-    for sample in list(chosen):
+    clear = max(sums) > 3 * min(sums)
+    for sample, side in list(chosen.items()):
+        if clear:
+            side = layout.sums[0] if forward > reverse else layout.sums[1]
         written = (request.wanted or {}).get(sample, "")
-        if written and written == layout.header[chosen[sample]]:
+        if written in layout.strands and written != layout.header[side]:
             request.refuse(
                 sample,
-                f"{request.path}: its reads are of one strand, so {layout.header[side]!r} is read "
-                f"and not {written!r}; leave column empty, or set strandedness to none.",
+                f"{request.path}: its reads are of {'one strand' if clear else 'both strands'}, so "
+                f"{layout.header[side]!r} is read and not {written!r}; leave column empty, or set "
+                f"strandedness to {layout.strands[written]}.",
             )
             del chosen[sample]
         else:

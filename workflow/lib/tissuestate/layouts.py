@@ -26,6 +26,7 @@ _SINGLE = {  # one sample a file: first columns of the header, counts, abundance
     "GDC STAR": (("gene_id", "gene_name", "gene_type"), "unstranded", "tpm_unstranded", 0),
     "StringTie": (("Gene ID", "Gene Name", "Reference"), "", "TPM", 0),
 }
+_STRANDS = {"unstranded": "none", "stranded_first": "forward", "stranded_second": "reverse"}
 # Layouts whose values are counts where no other unit is asked for.
 COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"} - {"StringTie"}
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
@@ -45,7 +46,9 @@ class Layout:
     others: dict[str, int] = field(default_factory=dict)  # taken only where they are named
     empty: tuple[int, ...] = ()  # columns without name that must hold nothing
     nameless: str = ""  # of one sample: which column is read
-    sums: tuple[int, ...] = ()  # columns added up over the file to choose a strand: STAR's
+    unread: tuple[str, ...] = ()  # of one sample: columns that are there, but are not read
+    sums: tuple[int, ...] = ()  # columns added up over the file to tell its strand: STAR's
+    strands: dict[str, str] = field(default_factory=dict)  # column: strandedness that reads it
     rows: int | None = None  # as many as the file says that it has
 
 
@@ -89,7 +92,7 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
         )
     rows = [cells_of(path, line, delimiter) for line in lines[1:] if line.strip()]
     plain = Layout("matrix", delimiter, skip + 1, header, (0,), {})
-    if header[0] == "N_unmapped" or _is_row(header):
+    if header[0] == "N_unmapped" or _is_row(header, rows):
         return _lay_out_headerless(path, replace(plain, skip=skip), strandedness)
     header, empty = _match_header(path, header, rows[0] if rows else header, skip + 2)
     plain = replace(plain, header=header, empty=empty)
@@ -123,11 +126,17 @@ def _names_ids(header: list[str]) -> bool:
     return bool(header) and (not header[0] or (like[0] and (len(like) == 1 or not all(like))))
 
 
-def _is_row(cells: list[str]) -> bool:
-    """Whether a first line is a row, of an id and numbers, and no header."""
-    numbers = [cell for cell in cells[1:] if cell not in NULL]
-    named = not cells[0] or _ID_NAME.fullmatch(cells[0])
-    return not named and bool(numbers) and all(map(NUMBER.fullmatch, numbers))
+def _is_row(cells: list[str], rows: list[list[str]]) -> bool:
+    """Whether a first line is a row as those below, of an id, numbers and text, and no header."""
+    if rows and all(len(row) == len(cells) + 1 and row[-1] for row in rows):
+        return False  # of a header without a name above the ids
+    values = [cell for i, cell in enumerate(cells) if i and cell and not _is_text(rows, i)]
+    named = (
+        not cells[0]
+        or _ID_NAME.fullmatch(cells[0])
+        or any(is_annotation(cells[i]) for i in range(1, len(cells)) if _is_text(rows, i))
+    )
+    return not named and bool(values) and all(v in NULL or NUMBER.fullmatch(v) for v in values)
 
 
 def _match_header(
@@ -175,7 +184,7 @@ def _lay_out_headerless(path: Path, plain: Layout, strandedness: str) -> Layout:
         values={path.name.split(".")[0]: column},
         others=others,
         nameless="the file has no header and one sample: leave column empty in the sheet",
-        sums=(2, 3) if width == 4 and strandedness == "auto" else (),
+        sums=(2, 3) if width == 4 and strandedness != "none" else (),
     )
 
 
@@ -191,20 +200,30 @@ def _lay_out_single(path: Path, layout: str, plain: Layout, unit: str, strandedn
         )
     column = header.index(counts if counted else abundances)
     sums: tuple[int, ...] = ()
-    strands = {"forward": "stranded_first", "reverse": "stranded_second"}
-    if layout == "GDC STAR" and counted and {*strands.values()} <= set(header):
-        column = header.index(strands.get(strandedness, counts))
-        sums = tuple(map(header.index, strands.values())) if strandedness == "auto" else ()
-    read = header[column] if not sums else f"{counts}, or the strand that has the reads,"
+    strands: dict[str, str] = {}
+    read, where = header[column], f"the unit is {unit or 'left empty'}"
+    if layout == "GDC STAR" and counted and {*_STRANDS} <= set(header):
+        if strandedness != "none":
+            sums = (header.index("stranded_first"), header.index("stranded_second"))
+        if strandedness == "auto":
+            strands = _STRANDS
+            read = f"{counts}, or the strand that has the reads,"
+        else:
+            read = next(name for name, strand in _STRANDS.items() if strand == strandedness)
+            where += f" and strandedness {strandedness}"
+        column = header.index(counts if strands else read)
+    taken = (header[column], *strands, *_names_of(path))
     return replace(
         plain,
         name=layout,
         ids=(ids,),
         values={path.name.split(".")[0]: column},
-        others={name: column for name in (header[column], *_names_of(path))},
-        nameless=f"of this table of {layout} {read} is read where the unit is "
-        f"{unit or 'left empty'}: leave column empty in the sheet or name that",
+        others=dict.fromkeys(taken, column),
+        nameless=f"of this table of {layout} {read} is read where {where}: leave column empty in "
+        "the sheet or name that",
+        unread=tuple(header),
         sums=sums,
+        strands=strands,
     )
 
 
@@ -219,14 +238,28 @@ def _lay_out_samples(path: Path, plain: Layout, rows: list[list[str]]) -> Layout
         if header[i] and not is_annotation(header[i]) and not _is_text(rows, i)
     ]
     names = [header[i] for i in columns]
+    if feature_counts:
+        names = _names_of_bams(names)
     others = {header[i]: i for i in range(first, len(header)) if header[i] and i not in columns}
     if feature_counts:
-        others |= {name: i for i in columns for name in (header[i], header[i].rpartition("/")[2])}
-        names = [re.sub(r"(\.sorted|\.?Aligned\.\w+\.out)?\.[bs]am$", "", n.rpartition("/")[2])
-                 for n in names]  # fmt: skip
+        files = [header[i].rpartition("/")[2] for i in columns]
+        others |= {f: i for f, i in zip(files, columns, strict=True) if files.count(f) == 1}
+        others |= {header[i]: i for i in columns}
     values = by_name(path, names, columns)
     layout = "featureCounts" if feature_counts else "matrix"
     return replace(plain, name=layout, values=values, others=others)
+
+
+def _names_of_bams(paths: list[str]) -> list[str]:
+    """The samples of BAM files: short names, or their folders where those are not unique."""
+    parts = [path.rpartition("/") for path in paths]
+    folders = [folder.rpartition("/")[2] for folder, _, _ in parts]
+    short = [re.sub(r"(\.sorted|\.?Aligned\.\w+\.out)?\.[bs]am$", "", file) for *_, file in parts]
+    own = [name or folder for name, folder in zip(short, folders, strict=True)]
+    for names in (own, folders):
+        if all(names) and len({*names}) == len(names):
+            return names
+    return paths
 
 
 def _is_text(rows: list[list[str]], column: int) -> bool:

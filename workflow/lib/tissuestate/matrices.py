@@ -44,7 +44,7 @@ def read_matrix(
     where a file has both (counts for ''), and allows negative values for log2 and ''. Missing
     values are an `error`, or `drop` their gene, or mean `zero`, or are kept as NaN (`keep`).
     `strandedness` chooses STAR's column; auto takes the strand that has more than three quarters of
-    the stranded counts.
+    the stranded counts, a stated one is refused where the other has three quarters or more.
 
     Raises InputError for what is no such file, is cut short or damaged; and for a sample that is
     not in it, or has text, negative, infinite or no values. With `keep` such a sample is `refused`

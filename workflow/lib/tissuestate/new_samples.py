@@ -37,12 +37,14 @@ class NewSamples:
     unit and genes stand in one, whatever files they come from; missing values stay missing.
     refused: why samples cannot be called that a file does not give, or gives as no numbers. Each
     sample is in a frame, in refused, or in both. unended: why samples are refused where genes of
-    the model are missing: no line end follows the last row of their file.
+    the model are missing: no line end follows the last row of their file. warnings: what the call
+    of a sample is to say of how it was read.
     """
 
     frames: list[tuple[pd.DataFrame, str]]
     refused: dict[str, str]
     unended: dict[str, str]
+    warnings: dict[str, str]
 
 
 def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> NewSamples:
@@ -54,6 +56,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
     groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
     refused: dict[str, str] = {}
     unended: dict[str, str] = {}
+    warnings: dict[str, str] = {}
 
     def add(unit: str, ids: np.ndarray, samples: list[str], values: np.ndarray) -> None:
         _, names, blocks = groups.setdefault((unit, ids.tobytes()), (ids, [], []))
@@ -70,6 +73,8 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
             refused |= dict.fromkeys(wanted, str(error))
             continue
         refused |= matrix.refused
+        for sample, column in matrix.taken.items():
+            warnings[sample] = f"Its values are those of the file's only column, {column!r}."
         if matrix.unended:
             unended |= dict.fromkeys(wanted, f"{path}: {UNENDED}")
         counted = matrix.layout in COUNTED or (  # as htseq-count writes, but others, too
@@ -89,7 +94,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         ids, samples, blocks = groups.pop((unit, key))
         values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         frames.append((pd.DataFrame(values, samples, ids), unit))
-    return NewSamples(frames, refused, unended)
+    return NewSamples(frames, refused, unended, warnings)
 
 
 def call_samples(
@@ -115,8 +120,10 @@ def call_samples(
     if set(cut) - set(refused):
         refused = {**cut, **refused}
         found = _predict(classifier, sheet, new, mrin, refused)
-    for sample, sentence in _other_units(sheet, found.samples).items():
-        found.warnings[sample].append(sentence)
+    doubts = [*_other_units(sheet, found.samples).items(), *new.warnings.items()]
+    for sample, sentence in doubts:
+        if not found.samples.at[sample, "refused"]:
+            found.warnings[sample].append(sentence)
     if mrin is None:
         for sample in quality.index.difference(list(refused)):
             found.warnings[sample].append(NO_MRIN)

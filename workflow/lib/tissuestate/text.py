@@ -27,6 +27,7 @@ _AS_PARQUET = "write it as Parquet or as text separated by tabs"
 _BY_GZIP = "or pack it with gzip instead"
 # How the files of each kind begin. Those of letters alone count where other bytes are not text.
 _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
+    ((_GZIP,), "a gzip file", "it is packed twice with gzip: unpack it once"),
     ((b"BZh",), "compressed with bzip2", f"unpack it with bunzip2, {_BY_GZIP}"),
     ((b"\xfd7zXZ\0",), "compressed with xz", f"unpack it with unxz, {_BY_GZIP}"),
     ((b"\x28\xb5\x2f\xfd",), "compressed with zstd", f"unpack it with unzstd, {_BY_GZIP}"),
