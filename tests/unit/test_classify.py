@@ -570,15 +570,16 @@ def test_what_one_sample_lacks_leaves_the_others_their_calls(tmp_path, classifie
 def test_reads_below_the_thresholds_of_the_bundle_are_refused() -> None:
     quality = pd.DataFrame(
         {
-            "reads": [9.0, 9.0, np.nan],
-            "aligned": [0.12, 0.9, np.nan],
-            "assigned": [0.6, 0.6, np.nan],
+            "reads": [9000, 9000, np.nan, 900],
+            "aligned": [0.12, 0.9, np.nan, 0.9],
+            "assigned": [0.6, 0.6, np.nan, 0.6],
         },
-        index=["few", "fine", "unread"],
+        index=["astray", "fine", "unread", "few"],
     )
     found = poor_reads(quality, {"aligned": 0.4, "assigned": 0.01})
-    assert list(found) == ["few"] and "aligned 12.0% < 40.0%" in found["few"]
-    assert poor_reads(quality, {}) == {}
+    assert list(found) == ["astray", "few"]
+    assert "aligned 12.0% < 40.0%" in found["astray"] and "900 reads" in found["few"]
+    assert list(poor_reads(quality, {})) == ["few"], "of a bundle without thresholds"
 
 
 def single(values: pd.Series, layout: str) -> str:
