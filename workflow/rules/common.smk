@@ -126,15 +126,18 @@ def warn_of_components(samples):
         )
 
 
+FLAWS = {}  # of new samples, why they are refused: their files are of another kind than named
+
+
 def check_sheet_files(sheet):
     """Stop at the first file of another kind; of new samples refuse those, if others are left."""
     if not config.get("bundle"):
         check_files(sheet)
         return
-    wrong = flaws(sheet)
-    if wrong and len(wrong) == len(sheet):
+    FLAWS.update(flaws(sheet))
+    if FLAWS and len(FLAWS) == len(sheet):
         check_files(sheet)
-    for sentence in wrong.values():
+    for sentence in FLAWS.values():
         logger.warning(f"Warning: {sentence} This sample will be refused.")
 
 

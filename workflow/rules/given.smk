@@ -43,6 +43,8 @@ def flaw_of(wildcards):
     """Why a new sample is refused whose files are of another kind than their column's, if it is."""
     if not config.get("bundle") or FILES_ARE_FETCHED:
         return ""
+    if workflow.is_main_process:
+        return FLAWS.get(wildcards.sample, "")
     return flaws(SHEET.loc[[wildcards.sample]]).get(wildcards.sample, "")
 
 
