@@ -241,10 +241,11 @@ def another_bundle(source: Path, folder: Path, temperature: float, reads: bool =
 
 def test_a_failed_run_leaves_nothing_of_another_sheet(snakemake, demo: Path) -> None:
     plate(demo, "march", "test")
+    plate(demo, "april", "train")
     assert classified(snakemake, demo, "march_samples.tsv")[0].returncode == 0
     (demo / "broken").mkdir(exist_ok=True)
     (demo / "broken/bundle.json").write_text((demo / "results/bundle/bundle.json").read_text())
-    run, calls = classified(snakemake, demo, "march_samples.tsv", bundle="broken")
+    run, calls = classified(snakemake, demo, "april_samples.tsv", bundle="broken")
     assert run.returncode == 1 and "missing" in run.stdout
     assert calls is None
     left = [path.name for path in (demo / "results/tried").iterdir()]

@@ -128,11 +128,7 @@ def calls_digest():
 
 
 def check_place_of_calls():
-    """Stop at a damaged bundle, and at files of others where the calls would be written."""
-    try:
-        read_bundle(config["bundle"])
-    except InputError as error:
-        stop(error)
+    """Stop at files of others where the calls would be written."""
     names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
     there = [name for name in names if Path(concrete(f"<results>/{name}")).exists()]
     ours = ("<results>/made_from.json", "<logs>/classify_samples.log")
@@ -141,6 +137,14 @@ def check_place_of_calls():
             f"{concrete('<results>')} holds {there[0]}, which no run of this workflow has made; "
             "classify into another folder: 'pathvars={results: FOLDER}'."
         )
+
+
+def check_bundle():
+    """Stop at a damaged bundle: before hours of alignment, but after calls of others are gone."""
+    try:
+        read_bundle(config["bundle"])
+    except InputError as error:
+        stop(error)
 
 
 def products_of_reads(sample):
@@ -219,3 +223,5 @@ def remove_what_is_of_others():
                 f"Removed results of other inputs than those of now: {', '.join(removed[:5])}"
                 + (f" and {len(removed) - 5} more" if len(removed) > 5 else "")
             )
+    if classify:
+        check_bundle()
