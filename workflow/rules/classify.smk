@@ -1,30 +1,7 @@
 # New samples through a bundle: reads or counts, no labels, each on its own.
-import shutil
 
 # A bundle that was trained on matrices has no mRIN to compare with.
 KNOWS_INTEGRITY = Path(config["bundle"], "integrity.npz").is_file()
-
-
-def tell_calls():
-    """At the end of a run: where the calls are; exit code 1 where a sample has none."""
-    file = Path(concrete("<results>/calls.json"))
-    if not file.is_file():
-        return
-    records = json.loads(file.read_text(encoding="utf-8"))
-    refused = [record for record in records if record["refused"]]
-    called = len(records) - len(refused)
-    logger.info(f"{called} of {len(records)} samples called: {concrete('<results>/calls.tsv')}")
-    if refused:
-        first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
-        more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
-        stop(f"{len(refused)} of {len(records)} samples refused: {first}{more}")
-
-
-def remove_orphans():
-    """After a run that failed: without calls there are no genes behind them and no pages."""
-    if not Path(concrete("<results>/calls.json")).is_file():
-        Path(concrete("<results>/genes.tsv")).unlink(missing_ok=True)
-        shutil.rmtree(concrete("<results>/pages"), ignore_errors=True)
 
 
 rule apply_integrity:

@@ -1,5 +1,6 @@
 # What config and sheet name, as it is now: checksums, and the removal of what was made from others.
 import json
+import shutil
 from itertools import chain
 
 from tissuestate.digests import Checksums, digest_of, remove_others
@@ -225,3 +226,33 @@ def remove_what_is_of_others():
             )
     if classify:
         check_bundle()
+
+
+def bundle_to_fit(wildcards, input):
+    """The bundle that the reference must be that of; '' in training.
+
+    It asks for `input`, so that Snakemake takes no other bundle for a reason to run again.
+    """
+    return config.get("bundle") or ""
+
+
+def tell_calls():
+    """At the end of a run: where the calls are; exit code 1 where a sample has none."""
+    file = Path(concrete("<results>/calls.json"))
+    if not file.is_file():
+        return
+    records = json.loads(file.read_text(encoding="utf-8"))
+    refused = [record for record in records if record["refused"]]
+    called = len(records) - len(refused)
+    logger.info(f"{called} of {len(records)} samples called: {concrete('<results>/calls.tsv')}")
+    if refused:
+        first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
+        more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
+        stop(f"{len(refused)} of {len(records)} samples refused: {first}{more}")
+
+
+def remove_orphans():
+    """After a run that failed: without calls there are no genes behind them and no pages."""
+    if not Path(concrete("<results>/calls.json")).is_file():
+        Path(concrete("<results>/genes.tsv")).unlink(missing_ok=True)
+        shutil.rmtree(concrete("<results>/pages"), ignore_errors=True)

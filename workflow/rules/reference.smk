@@ -22,14 +22,6 @@ STAR_INDEX = [
 ]
 
 
-def bundle_to_fit(wildcards, input):
-    """The bundle that the reference must be that of; '' in training.
-
-    It asks for `input`, so that Snakemake takes no other bundle for a reason to run again.
-    """
-    return config.get("bundle") or ""
-
-
 for kind in ("genome", "annotation"):
     if is_url(config["reference"][kind]["path"]):
 
