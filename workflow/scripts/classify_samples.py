@@ -6,7 +6,6 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    from tissuestate.bundle import read_bundle
     from tissuestate.classify import Classifier
     from tissuestate.files import atomic, refusal
     from tissuestate.new_samples import (
@@ -23,7 +22,7 @@ with logged(snakemake.log[0]):
         return {Path(path).name.removesuffix(suffix): path for path in source.get(name, [])}
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params
-    bundle = read_bundle(source.bundle)
+    classifier = Classifier.load(source.bundle)
     sheet = read_sheet(source.sheet, labelled=False)
     here = dict(zip(params.matrices, source.get("matrices", []), strict=True))
     summaries = by_sample("summaries", ".tsv.summary")
@@ -37,9 +36,9 @@ with logged(snakemake.log[0]):
     mrin = None
     if source.get("mrin"):
         mrin = read_table(source.mrin).set_index("sample")["mrin"]
-    found = call_samples(Classifier(bundle), sheet, new, quality, mrin)
+    found = call_samples(classifier, sheet, new, quality, mrin)
 
-    table, records = describe(found, sheet, quality, origins(sheet, here, params.reads, bundle))
+    table, records = describe(found, sheet, quality, origins(sheet, here, params.reads, classifier))
     with atomic(output.calls) as temporary:
         table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
     with atomic(output.json) as temporary:

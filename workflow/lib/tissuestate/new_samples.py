@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.bundle import Bundle, file_checksum
+from tissuestate.bundle import file_checksum
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.files import refusal
@@ -198,7 +198,7 @@ def origins(
     sheet: pd.DataFrame,
     here: Mapping[str, str | Path],
     reads: Mapping[str, Sequence[str]],
-    bundle: Bundle,
+    classifier: Classifier,
 ) -> pd.DataFrame:
     """What each call was made from: a row a sample of the sheet.
 
@@ -216,7 +216,9 @@ def origins(
             sums = ",".join(reads.get(row.sample, ()))
         rows[row.sample] = {"input": files, "input_sha256": sums}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.assign(bundle=str(bundle.folder), bundle_fingerprint=bundle.fingerprint)
+    return table.assign(
+        bundle=str(classifier.folder), bundle_fingerprint=classifier.description["checksum"]
+    )
 
 
 def describe(
