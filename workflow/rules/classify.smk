@@ -53,7 +53,7 @@ rule classify_samples:
         matrices=MATRICES,
         given=as_given(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
-        reads={name: checksums(files_of(name, READS)) for name in FROM_READS},
+        reads=lambda wildcards: {name: checksums(files_of(name, READS)) for name in FROM_READS},
     script:
         "../scripts/classify_samples.py"
 

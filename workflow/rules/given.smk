@@ -109,6 +109,7 @@ def reads_digest(sample):
     return digest_of(files, row, config["trim"], reference_digest())
 
 
+@cache
 def bundle_fingerprint():
     """The bundle's checksum as it says it; whether its files have it is seen when it is opened."""
     try:

@@ -21,7 +21,6 @@ STAR_INDEX = [
     )
 ]
 
-
 for kind in ("genome", "annotation"):
     if is_url(config["reference"][kind]["path"]):
 
