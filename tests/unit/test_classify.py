@@ -28,6 +28,7 @@ from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
 from tissuestate.new_samples import (
     call_samples,
+    origins,
     poor_reads,
     read_new_samples,
     read_qualities,
@@ -565,6 +566,16 @@ def test_what_one_sample_lacks_leaves_the_others_their_calls(tmp_path, classifie
     assert all("cut short" in reason for reason in found.samples.loc[["cut0", "cut1"], "refused"])
     expected = classifier.predict(frame.iloc[:1], "count")
     assert found.calls.at["mixed0", "tissue"] == expected.calls.at["S0", "tissue"]
+
+
+def test_what_a_call_was_made_from_is_named_as_far_as_it_is_known(tmp_path, classifier):
+    rows = ["here\ta.fq,b.fq\t", "far\ts3://lab/a.fq\t", "run\t\tSRR0000001"]
+    (tmp_path / "sheet.tsv").write_text("\n".join(["sample\tfastq_1\tsra", *rows]) + "\n")
+    sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
+    found = origins(sheet, {}, {"here": ["1", "2"], "far": [None], "run": []}, classifier)
+    assert found["input"].tolist() == ["a.fq,b.fq", "s3://lab/a.fq", "SRR0000001"]
+    assert found["input_sha256"].tolist() == ["1,2", "", ""]
+    assert set(found["bundle_fingerprint"]) == {classifier.description["checksum"]}
 
 
 def test_reads_below_the_thresholds_of_the_bundle_are_refused() -> None:

@@ -6,6 +6,7 @@ import lzma
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.errors import InputError
@@ -81,6 +82,13 @@ def test_what_does_not_is_named_by_what_it_is(column, content, sentence, check):
 def test_mates_hold_other_reads(second, check):
     with pytest.raises(InputError, match="begin with the same reads, so both are the same mate"):
         check(fastq_1=gzip.compress(FIRST), fastq_2=second)
+
+
+def test_damage_within_is_left_to_who_reads_all_of_it(check):
+    bases = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), 99_999).tobytes()
+    damaged = bytearray(gzip.compress(b"@r1\n" + bases + b"\n+\n" + bases + b"\n"))
+    damaged[9000:9100] = b"\xff" * 100
+    check(fastq_1=bytes(damaged), fastq_2=SECOND)
 
 
 def test_thousands_of_files_take_seconds(tmp_path: Path):

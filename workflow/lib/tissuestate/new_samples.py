@@ -197,7 +197,7 @@ def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, s
 def origins(
     sheet: pd.DataFrame,
     here: Mapping[str, str | Path],
-    reads: Mapping[str, Sequence[str]],
+    reads: Mapping[str, Sequence[str | None]],
     classifier: Classifier,
 ) -> pd.DataFrame:
     """What each call was made from: a row a sample of the sheet.
@@ -213,7 +213,7 @@ def origins(
             files, sums = row.matrix, checksums.get(row.matrix, "")
         else:
             files = ",".join(filter(None, (row.fastq_1, row.fastq_2, row.bam, row.sra)))
-            sums = ",".join(reads.get(row.sample, ()))
+            sums = ",".join(checksum or "" for checksum in reads.get(row.sample, ()))
         rows[row.sample] = {"input": files, "input_sha256": sums}
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.assign(

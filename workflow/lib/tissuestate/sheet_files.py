@@ -1,6 +1,5 @@
 """The files that a sheet names: there, and what their column expects, before anything runs."""
 
-import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -9,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.text import BAM, FASTA, FASTQ, HDF5, PARQUET, Kind, describe
+from tissuestate.text import BAM, FASTA, FASTQ, HDF5, PARQUET, Kind, describe, opened
 
 _KINDS = {
     "fastq_1": (("", FASTQ, FASTA), "FASTQ, plain or packed with gzip"),
@@ -101,10 +100,8 @@ def _same(sample: str, first: str, second: str) -> str:
 
 
 def _first_sequences(name: str) -> list[bytes]:
-    with Path(name).open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
     try:
-        with gzip.open(name) if zipped else Path(name).open("rb") as stream:
+        with opened(name) as stream:
             return [line.rstrip() for line in islice(stream, 1, 4 * _FIRST_READS, 4)]
-    except (EOFError, gzip.BadGzipFile, OSError):
+    except (InputError, OSError):
         return []  # who reads all of it says what is wrong
