@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from tissuestate.gene_rows import GeneRows
+from tissuestate.genes import are_transcripts
 
 RNG = np.random.default_rng(8)
 COUNTS = RNG.negative_binomial(1, 0.01, (2, 500)).astype(np.float32)
@@ -10,7 +11,8 @@ NAMES = [f"G{n}" for n in range(500)]
 
 
 def collapse(values, genes, ids, unit="count"):
-    return GeneRows.of(np.array(genes), ids).collapse(np.asarray(values), [unit] * len(values))
+    rows = GeneRows.of(np.array(genes), ids, are_transcripts(ids))
+    return rows.collapse(np.asarray(values), [unit] * len(values))
 
 
 @pytest.mark.parametrize("unit", ["count", "log2"])

@@ -204,14 +204,15 @@ class Classifier:
                 )
             reasons.append(before.get(name) or reason)
             warnings.append(of_values)
+        zeros, below = zip(*map(zeros_and_below, values), strict=True)
         samples = pd.DataFrame(
             {
                 "genes_found": np.isfinite(values).sum(axis=1),
                 "recognition": genes.sentence,
                 "unit": unit_of,
                 "unit_stated": stated,
-                "zeros": [zeros_and_below(row)[0] for row in values],
-                "below": [zeros_and_below(row)[1] for row in values],
+                "zeros": zeros,
+                "below": below,
                 "refused": reasons,
             },
             index=part.index,
@@ -264,7 +265,7 @@ class Classifier:
         if count < self._least * genes.count:
             return (
                 f"{count:,} of the model's {genes.count:,} genes ({count / genes.count:.0%}) have "
-                f"a value, at least {self._least:.0%} are needed; {genes.problem}."
+                f"a value, at least {self._least:.0%} are needed; {genes.problem()}."
             ), []
         warnings = [*placed.warnings]
         for found in (

@@ -15,7 +15,7 @@ import pyarrow as pa
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import KINDS, GeneMap, Recognition, is_transcript
+from tissuestate.genes import KINDS, GeneMap, Recognition, are_transcripts
 from tissuestate.inputs import id_problem
 from tissuestate.matrices import Missing, read_counts, read_matrix
 from tissuestate.screening import (
@@ -224,8 +224,9 @@ class _Mapped:
         names, places = np.unique(symbols, return_inverse=True)
         if len(names) and names[0] == "":
             names, places = names[1:], places - 1
-        transcripts = np.array([is_transcript(name) for name in ids], dtype=bool)
-        return cls(ids, names, GeneRows.of(places, ids), transcripts, symbols != "", found)
+        transcripts = are_transcripts(ids)
+        rows = GeneRows.of(places, ids, transcripts)
+        return cls(ids, names, rows, transcripts, symbols != "", found)
 
     def check(self, path: Path) -> None:
         """Tell what the ids are. Raises InputError where too few are known."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tissuestate.genes import is_transcript
 from tissuestate.normalise import linear_scale
 
 MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
@@ -30,9 +29,8 @@ class GeneRows:
     alike: np.ndarray  # members of the same number may be the same row twice
 
     @classmethod
-    def of(cls, genes: np.ndarray, ids: Sequence[str]) -> "GeneRows":
-        """From the gene of each row, as a number (below 0: none), and its id."""
-        transcripts = np.array([is_transcript(name) for name in ids], dtype=bool)
+    def of(cls, genes: np.ndarray, ids: Sequence[str], transcripts: np.ndarray) -> "GeneRows":
+        """From the gene of each row, as a number (below 0: none), its id, and which are transcripts."""
         whole = np.isin(genes, genes[~transcripts])
         genes = np.where(transcripts & whole, -1, genes)
         order = np.argsort(genes, kind="stable")
@@ -42,9 +40,7 @@ class GeneRows:
         members = order[np.repeat(sizes > 1, sizes)]
         keys: dict[tuple[int, str], int] = {}
         alike = [
-            keys.setdefault(
-                (int(genes[row]), ids[row] if is_transcript(ids[row]) else ""), len(keys)
-            )
+            keys.setdefault((int(genes[row]), ids[row] if transcripts[row] else ""), len(keys))
             for row in members
         ]
         ends = np.cumsum(sizes[repeated])

@@ -269,9 +269,9 @@ def _row_numbers(numbers: list[str], found: np.ndarray, rows: int) -> bool:
     return repeated or few or bool(share < ENTREZ_KNOWN[0])
 
 
-def is_transcript(name: str) -> bool:
-    """Whether an id is, or begins with, that of an Ensembl transcript."""
-    return _TRANSCRIPT.match(name.strip("\"' ")) is not None
+def are_transcripts(ids: Iterable[str]) -> np.ndarray:
+    """Which ids are, or begin with, those of Ensembl transcripts: a mask."""
+    return np.array([_TRANSCRIPT.match(name.strip("\"' ")) is not None for name in ids], dtype=bool)
 
 
 def _kind_of_most(recognised: Counter[str], kinds: np.ndarray) -> str:

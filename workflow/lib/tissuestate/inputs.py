@@ -1,14 +1,15 @@
 """Tables of new samples made ready for a bundle: their numbers, units and genes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import KINDS, GeneMap, Recognition, is_transcript
+from tissuestate.genes import KINDS, GeneMap, Recognition, are_transcripts
 from tissuestate.screening import dates, foreign_species, guess_unit
 from tissuestate.sheet import UNITS
 
@@ -40,7 +41,7 @@ class Genes:
     count: int  # genes of the bundle
     found: int  # of which the table has this many
     sentence: str
-    problem: str  # what to look at where too few genes are found
+    problem: Callable[[], str]  # what to look at where too few genes are found
     transcripts: np.ndarray  # which columns are transcripts
     known: np.ndarray  # which have a gene, of the bundle or not
 
@@ -51,19 +52,25 @@ class Genes:
         symbols, recognition = gene_map.to_symbols(ids)
         # a bundle may hold genes by names that its map does not know
         names = [symbol or name for symbol, name in zip(symbols, ids, strict=True)]
-        rows = GeneRows.of(pd.Index(genes).get_indexer(pd.Index(names)), ids)
+        transcripts = are_transcripts(ids)
+        rows = GeneRows.of(pd.Index(genes).get_indexer(pd.Index(names)), ids, transcripts)
         found = len(rows.genes)
-        problem = id_problem(ids, recognition)
-        turned = gene_map.to_symbols(frame.index.astype(str))[0] if found < len(genes) / 2 else ()
-        if len(set(turned) & set(genes)) > max(found, len(frame) / 2):
-            problem = "genes stand in rows, samples are expected there: transpose the table"
+
+        @cache
+        def problem() -> str:
+            if found < len(genes) / 2:
+                turned = set(gene_map.to_symbols(frame.index.astype(str))[0]) & set(genes)
+                if len(turned) > max(found, len(frame) / 2):
+                    return "genes stand in rows, samples are expected there: transpose the table"
+            return id_problem(ids, recognition)
+
         return cls(
             rows,
             len(genes),
             found,
             _sentence(found, len(genes), recognition, ids, len(rows.repeated)),
             problem,
-            np.array([is_transcript(name) for name in ids], dtype=bool),
+            transcripts,
             symbols != "",
         )
 
@@ -84,7 +91,7 @@ def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
             "the ids are numbers, but not Entrez ids: they look like those of rows, or counts; "
             "write the gene ids in the first column (in pandas index=False, in R row.names = FALSE)"
         )
-    if sum(map(is_transcript, ids)) > len(ids) / 2:
+    if are_transcripts(ids).sum() > len(ids) / 2:
         return (
             "the ids are transcripts, of which too few can be placed on a gene; give a file of "
             "genes, transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their "
