@@ -30,7 +30,7 @@ class GeneRows:
 
     @classmethod
     def of(cls, genes: np.ndarray, ids: Sequence[str], transcripts: np.ndarray) -> "GeneRows":
-        """From the gene of each row, as a number (below 0: none), its id, and which are transcripts."""
+        """From each row: its gene (a number, below 0: none), id, and whether it is a transcript."""
         whole = np.isin(genes, genes[~transcripts])
         genes = np.where(transcripts & whole, -1, genes)
         order = np.argsort(genes, kind="stable")
