@@ -15,6 +15,7 @@ import pyarrow.csv
 from tissuestate.columns import Matrix, Request
 from tissuestate.errors import InputError
 from tissuestate.layouts import NULL, NUMBER, Layout, lay_out
+from tissuestate.screening import guess_unit
 from tissuestate.text import describe, opened
 
 _NOT_GENES = ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", "__")
@@ -58,9 +59,13 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
         joined = np.where((joined == "") & (more == ""), "", added)
     values = {sample: column_of(table, column) for sample, column in chosen.items()}
     name = layout.name
-    if name == "two columns" and all((row == np.round(row)).all() for row in values.values()):
+    if name == "two columns" and all(map(_are_counts, values.values())):
         name = "htseq-count"
     return request.matrix(values, joined, name, unended)
+
+
+def _are_counts(values: np.ndarray) -> bool:
+    return bool((values == np.round(values)).all()) or guess_unit(values) == "count"
 
 
 def column_of(table: pa.Table, column: int) -> np.ndarray:

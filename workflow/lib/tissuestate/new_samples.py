@@ -15,7 +15,6 @@ from tissuestate.errors import InputError
 from tissuestate.files import refusal
 from tissuestate.matrices import COUNTED, read_counts, read_matrix
 from tissuestate.quality import read_quality, shortfalls
-from tissuestate.screening import guess_unit
 
 LEAST_READS = 1000
 NO_MRIN = (
@@ -77,10 +76,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
             warnings[sample] = f"Its values are those of the file's only column, {column!r}."
         if matrix.unended:
             unended |= dict.fromkeys(wanted, f"{path}: {UNENDED}")
-        counted = matrix.layout in COUNTED or (  # as htseq-count writes, but others, too
-            matrix.layout == "two columns" and guess_unit(matrix.values) == "count"
-        )
-        told = unit or ("count" if counted else "")
+        told = unit or ("count" if matrix.layout in COUNTED else "")
         add(told, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         reason = refusal(counts[sample])
