@@ -136,7 +136,7 @@ def check_sheet_files(sheet):
         return
     FLAWS.update(flaws(sheet))
     if FLAWS and len(FLAWS) == len(sheet):
-        check_files(sheet)
+        raise InputError(next(iter(FLAWS.values())))
     for sentence in FLAWS.values():
         logger.warning(f"Warning: {sentence} This sample will be refused.")
 
