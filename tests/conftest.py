@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
+from tissuestate.simulate import simulate_cohort
 
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -67,6 +69,28 @@ def demo_folder(tmp_path: Path) -> Path:
     """An empty folder to run in, with the demo's config and sheet."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
     return tmp_path
+
+
+def simulate_two(folder: Path, reads: Path) -> pd.DataFrame:
+    """Write genome and annotation into `folder`, paired reads of two samples into `reads`.
+
+    Returns their sheet.
+    """
+    sheet = pd.DataFrame({"sample": ["x", "y"], "donor": ["x", "y"], "specimen": ["x", "y"]})
+    sheet = sheet.assign(study="A", source="A", disease_state="neoplastic", tissue="liver")
+    sheet = sheet.assign(subtype="", strandedness="none")
+    for mate in (1, 2):
+        sheet[f"fastq_{mate}"] = [f"{reads}/{name}_{mate}.fastq.gz" for name in ("x", "y")]
+    simulate_cohort(
+        sheet,
+        genome_path=folder / "genome.fa",
+        annotation_path=folder / "annotation.gtf",
+        genes_path=folder / "truth_genes.tsv",
+        samples_path=folder / "truth_samples.tsv",
+        seed=1,
+        pairs=1000,
+    )
+    return sheet
 
 
 def write_config(folder: Path, base: str = "config", **changes: object) -> Path:

@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from conftest import ROOT, write_config
-from tissuestate.simulate import simulate_cohort
+from conftest import ROOT, simulate_two, write_config
 
 GENES = ["TP53", "EGFR", "KRAS", "MYC", "PTEN", "RB1", "BRCA1", "ERBB2", "APC", "VHL", "MET", "ALB"]
 
@@ -79,20 +78,7 @@ def write_counts(folder: Path, matrix: str) -> Path:
 def test_reads_and_reference_may_lie_on_s3_and_on_the_web(snakemake, s3, tmp_path: Path) -> None:
     made, folder = tmp_path / "made", tmp_path / "run"
     folder.mkdir()
-    sheet = pd.DataFrame({"sample": ["x", "y"], "donor": ["x", "y"], "specimen": ["x", "y"]})
-    sheet = sheet.assign(study="A", source="A", disease_state="neoplastic", tissue="liver")
-    sheet = sheet.assign(subtype="", strandedness="none")
-    for mate in (1, 2):
-        sheet[f"fastq_{mate}"] = [f"{made}/{name}_{mate}.fastq.gz" for name in ("x", "y")]
-    simulate_cohort(
-        sheet,
-        genome_path=made / "genome.fa",
-        annotation_path=made / "annotation.gtf",
-        genes_path=made / "genes.tsv",
-        samples_path=made / "samples.tsv",
-        seed=1,
-        pairs=1000,
-    )
+    sheet = simulate_two(made, made)
     for path in [made / "genome.fa", made / "annotation.gtf", *made.glob("x_*")]:
         s3.upload_file(str(path), "lab", f"in/{path.name}")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=made)

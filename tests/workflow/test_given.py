@@ -10,10 +10,9 @@ import pandas as pd
 import pysam
 import pytest
 import yaml
-from conftest import ROOT, write_config
+from conftest import ROOT, simulate_two, write_config
 from tissuestate.digests import Checksums, remove_others
 from tissuestate.errors import InputError
-from tissuestate.simulate import simulate_cohort
 
 LABELS = {"study": "A", "source": "A", "disease_state": "neoplastic", "tissue": "liver"}
 TARGETS = [f"results/counts/{name}.tsv" for name in ("x", "y", "z")]
@@ -37,19 +36,7 @@ rule all:
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's folder: reads, a BAM, a matrix, a reference, a class table, a sheet and a config."""
     folder = tmp_path_factory.mktemp("user")
-    simulated = pd.DataFrame({"sample": ["x", "y"], "donor": ["x", "y"], "specimen": ["x", "y"]})
-    simulated = simulated.assign(**LABELS, subtype="", strandedness="none")
-    for mate in (1, 2):
-        simulated[f"fastq_{mate}"] = [f"{folder}/reads/{name}_{mate}.fastq.gz" for name in "xy"]
-    simulate_cohort(
-        simulated,
-        genome_path=folder / "genome.fa",
-        annotation_path=folder / "annotation.gtf",
-        genes_path=folder / "genes.tsv",
-        samples_path=folder / "truth.tsv",
-        seed=1,
-        pairs=1000,
-    )
+    simulate_two(folder, folder / "reads")
     lengths: dict[str, int] = {}
     for line in (folder / "genome.fa").read_text().splitlines():
         if line.startswith(">"):
