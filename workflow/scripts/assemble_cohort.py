@@ -1,9 +1,8 @@
 """Merge counts and matrices of the samples that passed quality control into one AnnData."""
 
 import json
-from pathlib import Path
 
-from tissuestate.files import atomic
+from tissuestate.files import atomic, by_sample
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
@@ -22,7 +21,7 @@ with logged(snakemake.log[0]):
     cohort, genes = assemble(
         samples,
         GeneMap.read(snakemake.input.genes),
-        counts={Path(path).stem: path for path in snakemake.input.get("counts", [])},
+        counts=by_sample(snakemake.input.get("counts", []), ".tsv"),
         expected_genes=snakemake.params.expected_genes,
         missing=snakemake.params.missing_values,
     )

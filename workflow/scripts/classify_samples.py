@@ -4,10 +4,9 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import json
-    from pathlib import Path
 
     from tissuestate.classify import Classifier
-    from tissuestate.files import atomic, refusal
+    from tissuestate.files import atomic, by_sample, refusal
     from tissuestate.new_samples import (
         call_samples,
         describe,
@@ -18,21 +17,18 @@ with logged(snakemake.log[0]):
     from tissuestate.sheet import fetched, read_sheet
     from tissuestate.tables import read_table
 
-    def by_sample(name, suffix):
-        return {Path(path).name.removesuffix(suffix): path for path in source.get(name, [])}
-
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     classifier = Classifier.load(source.bundle)
     sheet = read_sheet(source.sheet, labelled=False)
     here = dict(zip(params.matrices, source.get("matrices", []), strict=True))
-    summaries = by_sample("summaries", ".tsv.summary")
-    quality = read_qualities(list(summaries), by_sample("star_logs", ".Log.final.out"), summaries)
-    new = read_new_samples(
-        fetched(sheet, list(here), list(here.values())), by_sample("counts", ".tsv")
-    )
-    for name, profile in by_sample("profiles", ".npz").items():
-        if refusal(profile):
-            new.refused.setdefault(name, refusal(profile))
+    summaries = by_sample(source.get("summaries", []), ".tsv.summary")
+    star_logs = by_sample(source.get("star_logs", []), ".Log.final.out")
+    quality = read_qualities(list(summaries), star_logs, summaries)
+    counts = by_sample(source.get("counts", []), ".tsv")
+    new = read_new_samples(fetched(sheet, list(here), list(here.values())), counts)
+    for name, profile in by_sample(source.get("profiles", []), ".npz").items():
+        if reason := refusal(profile):
+            new.refused.setdefault(name, reason)
     mrin = None
     if source.get("mrin"):
         mrin = read_table(source.mrin).set_index("sample")["mrin"]

@@ -1,14 +1,7 @@
 """Keep or drop each sample, with every figure and reason in one table."""
 
-from pathlib import Path
-
-from tissuestate.files import atomic
+from tissuestate.files import atomic, by_sample
 from tissuestate.logs import logged
-
-
-def by_sample(paths, suffix):
-    return {Path(path).name.removesuffix(suffix): path for path in paths}
-
 
 with logged(snakemake.log[0]):
     from tissuestate.quality import decide_quality

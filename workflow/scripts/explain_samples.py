@@ -3,12 +3,10 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from pathlib import Path
-
     import pandas as pd
     from tissuestate.classify import Classifier
     from tissuestate.explain import COLUMNS, Explainer, top_genes
-    from tissuestate.files import atomic
+    from tissuestate.files import atomic, by_sample
     from tissuestate.new_samples import read_new_samples
     from tissuestate.sheet import fetched, read_sheet
     from tissuestate.tables import read_strings
@@ -19,7 +17,7 @@ with logged(snakemake.log[0]):
     sheet = read_sheet(source.sheet, labelled=False)
     sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
     calls = read_strings(source.calls, samples=sheet["sample"]).set_index("sample")
-    counts = {Path(path).stem: path for path in source.get("counts", [])}
+    counts = by_sample(source.get("counts", []), ".tsv")
     called = calls.index[calls["refused"] == ""]
     frames = [
         (frame.loc[frame.index.isin(called)], unit)

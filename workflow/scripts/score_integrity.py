@@ -3,15 +3,13 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from pathlib import Path
-
-    from tissuestate.files import atomic, save_arrays
+    from tissuestate.files import atomic, by_sample, save_arrays
     from tissuestate.integrity import score_cohort
     from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
     from tissuestate.sheet import read_samples
 
     out = snakemake.output
-    profiles = {Path(path).name.removesuffix(".npz"): path for path in snakemake.input.profiles}
+    profiles = by_sample(snakemake.input.profiles, ".npz")
     sheet = read_samples(snakemake.input.samples)
     train = sheet["split"].eq("train") | (snakemake.params.fit_on == "all")
     cohort = score_cohort(profiles, snakemake.input.bed, set(sheet.loc[train, "sample"]))

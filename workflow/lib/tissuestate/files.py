@@ -4,7 +4,7 @@ import io
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,6 +58,11 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
             }
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
         raise InputError(f"{path}: not a readable npz file ({error}); make it anew.") from error
+
+
+def by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]:
+    """{sample: its file}, of files that are called as their samples with `suffix`."""
+    return {Path(path).name.removesuffix(suffix): path for path in paths}
 
 
 REFUSED = b"refused: "  # how a file begins that a job wrote in place of what it could not make
