@@ -242,7 +242,6 @@ def _about(record: Mapping[str, Any], background: Background) -> list[str]:
     else:
         facts.append(("RNA integrity (mRIN; lower is more degraded)", f"{mrin:.3f}"))
     body.append(pages.table(pd.DataFrame(facts, columns=["what", "found"])))
-    body += [pages.paragraph(text, "small") for text in _origin(record)]
     if mrin is not None and len(background.mrin):
         share = float((background.mrin < mrin).mean())
         body += [
@@ -253,6 +252,7 @@ def _about(record: Mapping[str, Any], background: Background) -> list[str]:
                 "small",
             ),
         ]
+    body += [pages.paragraph(text, "small") for text in _origin(record)]
     return body
 
 
