@@ -1,0 +1,93 @@
+"""Documents from templates: functions return facts, the templates hold the words."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from tissuestate import wording
+
+TEMPLATES = Path(__file__).parent / "report" / "templates"
+
+
+def render(template: str, facts: Mapping[str, Any]) -> str:
+    """The text of a template with its facts filled in.
+
+    `template` is a file of the templates' folder. In `*.html.j2` whatever the facts hold is text,
+    never markup. A fact that a template asks for and that is not given is an error
+    (`jinja2.UndefinedError`).
+    """
+    return _environment().get_template(template).render(facts)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "interval": with_interval,
+        "columns": _columns,
+        "rows": _rows,
+        "base64": lambda data: base64.b64encode(data).decode("ascii"),
+        "head_title": wording.head_title,
+        "class_title": wording.class_title,
+        "model_title": wording.model_title,
+        "metric_title": wording.metric_title,
+        "measure_title": wording.measure_title,
+    }
+    return environment
+
+
+def number(value: Any) -> str:
+    """A number as a reader wants it: counts whole, shares with three decimals, nothing for NaN."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{int(value):,}"
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return ""
+        return f"{value:,.3f}" if abs(float(value)) < 100 else f"{value:,.0f}"
+    return str(value)
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """A figure with its interval in brackets."""
+    if np.isnan(value):
+        return "not computed"
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
+    """A matplotlib figure as the bytes of a PNG without a time stamp."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, bool]]:
+    """Each column's name and whether it holds numbers."""
+    for name, dtype in frame.dtypes.items():
+        yield str(name).replace("_", " "), pd.api.types.is_numeric_dtype(dtype)
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[list[tuple[Any, bool]]]:
+    """The cells of each row, each with whether its column holds numbers."""
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    # By columns: a row of a frame of mixed types would turn counts into floats.
+    cells = [frame.iloc[:, position].tolist() for position in range(frame.shape[1])]
+    for row in zip(*cells, strict=True):
+        yield list(zip(row, numeric, strict=True))
