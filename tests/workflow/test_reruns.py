@@ -277,7 +277,7 @@ def test_another_search_space_tunes_again(run: Run) -> None:
 
 def test_an_edited_module_reruns_the_rules_that_import_it(run: Run) -> None:
     def edit(text: str) -> str:
-        return text + "# edited\n"
+        return text + "EDITED = True\n"
 
     library = "workflow/lib/tissuestate"
     with run.changed(f"{library}/trials.py", edit):

@@ -22,7 +22,7 @@ rule fit_baseline:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
     params:
-        library=imported_by("fit_baseline.py"),
+        code=code_digest("fit_baseline.py"),
         model="{model}",
         seed=lookup("seed", within=config),
     script:
@@ -50,7 +50,7 @@ rule collect_benchmark:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("collect_benchmark.py"),
+        code=code_digest("collect_benchmark.py"),
     script:
         "../scripts/collect_benchmark.py"
 
@@ -76,7 +76,7 @@ rule compare_models:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        library=imported_by("compare_models.py"),
+        code=code_digest("compare_models.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:

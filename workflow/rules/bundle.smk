@@ -41,7 +41,7 @@ rule build_bundle:
         mem_mb=memory(2000, per_input=2),
         runtime=minutes(20),
     params:
-        library=imported_by("build_bundle.py"),
+        code=code_digest("build_bundle.py"),
         config=bundle_config(),
     script:
         "../scripts/build_bundle.py"
@@ -74,7 +74,7 @@ rule explain_classes:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(60),
     params:
-        library=imported_by("explain_classes.py"),
+        code=code_digest("explain_classes.py"),
     script:
         "../scripts/explain_classes.py"
 
@@ -120,7 +120,7 @@ rule describe_run:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("describe_run.py"),
+        code=code_digest("describe_run.py"),
         settings=dict(config),
         products=list(run_products().values()),
     script:

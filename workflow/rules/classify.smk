@@ -20,7 +20,7 @@ rule apply_integrity:
         mem_mb=memory(1000, per_input=0.5),
         runtime=minutes(10),
     params:
-        library=imported_by("apply_integrity.py"),
+        code=code_digest("apply_integrity.py"),
     script:
         "../scripts/apply_integrity.py"
 
@@ -49,7 +49,7 @@ rule classify_samples:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
-        library=imported_by("classify_samples.py"),
+        code=code_digest("classify_samples.py"),
         matrices=MATRICES,
         given=as_given(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
@@ -76,7 +76,7 @@ rule explain_samples:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(60),
     params:
-        library=imported_by("explain_samples.py"),
+        code=code_digest("explain_samples.py"),
         given=as_given(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         matrices=MATRICES,
@@ -100,7 +100,7 @@ rule write_pages:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        library=imported_by("write_pages.py"),
+        code=code_digest("write_pages.py"),
     script:
         "../scripts/write_pages.py"
 

@@ -15,7 +15,7 @@ if config["rnaseqdb"]:
             runtime=minutes(60),
         params:
             **rnaseqdb_download(),
-            library=imported_by("fetch_file.py"),
+            code=code_digest("fetch_file.py"),
         script:
             "../scripts/fetch_file.py"
 
@@ -34,7 +34,7 @@ if config["rnaseqdb"]:
             mem_mb=memory(1000),
             runtime=minutes(20),
         params:
-            library=imported_by("list_rnaseqdb.py"),
+            code=code_digest("list_rnaseqdb.py"),
         script:
             "../scripts/list_rnaseqdb.py"
 
@@ -61,7 +61,7 @@ rule split_samples:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("split_samples.py"),
+        code=code_digest("split_samples.py"),
         given=as_given(*LABELS),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
@@ -86,7 +86,7 @@ rule map_genes:
         mem_mb=memory(2000, per_input=2),
         runtime=minutes(20),
     params:
-        library=imported_by("map_genes.py"),
+        code=code_digest("map_genes.py"),
     script:
         "../scripts/map_genes.py"
 
@@ -119,7 +119,7 @@ rule assemble_cohort:
         mem_mb=memory(3000, per_input=4 if MATRICES or config["rnaseqdb"] else 0.3),
         runtime=minutes(30, per_gb=20),
     params:
-        library=imported_by("assemble_cohort.py"),
+        code=code_digest("assemble_cohort.py"),
         given=as_given(*MATRICES),
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),

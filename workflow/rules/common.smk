@@ -1,21 +1,15 @@
 # Every function that the rules use: the library's place, the sheet, paths, memory and time.
-import ast
 import gc
 import os
 import sys
-from functools import cache
 from pathlib import Path
 
-import smart_open
 from snakemake.logging import logger
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
 # A plan is millions of objects that stay: looking for garbage among them less often saves an eighth
 # of the time.
 gc.set_threshold(1_000_000, 10, 10)
-# Snakemake asks three times a job where its script lies and makes a class for each answer: with ten
-# thousand samples that is a tenth of the time to plan them.
-smart_open.parse_uri = cache(smart_open.parse_uri)
 
 MODIFIER = workflow.modifier  # of this workflow, also where another uses it as a module
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
@@ -41,6 +35,7 @@ from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simul
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, read_sheet
 from tissuestate.sheet_files import check_files, flaws
+from tissuestate.startup import digests
 from tissuestate.tasks import features_of_model
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
@@ -246,38 +241,20 @@ def check_tools():
 check_tools()
 
 
-# ---- the library files that a rule's result depends on ------------------------------------------
+# ---- the code that a rule's result depends on ---------------------------------------------------
 
 
-@cache
-def imports(file):
-    """The library modules that a Python file names in its import statements."""
-    found = []
-    for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "tissuestate":
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate."):
-            found.append(node.module.split(".")[1])
-    return found
+def code_digest(script):
+    """A rule's parameter: the digest of the library's code that its script runs.
 
-
-@cache
-def imported_by(script):
-    """A digest of the library files that a script imports, directly or not: a rule's parameter, so
-    that an edit of one reruns the rule, and a copy with other times reruns nothing.
-
-    How errors are told and logs are kept changes no result and reruns nothing either.
+    So an edit of that code reruns the rule, and a copy with other times reruns nothing. Computed
+    for the rules that are planned alone.
     """
-    found, todo = set(), list(imports(WORKFLOW / "scripts" / script))
-    while todo:
-        name = todo.pop()
-        if name not in found | {"logs", "errors"}:
-            found.add(name)
-            todo += imports(LIBRARY / "tissuestate" / f"{name}.py")
-    digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update((LIBRARY / "tissuestate" / f"{name}.py").read_bytes())
-    return digest.hexdigest()[:16]
+
+    def digest(wildcards):
+        return digests.code_digest(LIBRARY / "tissuestate", WORKFLOW / "scripts" / script)
+
+    return digest
 
 
 # ---- memory and time ----------------------------------------------------------------------------

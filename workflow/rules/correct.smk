@@ -18,7 +18,7 @@ rule normalise_expression:
         mem_mb=memory(1000, per_input=5),
         runtime=minutes(10, per_gb=10),
     params:
-        library=imported_by("normalise_expression.py"),
+        code=code_digest("normalise_expression.py"),
         method=lookup("normalisation", within=config),
         fit_on=lookup("fit_on", within=config),
     script:
@@ -47,7 +47,7 @@ rule correct_expression:
         mem_mb=memory(2000, per_input=10),
         runtime=minutes(20, per_gb=120),
     params:
-        library=imported_by("correct_expression.py"),
+        code=code_digest("correct_expression.py"),
         method=lookup("correction/method", within=config),
         n_sv=lookup("correction/n_sv", within=config),
         design=lookup("correction/design", within=config),

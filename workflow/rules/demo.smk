@@ -23,7 +23,7 @@ if DEMO:
             mem_mb=memory(2000),
             runtime=minutes(20),
         params:
-            library=imported_by("simulate_cohort.py"),
+            code=code_digest("simulate_cohort.py"),
             seed=config["seed"],
             pairs=DEMO["pairs"],
         message:

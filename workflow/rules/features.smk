@@ -19,7 +19,7 @@ rule extract_features:
         mem_mb=memory(2000, per_input=10),
         runtime=minutes(20, per_gb=60),
     params:
-        library=imported_by("extract_features.py"),
+        code=code_digest("extract_features.py"),
         kind="{features}",
         settings=feature_settings,
         fit_on=lookup("fit_on", within=config),

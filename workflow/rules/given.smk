@@ -1,6 +1,7 @@
 # What config and sheet name, as it is now: checksums, and the removal of what was made from others.
 import json
 import shutil
+from functools import cache
 from itertools import chain
 
 from tissuestate.digests import Checksums, digest_of, remove_others
@@ -125,7 +126,8 @@ def calls_digest():
     rows = [[name, *(ROWS[name][column] for column in decides)] for name in ROWS]
     files = [checksums(files_of(name, ("matrix",))) for name in ROWS]
     reads = [reads_digest(name) for name in FROM_READS]
-    code = [imported_by(f"{name}.py") for name in ("classify_samples", "write_pages")]
+    scripts = ("classify_samples.py", "write_pages.py")
+    code = [code_digest(script)(None) for script in scripts]
     return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
 
 

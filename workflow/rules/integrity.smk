@@ -22,7 +22,7 @@ rule profile_integrity:
         mem_mb=memory(1500),
         runtime=minutes(10, per_gb=10),
     params:
-        library=imported_by("profile_integrity.py"),
+        code=code_digest("profile_integrity.py"),
         refuse=bool(config.get("bundle")),
         flaw=flaw_of,
         given=reads_as_given,

@@ -15,7 +15,7 @@ rule fetch_recount3:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
-        library=imported_by("fetch_recount3.py"),
+        code=code_digest("fetch_recount3.py"),
         data_source="{data_source}",
         project="{project}",
     script:

@@ -20,7 +20,7 @@ rule tune_network:
         runtime=minutes(120, per_gb=600),
         gpu=1,
     params:
-        library=imported_by("tune_network.py"),
+        code=code_digest("tune_network.py"),
         task="{task}",
         round="{round}",
         worker="{worker}",
@@ -53,7 +53,7 @@ rule choose_hyperparameters:
         mem_mb=memory(500),
         runtime=minutes(10),
     params:
-        library=imported_by("choose_hyperparameters.py"),
+        code=code_digest("choose_hyperparameters.py"),
     script:
         "../scripts/choose_hyperparameters.py"
 
@@ -80,7 +80,7 @@ rule train_network:
         runtime=minutes(60, per_gb=120),
         gpu=1,
     params:
-        library=imported_by("train_network.py"),
+        code=code_digest("train_network.py"),
         task="{task}",
         epochs=lookup("training/epochs", within=config),
         recipe=lookup("training/recipe", within=config),
@@ -112,7 +112,7 @@ rule predict_network:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
-        library=imported_by("predict_network.py"),
+        code=code_digest("predict_network.py"),
     script:
         "../scripts/predict_network.py"
 
@@ -137,7 +137,7 @@ rule evaluate_predictions:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        library=imported_by("evaluate_predictions.py"),
+        code=code_digest("evaluate_predictions.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:

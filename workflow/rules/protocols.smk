@@ -27,7 +27,7 @@ rule prepare_split:
         mem_mb=memory(2000, per_input=12),
         runtime=minutes(30, per_gb=240),
     params:
-        library=imported_by("prepare_split.py"),
+        code=code_digest("prepare_split.py"),
         kinds=PROTOCOL_FEATURES,
         folds=lookup("protocols/folds", within=config),
         validation=share_of_validation(),
@@ -59,7 +59,7 @@ rule predict_split:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
     params:
-        library=imported_by("predict_split.py"),
+        code=code_digest("predict_split.py"),
         kinds=PROTOCOL_FEATURES,
         models=lookup("protocols/models", within=config),
         search=protocol_search(),
@@ -97,7 +97,7 @@ rule assess_protocols:
         mem_mb=memory(2000, per_input=200),
         runtime=minutes(60),
     params:
-        library=imported_by("assess_protocols.py"),
+        code=code_digest("assess_protocols.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
         searched=lookup("protocols/evaluations", within=config),

@@ -24,7 +24,7 @@ rule score_integrity:
         mem_mb=memory(2000, per_input=0.5),
         runtime=minutes(10, per_gb=5),
     params:
-        library=imported_by("score_integrity.py"),
+        code=code_digest("score_integrity.py"),
         fit_on=lookup("fit_on", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
@@ -48,7 +48,7 @@ rule decide_quality:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("decide_quality.py"),
+        code=code_digest("decide_quality.py"),
         min_aligned=lookup("quality/min_aligned", within=config),
         min_assigned=lookup("quality/min_assigned", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),

@@ -38,7 +38,7 @@ for kind in ("genome", "annotation"):
                 mem_mb=memory(500),
                 runtime=minutes(240),
             params:
-                library=imported_by("fetch_file.py"),
+                code=code_digest("fetch_file.py"),
                 url=config["reference"][kind]["path"],
                 checksum=config["reference"][kind]["checksum"],
             script:
@@ -64,7 +64,7 @@ rule prepare_reference:
         mem_mb=memory(1000),
         runtime=minutes(10, per_gb=20),
     params:
-        library=imported_by("prepare_reference.py"),
+        code=code_digest("prepare_reference.py"),
         given=as_given(*REFERENCE[:2]),
     script:
         "../scripts/prepare_reference.py"
@@ -115,7 +115,7 @@ rule derive_transcripts:
         mem_mb=memory(1000, per_input=1),
         runtime=minutes(20),
     params:
-        library=imported_by("derive_transcripts.py"),
+        code=code_digest("derive_transcripts.py"),
         given=as_given(*REFERENCE[2:]),
         bundle=bundle_to_fit,
     script:
@@ -142,7 +142,7 @@ if config.get("bundle"):
             mem_mb=memory(1000, per_input=1),
             runtime=minutes(20),
         params:
-            library=imported_by("check_reference.py"),
+            code=code_digest("check_reference.py"),
             bundle=bundle_to_fit,
         script:
             "../scripts/check_reference.py"

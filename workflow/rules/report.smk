@@ -20,7 +20,7 @@ rule plot_integrity:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        library=imported_by("plot_integrity.py"),
+        code=code_digest("plot_integrity.py"),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
         "../scripts/plot_integrity.py"
@@ -45,7 +45,7 @@ rule plot_expression:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
-        library=imported_by("plot_expression.py"),
+        code=code_digest("plot_expression.py"),
     script:
         "../scripts/plot_expression.py"
 
@@ -68,7 +68,7 @@ rule plot_training:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("plot_training.py"),
+        code=code_digest("plot_training.py"),
     script:
         "../scripts/plot_training.py"
 
@@ -96,7 +96,7 @@ rule plot_evaluation:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("plot_evaluation.py"),
+        code=code_digest("plot_evaluation.py"),
     script:
         "../scripts/plot_evaluation.py"
 
@@ -119,7 +119,7 @@ rule plot_benchmark:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("plot_benchmark.py"),
+        code=code_digest("plot_benchmark.py"),
     script:
         "../scripts/plot_benchmark.py"
 
@@ -161,7 +161,7 @@ rule compare_paper:
         mem_mb=memory(500),
         runtime=minutes(10),
     params:
-        library=imported_by("compare_paper.py"),
+        code=code_digest("compare_paper.py"),
         config=bundle_config(),
     script:
         "../scripts/compare_paper.py"
@@ -199,6 +199,6 @@ rule summarise_run:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        library=imported_by("summarise_run.py"),
+        code=code_digest("summarise_run.py"),
     script:
         "../scripts/summarise_run.py"

@@ -17,7 +17,7 @@ rule fit_imputation:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(10, per_gb=20),
     params:
-        library=imported_by("fit_imputation.py"),
+        code=code_digest("fit_imputation.py"),
         fit_on=lookup("fit_on", within=config),
     script:
         "../scripts/fit_imputation.py"
@@ -39,7 +39,7 @@ rule fit_novelty:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(10, per_gb=20),
     params:
-        library=imported_by("fit_novelty.py"),
+        code=code_digest("fit_novelty.py"),
     script:
         "../scripts/fit_novelty.py"
 
@@ -70,7 +70,7 @@ rule measure_missing_genes:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(20, per_gb=120),
     params:
-        library=imported_by("measure_missing_genes.py"),
+        code=code_digest("measure_missing_genes.py"),
         seed=lookup("seed", within=config),
     script:
         "../scripts/measure_missing_genes.py"
@@ -100,7 +100,7 @@ rule evaluate_trust:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(10),
     params:
-        library=imported_by("evaluate_trust.py"),
+        code=code_digest("evaluate_trust.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:
@@ -131,6 +131,6 @@ rule plot_trust:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        library=imported_by("plot_trust.py"),
+        code=code_digest("plot_trust.py"),
     script:
         "../scripts/plot_trust.py"

@@ -1,0 +1,116 @@
+"""Digests of the code that a script runs: an edit that may change results changes them."""
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+# How errors are raised and logs are kept changes no result.
+WITHOUT_RESULTS = frozenset({"errors", "logs"})
+_TEMPLATES = "report/templates"
+_TEMPLATE = re.compile(r"[\w./-]+\.(?:j2|css|js)")
+
+
+@cache
+def code_digest(library: Path, script: Path) -> str:
+    """Digest of the library's code that a script imports, directly or not, and of its templates.
+
+    `library` is the folder of the package `tissuestate`. The script's own text is left out:
+    Snakemake compares that by itself. Docstrings, comments and layout of the code do not count.
+    Raises FileNotFoundError for an imported module that does not exist.
+    """
+    digest = hashlib.sha256()
+    for name, text in sorted(_contents(library, script).items()):
+        digest.update(f"{name}\n{text}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def code_files(library: Path, script: Path) -> set[str]:
+    """The library's modules and templates that count for a script, as paths in the library."""
+    return set(_contents(library, script))
+
+
+def _contents(library: Path, script: Path) -> dict[str, str]:
+    """What each file that counts says, by its path in the library."""
+    found: dict[str, str] = {}
+    todo = [*_needs(library, script)]
+    while todo:
+        path = todo.pop()
+        name = path.relative_to(library).as_posix()
+        if name not in found and name.removesuffix(".py") not in WITHOUT_RESULTS:
+            found[name] = _code(path) if path.suffix == ".py" else _text(path)
+            todo += _needs(library, path)
+    return found
+
+
+@cache
+def _needs(library: Path, file: Path) -> list[Path]:
+    """The modules that a Python file imports and the templates that a file names."""
+    if file.suffix != ".py":
+        templates = set(_TEMPLATE.findall(_text(file)))
+        return [path for name in templates if (path := library / _TEMPLATES / name).is_file()]
+    found = []
+    for node in _walk(_tree(file)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and _is_template(node.value):
+            found.append(library / _TEMPLATES / node.value)
+            continue
+        else:
+            continue
+        found += [_module(library, name) for name in names if name.startswith("tissuestate.")]
+    return found
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those that only type checkers read."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and _names_type_checking(child.test)):
+            yield from _walk(child)
+
+
+def _names_type_checking(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
+
+
+def _module(library: Path, name: str) -> Path:
+    """The file of `tissuestate.a.b`, or of the module that defines a name `b`."""
+    path = library.joinpath(*name.split(".")[1:])
+    if (module := path.with_suffix(".py")).is_file():
+        return module
+    if (package := path / "__init__.py").is_file():
+        return package
+    if path.parent == library:
+        raise FileNotFoundError(f"{name} is no module of {library}")
+    return _module(library, name.rpartition(".")[0])
+
+
+def _is_template(value: object) -> bool:
+    return isinstance(value, str) and value.endswith(".j2") and bool(_TEMPLATE.fullmatch(value))
+
+
+@cache
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    """A file's syntax without docstrings."""
+    tree = ast.parse(_text(file), str(file))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+@cache
+def _code(file: Path) -> str:
+    return ast.dump(_tree(file))
