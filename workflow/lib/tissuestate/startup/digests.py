@@ -57,8 +57,8 @@ def _needs(library: Path, file: Path) -> list[Path]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and _is_template(node.value):
-            found.append(library / _TEMPLATES / node.value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [library / _TEMPLATES / node.value] if node.value.endswith(".j2") else []
             continue
         else:
             continue
@@ -89,10 +89,6 @@ def _module(library: Path, name: str) -> Path:
     if path.parent == library:
         raise FileNotFoundError(f"{name} is no module of {library}")
     return _module(library, name.rpartition(".")[0])
-
-
-def _is_template(value: object) -> bool:
-    return isinstance(value, str) and value.endswith(".j2") and bool(_TEMPLATE.fullmatch(value))
 
 
 @cache
