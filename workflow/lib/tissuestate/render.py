@@ -39,6 +39,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": number,
         "interval": with_interval,
+        "signed": signed,
         "columns": _columns,
         "rows": _rows,
         "base64": lambda data: base64.b64encode(data).decode("ascii"),
@@ -69,6 +70,11 @@ def with_interval(value: float, low: float, high: float) -> str:
     if np.isnan(value):
         return "not computed"
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, zero without a minus; nothing for NaN."""
+    return "" if np.isnan(value) else f"{value:+z.3f}"
 
 
 def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
