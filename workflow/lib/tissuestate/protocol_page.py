@@ -185,7 +185,7 @@ def _calls(
     seen = []
     recalls = _recalls(classes[classes["head"].isin(HEADS)])
     for (column, part, head), found in recalls.items():
-        told = [
+        known = [
             {
                 "name": name,
                 "recall": recall,
@@ -194,7 +194,7 @@ def _calls(
             }
             for name, (recall, support) in found.items()
         ]
-        seen.append({"column": column, "part": part, "head": head, "classes": told})
+        seen.append({"column": column, "part": part, "head": head, "classes": known})
     unseen = [
         {"column": column, "part": part, "head": head, "name": name, "calls": calls}
         for (column, part, head, name), calls in wrong.items()
