@@ -1,18 +1,18 @@
 """Evaluation protocols: who is on which side, what a leak is worth, and what is outside."""
 
-import re
-
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from reading import MARKUP, Page
 from tissuestate import assess
 from tissuestate.cohort import write_h5ad
 from tissuestate.errors import InputError
 from tissuestate.protocol_features import prepare
 from tissuestate.protocol_models import Training, ask_models
-from tissuestate.protocol_page import brief, protocol_page
+from tissuestate.protocol_page import protocol_facts, protocols_in_brief
 from tissuestate.protocols import FITTED_ON_ALL, split_of
+from tissuestate.render import render
 from tissuestate.split import fold_samples
 from tissuestate.tasks import read_features
 from tissuestate.train import Hyperparameters, Recipe
@@ -135,8 +135,10 @@ def test_where_nothing_is_left_to_train_on_nothing_is_called(cohort, tmp_path):
     names = ("outside", "outside_classes", "outside_mistakes")
     tables |= dict(zip(names, assess.outside(called, CLASSES, **options), strict=True))
     assert all(table.empty for table in tables.values())
-    assert brief(tables) == []
-    assert "Cross-validation" not in protocol_page(tables, searched=False)
+    assert not any(protocols_in_brief(tables).values())
+    facts = protocol_facts(tables, searched=False)
+    assert not any(facts[name] for name in ("crossvalidation", "leaks", "outside", "seen"))
+    assert "<h2>" not in render("protocols.html.j2", facts)
 
 
 def test_only_the_leak_lets_test_samples_into_a_fit(cohort):
@@ -215,52 +217,97 @@ def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFra
     }
 
 
-def test_the_page_tells_it_to_readers(calls):
+def test_the_page_shows_every_score_and_recall(calls):
     tables = tables_of(calls)
-    page = protocol_page(tables, searched=False)
-    assert "random split: a donor&#x27;s other samples may be in training" in page
-    assert "Not asked: disease state of any; subtype of any." in page
-    inside, asked = page.split("What the unknown is taken for")
+    facts = protocol_facts(tables, searched=False)
+    found = {(row["part"], row["head"]): row for row in facts["seen"]}["GTEx", "tissue"]
     recall = tables["outside_classes"].set_index(["part", "model", "class"])["recall"]
-    assert f"kidney {recall['GTEx', 'dl_pca', 'kidney']:.2f} of 6" in inside
-    # a state that only GTEx has: all 18 samples are called one of the others
-    gtex = next(row for row in asked.split("<tr>") if "study GTEx" in row and "non-neop" in row)
-    assert sum(map(int, re.findall(r"neoplastic (\d+)", gtex))) == 18
-    assert "once, on samples that are test samples here" in page
-    assert "a search for hyper-parameters of its own" in protocol_page(tables, searched=True)
+    kidney = next(row for row in found["classes"] if row["name"] == "kidney")
+    assert (kidney["recall"], kidney["samples"]) == (recall["GTEx", "dl_pca", "kidney"], 6)
+    text = Page(render("protocols.html.j2", facts)).text
+    assert f"kidney {kidney['recall']:.2f} of 6" in text
+    for row in facts["crossvalidation"]["scores"]:
+        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in text
+    leak = facts["leaks"]["cells"]["random"]["tissue"]
+    assert leak["has_leak"] and f"{leak['difference']:+.3f} (" in text
+    assert Page(render("protocols.html.j2", facts | {"searched": True})).text != text
+
+
+def test_questions_that_could_not_be_asked_are_known(calls):
+    (section,) = protocol_facts(tables_of(calls), searched=False)["outside"]
+    assert section["column"] == "study" and section["models"] == ["dl_pca", "logreg"]
+    assert [(row["head"], row["is_every_part"]) for row in section["not_asked"]] == [
+        ("disease_state", True),
+        ("subtype", True),
+    ]
+    inside, *outside = section["rows"]
+    assert (inside["part"], inside["classes"], inside["head"]) == ("", None, "tissue")
+    assert [row["part"] for row in outside] == ["GTEx", "TCGA"]
+
+
+def test_what_was_not_in_training_is_taken_for_something_else(calls):
+    unseen = protocol_facts(tables_of(calls), searched=False)["unseen"]
+    # A state that only GTEx has: all 18 samples are called one of the others.
+    (gtex,) = (row for row in unseen if (row["part"], row["name"]) == ("GTEx", STATES[0]))
+    assert {name for name, _ in gtex["calls"]["named"]} <= set(STATES[1:])
+    assert sum(number for _, number in gtex["calls"]["named"]) == 18
+    assert gtex["calls"]["others"] == 0
+
+
+def test_calls_beyond_the_commonest_are_summed_up(calls):
+    tables = tables_of(calls)
+    wrong = pd.DataFrame({"called": list("abcdefg"), "count": [9, 8, 7, 6, 5, 4, 3]})
+    about = {"protocol": "study", "part": "GTEx", "model": "dl_pca", "head": "tissue"}
+    tables["outside_mistakes"] = wrong.assign(true="kidney", trained="True", **about)
+    facts = protocol_facts(tables, searched=False)
+    kidney = next(row for row in facts["seen"][0]["classes"] if row["name"] == "kidney")
+    assert [name for name, _ in kidney["wrong"]["named"]] == list("abcde")
+    assert kidney["wrong"]["others"] == 7
+    assert "(a 9, b 8, c 7, d 6, e 5, others 7)" in Page(render("protocols.html.j2", facts)).text
 
 
 def test_a_question_that_the_network_could_not_be_asked_has_the_others_alone(calls):
     """Without a validation sample that has a label the network is not trained, a baseline is."""
     unasked = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
     fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(unasked, False))
-    tables = tables_of(fewer, resamples=50)
-    page = protocol_page(tables, searched=False)
-    row = next(row for row in page.split("<tr>") if "<td>GTEx</td>" in row)
-    assert "<td></td>" in row and "<td>Tissue of origin</td>" in row
+    facts = protocol_facts(tables_of(fewer, resamples=50), searched=False)
+    row = next(row for row in facts["outside"][0]["rows"] if row["part"] == "GTEx")
+    assert row["head"] == "tissue" and list(row["scores"]) == ["logreg"]
+    assert "<td></td>" in render("protocols.html.j2", facts)
+
+
+def test_markup_in_names_is_shown_as_text(calls):
+    def page(name: str) -> Page:
+        named = calls.replace({"part": {"GTEx": name}})
+        tables = tables_of(named, resamples=20)
+        for table in ("outside_classes", "outside_mistakes"):
+            tables[table] = tables[table].replace({"kidney": name})
+        return Page(render("protocols.html.j2", protocol_facts(tables, searched=False)))
+
+    plain, marked = page("ANAME"), page(f"A{MARKUP}")
+    assert marked.elements == plain.elements
+    assert marked.text == plain.text.replace("NAME", MARKUP)
+    assert MARKUP in marked.text
 
 
 def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_gain(calls):
-    options = {"resamples": 100, "seed": 0}
-    tables = {
-        "crossvalidation": assess.crossvalidated(calls, CLASSES, "dl_pca", **options),
-        "leaks": assess.leaks(
-            calls.replace({"protocol": {"random": "paper"}}), CLASSES, "dl_pca", **options
-        ),
-    }
-    found = assess.outside(calls, CLASSES, **options)
-    tables |= dict(zip(("outside", "outside_classes"), found, strict=False))
-    folds, leak, *outside = brief(tables)
-    found = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
-    assert f"{found['dl_pca', 'tissue', 'balanced_accuracy']:.3f}" in folds
+    tables = tables_of(calls.replace({"protocol": {"random": "paper"}}))
+    found = protocols_in_brief(tables)
+    values = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
+    accuracies = {row["head"]: row["value"] for row in found["crossvalidation"]}
+    assert accuracies["tissue"] == values["dl_pca", "tissue", "balanced_accuracy"]
     gained = tables["leaks"].set_index(["leak", "head", "metric"])["difference"]
-    assert f"{gained['paper', 'tissue', 'balanced_accuracy']:+.3f} for tissue of origin" in leak
-    assert len(outside) == 2 and outside[0].startswith("Asked about study GTEx without")
+    gains = {row["head"]: row["difference"] for row in found["gains"]}
+    assert gains["tissue"] == gained["paper", "tissue", "balanced_accuracy"]
+    assert [(part["column"], part["name"]) for part in found["outside"]] == [
+        ("study", "GTEx"),
+        ("study", "TCGA"),
+    ]
     one = tables["outside_classes"].query("part != 'GTEx' or `class` == 'lung'")
-    alone = brief({**tables, "outside_classes": one})[2]
-    assert "for tissue of origin (lung alone)." in alone and "alone" not in outside[0]
+    gtex, tcga = protocols_in_brief({**tables, "outside_classes": one})["outside"]
+    assert [part["heads"][0]["only_class"] for part in (gtex, tcga)] == ["lung", ""]
     nothing = {name: table.iloc[:0] for name, table in tables.items()}
-    assert brief(nothing) == []
+    assert not any(protocols_in_brief(nothing).values())
 
 
 def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
@@ -270,7 +317,8 @@ def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
     assert len(metrics) == len(by_class) == len(wrong) == 0
     table = assess.crossvalidated(honest, CLASSES, "dl_pca", **options)
     tables = {"crossvalidation": table, "leaks": table.rename(columns={"model": "leak"})}
-    assert len(brief({**tables, "outside": metrics, "outside_classes": by_class})) == 1
+    found = protocols_in_brief({**tables, "outside": metrics, "outside_classes": by_class})
+    assert found["crossvalidation"] and not found["gains"] and not found["outside"]
     only = calls[calls["protocol"] == "study"]
     assert assess.crossvalidated(only, CLASSES, "dl_pca", **options).empty
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate import pages
+from reading import MARKUP, Page
 from tissuestate.composition import contrasts, cramers_v, split_table
+from tissuestate.render import render
 from tissuestate.report import Run, summarise, winners
+from tissuestate.summary_table import tabulate_summary
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
@@ -81,46 +83,69 @@ def run():
     )
 
 
-def fact(facts: pd.DataFrame, section: str, item: str):
-    return facts.set_index(["section", "item"]).loc[(section, item), "value"]
+def item(run: Run, section: str, name: str):
+    """A number of the table."""
+    table = tabulate_summary(summarise(run)).set_index(["section", "item"])
+    return table.loc[(section, name), "value"]
+
+
+def page_of(run: Run) -> Page:
+    return Page(render("summary.html.j2", summarise(run)))
 
 
 def replaced(run: Run, **changes) -> Run:
     return Run(**{**run.__dict__, **changes})
 
 
-def test_what_sets_cover_and_what_abstaining_leaves_is_told(run):
-    assert "How far to trust a call" not in summarise(run)[0]
+def with_trust(run: Run) -> Run:
     columns = ["head", "tissue", "samples", "coverage", "low", "high", "size"]
     rows = [("tissue", "", 273, 0.91, 0.88, 0.95, 1.1), ("tissue", "liver", 30, 0.5, 0, 1, 1)]
     answered = pd.DataFrame(
         [("tissue", "confidence", 1.0, 0.9), ("tissue", "abstention", 0.967, 0.996)],
         columns=["head", "rule", "share", "accuracy"],
     )
-    html, facts = summarise(
-        replaced(run, sets=pd.DataFrame(rows, columns=columns), answered=answered)
-    )
-    assert "0.910 (0.880–0.950)" in html
-    assert fact(facts, "trust", "share answered, tissue") == 0.967
-    assert fact(facts, "trust", "accuracy of the answers, tissue") == 0.996
+    return replaced(run, sets=pd.DataFrame(rows, columns=columns), answered=answered)
 
 
-def test_a_classical_model_that_wins_is_said_before_any_number(run):
-    html, facts = summarise(run)
-    sentence = "For tissue of origin, logistic regression on PCs scores higher than DL PCA"
-    assert sentence in html
-    assert html.index(sentence) < html.index("How good on test samples")
-    assert "interval of the difference -0.002 to 0.020), within the uncertainty" in html
-    assert "For disease state, DL PCA is best or shares the first place." in html
-    assert fact(facts, "benchmark", "best model, tissue") == "logreg"
+def test_what_sets_cover_and_what_abstaining_leaves(run):
+    assert summarise(run)["trust"] is None
+    measured = with_trust(run)
+    assert summarise(measured)["trust"] == [
+        {
+            "head": "tissue",
+            "coverage": 0.91,
+            "low": 0.88,
+            "high": 0.95,
+            "size": 1.1,
+            "share": 0.967,
+            "accuracy": 0.996,
+            "samples": 273,
+        }
+    ]
+    assert item(measured, "trust", "share answered, tissue") == 0.967
+    assert item(measured, "trust", "accuracy of the answers, tissue") == 0.996
 
 
-def test_a_clear_defeat_is_called_one(run):
+def test_a_classical_model_that_wins_is_named_with_its_lead(run):
+    best = {found["head"]: found for found in summarise(run)["best"]}
+    assert best["disease_state"]["is_ours"] and "low" not in best["disease_state"]
+    tissue = {name: best["tissue"][name] for name in ("model", "score", "ours", "low", "high")}
+    assert tissue == {"model": "logreg", "score": 0.81, "ours": 0.8, "low": -0.002, "high": 0.02}
+    assert item(run, "benchmark", "best model, tissue") == "logreg"
+
+
+def test_winners_stand_before_any_table(run):
+    text = page_of(run).text
+    assert 0 < text.index("-0.002 to 0.020") < text.index("0.900 (0.880–0.920)")
+
+
+def test_a_clear_lead_reads_otherwise(run):
+    unclear = page_of(run).text
     run.comparison["difference_low"] = 0.003
-    assert "0.003 to 0.020), by more than the uncertainty of the test set" in summarise(run)[0]
+    assert page_of(run).text != unclear.replace("-0.002", "0.003")
 
 
-def test_a_defeat_in_cross_validation_is_said_as_early(run):
+def test_a_defeat_in_cross_validation_is_a_fact(run):
     folds = pd.DataFrame(
         [("dl_pca", "tissue", np.nan, np.nan), ("logreg", "tissue", 0.001, 0.03)],
         columns=["model", "head", "difference_low", "difference_high"],
@@ -128,91 +153,165 @@ def test_a_defeat_in_cross_validation_is_said_as_early(run):
     empty = folds.iloc[:0].assign(leak="", protocol="", part="")
     tables = {"leaks": empty, "outside": empty, "outside_classes": empty}
     beaten = replaced(run, protocols={"crossvalidation": folds, **tables})
-    sentence = "higher than DL PCA for tissue of origin, by 0.015 (95 % interval 0.001 to 0.030)."
-    html = summarise(beaten)[0]
-    assert html.index(sentence) < html.index("How good on test samples")
+    fact = {"head": "tissue", "model": "logreg", "difference": 0.015, "low": 0.001, "high": 0.03}
+    assert summarise(beaten)["beaten"] == [fact]
+    text = page_of(beaten).text
+    assert text.index("0.001 to 0.030") < text.index("0.900 (0.880–0.920)")
     folds["difference_low"] = -0.001
-    assert "Cross-validated by donors, logistic" not in summarise(beaten)[0]
+    assert summarise(beaten)["beaten"] == []
 
 
-def test_confounding_is_spelt_out_with_the_contrast_that_can_be_learnt(run):
-    html, facts = summarise(run)
-    assert "Non-neoplastic and neoplastic never occur in the same study and source" in html
-    assert "Peri-neoplastic and neoplastic both occur in TCGA (8 samples)" in html
-    assert fact(facts, "confounding", "Cramér's V, study and disease state") == pytest.approx(1)
+def test_the_contrast_that_can_be_learnt_is_known(run):
+    pairs = summarise(run)["confounding"]["pairs"]
+    assert [(p["first"], p["second"], p["studies"], p["samples"]) for p in pairs] == [
+        ("non-neoplastic", "peri-neoplastic", "", 0),
+        ("non-neoplastic", "neoplastic", "", 0),
+        ("peri-neoplastic", "neoplastic", "TCGA", 8),
+    ]
+    assert item(run, "confounding", "Cramér's V, study and disease state") == pytest.approx(1)
 
 
 def test_the_state_within_a_batch_is_what_can_be_concluded(run):
-    html, facts = summarise(run)
-    assert "balanced accuracy of 0.700 (0.680–0.720), beside 0.900 for all together" in html
-    assert fact(facts, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
+    within = {"value": 0.7, "low": pytest.approx(0.68), "high": 0.72, "everywhere": 0.9}
+    assert summarise(run)["confounding"]["within_batch"] == within
+    assert item(run, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
     crossed = run.metrics[run.metrics["head"] != "disease_state_within_batch"]
-    assert "Asked only among the states" not in summarise(replaced(run, metrics=crossed))[0]
+    unasked = replaced(run, metrics=crossed)
+    assert summarise(unasked)["confounding"]["within_batch"] is None
 
 
 def test_a_study_that_can_still_be_seen_is_said_to_be(run):
-    seen = "balanced accuracy of 1.000 before the batch correction and 0.970 after it"
-    assert seen in summarise(run)[0]
-    assert "the study is still there for a network to see" in summarise(run)[0]
+    seen = {"before": 1.0, "after": 0.97, "chance": 0.5, "is_visible": True}
+    assert summarise(run)["confounding"]["study_predicted"] == seen
     after = (run.diagnostics["measure"] == "predicted_study") & (
         run.diagnostics["stage"] == "after"
     )
     run.diagnostics.loc[after, "value"] = "0.53"
-    assert "little of the study is left to see" in summarise(run)[0]
+    assert not summarise(run)["confounding"]["study_predicted"]["is_visible"]
 
 
-def test_without_confounding_there_is_no_such_warning(run):
+def test_without_confounding_there_is_no_warning(run):
     kept = pd.concat(
         [cohort(dict.fromkeys(CONFOUNDED, study)).add_prefix(study, axis=0) for study in "AB"]
     )
-    html, facts = summarise(replaced(run, kept=kept))
-    assert "never occur" not in html
-    assert fact(facts, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
+    free = replaced(run, kept=kept)
+    assert all(pair["studies"] == "A, B" for pair in summarise(free)["confounding"]["pairs"])
+    assert item(free, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
+
+    def warnings(run: Run) -> int:
+        return render("summary.html.j2", summarise(run)).count('class="warning"')
+
+    assert warnings(run) - warnings(free) == 1
+
+
+def test_of_one_study_there_is_no_association(run):
+    alone = replaced(run, kept=run.kept.assign(study="GTEx"))
+    assert summarise(alone)["confounding"]["association"] is None
+    assert "Cramér" not in page_of(alone).text
 
 
 def test_exclusions_carry_their_reason(run):
-    html, facts = summarise(run)
-    assert "1 of 2 samples from reads were excluded" in html
-    assert "mRIN -0.4 &lt; -0.11" in html
-    assert fact(facts, "quality", "samples excluded") == 1
+    quality = summarise(run)["quality"]
+    assert quality["checked"] == 2
+    assert quality["excluded"]["reason"].tolist() == ["mRIN -0.4 < -0.11"]
+    assert "mRIN -0.4 < -0.11" in page_of(run).text
+    assert item(run, "quality", "samples excluded") == 1
 
 
 def test_a_cohort_of_matrices_has_no_quality_table(run):
-    assert "no reads, no quality control" in summarise(replaced(run, qc=None))[0]
+    matrices = replaced(run, qc=None)
+    assert summarise(matrices)["quality"] is None
+    assert "quality" not in set(tabulate_summary(summarise(matrices))["section"])
+    tables = [[tag for tag, *_ in page_of(r).elements].count("table") for r in (run, matrices)]
+    assert tables[0] - tables[1] == 1
 
 
 def test_correction_before_and_after(run):
-    html, facts = summarise(run)
-    assert fact(facts, "correction", "predicted_source, before") == 1
-    assert fact(facts, "correction", "predicted_source, after") == 0.5
-    assert fact(facts, "correction", "surrogate variables") == 3
-    assert "3 surrogate variables were removed" in html
-    assert "source predicted from expression" in html
-    assert '<p class="warning">the correction removes biology</p>' in html
+    assert item(run, "correction", "predicted_source, before") == 1
+    assert item(run, "correction", "predicted_source, after") == 0.5
+    assert item(run, "correction", "surrogate variables") == 3
+    correction = summarise(run)["correction"]
+    assert correction["notes"] == ["the correction removes biology"]
+    assert [row["measure"] for row in correction["measures"]] == [
+        "predicted_source",
+        "predicted_study",
+    ]
+    assert "the correction removes biology" in page_of(run).text
 
 
-def test_truth_of_a_simulation_is_counted(run):
+def with_truth(run: Run) -> Run:
+    samples = len(run.kept)
     truth = pd.DataFrame(
         {
             "sample": [*run.kept.index, "bad", "void", "lost"],
-            "degraded": [False] * len(run.kept) + [True, False, False],
-            "empty": [False] * len(run.kept) + [False, True, False],
+            "degraded": [False] * samples + [True, False, False],
+            "empty": [False] * samples + [False, True, False],
         }
     )
-    facts = summarise(replaced(run, truth=truth))[1]
-    assert fact(facts, "truth", "degraded samples excluded") == 1
-    assert fact(facts, "truth", "empty samples excluded") == 1
-    assert fact(facts, "truth", "intact samples excluded") == 1  # 'lost' should have been kept
-    assert fact(facts, "truth", "intact samples") == len(run.kept) + 1
-    assert fact(facts, "truth", "test accuracy, tissue") == pytest.approx(0.8)
-    assert fact(facts, "truth", "share of the most frequent class, tissue") == pytest.approx(2 / 3)
+    return replaced(run, truth=truth)
 
 
-def test_donors_on_both_sides_are_a_warning(run):
-    kept = run.kept.assign(donor="one")
-    html, facts = summarise(replaced(run, kept=kept))
-    assert "1 donors have samples on several sides" in html
-    assert fact(facts, "cohort", "donors on several sides of the split") == 1
+def test_truth_of_a_simulation_is_counted(run):
+    simulated = with_truth(run)
+    assert item(simulated, "truth", "degraded samples excluded") == 1
+    assert item(simulated, "truth", "empty samples excluded") == 1
+    assert item(simulated, "truth", "intact samples excluded") == 1  # 'lost' should be kept
+    assert item(simulated, "truth", "intact samples") == len(run.kept) + 1
+    assert item(simulated, "truth", "test accuracy, tissue") == pytest.approx(0.8)
+    chance = item(simulated, "truth", "share of the most frequent class, tissue")
+    assert chance == pytest.approx(2 / 3)
+    assert f"0.800 against {chance:.3f}" in page_of(simulated).text
+
+
+def test_donors_on_both_sides_are_counted(run):
+    shared = replaced(run, kept=run.kept.assign(donor="one"))
+    assert summarise(run)["cohort"]["shared_donors"] == 0
+    assert summarise(shared)["cohort"]["shared_donors"] == 1
+    assert item(shared, "cohort", "donors on several sides of the split") == 1
+
+
+def test_whole_numbers_stay_whole_without_a_text_among_them(run):
+    table = tabulate_summary(summarise(replaced(run, benchmark=run.benchmark.iloc[:0])))
+    assert table.loc[table["item"] == "donors", "value"].map(str).tolist() == ["12"]
+
+
+def outside(name: str) -> dict[str, pd.DataFrame]:
+    """The protocols' tables of a study and a class of that name, left out of training."""
+    about = {"protocol": "study", "part": name, "model": "dl_pca", "head": "tissue"}
+    score = {"metric": "balanced_accuracy", "value": 0.5, "low": 0.4, "high": 0.6}
+    metrics = pd.DataFrame([about | score])
+    folds = metrics.assign(difference_low=np.nan)
+    leaks = metrics.iloc[:0].assign(leak="")
+    classes = pd.DataFrame([about | {"class": name, "recall": 0.5, "support": 3}])
+    return {
+        "crossvalidation": folds,
+        "leaks": leaks,
+        "outside": metrics,
+        "outside_classes": classes,
+    }
+
+
+def test_every_section_shows_markup_in_names_as_text(run):
+    def page(name: str) -> Page:
+        kept = two_kidneys(run).kept
+        kept = kept.replace(
+            {"study": {"TCGA": name}, "tissue": {"liver": name}, "subtype": {"kirp": name}}
+        )
+        given = replaced(
+            with_truth(with_trust(run)),
+            kept=kept,
+            classes=CLASSES | {"tissue": ["kidney", name], "subtype": ["kirc", name]},
+            qc=run.qc.assign(sample=name, reason=name),
+            datasets=run.datasets.assign(dataset=name),
+            diagnostics=run.diagnostics.replace({"the correction removes biology": name}),
+            protocols=outside(name),
+        )
+        return page_of(given)
+
+    plain, marked = page("zNAME"), page(f"z{MARKUP}")  # both last in every order
+    assert marked.elements == plain.elements
+    assert marked.text == plain.text.replace("NAME", MARKUP)
+    assert marked.text.count(MARKUP) > 12
 
 
 def test_cramers_v_of_a_table_worked_by_hand():
@@ -250,11 +349,15 @@ def test_subtypes_are_contrasted_within_a_tissue_and_a_batch(run):
 
 
 def test_classes_that_no_batch_holds_together_are_named(run):
-    assert "tissue, subtype and batch" not in summarise(run)[0]
-    html, facts = summarise(two_kidneys(run))
-    assert "These subtypes of one tissue never occur in the same study and source: kirc and" in html
-    assert "These tissues never occur in the same study and source as another one: kidney" in html
-    assert fact(facts, "confounding", "subtypes of a tissue in no common batch") == "kirc and kirp"
+    assert summarise(run)["batches"] is None
+    confounded = two_kidneys(run)
+    batches = summarise(confounded)["batches"]
+    assert batches["subtypes"] == [("kirc", "kirp")]
+    assert batches["tissues"] == ["kidney", "liver"]
+    found = item(confounded, "confounding", "subtypes of a tissue in no common batch")
+    assert found == "kirc and kirp"
+    text = page_of(confounded).text
+    assert "kirc and kirp." in text and "kidney, liver." in text
 
 
 def test_split_table_counts_each_class():
@@ -267,35 +370,3 @@ def test_winners_prefer_the_network_on_a_tie():
         {"model": ["svm", "dl_pca"], "head": "tissue", "balanced_accuracy": [0.9, 0.9]}
     )
     assert winners(table)["best"].tolist() == ["dl_pca"]
-
-
-def test_pages_escape_what_they_are_given():
-    nasty = "<script>alert('x')</script>"
-    frame = pd.DataFrame({nasty: [nasty]})
-    html = pages.page(
-        nasty,
-        [
-            pages.heading(nasty),
-            pages.paragraph(nasty),
-            pages.items([nasty]),
-            pages.table(frame, nasty),
-            pages.bars({nasty: 0.5}),
-            pages.picture(b"", nasty),
-        ],
-    )
-    assert "<script" not in html
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1234, "1,234"),
-        (0.12345, "0.123"),
-        (12345.6, "12,346"),
-        (np.nan, ""),
-        (True, "yes"),
-        ("a", "a"),
-    ],
-)
-def test_numbers_as_readers_want_them(value, text):
-    assert pages.number(value) == text

@@ -7,7 +7,8 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate import assess
     from tissuestate.files import atomic
-    from tissuestate.protocol_page import protocol_page
+    from tissuestate.protocol_page import protocol_facts
+    from tissuestate.render import render
     from tissuestate.tasks import read_classes
 
     params, output = snakemake.params, snakemake.output
@@ -23,5 +24,6 @@ with logged(snakemake.log[0]):
     for name, table in tables.items():
         with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    facts = protocol_facts(tables, bool(params.searched))
     with atomic(output.page) as temporary:
-        temporary.write_text(protocol_page(tables, bool(params.searched)), encoding="utf-8")
+        temporary.write_text(render("protocols.html.j2", facts), encoding="utf-8")

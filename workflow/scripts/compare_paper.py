@@ -9,7 +9,8 @@ with logged(snakemake.log[0]):
     import anndata
     import pandas as pd
     from tissuestate.files import atomic
-    from tissuestate.paper_page import Ours, beside_paper, describe, paper_page
+    from tissuestate.paper_page import RunResults, beside_paper, paper_facts, read_settings
+    from tissuestate.render import render
     from tissuestate.tables import read_table
 
     source, output = snakemake.input, snakemake.output
@@ -18,10 +19,10 @@ with logged(snakemake.log[0]):
         return read_table(source[name]) if source.get(name) else pd.DataFrame()
 
     cohort = anndata.read_h5ad(source.cohort, backed="r")
-    studies = " and ".join(sorted(set(cohort.obs["study"])))
+    studies = sorted(set(cohort.obs["study"]))
     tasks = [(Path(path).parent.name.partition(".")[0], path) for path in source.hyperparameters]
-    ours = Ours(
-        settings=describe(snakemake.params.config, cohort.n_obs, cohort.n_vars, studies),
+    run = RunResults(
+        settings=read_settings(snakemake.params.config, cohort.n_obs, cohort.n_vars, studies),
         hyperparameters={task: json.loads(Path(path).read_bytes()) for task, path in tasks},
         table=beside_paper(table("metrics"), table("paper"), table("leaks")),
         per_class=table("per_class"),
@@ -33,6 +34,6 @@ with logged(snakemake.log[0]):
         },
     )
     with atomic(output.table) as temporary:
-        ours.table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+        run.table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
     with atomic(output.html) as temporary:
-        temporary.write_text(paper_page(ours), encoding="utf-8")
+        temporary.write_text(render("paper.html.j2", paper_facts(run)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The run on one page, and the facts behind it as a table."""
+"""The run on one page, and its numbers as a table."""
 
 from tissuestate.logs import logged
 
@@ -8,7 +8,9 @@ with logged(snakemake.log[0]):
 
     import anndata
     from tissuestate.files import atomic
+    from tissuestate.render import render
     from tissuestate.report import Run, read_metrics, summarise
+    from tissuestate.summary_table import tabulate_summary
     from tissuestate.tables import plain_labels, read_table
 
     def table(path, **options):
@@ -16,7 +18,7 @@ with logged(snakemake.log[0]):
 
     source = snakemake.input
     cohort = anndata.read_h5ad(source.cohort, backed="r")
-    html, facts = summarise(
+    summary = summarise(
         Run(
             kept=plain_labels(cohort.obs),
             genes=cohort.n_vars,
@@ -34,6 +36,6 @@ with logged(snakemake.log[0]):
         )
     )
     with atomic(snakemake.output.html) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+        temporary.write_text(render("summary.html.j2", summary), encoding="utf-8")
     with atomic(snakemake.output.table) as temporary:
-        facts.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+        tabulate_summary(summary).to_csv(temporary, sep="\t", index=False, lineterminator="\n")

@@ -14,6 +14,7 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from tissuestate.bundle import file_checksum
+from tissuestate.render import render
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
@@ -43,11 +44,8 @@ def describe_run(
     crate.name = (
         "A classifier of disease state, tissue of origin and neoplastic subtype, and its run"
     )
-    crate.description = (
-        f"Trained on {description['data']['samples'].get('train', 0):,} RNA-seq samples: the "
-        "config and the samples it was made from, the metrics on test samples, and the bundle that "
-        "classifies new ones."
-    )
+    samples = description["data"]["samples"].get("train", 0)
+    crate.description = render("crate.txt.j2", {"samples": samples})
     crate.license = _add(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
     tool = crate.add_workflow(
         workflow, _inside(folder, workflow), main=True, lang="snakemake", properties=_file(workflow)

@@ -88,13 +88,6 @@ def number(value: Any) -> str:
     return str(value)
 
 
-def with_interval(value: float, low: float, high: float) -> str:
-    """A figure with its interval in brackets."""
-    if np.isnan(value):
-        return "not computed"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
-
-
 def table(frame: pd.DataFrame, caption: str = "") -> str:
     """A frame as an HTML table, without its index; numbers to the right."""
     right = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
@@ -112,13 +105,6 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     content = f"{title}<thead>{head}</thead><tbody>{body}</tbody>"
     return f'<div class="scroll"><table>{content}</table></div>'
-
-
-def wide(cells: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
-    """Cells, each with its `text`, as rows and columns in the order in which they come."""
-    table = cells.pivot(index=rows, columns=columns, values="text")
-    table = table.reindex(index=cells[rows].unique(), columns=cells[columns].unique())
-    return table.rename_axis(columns=None).reset_index().fillna("")
 
 
 def bars(shares: Mapping[str, float]) -> str:

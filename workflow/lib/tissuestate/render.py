@@ -30,7 +30,7 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        autoescape=lambda name: name is not None and ".html." in name,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -39,6 +39,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": number,
         "interval": with_interval,
+        "signed": signed,
         "columns": _columns,
         "rows": _rows,
         "base64": lambda data: base64.b64encode(data).decode("ascii"),
@@ -69,6 +70,11 @@ def with_interval(value: float, low: float, high: float) -> str:
     if np.isnan(value):
         return "not computed"
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, zero without a minus; nothing for NaN."""
+    return "" if np.isnan(value) else f"{value:+z.3f}"
 
 
 def figure_bytes(figure: Any, dpi: int = 110) -> bytes:

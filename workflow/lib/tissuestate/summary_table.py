@@ -1,0 +1,110 @@
+"""The numbers of a run's summary as a table."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from tissuestate.evaluate import within
+from tissuestate.wording import head_title
+
+Items = Iterator[tuple[str, Any]]  # item, value
+
+
+def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
+    """The numbers of `summarise` as a long table: section, item, value."""
+    sections = {
+        "cohort": _cohort_items(summary["cohort"]),
+        "benchmark": _benchmark_items(summary["best"]),
+        "test metrics": (
+            (f"{metric}, {row['head']}", score["value"])
+            for row in summary["performance"]["heads"]
+            for metric, score in row["scores"].items()
+        ),
+        "trust": _trust_items(summary["trust"] or []),
+        "confounding": (
+            *_confounding_items(summary["confounding"]),
+            *_batch_items(summary["batches"] or {}),
+        ),
+        "quality": _quality_items(summary["quality"] or {}),
+        "genes": (
+            (f"recognised, {row.dataset}", row.recognised)
+            for row in summary["datasets"].itertuples()
+        ),
+        "correction": _correction_items(summary["correction"]),
+        "truth": _truth_items(summary["truth"] or {}),
+    }
+    rows = [(section, *item) for section, found in sections.items() for item in found]
+    return pd.DataFrame(rows, columns=["section", "item", "value"], dtype=object)
+
+
+def _cohort_items(cohort: Mapping[str, Any]) -> Items:
+    for split, samples in cohort["samples"].items():
+        yield f"{split} samples", samples
+    yield "donors", cohort["donors"]
+    yield "genes", cohort["genes"]
+    yield "donors on several sides of the split", cohort["shared_donors"]
+
+
+def _benchmark_items(best: Iterable[Mapping[str, Any]]) -> Items:
+    for found in best:
+        yield f"best model, {found['head']}", found["model"]
+        yield f"balanced accuracy of the best, {found['head']}", found["score"]
+
+
+def _trust_items(trust: Iterable[Mapping[str, Any]]) -> Items:
+    for row in trust:
+        yield f"covered by the sets, {row['head']}", row["coverage"]
+        yield f"share answered, {row['head']}", row["share"]
+        yield f"accuracy of the answers, {row['head']}", row["accuracy"]
+
+
+def _confounding_items(confounding: Mapping[str, Any]) -> Items:
+    yield "Cramér's V, study and disease state", confounding["association"]
+    for pair in confounding["pairs"]:
+        yield f"samples that contrast {pair['first']} and {pair['second']}", pair["samples"]
+    if confounding["study_predicted"]:
+        chance = confounding["study_predicted"]["chance"]
+        yield "study predicted from expression, chance", chance
+    if confounding["within_batch"]:
+        yield _within("disease_state", confounding["within_batch"])
+
+
+def _batch_items(found: Mapping[str, Any]) -> Items:
+    if not found:
+        return
+    if found["tissues"]:
+        yield "tissues that share no batch with another", ", ".join(found["tissues"])
+    if found["subtypes"]:
+        pairs = "; ".join(f"{first} and {second}" for first, second in found["subtypes"])
+        yield "subtypes of a tissue in no common batch", pairs
+    for head, score in found["within_batch"].items():
+        yield _within(head, score)
+
+
+def _within(head: str, score: Mapping[str, float]) -> tuple[str, float]:
+    return f"balanced accuracy, {head_title(within(head)).lower()}", score["value"]
+
+
+def _quality_items(quality: Mapping[str, Any]) -> Items:
+    if quality:
+        yield "samples checked", quality["checked"]
+        yield "samples excluded", len(quality["excluded"])
+
+
+def _correction_items(correction: Mapping[str, Any]) -> Items:
+    for row in correction["measures"]:
+        for stage in ("before", "after"):
+            yield f"{row['measure']}, {stage}", row[stage]
+    yield "surrogate variables", correction["surrogate_variables"]
+
+
+def _truth_items(truth: Mapping[str, Any]) -> Items:
+    if not truth:
+        return
+    for kind, samples in truth["samples"].items():
+        yield f"{kind} samples", samples["all"]
+        yield f"{kind} samples excluded", samples["excluded"]
+    for row in truth["heads"]:
+        yield f"test accuracy, {row['head']}", row["accuracy"]
+        yield f"share of the most frequent class, {row['head']}", row["chance"]
