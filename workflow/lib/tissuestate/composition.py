@@ -66,9 +66,16 @@ def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
 
 
 def apart(rows: Iterable[Mapping[str, Any]], *heads: str) -> list[str]:
+    """`pairs_without_common_batch`, each as a text."""
+    return [f"{first} and {second}" for first, second in pairs_without_common_batch(rows, *heads)]
+
+
+def pairs_without_common_batch(
+    rows: Iterable[Mapping[str, Any]], *heads: str
+) -> list[tuple[str, str]]:
     """The pairs of these heads' classes that no batch holds, of `contrasts` as records."""
     return [
-        f"{row['first']} and {row['second']}"
+        (row["first"], row["second"])
         for row in rows
         if row.get("head", "disease_state") in heads and not row["studies"]
     ]
