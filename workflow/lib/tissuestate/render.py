@@ -39,6 +39,8 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": number,
         "interval": with_interval,
+        "percent": percent,
+        "cell": cell,
         "columns": _columns,
         "rows": _rows,
         "base64": lambda data: base64.b64encode(data).decode("ascii"),
@@ -69,6 +71,16 @@ def with_interval(value: float, low: float, high: float) -> str:
     if np.isnan(value):
         return "not computed"
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share between 0 and 1 as a percentage."""
+    return f"{share:.{digits}%}"
+
+
+def cell(text: Any) -> str:
+    """A text as the cell of a table in Markdown, which a line break or a bar would end."""
+    return " ".join(str(text).split()).replace("|", "\\|")
 
 
 def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
