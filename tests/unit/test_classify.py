@@ -20,7 +20,7 @@ from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
 from tissuestate.evaluate import tabulate
-from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
+from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
 from tissuestate.genes import GeneMap
@@ -35,8 +35,10 @@ from tissuestate.new_samples import (
 )
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
+from tissuestate.plots import embedding, tissue_marks
 from tissuestate.reliance import answered, set_coverage
-from tissuestate.sample_page import Background, sample_page
+from tissuestate.render import figure_bytes, render
+from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.sheet import read_sheet
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
 
@@ -468,7 +470,7 @@ def test_degraded_rna_is_warned_about(classifier, frame):
 
 
 def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabilities(
-    trained, classifier, frame
+    classifier, frame
 ):
     rng = np.random.default_rng(3)
     values = frame.to_numpy()
@@ -488,8 +490,6 @@ def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabil
     record = found.record(called.idxmax())
     assert record["heads"]["tissue"]["call"] == ""
     assert sum(record["heads"]["tissue"]["probabilities"].values()) == pytest.approx(1)
-    page = sample_page(record, Background.of(read_bundle(trained[0])))
-    assert "<strong>no answer</strong> <span>the sample is not like anything" in page
 
 
 def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier, frame):
@@ -796,8 +796,6 @@ def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, 
     assert calls.loc[normal, "subtype"].eq("").all(), "no subtype of what is no likely tumour"
     if lost == "neoplastic":
         assert calls.loc[kidney, "disease_state_set"].str.contains(r"(?:^|\|)neoplastic").all()
-    page = sample_page(found.record(kidney[0]), Background.of(read_bundle(narrow.folder)))
-    assert said[1:] in page
     card = (narrow.folder / CARD).read_text()
     assert said in card
     assert re.search(r"\| kidney \| \d+ \| \d+ \|", card)
@@ -861,15 +859,31 @@ def test_right_calls_of_test_samples_are_explained_and_shown(trained, classifier
     table = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     first = table[table["rank"] == 1].set_index(["head", "class"])["gene"]
     assert first["tissue", "kidney"] in GENES[:10]
-    page = genes_page(table)
-    assert f"{first['tissue', 'kidney']} +" in page
+    shown = {row["name"]: row for row in class_gene_facts(table)["heads"]["tissue"]}
+    assert list(shown) == ["kidney", "liver"]
+    assert shown["kidney"]["samples"] == (calls["tissue"] == "kidney").sum()
+    gene = shown["kidney"]["genes"][0]
+    assert gene["gene"] == first["tissue", "kidney"]
+    assert gene["higher"] and gene["contribution"] > 0
 
 
-def test_the_page_says_call_warnings_and_place_and_stands_alone(trained, classifier, frame):
+@pytest.fixture(scope="module")
+def background(trained):
+    bundle = read_bundle(trained[0])
+    training = training_samples(bundle)
+    figure = embedding(training)
+    plane = PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
+    return Background.of(bundle, plane)
+
+
+def test_the_page_holds_call_warnings_and_place_and_stands_alone(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
-    page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))
-    assert f"<strong>{found.calls.at['S0', 'tissue']}</strong>" in page
-    assert "looks degraded" in page
+    facts = sample_facts(found.record("S0"), background)
+    assert facts["answers"]["tissue"]["call"] == found.calls.at["S0", "tissue"]
+    assert any("looks degraded" in text for text in facts["warnings"])
+    assert not facts["place"]["outside"], "a training sample"
+    assert facts["integrity"] is None, "the cohort had no reads"
+    page = render("sample.html.j2", facts)
     assert "data:image/png;base64," in page
     for outside in ("http://", "https://", "<script", "<link"):
         assert outside not in page
@@ -895,20 +909,20 @@ def test_gene_names_that_became_dates_are_told(classifier, frame):
     )
 
 
-def test_the_page_shows_subtypes_of_tumours_alone_and_spells_them_out(trained, classifier, frame):
+def test_the_page_shows_subtypes_of_tumours_alone(background, classifier, frame):
     found = classifier.predict(frame)
-    background = Background.of(read_bundle(trained[0]))
     kidney = found.calls[found.calls["tissue"] == "kidney"]
     tumour = kidney.index[kidney["subtype"] == "kirc"][0]
-    page = sample_page(found.record(tumour), background)
-    assert "kidney renal clear cell carcinoma, " in page and "<h2>Subtype</h2>" in page
+    facts = sample_facts(found.record(tumour), background)
+    assert "subtype" in {row["head"] for row in facts["heads"]}
     healthy = kidney.index[kidney["disease_state"] == "non-neoplastic"][0]
-    page = sample_page(found.record(healthy), background)
-    assert "only tumours have one" in page and "<h2>Subtype</h2>" not in page
+    facts = sample_facts(found.record(healthy), background)
+    assert "only tumours have one" in facts["answers"]["subtype"]["abstained"]
+    assert "subtype" not in {row["head"] for row in facts["heads"]}
 
 
-def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(trained, classifier, frame):
+def test_the_page_of_a_refused_sample_has_the_reason_and_no_call(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1, :10])
-    page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))
-    assert "No call: 10 of the model" in page
-    assert "Tissue of origin" not in page
+    facts = sample_facts(found.record("S0"), background)
+    assert facts["refused"].startswith("10 of the model")
+    assert facts["heads"] == [] and not facts["answers"] and facts["place"] is None

@@ -39,8 +39,6 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": number,
         "interval": with_interval,
-        "percent": percent,
-        "cell": cell,
         "columns": _columns,
         "rows": _rows,
         "base64": lambda data: base64.b64encode(data).decode("ascii"),
@@ -49,6 +47,8 @@ def _environment() -> jinja2.Environment:
         "model_title": wording.model_title,
         "metric_title": wording.metric_title,
         "measure_title": wording.measure_title,
+        "percent": percent,
+        "cell": cell,
     }
     return environment
 
@@ -73,6 +73,13 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
 
 
+def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
+    """A matplotlib figure as the bytes of a PNG without a time stamp."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share between 0 and 1 as a percentage."""
     return f"{share:.{digits}%}"
@@ -81,13 +88,6 @@ def percent(share: float, digits: int = 0) -> str:
 def cell(text: Any) -> str:
     """A text as the cell of a table in Markdown, which a line break or a bar would end."""
     return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
-    """A matplotlib figure as the bytes of a PNG without a time stamp."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, bool]]:
