@@ -1,5 +1,6 @@
-"""What a browser makes of a page: its elements and its text."""
+"""What a reader's program makes of a document: elements and text of a page, rows of a table."""
 
+import re
 from html.parser import HTMLParser
 
 MARKUP = '<b>&"x"'  # as a name: what a page must show and never obey
@@ -26,3 +27,13 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self.elements or self.elements[-1][0] != "style":
             self.parts.append(data)
+
+
+def table_rows(markdown: str) -> list[list[str]]:
+    """The cells of all tables of a text in Markdown, a row each; the lines below headings apart."""
+    rows = []
+    for line in markdown.splitlines():
+        if line.startswith("|") and not line.startswith("| ---"):
+            cells = re.split(r"(?<!\\)\|", line)[1:-1]
+            rows.append([cell.strip().replace("\\|", "|") for cell in cells])
+    return rows
