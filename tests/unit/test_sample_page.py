@@ -146,9 +146,13 @@ def test_every_kind_of_result_has_a_page(given):
     answers = 0 if given["refused"] else len(SHARES)
     assert [tag for tag, *_ in page.elements].count("strong") == answers
     assert ("img", "alt", "src") in page.elements or given["refused"]
-    for part in given.get("input", ()):
-        assert part["file"] in page.text
     assert given["refused"] in page.text
+    for text in (
+        *(given["warnings"] if not given["refused"] else ()),
+        *(answer["abstained"] for answer in given["heads"].values()),
+        *(part["file"] for part in given.get("input", ())),
+    ):
+        assert text in page.text
 
 
 def test_no_name_becomes_markup():
