@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate import pages
-from tissuestate.plots import embedding
-from tissuestate.sample_page import Background, sample_page
+from tissuestate.plots import embedding, tissue_marks
+from tissuestate.render import figure_bytes, render
+from tissuestate.sample_page import Background, PlanePicture, sample_facts
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -46,6 +46,15 @@ def record(**changes) -> dict:
     }
 
 
+def plane(training: pd.DataFrame) -> PlanePicture:
+    figure = embedding(training)
+    return PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
+
+
+def sample_page(*given) -> str:
+    return render("sample.html.j2", sample_facts(*given))
+
+
 @pytest.fixture(scope="module")
 def background() -> Background:
     rng = np.random.default_rng(0)
@@ -54,7 +63,7 @@ def background() -> Background:
         tissue=rng.choice(tissues, 300), disease_state=rng.choice(list(HEADS["disease_state"]), 300)
     )
     contrasts = [{"first": "non-neoplastic", "second": "neoplastic", "studies": ""}]
-    return Background.from_training(training, rng.normal(0, 0.05, 200), contrasts)
+    return Background(plane(training), rng.normal(0, 0.05, 200), contrasts)
 
 
 GENES = pd.DataFrame(
@@ -160,21 +169,21 @@ def test_the_call_is_seen_first_and_the_star_lies_on_its_place(background, brows
         assert box["y"] + box["height"] < 700, call
     picture = page.locator(".map img").bounding_box()
     star = page.locator(".star").bounding_box()
-    left, top, _ = background.place(1.0, 2.0)
+    left, top, _ = background.plane.place(1.0, 2.0)
     middle = star["x"] + star["width"] / 2, star["y"] + star["height"] / 2
     assert middle[0] == pytest.approx(picture["x"] + left * picture["width"], abs=3)
     assert middle[1] == pytest.approx(picture["y"] + top * picture["height"], abs=5)
     page.close()
 
 
-def test_a_point_is_placed_where_matplotlib_draws_it(background):
+def test_a_point_is_placed_where_matplotlib_draws_it():
     training = pd.DataFrame(
         {"x": [0.0, 4], "y": [1.0, 3], "tissue": ["lung", "liver"], "disease_state": "neoplastic"}
     )
     figure = embedding(training)
-    pages.figure_bytes(figure)
+    figure_bytes(figure)
     axes = figure.axes[0]
-    made = Background.from_training(training, np.empty(0), [])
+    made = plane(training)
     at = figure.transFigure.inverted().transform(axes.transData.transform((3.0, 1.5)))
     assert made.place(3.0, 1.5) == pytest.approx((at[0], 1 - at[1], False), abs=1e-6)
     assert made.place(1e9, 1.5)[2]

@@ -1,7 +1,6 @@
 """Classification with a bundle that real pipeline pieces made: the numbers of training again."""
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.bundle import CARD, read_bundle, write_bundle
-from tissuestate.bundle_builder import QUALITIES, Stages, build_bundle
+from tissuestate.bundle_builder import QUALITIES, BundleSources, build_bundle, describe_bundle
 from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
@@ -20,11 +19,12 @@ from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
 from tissuestate.evaluate import tabulate
-from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
+from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
 from tissuestate.genes import GeneMap
 from tissuestate.imputation import ConditionalMean
+from tissuestate.model_card import card_facts
 from tissuestate.networks import load_network, save_network
 from tissuestate.new_samples import (
     call_samples,
@@ -35,9 +35,12 @@ from tissuestate.new_samples import (
 )
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
+from tissuestate.plots import embedding, tissue_marks
 from tissuestate.reliance import answered, set_coverage
-from tissuestate.sample_page import Background, sample_page
+from tissuestate.render import figure_bytes, render
+from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.sheet import read_sheet
+from tissuestate.support import gap
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
 
 GENES = [f"GENE{number}" for number in range(60)]
@@ -93,6 +96,12 @@ def cohort() -> anndata.AnnData:
     means[:, 25:30] *= np.where(obs["study"] == "TCGA", 3, 1)[:, None]
     values = rng.poisson(means * rng.uniform(0.5, 2, (n, 1))).astype(np.float32)
     return anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=GENES))
+
+
+def write_whole_bundle(folder: Path, sources: BundleSources, config: dict) -> None:
+    description = describe_bundle(sources, config)
+    card = render("model_card.md.j2", card_facts(description))
+    build_bundle(folder, sources, description, card)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +177,7 @@ def trained(tmp_path_factory):
         folder / "metrics.tsv", sep="\t", index=False
     )
     network = [str(folder / "{}" / name) for name in ("network.json", "weights.safetensors")]
-    stages = Stages(
+    stages = BundleSources(
         normaliser=str(folder / "normaliser.npz"),
         imputation=str(folder / "imputation.npz"),
         novelty=str(folder / "novelty.npz"),
@@ -189,7 +198,7 @@ def trained(tmp_path_factory):
     )
     config = {"seed": 1, "quality": QUALITY, "fit_on": "train"}
     bundle = folder / "bundle"
-    build_bundle(bundle, stages, config)
+    write_whole_bundle(bundle, stages, config)
     return bundle, data, probabilities, stages, config
 
 
@@ -468,7 +477,7 @@ def test_degraded_rna_is_warned_about(classifier, frame):
 
 
 def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabilities(
-    trained, classifier, frame
+    classifier, frame
 ):
     rng = np.random.default_rng(3)
     values = frame.to_numpy()
@@ -488,8 +497,6 @@ def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabil
     record = found.record(called.idxmax())
     assert record["heads"]["tissue"]["call"] == ""
     assert sum(record["heads"]["tissue"]["probabilities"].values()) == pytest.approx(1)
-    page = sample_page(record, Background.of(read_bundle(trained[0])))
-    assert "<strong>no answer</strong> <span>the sample is not like anything" in page
 
 
 def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier, frame):
@@ -731,7 +738,7 @@ def test_row_numbers_are_not_called(classifier, frame):
 
 def test_equal_stages_give_equal_bundles_and_damage_is_refused(trained, tmp_path):
     bundle, _, _, stages, config = trained
-    build_bundle(tmp_path / "again", stages, config)
+    write_whole_bundle(tmp_path / "again", stages, config)
     for file in sorted(path for path in bundle.rglob("*") if path.is_file()):
         assert (tmp_path / "again" / file.relative_to(bundle)).read_bytes() == file.read_bytes()
     weights = tmp_path / "again" / "multitask" / "weights.safetensors"
@@ -741,7 +748,7 @@ def test_equal_stages_give_equal_bundles_and_damage_is_refused(trained, tmp_path
         Classifier.load(tmp_path / "again")
     weights.write_bytes(whole)
     card = tmp_path / "again" / CARD
-    card.write_text(card.read_text().replace("Not for diagnosis", "For diagnosis"))
+    card.write_text(card.read_text() + "Fit for diagnosis.")
     with pytest.raises(InputError, match=r"MODEL_CARD\.md: is not the file"):
         Classifier.load(tmp_path / "again")
     card.unlink()
@@ -763,7 +770,7 @@ def without(trained, tmp_path):
         kept = (data.obs["tissue"] != tissue) | (data.obs["disease_state"] != state)
         data[kept].copy().write_h5ad(tmp_path / "cohort.h5ad")
         fewer = replace(stages, cohort=str(tmp_path / "cohort.h5ad"))
-        build_bundle(tmp_path / "bundle", fewer, config)
+        write_whole_bundle(tmp_path / "bundle", fewer, config)
         return Classifier.load(tmp_path / "bundle")
 
     return build
@@ -796,11 +803,9 @@ def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, 
     assert calls.loc[normal, "subtype"].eq("").all(), "no subtype of what is no likely tumour"
     if lost == "neoplastic":
         assert calls.loc[kidney, "disease_state_set"].str.contains(r"(?:^|\|)neoplastic").all()
-    page = sample_page(found.record(kidney[0]), Background.of(read_bundle(narrow.folder)))
-    assert said[1:] in page
-    card = (narrow.folder / CARD).read_text()
-    assert said in card
-    assert re.search(r"\| kidney \| \d+ \| \d+ \|", card)
+    facts = card_facts(narrow.description)
+    assert [gap(*lack) for lack in facts["unseen"]] == [said]
+    assert facts["states_of_tissue"]["kidney"][lost] == 0
 
 
 def test_a_bundle_that_does_not_say_what_training_had_calls_as_before(trained, tmp_path, frame):
@@ -818,7 +823,7 @@ def test_a_cohort_without_subtypes_makes_a_bundle_without_them(trained, tmp_path
     classes = tmp_path / "classes.json"
     classes.write_text(json.dumps({**CLASSES, "subtype": [], "subtypes_of": {}}))
     plain = replace(stages, subtype=[], classes=str(classes))
-    build_bundle(tmp_path / "bundle", plain, config)
+    write_whole_bundle(tmp_path / "bundle", plain, config)
     found = Classifier.load(tmp_path / "bundle").predict(frame.iloc[:2])
     assert set(found.probabilities) == {"disease_state", "tissue"}
 
@@ -861,15 +866,31 @@ def test_right_calls_of_test_samples_are_explained_and_shown(trained, classifier
     table = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     first = table[table["rank"] == 1].set_index(["head", "class"])["gene"]
     assert first["tissue", "kidney"] in GENES[:10]
-    page = genes_page(table)
-    assert f"{first['tissue', 'kidney']} +" in page
+    shown = {row["name"]: row for row in class_gene_facts(table)["heads"]["tissue"]}
+    assert list(shown) == ["kidney", "liver"]
+    assert shown["kidney"]["samples"] == (calls["tissue"] == "kidney").sum()
+    gene = shown["kidney"]["genes"][0]
+    assert gene["gene"] == first["tissue", "kidney"]
+    assert gene["higher"] and gene["contribution"] > 0
 
 
-def test_the_page_says_call_warnings_and_place_and_stands_alone(trained, classifier, frame):
+@pytest.fixture(scope="module")
+def background(trained):
+    bundle = read_bundle(trained[0])
+    training = training_samples(bundle)
+    figure = embedding(training)
+    plane = PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
+    return Background.of(bundle, plane)
+
+
+def test_the_page_holds_call_warnings_and_place_and_stands_alone(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
-    page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))
-    assert f"<strong>{found.calls.at['S0', 'tissue']}</strong>" in page
-    assert "looks degraded" in page
+    facts = sample_facts(found.record("S0"), background)
+    assert facts["answers"]["tissue"]["call"] == found.calls.at["S0", "tissue"]
+    assert any("looks degraded" in text for text in facts["warnings"])
+    assert not facts["place"]["outside"], "a training sample"
+    assert facts["integrity"] is None, "the cohort had no reads"
+    page = render("sample.html.j2", facts)
     assert "data:image/png;base64," in page
     for outside in ("http://", "https://", "<script", "<link"):
         assert outside not in page
@@ -895,20 +916,20 @@ def test_gene_names_that_became_dates_are_told(classifier, frame):
     )
 
 
-def test_the_page_shows_subtypes_of_tumours_alone_and_spells_them_out(trained, classifier, frame):
+def test_the_page_shows_subtypes_of_tumours_alone(background, classifier, frame):
     found = classifier.predict(frame)
-    background = Background.of(read_bundle(trained[0]))
     kidney = found.calls[found.calls["tissue"] == "kidney"]
     tumour = kidney.index[kidney["subtype"] == "kirc"][0]
-    page = sample_page(found.record(tumour), background)
-    assert "kidney renal clear cell carcinoma, " in page and "<h2>Subtype</h2>" in page
+    facts = sample_facts(found.record(tumour), background)
+    assert "subtype" in {row["head"] for row in facts["heads"]}
     healthy = kidney.index[kidney["disease_state"] == "non-neoplastic"][0]
-    page = sample_page(found.record(healthy), background)
-    assert "only tumours have one" in page and "<h2>Subtype</h2>" not in page
+    facts = sample_facts(found.record(healthy), background)
+    assert "only tumours have one" in facts["answers"]["subtype"]["abstained"]
+    assert "subtype" not in {row["head"] for row in facts["heads"]}
 
 
-def test_the_page_of_a_refused_sample_says_why_and_shows_no_call(trained, classifier, frame):
+def test_the_page_of_a_refused_sample_has_the_reason_and_no_call(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1, :10])
-    page = sample_page(found.record("S0"), Background.of(read_bundle(trained[0])))
-    assert "No call: 10 of the model" in page
-    assert "Tissue of origin" not in page
+    facts = sample_facts(found.record("S0"), background)
+    assert facts["refused"].startswith("10 of the model")
+    assert facts["heads"] == [] and not facts["answers"] and facts["place"] is None

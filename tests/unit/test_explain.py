@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from reading import MARKUP, Page
 from tissuestate.chain import Chain
 from tissuestate.correction import SurrogateVariableCorrection
-from tissuestate.explain import Explainer, class_genes, top_genes
+from tissuestate.explain import SHOWN, Explainer, class_gene_facts, class_genes, top_genes
 from tissuestate.features import AllGenes, ForestGenes, PrincipalComponents
 from tissuestate.forward import FrozenNetwork
 from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
+from tissuestate.render import render
 from tissuestate.simulate import MARKERS, draw_genes, expression
 from tissuestate.synthetic_genome import synthesise_genome
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
@@ -225,3 +227,37 @@ def test_top_genes_of_samples_are_named_with_their_levels(model, explainer, simu
     place = model.genes.index(row["gene"])
     assert row["expression"] == values[0, place]
     assert row["average"] == model.chain.correction.mean_[place]
+
+
+def class_table(name: str = "kidney") -> pd.DataFrame:
+    """Two classes of one head, one of another, with more genes than are shown."""
+    rows = [
+        (head, label, rank, f"{name}{rank}", 13.0 - rank, "lower" if rank == 2 else "higher", 1500)
+        for head, label in (("tissue", "liver"), ("tissue", name), ("disease_state", "neoplastic"))
+        for rank in range(12, 0, -1)
+    ]
+    columns = ["head", "class", "rank", "gene", "contribution", "level", "samples"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_first_genes_of_each_class_are_shown_by_rank():
+    heads = class_gene_facts(class_table())["heads"]
+    assert {head: [row["name"] for row in rows] for head, rows in heads.items()} == {
+        "tissue": ["kidney", "liver"],
+        "disease_state": ["neoplastic"],
+    }
+    genes = heads["tissue"][0]["genes"]
+    assert [gene["gene"] for gene in genes] == [f"kidney{rank}" for rank in range(1, SHOWN + 1)]
+    assert genes[0] == {"gene": "kidney1", "contribution": 12.0, "higher": True}
+    assert [gene["higher"] for gene in genes].count(False) == 1
+    page = Page(render("genes.html.j2", class_gene_facts(class_table())))
+    assert "kidney1 +12.00, (kidney2 +11.00), kidney3" in page.text
+    assert "1,500" in page.text
+
+
+def test_no_name_of_a_class_or_gene_becomes_markup():
+    plain, marked = (
+        Page(render("genes.html.j2", class_gene_facts(class_table(name)))) for name in ("A", MARKUP)
+    )
+    assert marked.elements == plain.elements
+    assert marked.text.count(MARKUP) == 3 * SHOWN + 1

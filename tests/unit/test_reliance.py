@@ -37,6 +37,15 @@ def test_a_call_needs_to_be_clearly_likelier(shares, reason):
     assert too_even(np.array([shares]), CLASSES["tissue"], "tissue") == [reason]
 
 
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [("disease_state", "disease state"), ("tissue", "tissue of origin"), ("subtype", "subtype")],
+)
+def test_a_reason_names_what_was_asked(head, name):
+    (reason,) = too_even(np.array([[0.48, 0.26, 0.26]]), ["a", "b", "c"], head)
+    assert reason == f"no {name} is more likely than not; the first is a (48%)"
+
+
 def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
     shares = {
         "disease_state": np.array([[0, 1]] * 4),

@@ -6,10 +6,12 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate.bundle import keep_bundle
-    from tissuestate.bundle_builder import Stages, build_bundle
+    from tissuestate.bundle_builder import BundleSources, build_bundle, describe_bundle
+    from tissuestate.model_card import card_facts
+    from tissuestate.render import render
 
     source = snakemake.input
-    stages = Stages(
+    sources = BundleSources(
         normaliser=source.normaliser,
         imputation=source.imputation,
         correction=source.correction,
@@ -31,6 +33,8 @@ with logged(snakemake.log[0]):
         transcripts=source.get("bed") or "",
     )
     folder = Path(snakemake.output.bundle).parent
-    build_bundle(folder, stages, snakemake.params.config)
+    description = describe_bundle(sources, snakemake.params.config)
+    card = render("model_card.md.j2", card_facts(description))
+    build_bundle(folder, sources, description, card)
     # Beside the outputs, which the next run replaces: a bundle in use stays what it was.
     keep_bundle(folder, folder.with_name("bundles"))

@@ -10,15 +10,17 @@ with logged(snakemake.log[0]):
     import yaml
     from tissuestate.crate import describe_run
     from tissuestate.files import atomic
-    from tissuestate.tripod import checklist
+    from tissuestate.render import render
+    from tissuestate.tripod import checklist_facts
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     description = json.loads(Path(source.bundle).read_text(encoding="utf-8"))
     shutil.copyfile(source.snakefile, output.snakefile)
     with atomic(output.config) as temporary:
         temporary.write_text(yaml.safe_dump(params.settings, sort_keys=False), encoding="utf-8")
+    checklist = render("tripod.md.j2", checklist_facts(description, params.settings))
     with atomic(output.checklist) as temporary:
-        temporary.write_text(checklist(description, params.settings), encoding="utf-8")
+        temporary.write_text(checklist, encoding="utf-8")
     inputs = {
         output.config: "The config of the run",
         source.samples: "The samples, their labels and their split",

@@ -4,8 +4,9 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.classify import Classifier
-    from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
+    from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
     from tissuestate.files import atomic
+    from tissuestate.render import render
 
     source, output = snakemake.input, snakemake.output
     classifier = Classifier.load(source.bundle)
@@ -13,5 +14,6 @@ with logged(snakemake.log[0]):
     found = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     with atomic(output.table) as temporary:
         found.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    page = render("genes.html.j2", class_gene_facts(found))
     with atomic(output.html) as temporary:
-        temporary.write_text(genes_page(found), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")

@@ -8,15 +8,21 @@ with logged(snakemake.log[0]):
 
     from tissuestate.bundle import read_bundle
     from tissuestate.files import atomic
-    from tissuestate.sample_page import Background, sample_page
+    from tissuestate.plots import embedding, tissue_marks
+    from tissuestate.render import figure_bytes, render
+    from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
     from tissuestate.tables import read_table
 
     source = snakemake.input
-    background = Background.of(read_bundle(source.bundle))
+    bundle = read_bundle(source.bundle)
+    training = training_samples(bundle)
+    figure = embedding(training)
+    plane = PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
+    background = Background.of(bundle, plane)
     genes = {}
     if source.get("genes"):
         genes = dict(tuple(read_table(source.genes).groupby("sample")))
     for record in json.loads(Path(source.json).read_text(encoding="utf-8")):
-        page = sample_page(record, background, genes.get(record["sample"]))
+        facts = sample_facts(record, background, genes.get(record["sample"]))
         with atomic(Path(snakemake.output.pages) / f"{record['sample']}.html") as temporary:
-            temporary.write_text(page, encoding="utf-8")
+            temporary.write_text(render("sample.html.j2", facts), encoding="utf-8")

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tissuestate.support import TUMOUR, StatesOfTissue, gap, untold_states
-from tissuestate.wording import head_title
 
 LEAST = 0.5  # probability that a class needs to be called
 ODDS = 1.5  # how many times as probable as the second it has to be
+
+_ASKED = {"tissue": "tissue of origin"}  # by a head, in a reason; others by their own name
 
 NEW = "the sample is not like anything the model was trained on"
 
@@ -32,9 +33,9 @@ def too_even(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]
                 f"({row[first]:.0%} and {row[second]:.0%})"
             )
         elif row[first] < LEAST:
-            title = head_title(head).lower()
+            asked = _ASKED.get(head, head.replace("_", " "))
             reasons.append(
-                f"no {title} is more likely than not; the first is {classes[first]} "
+                f"no {asked} is more likely than not; the first is {classes[first]} "
                 f"({row[first]:.0%})"
             )
         else:

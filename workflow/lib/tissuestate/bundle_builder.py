@@ -18,7 +18,6 @@ from tissuestate.bundle import (
 from tissuestate.errors import InputError
 from tissuestate.files import save_arrays
 from tissuestate.missing_genes import least_genes
-from tissuestate.model_card import write_card
 from tissuestate.tables import plain_labels, read_table
 from tissuestate.training_map import TrainingMap
 
@@ -26,11 +25,11 @@ QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with its least in 
 
 
 @dataclass(frozen=True)
-class Stages:
-    """The files of the stages that a bundle is made from; names are those of the workflow.
+class BundleSources:
+    """The files that a bundle is made from; names are those of the workflow.
 
     `multitask` and `subtype` are the files of one network each (network.json,
-    weights.safetensors); subtype, integrity and transcripts are empty where the cohort has none.
+    weights.safetensors); subtype, integrity and transcripts are empty if the cohort has none.
     """
 
     normaliser: str
@@ -54,61 +53,65 @@ class Stages:
     transcripts: str = ""
 
 
-def build_bundle(folder: str | Path, stages: Stages, config: Mapping[str, Any]) -> None:
-    """Write the bundle into `folder`, its model card included.
-
-    Everything in it was fitted before; this adds a plane on which new samples can be shown, and the
-    description. The gene map goes in whole: names of genes that are not in use decide, too, which
-    gene an id stands for.
-    """
+def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of the bundle that `sources` give: what its model card is written from."""
     import anndata
 
-    cohort = anndata.read_h5ad(stages.cohort, backed="r")
+    cohort = anndata.read_h5ad(sources.cohort, backed="r")
     genes = cohort.var_names.astype(str).tolist()
     kept = plain_labels(cohort.obs)
     cohort.file.close()
-    classes = json.loads(Path(stages.classes).read_text(encoding="utf-8"))
-    calibration = json.loads(Path(stages.calibration).read_text(encoding="utf-8"))
+    classes = json.loads(Path(sources.classes).read_text(encoding="utf-8"))
+    calibration = json.loads(Path(sources.calibration).read_text(encoding="utf-8"))
+    return {
+        "versions": versions(),
+        "classes": {head: classes[head] for head in ("disease_state", "tissue", "subtype")},
+        "subtypes_of": classes["subtypes_of"],
+        "genes": genes,
+        "temperatures": calibration["temperatures"],
+        "thresholds": {
+            "genes": least_genes(read_table(sources.missing_genes)),
+            **{name: config["quality"][f"min_{name}"] for name in QUALITIES},
+        },
+        "sets": calibration["sets"],
+        "metrics": metric_records(read_table(sources.metrics)),
+        "trust": _trust(sources.sets, sources.answered),
+        "data": {
+            **describe_data(kept, classes),
+            "fingerprints": {
+                "the sample sheet": file_checksum(sources.samples),
+                "the cohort": file_checksum(sources.cohort),
+            },
+        },
+        "config": dict(config),
+    }
+
+
+def build_bundle(
+    folder: str | Path, sources: BundleSources, description: Mapping[str, Any], card: str
+) -> None:
+    """Write the bundle into `folder`: its files, its model card and its description.
+
+    Everything in it was fitted before; this adds a plane on which new samples can be shown. The
+    gene map goes in whole: names of genes that are not in use decide, too, which gene an id stands
+    for.
+    """
     with TemporaryDirectory() as parts:
         files: dict[str, str | Path | bytes] = {
-            "normaliser.npz": stages.normaliser,
-            "imputation.npz": stages.imputation,
-            "correction.npz": stages.correction,
-            "features.npz": stages.transformer,
-            "novelty.npz": stages.novelty,
-            "training.npz": _training_map(stages.features, Path(parts) / "training.npz"),
-            "genes.tsv.gz": stages.genes,
-            **_network("multitask", stages.multitask),
-            **_network("subtype", stages.subtype),
+            "normaliser.npz": sources.normaliser,
+            "imputation.npz": sources.imputation,
+            "correction.npz": sources.correction,
+            "features.npz": sources.transformer,
+            "novelty.npz": sources.novelty,
+            "training.npz": _training_map(sources.features, Path(parts) / "training.npz"),
+            "genes.tsv.gz": sources.genes,
+            **_network("multitask", sources.multitask),
+            **_network("subtype", sources.subtype),
+            CARD: card.encode(),
         }
-        if stages.integrity:
-            files["integrity.npz"] = stages.integrity
-            files["transcripts.bed"] = stages.transcripts
-        description = {
-            "classes": {head: classes[head] for head in ("disease_state", "tissue", "subtype")},
-            "subtypes_of": classes["subtypes_of"],
-            "genes": genes,
-            "temperatures": calibration["temperatures"],
-            "thresholds": {
-                "genes": least_genes(read_table(stages.missing_genes)),
-                **{name: config["quality"][f"min_{name}"] for name in QUALITIES},
-            },
-            "sets": calibration["sets"],
-            "metrics": metric_records(read_table(stages.metrics)),
-            "trust": _trust(stages.sets, stages.answered),
-            "data": {
-                **describe_data(kept, classes),
-                "fingerprints": {
-                    name: file_checksum(path)
-                    for name, path in (
-                        ("the sample sheet", stages.samples),
-                        ("the cohort", stages.cohort),
-                    )
-                },
-            },
-            "config": dict(config),
-        }
-        files[CARD] = write_card({**description, "versions": versions()}).encode()
+        if sources.integrity:
+            files["integrity.npz"] = sources.integrity
+            files["transcripts.bed"] = sources.transcripts
         write_bundle(folder, files, description)
 
 

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tissuestate import pages
 from tissuestate.evaluate import read_predictions
 from tissuestate.features import PrincipalComponents
 from tissuestate.sheet import HEADS
 from tissuestate.tasks import TASKS
-from tissuestate.wording import head_title
 
 if TYPE_CHECKING:
     from tissuestate.classify import Classifier
@@ -240,32 +238,27 @@ def right_calls(
     return frame, data.obs["unit"].astype(str), calls
 
 
-def genes_page(table: pd.DataFrame) -> str:
-    """The result of `class_genes` as an HTML page: the first genes of each class."""
-    body = [
-        pages.paragraph(
-            "The genes whose level speaks most for each class, on average over the test samples "
-            "called so rightly: their share of the logit difference between the class and those it "
-            "competes with, against the average training sample (integrated gradients). A gene in "
-            "brackets speaks by being lower than average."
-        )
-    ]
-    for head, rows in table.groupby("head", sort=False):
-        shown = [
+def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
+    """What the page of `class_genes` says (`genes.html.j2`): the first genes of each class."""
+    heads = {
+        head: [
             {
-                "class": name,
-                "genes": ", ".join(
-                    f"{row.gene} {row.contribution:+.2f}"
-                    if row.level == "higher"
-                    else f"({row.gene} {row.contribution:+.2f})"
+                "name": name,
+                "genes": [
+                    {
+                        "gene": row.gene,
+                        "contribution": row.contribution,
+                        "higher": row.level == "higher",
+                    }
                     for row in own.nsmallest(SHOWN, "rank").itertuples()
-                ),
+                ],
                 "samples": int(own["samples"].iloc[0]),
             }
             for name, own in rows.groupby("class")
         ]
-        body += [pages.heading(head_title(str(head))), pages.table(pd.DataFrame(shown))]
-    return pages.page("The genes behind each class", body)
+        for head, rows in table.groupby("head", sort=False)
+    }
+    return {"heads": heads}
 
 
 def _explained(

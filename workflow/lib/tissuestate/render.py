@@ -48,6 +48,8 @@ def _environment() -> jinja2.Environment:
         "model_title": wording.model_title,
         "metric_title": wording.metric_title,
         "measure_title": wording.measure_title,
+        "percent": percent,
+        "cell": cell,
     }
     return environment
 
@@ -82,6 +84,16 @@ def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share between 0 and 1 as a percentage."""
+    return f"{share:.{digits}%}"
+
+
+def cell(text: Any) -> str:
+    """A text as the cell of a table in Markdown, which a line break or a bar would end."""
+    return " ".join(str(text).split()).replace("|", "\\|")
 
 
 def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, bool]]:
