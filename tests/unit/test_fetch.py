@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.fetch import fetch, file_digest, parse_checksum
+from tissuestate.fetch import fetch
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -206,12 +205,6 @@ def test_no_address(url, target):
         fetch(url, target, attempts=1, timeout=2)
 
 
-@pytest.mark.parametrize("checksum", ["sha256:1234", "abc", "crc:00", "md5:" + "z" * 32, ""])
-def test_malformed_checksum(checksum):
-    with pytest.raises(InputError, match="expected one of"):
-        parse_checksum(checksum)
-
-
 def test_local_copy(tmp_path, target):
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
@@ -221,10 +214,3 @@ def test_local_copy(tmp_path, target):
         fetch(source, target, SHA256[:-4] + "0000")
     with pytest.raises(InputError, match="there is no such local copy"):
         fetch(tmp_path / "nothing", target)
-
-
-def test_git_blob_id_is_gits(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(CONTENT)
-    run = subprocess.run(["git", "hash-object", path], capture_output=True, text=True, check=True)
-    assert file_digest(path, "git-blob") == run.stdout.strip()

@@ -1,7 +1,6 @@
 """Downloads that resume, are verified, and never lie half-finished under their final name."""
 
 import ftplib
-import hashlib
 import http.client
 import logging
 import shutil
@@ -13,11 +12,11 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tissuestate.checksums import file_checksum, parse_checksum
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
 _CHUNK = 1 << 20
-_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "git-blob": 40}
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ def fetch(
 ) -> None:
     """Download `url`, or copy a local file, to `target`; there is nothing at `target` on failure.
 
-    `checksum` is 'md5:...', 'sha1:...', 'sha256:...' or 'git-blob:...' (git's object id). What was
+    `checksum` is 'md5:...', 'sha256:...' or 'git-blob:...' (git's object id). What was
     loaded before an interruption is kept beside the target and continued by the next attempt, and,
     where there is a checksum, by the next run. Failures that may pass are tried again after
     `pause`, 2 × `pause`, 4 × `pause` ... seconds.
@@ -73,36 +72,10 @@ def fetch(
             sleep(wait)
 
 
-def parse_checksum(checksum: str | None) -> tuple[str | None, str]:
-    """Kind and hexadecimal digest of a checksum such as 'sha256:1f...'; InputError for others."""
-    if checksum is None:
-        return None, ""
-    kind, _, digest = checksum.partition(":")
-    digest = digest.lower()
-    if len(digest) != _LENGTHS.get(kind, -1) or set(digest) - set("0123456789abcdef"):
-        raise InputError(
-            f"checksum {checksum!r}: expected one of {', '.join(_LENGTHS)}, a colon and the "
-            "hexadecimal digest."
-        )
-    return kind, digest
-
-
-def file_digest(path: str | Path, kind: str) -> str:
-    """md5, sha1, sha256 of a file, or its git-blob id: SHA-1 of 'blob <size>\\0' and content."""
-    path = Path(path)
-    state = hashlib.new("sha1" if kind == "git-blob" else kind, usedforsecurity=False)
-    if kind == "git-blob":
-        state.update(f"blob {path.stat().st_size}\0".encode())
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            state.update(chunk)
-    return state.hexdigest()
-
-
 def _copy(source: Path, target: Path, kind: str | None, digest: str) -> None:
     if not source.is_file():
         raise InputError(f"{source}: there is no such local copy; correct the path in the config.")
-    if kind and (found := file_digest(source, kind)) != digest:
+    if kind and (found := file_checksum(source, kind)) != digest:
         raise InputError(
             f"{source}: its {kind} is {found}, expected {digest}: it is another file or was "
             "changed; get the right one."
@@ -125,7 +98,7 @@ def _verify(
                 "the address."
             )
         log.warning("%s: not verified, for want of a checksum", url)
-    elif (found := file_digest(partial, kind)) != digest:
+    elif (found := file_checksum(partial, kind)) != digest:
         partial.unlink()
         if continued:
             raise _TryAgainError("the part loaded before is of another file")
