@@ -105,7 +105,7 @@ Unassigned_Ambiguity\t3000000
 """
 MERGE = """
 from tissuestate.cohort import assemble, write_h5ad
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.sheet import read_samples
 samples = read_samples("split.tsv")
 counts = {name: f"results/counts/{name}.tsv" for name in samples["sample"]}

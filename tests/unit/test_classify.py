@@ -23,7 +23,7 @@ from tissuestate.evaluate import tabulate
 from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
 from tissuestate.new_samples import (

@@ -19,7 +19,7 @@ from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
 from tissuestate.evaluate import in_tandem
 from tissuestate.files import load_arrays
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.inputs import (
     Block,
     Genes,

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
+from tissuestate.gene_map import GeneMap
 from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import KINDS, GeneMap, Recognition, are_transcripts
+from tissuestate.genes import KINDS, Recognition, are_transcripts
 from tissuestate.inputs import id_problem
 from tissuestate.matrices import Missing, read_counts, read_matrix
 from tissuestate.screening import (

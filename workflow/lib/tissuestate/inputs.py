@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.gene_map import GeneMap
 from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import KINDS, GeneMap, Recognition, are_transcripts
+from tissuestate.genes import KINDS, Recognition, are_transcripts
 from tissuestate.screening import dates, foreign_species, guess_unit
 from tissuestate.sheet import UNITS
 
