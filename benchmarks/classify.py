@@ -42,7 +42,7 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     from tissuestate.correction import SurrogateVariableCorrection
     from tissuestate.features import PrincipalComponents
     from tissuestate.files import save_arrays
-    from tissuestate.genes import COLUMNS, GeneMap
+    from tissuestate.gene_map import COLUMNS, GeneMap
     from tissuestate.imputation import ConditionalMean
     from tissuestate.networks import ClassifierNetwork, save_network
     from tissuestate.normalise import Normaliser

@@ -24,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tissuestate.profiles import Profile, digest, save_profile
+from tissuestate.checksums import file_checksum
+from tissuestate.profiles import Profile, save_profile
 from tissuestate.transcripts import Transcript, read_bed, write_bed
 
 READ = 75
@@ -33,10 +34,11 @@ SAMPLES, TRANSCRIPTS = 10_116, 18_338
 
 OURS = """
 import sys
-from tissuestate.profiles import digest, profile_bam, save_profile
+from tissuestate.checksums import file_checksum
+from tissuestate.profiles import profile_bam, save_profile
 from tissuestate.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
-save_profile(out, profile_bam(bam, read_bed(bed), int(threads)), digest(bed))
+save_profile(out, profile_bam(bam, read_bed(bed), int(threads)), file_checksum(bed))
 """
 COHORT = """
 import sys
@@ -170,7 +172,7 @@ def aligned(transcript: Transcript, begin: int) -> tuple[int, str]:
 def write_cohort(folder: Path, bed: Path, samples: int, transcripts: int, seed: int) -> None:
     """Write profiles as a cohort has them: a third of the transcripts missing, some degraded."""
     rng = np.random.default_rng(seed)
-    typical, bed_digest = rng.normal(0.05, 0.1, transcripts), digest(bed)
+    typical, bed_digest = rng.normal(0.05, 0.1, transcripts), file_checksum(bed)
     for number in range(samples):
         lean = 0.3 if number % 20 == 0 else rng.normal(0, 0.02)
         d = typical + lean + rng.normal(0, 0.05, transcripts)

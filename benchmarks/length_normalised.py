@@ -24,7 +24,7 @@ from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort import assemble
 from tissuestate.evaluate import in_tandem
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.sheet import read_samples
 from tissuestate.split import split_samples
 from tissuestate.tasks import encode

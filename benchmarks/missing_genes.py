@@ -19,7 +19,7 @@ from small_model import classes_of, fit_chain
 from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.cohort import assemble
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.matrices import read_matrix
 from tissuestate.sheet import read_samples
 from tissuestate.tasks import encode

@@ -105,7 +105,7 @@ Unassigned_Ambiguity\t3000000
 """
 MERGE = """
 from tissuestate.cohort import assemble, write_h5ad
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.sheet import read_samples
 samples = read_samples("split.tsv")
 counts = {name: f"results/counts/{name}.tsv" for name in samples["sample"]}
@@ -171,7 +171,8 @@ def prepare(folder: Path, samples: int) -> None:
 
 def link_results(folder: Path, results: Path) -> None:
     """What a sample leaves, made once and linked under the name of every sample."""
-    from tissuestate.profiles import BINS, Profile, digest, save_profile
+    from tissuestate.checksums import file_checksum
+    from tissuestate.profiles import BINS, Profile, save_profile
 
     shutil.copy(results / "cohort" / "gene_ids.tsv.gz", folder)
     rng = np.random.default_rng(0)
@@ -185,7 +186,7 @@ def link_results(folder: Path, results: Path) -> None:
     (folder / "transcripts.bed").write_text("\n".join([*bed, ""]))
     d, abundance = rng.normal(0, 0.2, TRANSCRIPTS), rng.uniform(0, 20, TRANSCRIPTS)
     profile = Profile(d, abundance, rng.uniform(size=BINS), 1000)
-    save_profile(folder / "profile.npz", profile, digest(folder / "transcripts.bed"))
+    save_profile(folder / "profile.npz", profile, file_checksum(folder / "transcripts.bed"))
     (folder / "log").write_text(STAR_LOG)
     places = {
         "counts": "counts/{}.tsv",

@@ -22,7 +22,7 @@ from tissuestate.evaluate import tabulate
 from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.imputation import ConditionalMean
 from tissuestate.model_card import card_facts
 from tissuestate.networks import load_network, save_network

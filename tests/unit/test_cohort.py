@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
 from tissuestate.errors import InputError
-from tissuestate.genes import COLUMNS, GeneMap, build_gene_map
+from tissuestate.gene_map import COLUMNS, GeneMap
+from tissuestate.gene_sources import build_gene_map
 from tissuestate.sheet import ClassTable, read_sheet
 from tissuestate.split import split_samples
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from test_classify import GENES, gene_map, trained  # noqa: F401
 from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate import bundle
+from tissuestate.checksums import file_checksum
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.new_samples import read_new_samples
@@ -135,7 +136,7 @@ def forge(folder: Path, name: str, content: bytes) -> None:
     """Replace a file of a bundle as a careful forger would, checksums included."""
     (folder / name).write_bytes(content)
     description = json.loads((folder / "bundle.json").read_text())
-    description["files"][name] = bundle.file_checksum(folder / name)
+    description["files"][name] = file_checksum(folder / name)
     description["checksum"] = bundle._description_checksum(description)
     (folder / "bundle.json").write_text(json.dumps(description))
 

@@ -1,9 +1,14 @@
 """Rows of one gene added up: doubled rows once, chance equality and transcripts in full."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from tissuestate.cohort import assemble
+from tissuestate.gene_map import GeneMap
 from tissuestate.gene_rows import GeneRows
 from tissuestate.genes import are_transcripts
+from tissuestate.inputs import Genes
+from tissuestate.matrices import read_matrix
 
 RNG = np.random.default_rng(8)
 COUNTS = RNG.negative_binomial(1, 0.01, (2, 500)).astype(np.float32)
@@ -66,3 +71,66 @@ def test_missing_rows_are_left_out_and_missing_genes_stay_missing():
     values = np.array([[np.nan, 2, np.nan, np.nan, 5]], np.float32)
     found, _ = collapse(values, [0, 0, 1, 1, 3], list("abcde"))
     np.testing.assert_array_equal(found, [[2, np.nan, 5]])
+
+
+SYMBOLS = [f"S{n:03d}" for n in range(150)]
+GENE_MAP = GeneMap(
+    pd.DataFrame(
+        {
+            "symbol": SYMBOLS,
+            "ensembl": [f"ENSG{n:011d}|ENSG{n + 500:011d}" for n in range(150)],
+            "entrez": "",
+            "aliases": [f"OLD{n}" for n in range(150)],
+            "transcripts": [f"ENST{n:011d}|ENST{n + 500:011d}" for n in range(150)],
+        }
+    )
+)
+TABLES = {
+    "several ids": [f"ENSG{n + add:011d}.1" for add in (0, 500) for n in range(150)],
+    "transcripts": [f"ENST{n + add:011d}.1" for add in (0, 500) for n in range(150)],
+    "transcripts beside their genes": SYMBOLS[:90] + [f"ENST{n:011d}" for n in range(150)],
+    "joined tables": [*SYMBOLS, *SYMBOLS[20:150], "TOTAL", "EGFP"],
+    "symbols and aliases": [*SYMBOLS[:100], *(f"OLD{n}" for n in range(60, 150)), "?"],
+}
+
+
+@pytest.mark.parametrize("unit", ["count", "log2"])
+@pytest.mark.parametrize("table", TABLES)
+def test_training_and_calls_add_up_the_same_numbers(table, unit, tmp_path):
+    """By the cohort's way and by the classifier's, whose bundle holds a part of the genes."""
+    ids = TABLES[table]
+    rng = np.random.default_rng(3)
+    values = rng.negative_binomial(0.5, 0.003, (3, len(ids))).astype(np.float32)
+    if table == "joined tables":  # some of which chance, not the join, made equal
+        values[:, 150:280] = values[:, 20:150]
+        values[:2, 150:270] = rng.negative_binomial(0.5, 0.003, (2, 120))
+    frame = pd.DataFrame(np.log2(values + 1) if unit == "log2" else values, columns=ids)
+    frame.index = ["s1", "s2", "s3"]
+    frame.T.to_csv(tmp_path / "m.tsv", sep="\t", index_label="gene")
+    trained = assemble(sheet(tmp_path / "m.tsv", frame.index, unit), GENE_MAP)[0].to_df()
+
+    # of these genes alone most repeated ones would have equal rows, of the table's genes few
+    bundle = [*rng.permutation(SYMBOLS[:20] + SYMBOLS[140:]), "not in the table"]
+    read = read_matrix(tmp_path / "m.tsv", dict(zip(frame.index, frame.index, strict=True)))
+    given = pd.DataFrame(read.values, read.samples, read.ids)
+    called, _ = Genes.of(given, bundle, GENE_MAP).gather(read.values, [unit] * 3)
+    np.testing.assert_array_equal(called[:, :-1], trained[bundle[:-1]])
+    assert np.isnan(called[:, -1]).all()
+
+
+def sheet(path, samples, unit):
+    """Validated samples of one matrix."""
+    return pd.DataFrame({"sample": samples, "donor": samples, "specimen": samples}).assign(
+        column=samples,
+        matrix=str(path),
+        unit=unit,
+        source="a",
+        study="a",
+        project="",
+        disease_state="neoplastic",
+        tissue="kidney",
+        subtype="kirc",
+        origin="matrix",
+        split="train",
+        strandedness="auto",
+    )

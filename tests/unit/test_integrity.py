@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.files import load_arrays, save_arrays, write_refusal
 from tissuestate.integrity import (
@@ -18,7 +19,7 @@ from tissuestate.integrity import (
     truncated_normal,
 )
 from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
-from tissuestate.profiles import Profile, digest, save_profile
+from tissuestate.profiles import Profile, save_profile
 
 
 @pytest.fixture(scope="session")
@@ -197,7 +198,7 @@ def files(tmp_path):
         curve = np.full(100, np.nan) if number == 4 else np.linspace(0.5, 1.5, 100)
         profile = Profile(np.nan_to_num(row), usable, curve, number)
         profiles[sample] = tmp_path / f"{sample}.npz"
-        save_profile(profiles[sample], profile, digest(bed))
+        save_profile(profiles[sample], profile, file_checksum(bed))
     return bed, profiles, matrix
 
 
@@ -206,7 +207,7 @@ def test_a_cohort_is_scored_against_its_reference_samples(files):
     matrix[4] = np.nan
     reference = set(list(profiles)[1::2])
     result = score_cohort(profiles, bed, reference | {"elsewhere"})
-    model = MRIN(result.model.transcripts, digest(bed)).fit(matrix[1::2])
+    model = MRIN(result.model.transcripts, file_checksum(bed)).fit(matrix[1::2])
     expected = model.score(matrix)
     assert result.mrin["sample"].tolist() == list(profiles)
     pd.testing.assert_frame_equal(result.mrin.drop(columns="sample"), expected)

@@ -5,10 +5,10 @@ import tarfile
 import numpy as np
 import pandas as pd
 import pytest
+from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.profiles import (
     Profile,
-    digest,
     load_profile,
     profile_bam,
     relative_coverage,
@@ -120,12 +120,12 @@ def test_a_profile_survives_writing_and_reading_and_knows_its_transcripts(tmp_pa
     bed = tmp_path / "t.bed"
     bed.write_text("chr1\t0\t10\tt\t0\t+\t0\t10\t0\t1\t10\t0\n")
     profile = Profile(np.array([0.25]), np.array([3.5]), np.arange(100.0), 7)
-    save_profile(tmp_path / "s.npz", profile, digest(bed))
-    again = load_profile(tmp_path / "s.npz", digest(bed))
+    save_profile(tmp_path / "s.npz", profile, file_checksum(bed))
+    again = load_profile(tmp_path / "s.npz", file_checksum(bed))
     assert (again.d, again.abundance, again.reads) == (profile.d, profile.abundance, 7)
     np.testing.assert_array_equal(again.coverage, profile.coverage)
     with pytest.raises(InputError, match=r"s\.npz: made with other transcripts"):
         load_profile(tmp_path / "s.npz", "0" * 64)
     np.savez(tmp_path / "bare.npz", d=profile.d)
     with pytest.raises(InputError, match=r"bare\.npz: no array 'abundance'"):
-        load_profile(tmp_path / "bare.npz", digest(bed))
+        load_profile(tmp_path / "bare.npz", file_checksum(bed))

@@ -62,7 +62,11 @@ def test_what_comes_out_is_plain_text(tmp_path: Path, pack) -> None:
         (GENOME, b"##gff-version 3\n" + EXON, "GFF3.*gffread -T"),
         (GENOME, EXON.replace(b'gene_id "A"; transcript_id "A1";', b"ID=e;Parent=t"), "is GFF3"),
         (GENOME, EXON.replace(b'gene_id "A";', b""), "no gene_id"),
-        (GENOME, EXON.replace(b"\t4\t", b"\tend\t"), "'end', where a whole number"),
+        (
+            GENOME,
+            EXON.replace(b"\t4\t", b"\tend\t"),
+            "line 1: exon from 1 to end, expected",
+        ),
         (GENOME.replace(b"\n", b"\r\n"), EXON, "given.fa, line 1: ends as on Windows"),
         (GENOME + b">chr1\nAC\n", EXON, "line 6: 'chr1' once more"),
         (b">chr1\nACGTAC\n>chr2\n", EXON, "'chr2' has no bases"),

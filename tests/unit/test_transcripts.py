@@ -126,7 +126,7 @@ def test_missing_and_truncated_files_are_told(tmp_path):
         representative_transcripts(tmp_path / "none.gtf")
     cut = tmp_path / "cut.gtf.gz"
     cut.write_bytes(gzip.compress(b"#" * 10_000)[:-12])
-    with pytest.raises(InputError, match="cannot be read to its end"):
+    with pytest.raises(InputError, match="truncated or damaged"):
         representative_transcripts(cut)
 
 

@@ -7,7 +7,7 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
-    from tissuestate.genes import GeneMap
+    from tissuestate.gene_map import GeneMap
     from tissuestate.sheet import ClassTable, fetched, read_samples
     from tissuestate.tables import read_table
 

@@ -6,10 +6,11 @@ with logged(snakemake.log[0]):
     import logging
     import sys
 
+    from tissuestate.checksums import file_checksum
     from tissuestate.chromosomes import read_chromosomes
     from tissuestate.errors import InputError
     from tissuestate.files import refusal, write_refusal
-    from tissuestate.profiles import digest, profile_bam, save_profile
+    from tissuestate.profiles import profile_bam, save_profile
     from tissuestate.transcripts import read_bed
 
     source, target = snakemake.input, snakemake.output.profile
@@ -28,5 +29,5 @@ with logged(snakemake.log[0]):
     if refused:
         write_refusal(target, refused)
     else:
-        save_profile(target, profile, digest(source.bed))
+        save_profile(target, profile, file_checksum(source.bed))
         logging.info("%d reads over %d transcripts", profile.reads, len(transcripts))

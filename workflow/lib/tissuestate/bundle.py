@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from tissuestate.checksums import file_checksum
 from tissuestate.composition import contrasts, split_table, states_of, states_of_tissue
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
@@ -77,12 +78,6 @@ class Bundle:
     def has(self, name: str) -> bool:
         """Whether the bundle holds the file `name`."""
         return name in self.description["files"]
-
-
-def file_checksum(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any
 from tissuestate.bundle import (
     CARD,
     describe_data,
-    file_checksum,
     metric_records,
     versions,
     write_bundle,
 )
+from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.files import save_arrays
 from tissuestate.missing_genes import least_genes

@@ -19,7 +19,7 @@ from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
 from tissuestate.evaluate import in_tandem
 from tissuestate.files import load_arrays
-from tissuestate.genes import GeneMap
+from tissuestate.gene_map import GeneMap
 from tissuestate.inputs import (
     Block,
     Genes,
@@ -256,7 +256,7 @@ class Classifier:
         self, given: np.ndarray, values: np.ndarray, unit: str, genes: Genes
     ) -> tuple[str, list[str]]:
         """Why one sample cannot be called ('' = it can), and what its values leave in doubt."""
-        placed = screen_transcripts(given, unit, genes.transcripts, genes.known)
+        placed = screen_transcripts(given, unit, genes.mapped.transcripts, genes.mapped.known)
         count = int(np.isfinite(values).sum())
         if placed.refused:
             return placed.refused, []

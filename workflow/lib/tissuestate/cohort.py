@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import KINDS, GeneMap, Recognition, are_transcripts
+from tissuestate.gene_map import GeneMap
+from tissuestate.gene_rows import MappedRows
+from tissuestate.genes import KINDS, Recognition
 from tissuestate.inputs import id_problem
 from tissuestate.matrices import Missing, read_counts, read_matrix
 from tissuestate.screening import (
@@ -157,8 +158,8 @@ class _Reader:
     def __init__(self, gene_map: GeneMap, missing: Missing) -> None:
         self.gene_map = gene_map
         self.missing = missing
-        self._mapped: dict[bytes, _Mapped] = {}
-        self._counted: tuple[pa.StringArray, _Mapped] | None = None
+        self._mapped: dict[bytes, MappedRows] = {}
+        self._counted: tuple[pa.StringArray, MappedRows] | None = None
 
     def read_matrices(self, samples: pd.DataFrame) -> list[_Part]:
         """A part for each matrix file, unit and strandedness."""
@@ -176,8 +177,8 @@ class _Reader:
             )
             mapped = self._map(matrix.ids)
             _screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
-            mapped.check(Path(path))
-            values = mapped.collapse(Path(path), matrix.values, unit)
+            _check_ids(Path(path), mapped)
+            values = _collapse(Path(path), mapped, matrix.values, unit)
             parts.append(
                 _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.found)
             )
@@ -188,7 +189,7 @@ class _Reader:
         ids, values = read_counts(path)
         if self._counted is None:
             mapped = self._map(ids.to_numpy(zero_copy_only=False).astype(str))
-            mapped.check(path)
+            _check_ids(path, mapped)
             self._counted = ids, mapped
         elif not self._counted[0].equals(ids):
             raise InputError(
@@ -196,69 +197,48 @@ class _Reader:
                 "count all samples with one annotation."
             )
         mapped = self._counted[1]
-        row = mapped.collapse(path, values[None], "count")
+        row = _collapse(path, mapped, values[None], "count")
         return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.found)
 
-    def _map(self, ids: np.ndarray) -> "_Mapped":
+    def _map(self, ids: np.ndarray) -> MappedRows:
         key = ids.tobytes()
         if key not in self._mapped:
-            self._mapped[key] = _Mapped.of(ids.tolist(), self.gene_map)
+            self._mapped[key] = MappedRows.of(ids.tolist(), self.gene_map)
         return self._mapped[key]
 
 
-@dataclass
-class _Mapped:
-    """How the ids of a file become symbols, in alphabetical order."""
+def _check_ids(path: Path, mapped: MappedRows) -> None:
+    """Log what the ids are. Raises InputError if too few are known."""
+    found, left_out = mapped.found, mapped.found.left_out()
+    added = len(mapped.rows.repeated)
+    log.info("%s: %s", path, found.sentence())
+    if added:
+        log.info("%s: %s genes were added up from several ids", path, f"{added:,}")
+    if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
+        raise InputError(
+            f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they look "
+            f"like {KINDS[found.kind]}, such as {mapped.ids[0]!r}); "
+            f"{id_problem(mapped.ids, found)}."
+        )
+    if left_out:
+        log.info("%s: %s", path, left_out)
 
-    ids: list[str]
-    symbols: np.ndarray
-    rows: GeneRows
-    transcripts: np.ndarray  # which ids are transcripts
-    known: np.ndarray  # which have a symbol
-    found: Recognition
 
-    @classmethod
-    def of(cls, ids: list[str], gene_map: GeneMap) -> "_Mapped":
-        """From the ids as they stand in a file."""
-        symbols, found = gene_map.to_symbols(ids)
-        names, places = np.unique(symbols, return_inverse=True)
-        if len(names) and names[0] == "":
-            names, places = names[1:], places - 1
-        transcripts = are_transcripts(ids)
-        rows = GeneRows.of(places, ids, transcripts)
-        return cls(ids, names, rows, transcripts, symbols != "", found)
-
-    def check(self, path: Path) -> None:
-        """Tell what the ids are. Raises InputError where too few are known."""
-        found, left_out = self.found, self.found.left_out()
-        added = len(self.rows.repeated)
-        log.info("%s: %s", path, found.sentence())
-        if added:
-            log.info("%s: %s genes were added up from several ids", path, f"{added:,}")
-        if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
-            raise InputError(
-                f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they look "
-                f"like {KINDS[found.kind]}, such as {self.ids[0]!r}); "
-                f"{id_problem(self.ids, found)}."
-            )
-        if left_out:
-            log.info("%s: %s", path, left_out)
-
-    def collapse(self, path: Path, values: np.ndarray, unit: str) -> np.ndarray:
-        """Samples × symbols; see `GeneRows.collapse`."""
-        result, once = self.rows.collapse(values, [unit] * len(values))
-        if once.any():
-            log.warning(
-                "%s: %s genes stand in several rows with the same values, as after a join of "
-                "tables; these rows count once",
-                path,
-                f"{once.max():,}",
-            )
-        return result
+def _collapse(path: Path, mapped: MappedRows, values: np.ndarray, unit: str) -> np.ndarray:
+    """Samples × symbols; see `GeneRows.collapse`."""
+    result, once = mapped.rows.collapse(values, [unit] * len(values))
+    if once.any():
+        log.warning(
+            "%s: %s genes stand in several rows with the same values, as after a join of "
+            "tables; these rows count once",
+            path,
+            f"{once.max():,}",
+        )
+    return result
 
 
 def _screen_file(
-    path: Path, names: list[str], values: np.ndarray, unit: str, mapped: _Mapped
+    path: Path, names: list[str], values: np.ndarray, unit: str, mapped: MappedRows
 ) -> None:
     """Raise InputError for the first sample that cannot be used; warn of doubts, once a file."""
     doubts = _Doubts(f"{path}: ")

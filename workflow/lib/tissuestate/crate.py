@@ -13,7 +13,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from tissuestate.bundle import file_checksum
+from tissuestate.checksums import file_checksum
 from tissuestate.render import render
 
 PROFILES = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
+from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -84,8 +85,7 @@ class Checksums:
 
 def _whole(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_checksum(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
 

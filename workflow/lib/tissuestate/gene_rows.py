@@ -1,10 +1,12 @@
 """Rows of a table brought to genes: several ids of one gene added up, for training and calls."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tissuestate.gene_map import GeneMap
+from tissuestate.genes import Recognition, are_transcripts
 from tissuestate.normalise import linear_scale
 
 MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
@@ -48,18 +50,26 @@ class GeneRows:
             names, order[starts], repeated, members, ends - sizes[repeated], np.array(alike, int)
         )
 
-    def collapse(self, values: np.ndarray, units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Samples × genes, float32 (NaN where all rows are missing), from samples × rows.
+    def collapse(
+        self, values: np.ndarray, units: Sequence[str], wanted: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Samples × genes, float32 (NaN if all rows are missing), from samples × rows.
 
-        `units` has each sample's. Also returns of how many genes of each sample equal rows count
+        units: that of each sample. wanted: positions of the genes to give, if not all; what they
+        are does not depend on it. Also returns of how many genes of each sample equal rows count
         once.
         """
-        result = values[:, self.first].astype(np.float32)
+        wanted = np.arange(len(self.genes)) if wanted is None else wanted
+        result = values[:, self.first[wanted]].astype(np.float32)
         once = np.zeros(len(values), dtype=int)
         if not len(self.members):
             return result, once
         sizes = np.diff(np.append(self.starts, len(self.members)))
         gene = np.repeat(np.arange(len(self.starts)), sizes)
+        column = np.full(len(self.genes), -1)
+        column[wanted] = np.arange(len(wanted))
+        column = column[self.repeated]
+        given = column >= 0
         for i, unit in enumerate(units):
             with np.errstate(over="ignore"):  # of counts called logarithms, which are refused
                 linear = linear_scale(values[i, self.members], unit)
@@ -70,7 +80,7 @@ class GeneRows:
             if unit == "log2":
                 total = np.log2(total + 1)
             none = np.logical_and.reduceat(missing, self.starts)
-            result[i, self.repeated] = np.where(none, np.nan, total)
+            result[i, column[given]] = np.where(none, np.nan, total)[given]
         return result, once
 
     def _equal(self, linear: np.ndarray, sample: np.ndarray, gene: np.ndarray) -> np.ndarray:
@@ -88,3 +98,33 @@ class GeneRows:
             if genes[0] < MOSTLY * genes[1] or genes[1] == 0:
                 equal &= large
         return equal
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """A table's rows brought to symbols by a gene map, for training and for calls alike."""
+
+    ids: list[str]  # as they stand in the table
+    symbols: np.ndarray  # of the genes found, ascending
+    rows: GeneRows  # whose genes are positions in `symbols`
+    transcripts: np.ndarray  # which ids are transcripts
+    known: np.ndarray  # which have a symbol
+    found: Recognition
+
+    @classmethod
+    def of(
+        cls, ids: Sequence[str], gene_map: GeneMap, own_names: Collection[str] = ()
+    ) -> "MappedRows":
+        """From the table's ids; an unknown id that is among `own_names` is its own symbol."""
+        symbols, found = gene_map.to_symbols(ids)
+        known = symbols != ""
+        names = [
+            symbol or (name if name in own_names else "")
+            for symbol, name in zip(symbols, ids, strict=True)
+        ]
+        distinct, places = np.unique(np.array(names, dtype=str), return_inverse=True)
+        if len(distinct) and distinct[0] == "":
+            distinct, places = distinct[1:], places - 1
+        transcripts = are_transcripts(ids)
+        rows = GeneRows.of(places, ids, transcripts)
+        return cls(list(ids), distinct, rows, transcripts, known, found)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import KINDS, GeneMap, Recognition, are_transcripts
+from tissuestate.gene_map import GeneMap
+from tissuestate.gene_rows import MappedRows
+from tissuestate.genes import KINDS, Recognition, are_transcripts
 from tissuestate.screening import dates, foreign_species, guess_unit
 from tissuestate.sheet import UNITS
 
@@ -37,24 +38,21 @@ class Block:
 class Genes:
     """Which columns of a table belong to which of the bundle's genes."""
 
-    rows: GeneRows
+    mapped: MappedRows  # the columns, all genes of the map
+    places: np.ndarray  # where each of the symbols stands among the bundle's genes, or -1
     count: int  # genes of the bundle
-    found: int  # of which the table has this many
     sentence: str
-    problem: Callable[[], str]  # what to look at where too few genes are found
-    transcripts: np.ndarray  # which columns are transcripts
-    known: np.ndarray  # which have a gene, of the bundle or not
+    problem: Callable[[], str]  # what to look at if too few genes are found
 
     @classmethod
     def of(cls, frame: pd.DataFrame, genes: Sequence[str], gene_map: GeneMap) -> "Genes":
         """From a frame of samples × ids."""
         ids = [str(name) for name in frame.columns]
-        symbols, recognition = gene_map.to_symbols(ids)
         # a bundle may hold genes by names that its map does not know
-        names = [symbol or name for symbol, name in zip(symbols, ids, strict=True)]
-        transcripts = are_transcripts(ids)
-        rows = GeneRows.of(pd.Index(genes).get_indexer(pd.Index(names)), ids, transcripts)
-        found = len(rows.genes)
+        mapped = MappedRows.of(ids, gene_map, own_names=set(genes))
+        places = pd.Index(genes).get_indexer(pd.Index(mapped.symbols))
+        found = int((places >= 0).sum())
+        added = int((places[mapped.rows.repeated] >= 0).sum())
 
         @cache
         def problem() -> str:
@@ -62,22 +60,21 @@ class Genes:
                 turned = set(gene_map.to_symbols(frame.index.astype(str))[0]) & set(genes)
                 if len(turned) > max(found, len(frame) / 2):
                     return "genes stand in rows, samples are expected there: transpose the table"
-            return id_problem(ids, recognition)
+            return id_problem(ids, mapped.found)
 
-        return cls(
-            rows,
-            len(genes),
-            found,
-            _sentence(found, len(genes), recognition, ids, len(rows.repeated)),
-            problem,
-            transcripts,
-            symbols != "",
-        )
+        sentence = _sentence(found, len(genes), mapped.found, ids, added)
+        return cls(mapped, places, len(genes), sentence, problem)
+
+    @property
+    def found(self) -> int:
+        """How many of the bundle's genes the table has."""
+        return int((self.places >= 0).sum())
 
     def gather(self, given: np.ndarray, units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Samples × the bundle's genes, float32, NaN = missing; see `GeneRows.collapse`."""
         result = np.full((len(given), self.count), np.nan, dtype=np.float32)
-        result[:, self.rows.genes], once = self.rows.collapse(given, units)
+        wanted = np.flatnonzero(self.places >= 0)
+        result[:, self.places[wanted]], once = self.mapped.rows.collapse(given, units, wanted)
         return result, once
 
 

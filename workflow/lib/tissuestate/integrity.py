@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.files import refusal
-from tissuestate.profiles import BINS, MIN_ABUNDANCE, Profile, digest, load_profile
+from tissuestate.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
 from tissuestate.transcripts import read_bed
 
 _BLOCK = 256  # transcripts at a time, so that memory stays near that of the matrix itself
@@ -246,7 +247,7 @@ def score_cohort(
             "no reference; set fit_on: all, or give training samples reads."
         )
     names = [transcript.name for transcript in read_bed(bed)]
-    bed_digest = digest(bed)
+    bed_digest = file_checksum(bed)
     matrix, coverage = load_profiles([profiles[s] for s in order], bed_digest, len(names))
     model = MRIN(names, bed_digest).fit(matrix[:fitted])
     mrin = model.score(matrix).set_axis(pd.Index(order, name="sample")).loc[list(profiles)]
@@ -261,7 +262,7 @@ def score_samples(profiles: Mapping[str, str | Path], bed: str | Path, model: MR
     A sample that was refused, whose profile says so, has no row.
     Raises InputError if the profiles or the BED file are of other transcripts than the cohort.
     """
-    bed_digest = digest(bed)
+    bed_digest = file_checksum(bed)
     if bed_digest != model.bed:
         raise InputError(
             f"{bed}: other transcripts than those of the reference cohort; use the BED file that "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.bundle import file_checksum
+from tissuestate.checksums import file_checksum
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.files import refusal

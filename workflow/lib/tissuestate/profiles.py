@@ -3,7 +3,6 @@
 Feng, Zhang & Zhang, Nat. Commun. 2015 (mRIN), steps 1 to 3, as the published code computes them.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,13 +94,8 @@ def profile_bam(
     return Profile(d, abundance, curve, coverage.reads)
 
 
-def digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal: which transcripts a profile belongs to."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
 def save_profile(path: str | Path, profile: Profile, bed: str) -> None:
-    """Write a profile with the digest of its transcripts' BED file."""
+    """Write a profile with `bed`, the SHA-256 of its transcripts' BED file."""
     save_arrays(
         path,
         {
@@ -117,8 +111,8 @@ def save_profile(path: str | Path, profile: Profile, bed: str) -> None:
 def load_profile(path: str | Path, bed: str) -> Profile:
     """Read a profile.
 
-    Raises InputError if it is unreadable or was made with another BED file than that of digest
-    `bed`.
+    Raises InputError if it is unreadable or was made with another BED file than that whose SHA-256
+    is `bed`.
     """
     arrays = load_arrays(path)
     missing = sorted({"d", "abundance", "coverage", "reads", "bed"} - set(arrays))

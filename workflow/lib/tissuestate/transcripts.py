@@ -1,20 +1,16 @@
-"""Transcripts: one representative a gene from a GTF, and the BED12 file that carries them."""
+"""Transcripts: one representative of each gene in a GTF, and the BED12 file that carries them."""
 
-import gzip
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+
+import pandas as pd
 
 from tissuestate.chromosomes import check_lacking
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-
-_GENE = re.compile(r'(?:^|[;\s])gene_id[ =]"?([^";]+)')
-_TRANSCRIPT = re.compile(r'(?:^|[;\s])transcript_id[ =]"?([^";]+)')
+from tissuestate.gtf import missing_name, open_unzipped, read_exons
 
 
 @dataclass(frozen=True)
@@ -42,23 +38,6 @@ class Transcript:
         return sum(end - start for start, end in self.exons)
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[TextIO]:
-    """Open a text file, gzipped or not, for reading."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of an existing one.")
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rt") if zipped else path.open(encoding="utf-8") as handle:
-        try:
-            yield handle
-        except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{path}: cannot be read to its end ({error}); get a whole copy."
-            ) from error
-
-
 def _joined(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Exons sorted, overlapping or touching ones merged."""
     merged: list[tuple[int, int]] = []
@@ -71,7 +50,7 @@ def _joined(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 
 def representative_transcripts(gtf: str | Path) -> list[Transcript]:
-    """Return one transcript a gene: that of the longest spliced exonic length.
+    """One transcript of each gene: that of the longest spliced exonic length.
 
     Ties go to the transcript id that sorts first. Every gene with an exon line is represented;
     lines of other features are not needed. The genes are ordered by chromosome (as they first
@@ -79,44 +58,14 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
     ids that stand on several chromosomes or strands (as in RefSeq) are separate transcripts and
     separate genes, told apart by a suffix `_dup1`, `_dup2` and so on.
 
-    Raises InputError for a row that is no GTF, or a file without exons.
+    Raises InputError as `read_exons` does, and for an exon without a strand or a transcript_id.
     """
+    table = read_exons(gtf, transcripts=True)
+    _check_strands(table, gtf)
     exons: dict[tuple[str, str, str, str], list[tuple[int, int]]] = {}
-    with _opened(gtf) as handle:
-        for number, line in enumerate(handle, 1):
-            if line.startswith("#") or not line.strip():
-                continue
-            fields = line.split("\t", 8)
-            if len(fields) < 9:
-                raise InputError(
-                    f"{gtf}, line {number}: {len(fields)} tab-separated columns, expected the 9 "
-                    "of a GTF."
-                )
-            if fields[2] != "exon":
-                continue
-            gene, transcript = _GENE.search(fields[8]), _TRANSCRIPT.search(fields[8])
-            if gene is None or transcript is None:
-                missing = "gene_id" if gene is None else "transcript_id"
-                raise InputError(
-                    f"{gtf}, line {number}: this exon has no {missing}; every exon of a GTF names "
-                    "its gene_id and its transcript_id."
-                )
-            chrom, strand = fields[0], fields[6]
-            if strand not in ("+", "-"):
-                raise InputError(f"{gtf}, line {number}: strand {strand!r}, expected '+' or '-'.")
-            try:
-                start, end = int(fields[3]) - 1, int(fields[4])
-            except ValueError:
-                start, end = -1, -1
-            if not 0 <= start < end:
-                raise InputError(
-                    f"{gtf}, line {number}: exon from {fields[3]} to {fields[4]}, expected two "
-                    "whole numbers, the first at least 1 and no larger than the second."
-                )
-            key = (gene[1], chrom, strand, transcript[1])
-            exons.setdefault(key, []).append((start, end))
-    if not exons:
-        raise InputError(f"{gtf}: no exon lines; expected a GTF with exon features.")
+    columns = ("gene_id", "chrom", "strand", "transcript_id", "start", "end")
+    for *key, start, end in zip(*(table[name].tolist() for name in columns), strict=True):
+        exons.setdefault(tuple(key), []).append((start - 1, end))
 
     best: dict[tuple[str, str, str], Transcript] = {}
     order: dict[str, int] = {}
@@ -129,6 +78,18 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
             best[locus] = candidate
     chosen = sorted(best.values(), key=lambda t: (order[t.chrom], t.start, t.end, t.name))
     return _distinct(chosen)
+
+
+def _check_strands(exons: pd.DataFrame, gtf: str | Path) -> None:
+    """Raise InputError for the first exon without a strand or a transcript_id."""
+    stranded, nameless = exons["strand"].isin(["+", "-"]), exons["transcript_id"] == ""
+    wrong = exons[nameless | ~stranded]
+    if len(wrong):
+        row = wrong.iloc[0]
+        where = f"{gtf}, line {row['line']}"
+        if row["transcript_id"] == "":
+            raise InputError(missing_name(where, "transcript_id"))
+        raise InputError(f"{where}: strand {row['strand']!r}, expected '+' or '-'.")
 
 
 def _distinct(transcripts: list[Transcript]) -> list[Transcript]:
@@ -189,8 +150,9 @@ def read_bed(path: str | Path) -> list[Transcript]:
     Raises InputError, naming the line, for a row that is no BED12, or a file without transcripts.
     """
     transcripts: list[Transcript] = []
-    with _opened(path) as handle:
-        for number, line in enumerate(handle, 1):
+    with open_unzipped(path) as handle:
+        for number, raw in enumerate(handle, 1):
+            line = raw.decode(errors="replace")
             if line.strip() and not line.startswith(("#", "track", "browser")):
                 fields = line.rstrip("\r\n").split("\t")
                 transcripts.append(_bed_row(fields, f"{path}, line {number}"))
