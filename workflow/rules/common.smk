@@ -405,7 +405,7 @@ def alignment(wildcards):
 def sequences_of(wildcards):
     """The checksums of the genome's sequences, beside which a CRAM is held; of BAM none are known."""
     file = ROWS[wildcards.sample]["bam"]
-    cram = is_cram(file) if os.path.isfile(file) else file.lower().endswith(".cram")
+    cram = is_cram(file) if is_here(file) and os.path.isfile(file) else file.lower().endswith(".cram")
     return "<reference>/genome.dict" if cram else []
 
 
