@@ -8,7 +8,8 @@ exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
 sample=${snakemake_wildcards[sample]}
 threads=${snakemake[threads]}
-bam=${snakemake_input[bam]}
+given=${snakemake_input[bam]}
+bam=$given
 stated=${snakemake_params[strandedness]}
 counts=${snakemake_output[counts]}
 folder=$(dirname "$counts")
@@ -148,7 +149,10 @@ echo "strand $strand (0 none, 1 forward, 2 reverse)"
 count "$strand" "$bam" "$work/all.tsv"
 # Gene and count alone: the coordinates of every exon would make a cohort's tables a hundred times larger,
 # and the command line above them, with its temporary folder, makes equal counts unequal files.
-sed '/^#/d' "$work/all.tsv" | cut -f 1,7 > "$work/counts.tsv"
+{
+    printf 'Geneid\t%s\n' "$given"
+    sed '/^#/d' "$work/all.tsv" | tail -n +2 | cut -f 1,7
+} > "$work/counts.tsv"
 # MultiQC takes the sample's name from the header.
 sed "1s/\t.*/\t$sample/" "$work/all.tsv.summary" > "$work/summary"
 mv "$work/summary" "${snakemake_output[summary]}"
