@@ -5,10 +5,12 @@
 
 writes benchmarks/integrity.tsv, a row a measurement. Everything is measured as a whole process:
 wall clock, processor time, largest resident memory. The programs take turns on the same file, and
-of `--repeats` turns the fastest counts (tin.py runs once). The BAM is simulated from the
-transcripts of the BED file (simulated too, if none is given): 2 × 75 nt, spliced, expression
-log-normal, sequences from a random genome, base qualities from an Illumina-like chain. tin.py
-comes with `pip install RSeQC`, best into an environment of its own; without it its row is missing.
+of `--repeats` turns the fastest counts (tin.py, mosdepth alone and samtools depth run once). The
+BAM is simulated from the transcripts of the BED file (simulated too, if none is given): 2 × 75 nt,
+spliced, expression log-normal, sequences from a random genome, base qualities from an
+Illumina-like chain. tin.py comes with `pip install RSeQC`, best into an environment of its own,
+mosdepth with Debian; without them their rows are missing. The profiles of mosdepth and of CRAM must
+equal ours from BAM.
 """
 
 import argparse
@@ -214,14 +216,9 @@ def write_cohort(folder: Path, bed: Path, samples: int, transcripts: int, seed: 
         save_profile(folder / f"s{number:05d}.npz", profile, bed_digest)
 
 
-def rivals(folder: Path, bam: Path, bed: Path) -> dict[tuple[str, int], list[str | Path]]:
-    """The commands that might replace our reader of BAM, and the same reader on CRAM."""
+def profilers(folder: Path, bam: Path, bed: Path) -> dict[tuple[str, int], list[str | Path]]:
+    """Commands that make our profile with another reader of BAM, and with ours from CRAM."""
     commands: dict[tuple[str, int], list[str | Path]] = {}
-    # Depth alone, and without the bases of introns that reads span, which mRIN counts.
-    commands["samtools depth", 1] = [
-        *("samtools", "depth", "-J", "-g", "0x704", "-G", "1548", "-Q", "30"),
-        *("-o", folder / "depth.tsv", bam),
-    ]
     if shutil.which("mosdepth"):
         commands["mosdepth profile", 1] = [
             *(sys.executable, "-c", MOSDEPTH, bam, bed, folder / "mosdepth.npz", "1"),
@@ -232,6 +229,23 @@ def rivals(folder: Path, bam: Path, bed: Path) -> dict[tuple[str, int], list[str
     commands["tissuestate profile of CRAM", 1] = [
         *(sys.executable, "-c", OURS, cram, bed, folder / "cram.npz", "1"),
     ]
+    return commands
+
+
+def depth_tools(folder: Path, bam: Path) -> dict[tuple[str, int], list[str | Path]]:
+    """Commands that write the depth of every base, and stop before a profile.
+
+    That of samtools is without the bases of introns that reads span, which mRIN counts.
+    """
+    commands: dict[tuple[str, int], list[str | Path]] = {}
+    commands["samtools depth", 1] = [
+        *("samtools", "depth", "-J", "-g", "0x704", "-G", "1548", "-Q", "30"),
+        *("-o", folder / "depth.tsv", bam),
+    ]
+    if shutil.which("mosdepth"):
+        commands["mosdepth", 1] = [
+            *("mosdepth", "-x", "-F", "1548", "-Q", "30", folder / "depth", bam),
+        ]
     return commands
 
 
@@ -280,12 +294,14 @@ def main() -> None:
                 *(sys.executable, "-c", OURS, bam, bed, folder / "profile.npz", str(threads)),
             ]
             if threads == 1:
-                commands |= rivals(folder, bam, bed)
+                commands |= profilers(folder, bam, bed)
         costs: dict[tuple[str, int], list[Cost]] = {key: [] for key in commands}
         for _ in range(options.repeats):
             for key, command in commands.items():
                 costs[key].append(measure(command))
         check_equal(folder)
+        for key, command in depth_tools(folder, bam).items():
+            costs[key] = [measure(command)]
         if options.tin:
             interpreter = Path(options.tin).with_name("python")
             call = [interpreter] if interpreter.exists() else []
