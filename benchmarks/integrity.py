@@ -5,10 +5,12 @@
 
 writes benchmarks/integrity.tsv, a row a measurement. Everything is measured as a whole process:
 wall clock, processor time, largest resident memory. The programs take turns on the same file, and
-of `--repeats` turns the fastest counts (tin.py runs once). The BAM is simulated from the
-transcripts of the BED file (simulated too, if none is given): 2 × 75 nt, spliced, expression
-log-normal, sequences from a random genome, base qualities from an Illumina-like chain. tin.py
-comes with `pip install RSeQC`, best into an environment of its own; without it its row is missing.
+of `--repeats` turns the fastest counts (tin.py, mosdepth alone and samtools depth run once). The
+BAM is simulated from the transcripts of the BED file (simulated too, if none is given): 2 × 75 nt,
+spliced, expression log-normal, sequences from a random genome, base qualities from an
+Illumina-like chain. tin.py comes with `pip install RSeQC`, best into an environment of its own,
+mosdepth with Debian; without them their rows are missing. The profiles of mosdepth and of CRAM must
+equal ours from BAM.
 """
 
 import argparse
@@ -39,6 +41,42 @@ from tissuestate.profiles import profile_bam, save_profile
 from tissuestate.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
 save_profile(out, profile_bam(bam, read_bed(bed), int(threads)), file_checksum(bed))
+"""
+# The same profile from mosdepth's runs of equal depth. What it lacks: how many reads have passed.
+MOSDEPTH = """
+import subprocess
+import sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from tissuestate import profiles
+from tissuestate.alignments import references
+from tissuestate.coverage import Coverage
+from tissuestate.transcripts import read_bed
+bam, bed, out, threads = sys.argv[1:]
+
+def coverage_of_bam(bam, transcripts, threads, *_):
+    prefix = Path(out).with_suffix(".mosdepth")
+    command = ["mosdepth", "-x", "-F", "1548", "-Q", "30", "-t", str(threads - 1), prefix, bam]
+    subprocess.run(command, check=True)
+    runs = pd.read_csv(f"{prefix}.per-base.bed.gz", sep="\\t", header=None, engine="c",
+                       names=["chrom", "start", "end", "depth"], dtype={"chrom": "category"})
+    runs = runs[runs["depth"] > 0]
+    chroms = list(references(bam))
+    coverage = Coverage(transcripts, chroms)
+    for chrom, part in runs.groupby("chrom", observed=True):
+        number = chroms.index(chrom)
+        bases = coverage._bases.get(number)
+        if bases is not None:
+            steps = coverage._steps[number] = np.zeros(bases.count + 1, np.int32)
+            depth = part["depth"].to_numpy(np.int32)
+            np.add.at(steps, bases.rank(part["start"].to_numpy()), depth)
+            np.subtract.at(steps, bases.rank(part["end"].to_numpy()), depth)
+    return coverage
+
+profiles.coverage_of_bam = coverage_of_bam
+made = profiles.profile_bam(bam, read_bed(bed), int(threads))
+profiles.save_profile(out, made, profiles.digest(bed))
 """
 COHORT = """
 import sys
@@ -180,6 +218,49 @@ def write_cohort(folder: Path, bed: Path, samples: int, transcripts: int, seed: 
         save_profile(folder / f"s{number:05d}.npz", profile, bed_digest)
 
 
+def profilers(folder: Path, bam: Path, bed: Path) -> dict[tuple[str, int], list[str | Path]]:
+    """Commands that make our profile with another reader of BAM, and with ours from CRAM."""
+    commands: dict[tuple[str, int], list[str | Path]] = {}
+    if shutil.which("mosdepth"):
+        commands["mosdepth profile", 1] = [
+            *(sys.executable, "-c", MOSDEPTH, bam, bed, folder / "mosdepth.npz", "1"),
+        ]
+    cram = folder / "reads.cram"
+    command = ["samtools", "view", "-C", "--output-fmt-option", "no_ref=1", "-o", cram, bam]
+    subprocess.run(command, check=True)
+    commands["tissuestate profile of CRAM", 1] = [
+        *(sys.executable, "-c", OURS, cram, bed, folder / "cram.npz", "1"),
+    ]
+    return commands
+
+
+def depth_tools(folder: Path, bam: Path) -> dict[tuple[str, int], list[str | Path]]:
+    """Commands that write the depth of every base, and stop before a profile.
+
+    That of samtools is without the bases of introns that reads span, which mRIN counts.
+    """
+    commands: dict[tuple[str, int], list[str | Path]] = {}
+    commands["samtools depth", 1] = [
+        *("samtools", "depth", "-J", "-g", "0x704", "-G", "1548", "-Q", "30"),
+        *("-o", folder / "depth.tsv", bam),
+    ]
+    if shutil.which("mosdepth"):
+        commands["mosdepth", 1] = [
+            *("mosdepth", "-x", "-F", "1548", "-Q", "30", folder / "depth", bam),
+        ]
+    return commands
+
+
+def check_equal(folder: Path) -> None:
+    """Stop if a profile that another reader made differs from ours."""
+    ours = np.load(folder / "profile.npz")
+    for name in ("mosdepth.npz", "cram.npz"):
+        if (folder / name).exists():
+            theirs = np.load(folder / name)
+            for key in ("d", "abundance", "coverage"):
+                np.testing.assert_array_equal(theirs[key], ours[key], f"{name}: {key}")
+
+
 def main() -> None:
     """Simulate, measure, write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -214,10 +295,15 @@ def main() -> None:
             commands["tissuestate profile", threads] = [
                 *(sys.executable, "-c", OURS, bam, bed, folder / "profile.npz", str(threads)),
             ]
+            if threads == 1:
+                commands |= profilers(folder, bam, bed)
         costs: dict[tuple[str, int], list[Cost]] = {key: [] for key in commands}
         for _ in range(options.repeats):
             for key, command in commands.items():
                 costs[key].append(measure(command))
+        check_equal(folder)
+        for key, command in depth_tools(folder, bam).items():
+            costs[key] = [measure(command)]
         if options.tin:
             interpreter = Path(options.tin).with_name("python")
             call = [interpreter] if interpreter.exists() else []

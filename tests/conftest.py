@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import pytest
@@ -62,6 +64,27 @@ def snakemake() -> Snakemake:
         )
 
     return run
+
+
+@pytest.fixture
+def reference_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What htslib asks for of the address from which it takes the reference of a CRAM."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("REF_PATH", f"http://127.0.0.1:{server.server_port}/%s")
+        monkeypatch.delenv("REF_CACHE", raising=False)
+        yield asked
+        server.shutdown()
 
 
 @pytest.fixture

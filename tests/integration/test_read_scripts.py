@@ -268,13 +268,19 @@ def test_a_refused_sample_says_so_in_all_outputs_and_the_log_of_the_run_is_added
 
 
 def count_script(
-    made: Path, folder: Path, bam: Path, strandedness: str, refuse: bool = False
+    made: Path,
+    folder: Path,
+    bam: Path,
+    strandedness: str,
+    refuse: bool = False,
+    sequences: Path | str = "",
 ) -> tuple[int, str]:
     reference = made / "results/reference"
     inputs = {
         "bam": bam,
         "annotation": reference / "annotation.gtf",
         "chromosomes": reference / "chromosomes.tsv",
+        "sequences": sequences,
     }
     outputs = {
         "counts": folder / "counts/S.tsv",
@@ -356,6 +362,85 @@ def test_bam_files_of_another_build_or_damaged_are_told_before_they_are_counted(
         code, said = count_script(made, tmp_path, tmp_path / f"{name}.bam", "none")
         assert code == 1 and words in said, said
         assert not (tmp_path / "counts/S.tsv").exists()
+
+
+@pytest.fixture(scope="module")
+def sequences(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checksums of the genome, as the workflow has them made."""
+    path = tmp_path_factory.mktemp("dict") / "genome.dict"
+    genome = made / "results/reference/genome.fa"
+    subprocess.run(["samtools", "dict", "-o", path, genome], check=True)
+    return path
+
+
+def to_cram(bam: Path, cram: Path, genome: Path) -> Path:
+    """The CRAM of a BAM, whose genome is gone once it is made."""
+    copied = shutil.copy(genome, cram.with_suffix(".fa"))
+    subprocess.run(["samtools", "view", "-C", "-T", copied, "-o", cram, bam], check=True)
+    for file in cram.parent.glob(f"{cram.stem}.fa*"):
+        file.unlink()
+    return cram
+
+
+@pytest.mark.parametrize("kind", ["paired", "single"])
+def test_the_counts_of_a_cram_are_those_of_its_bam(
+    made: Path, alignments: Path, sequences: Path, tmp_path: Path, kind: str, reference_server
+) -> None:
+    bam = alignments / "both.bam"
+    if kind == "single":
+        bam = tmp_path / "single.bam"
+        command = ["samtools", "view", "-b", "-f", "64", "--remove-flags", "0xEB", "-o", bam]
+        subprocess.run([*command, alignments / "both.bam"], check=True)
+    cram = to_cram(bam, tmp_path / "S.cram", made / "results/reference/genome.fa")
+    for strand in ("none", "auto"):
+        found = []
+        for file, known in ((bam, ""), (cram, sequences)):
+            assert count_script(made, tmp_path, file, strand, sequences=known) == (0, "")
+            counts, summary = (
+                (tmp_path / "counts" / name).read_text() for name in ("S.tsv", "S.tsv.summary")
+            )
+            header, _, rows = counts.partition("\n")
+            assert header == f"Geneid\t{file}"
+            found.append((rows, summary))
+        assert found[0] == found[1]
+        assert sum(int(line.split()[1]) for line in found[0][0].splitlines()) > 200
+    assert reference_server == []
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+def test_a_cram_of_another_genome_is_refused_by_its_checksums(
+    made: Path, alignments: Path, sequences: Path, tmp_path: Path, refuse: bool, reference_server
+) -> None:
+    """Its chromosomes have the names and lengths of the reference."""
+    genome = (made / "results/reference/genome.fa").read_text().splitlines()
+    changed = [line if line[0] == ">" else line[::-1] for line in genome]
+    (tmp_path / "other.fa").write_text("\n".join(changed) + "\n")
+    cram = to_cram(alignments / "both.bam", tmp_path / "S.cram", tmp_path / "other.fa")
+    header = subprocess.run(["samtools", "head", cram], check=True, capture_output=True, text=True)
+    expected, found = (
+        text.split("SN:chr1\t")[1].split("M5:")[1].split()[0]
+        for text in (sequences.read_text(), header.stdout)
+    )
+    assert expected != found
+    code, said = count_script(made, tmp_path, cram, "none", refuse, sequences)
+    assert code == (0 if refuse else 1)
+    assert all(fact in said for fact in (str(cram), "chr1", found, expected)), said
+    assert said.startswith("Error: ") and said.count("\n") == 1 and "htslib" not in said
+    counts = tmp_path / "counts/S.tsv"
+    assert counts.read_text().startswith(f"refused: {cram}") if refuse else not counts.exists()
+    assert reference_server == []
+
+
+def test_a_cram_that_is_cut_off_is_refused(
+    made: Path, alignments: Path, sequences: Path, tmp_path: Path
+) -> None:
+    genome = made / "results/reference/genome.fa"
+    cram = to_cram(alignments / "both.bam", tmp_path / "S.cram", genome)
+    whole = cram.read_bytes()
+    for part in (0.0001, 0.5, 0.9999):
+        cram.write_bytes(whole[: int(len(whole) * part)])
+        code, said = count_script(made, tmp_path, cram, "none", sequences=sequences)
+        assert code == 1 and said.startswith(f"Error: {cram}: ") and said.count("\n") == 1, said
 
 
 def test_killed_tools_are_told_and_the_next_run_begins_anew(

@@ -137,7 +137,7 @@ def test_what_goes_wrong_before_the_alignment_is_named(
         ({"fastq_1": whole, "fastq_2": "turned.fastq.gz"}, "in the same order", target),
         ({"fastq_1": "windows.fastq.gz"}, "ends line 3 as Windows does", target),
         ({"fastq_1": "short.fastq.gz"}, "75 bases, but 1 qualities in line 4", target),
-        ({"bam": "text.bam"}, "is a SAM file; expected BAM", counts),
+        ({"bam": "text.bam"}, "is a SAM file; expected BAM or CRAM", counts),
     ):
         run = align(snakemake, trimmed, {"bad": reads}, *wanted, trim=False)
         assert run.returncode != 0 and words in run.stdout, run.stdout

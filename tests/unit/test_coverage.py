@@ -1,4 +1,4 @@
-"""Coverage of a BAM file, base for base, against samtools and bedtools."""
+"""Coverage of a BAM or CRAM file, base for base, against samtools and bedtools."""
 
 import shutil
 import struct
@@ -9,8 +9,8 @@ import numpy as np
 import pysam
 import pytest
 from tissuestate import alignments
-from tissuestate.alignments import read_intervals, references
-from tissuestate.coverage import coverage_of_bam
+from tissuestate.alignments import read_intervals, references, sequence_checksums
+from tissuestate.coverage import check_sequences, coverage_of_bam
 from tissuestate.errors import InputError
 from tissuestate.transcripts import Transcript, representative_transcripts
 
@@ -238,6 +238,117 @@ def test_a_build_with_other_lengths_of_the_same_chromosomes_is_told(bam):
     coverage_of_bam(bam, WHOLE[:2], chromosomes={**CHROMS, "chrUn": 5})
     with pytest.raises(InputError, match="its chrM has 900 bases, that of the reference 899"):
         coverage_of_bam(bam, WHOLE[:2], chromosomes={**CHROMS, "chrM": 899})
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory) -> Path:
+    """A random genome with the chromosomes of these tests."""
+    rng = np.random.default_rng(7)
+    path = tmp_path_factory.mktemp("genome") / "genome.fa"
+    bases = {name: "".join(rng.choice(list("ACGT"), size)) for name, size in CHROMS.items()}
+    path.write_text("".join(f">{name}\n{text}\n" for name, text in bases.items()))
+    return path
+
+
+def to_cram(bam: Path, genome: Path, *options: str) -> Path:
+    """The CRAM that samtools makes of a BAM file, beside it."""
+    if shutil.which("samtools") is None:
+        pytest.skip("samtools is not installed")
+    cram = bam.with_suffix(".cram")
+    command = ["samtools", "view", "-C", "-T", genome, *options, "-o", cram, bam]
+    subprocess.run(command, check=True)
+    return cram
+
+
+def write_pairs(path: Path) -> Path:
+    """A BAM of pairs whose mates lie beside each other, in one slice of a CRAM: of some one mate is
+    unmapped, which the flag of the other says."""
+    rng = np.random.default_rng(8)
+    header = {"SQ": [{"SN": chrom, "LN": size} for chrom, size in CHROMS.items()]}
+    with pysam.AlignmentFile(path, "wb", header=header) as out:
+        for number, start in enumerate(np.sort(rng.integers(0, 29_000, 500)).tolist()):
+            lost = number % 3 == 0
+            for flag in (0x49, 0x85) if lost else (0x63, 0x93):
+                read = pysam.AlignedSegment(out.header)
+                read.query_name, read.flag, read.mapping_quality = f"p{number}", flag, 60
+                read.reference_id = read.next_reference_id = 0
+                read.reference_start = read.next_reference_start = start
+                read.cigarstring = None if flag == 0x85 else "40M200N10M"
+                read.query_sequence = "".join(rng.choice(list("ACGT"), 50))
+                read.query_qualities = pysam.qualitystring_to_array("F" * 50)
+                out.write(read)
+    return path
+
+
+def joined(path: Path, threads: int = 1) -> np.ndarray:
+    """All intervals of a file: rows are chromosome, start, end."""
+    blocks = [[b.ref, b.start, b.end] for b in read_intervals(path, threads)]
+    return np.concatenate([np.zeros((3, 0), int), *blocks], axis=1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("options", [(), ("--output-fmt-option", "seqs_per_slice=100")])
+def test_a_cram_has_the_intervals_of_its_bam(
+    tmp_path, genome, reference_server, monkeypatch, options, threads
+):
+    """Neither its genome nor the place where htslib would look for it is asked for."""
+    monkeypatch.setattr(alignments, "_CRAM_BATCH", 700)
+    for bam in (write_bam(tmp_path / "a.bam", 6000), write_pairs(tmp_path / "pairs.bam")):
+        here = shutil.copy(genome, tmp_path / "genome.fa")
+        cram = to_cram(bam, here, *options)
+        for file in tmp_path.glob("genome.fa*"):
+            file.unlink()
+        expected = joined(bam)
+        assert expected.shape[1] > 300
+        np.testing.assert_array_equal(joined(cram, threads), expected)
+        assert references(cram) == references(bam)
+    assert reference_server == []
+    subprocess.run(["samtools", "view", "-o", "/dev/null", cram], check=False, capture_output=True)
+    assert reference_server, "sequences would have been asked for"
+
+
+def test_a_cram_of_another_genome_is_known_by_its_checksums(bam, tmp_path, genome):
+    """Chromosomes of the same names and lengths; a smaller one that is masked does no harm."""
+    names = genome.read_text().split()[::2]
+    bases = dict(zip(names, genome.read_text().split()[1::2], strict=True))
+
+    def made(masked: str) -> dict[str, str]:
+        path = tmp_path / "masked.fa"
+        changed = {n: "N" * len(text) if n == masked else text for n, text in bases.items()}
+        path.write_text("".join(f"{name}\n{text}\n" for name, text in changed.items()))
+        return sequence_checksums(to_cram(Path(shutil.copy(bam, tmp_path / "a.bam")), path))
+
+    expected = made("")
+    assert set(expected) == set(CHROMS)
+    assert sequence_checksums(bam) == {}
+    for harmless in (expected, made(">chr2"), {}, {"chr9": "0"}):
+        check_sequences("a.cram", CHROMS, harmless, expected)
+    other = made(">chr1")
+    with pytest.raises(InputError) as caught:
+        check_sequences("a.cram", CHROMS, other, expected)
+    for fact in ("a.cram", "chr1", other["chr1"], expected["chr1"], "1 of 4"):
+        assert fact in str(caught.value)
+    with pytest.raises(InputError, match=other["chr1"]):
+        coverage_of_bam(tmp_path / "a.cram", WHOLE, sequences=expected)
+
+
+def test_a_cram_that_is_cut_off_or_damaged_gives_no_other_intervals(bam, tmp_path, genome):
+    """What is damaged is refused, unless it is in the sequences, which are not read."""
+    whole = to_cram(Path(shutil.copy(bam, tmp_path / "a.bam")), genome).read_bytes()
+    expected = joined(tmp_path / "a.cram")
+    path = tmp_path / "broken.cram"
+    for part in (0.001, 0.02, 0.5, 0.9, 0.9999):
+        path.write_bytes(whole[: int(len(whole) * part)])
+        with pytest.raises(InputError, match=r"broken\.cram"):
+            coverage_of_bam(path, WHOLE)
+    refused = 0
+    for at in range(30, len(whole), len(whole) // 60):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            np.testing.assert_array_equal(joined(path), expected)
+        except InputError:
+            refused += 1
+    assert refused > 3
 
 
 def records(raw: bytes) -> list[int]:

@@ -17,6 +17,7 @@ PAGE = b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"
 FIRST = b"".join(b"@r%d/1\nACGTAC%s\n+\nIIIIIII\n" % (i, b"ACGT"[i % 4 :][:1]) for i in range(40))
 SECOND = FIRST.replace(b"/1", b"/2").replace(b"ACGTAC", b"TTGCAA")
 BAM = gzip.compress(b"BAM\1" + bytes(100))
+CRAM = b"CRAM\3\0" + bytes(30)
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def test_what_belongs_there_is_accepted(pack, check):
     check(fastq_1=pack(b">r1\nACGT\n"))
     check(fastq_1=pack(b"@r1\n" + b"ACGT" * 5000 + b"\n+\n" + b"IIII" * 5000 + b"\n"))
     check(bam=BAM)
+    check(bam=CRAM)
     check(matrix=pack(b"gene\ts1\nTP53\t1\n"))
 
 
@@ -57,9 +59,10 @@ def test_what_belongs_there_is_accepted(pack, check):
         ("fastq_1", BAM, "a BAM file, packed with gzip; expected FASTQ.*under bam"),
         ("fastq_1", b"@HD\tVN:1.6\n", "a SAM file; expected FASTQ"),
         ("fastq_1", b"gene\ts1\nTP53\t1\n", "text that begins with b'gene"),
-        ("bam", FIRST, "a FASTQ file; expected BAM; name it under fastq_1"),
-        ("bam", b"CRAM\3\0" + bytes(30), "a CRAM file; expected BAM; make BAM of it"),
-        ("bam", b"@SQ\tSN:chr1\tLN:5\n", "a SAM file; expected BAM; make BAM of it"),
+        ("fastq_1", CRAM, "a CRAM file; expected FASTQ.*under bam"),
+        ("bam", FIRST, "a FASTQ file; expected BAM or CRAM; name it under fastq_1"),
+        ("bam", gzip.compress(CRAM), "a CRAM file, packed with gzip; expected BAM or CRAM"),
+        ("bam", b"@SQ\tSN:chr1\tLN:5\n", "a SAM file; expected BAM or CRAM; make BAM of it"),
         ("bam", gzip.compress(b"@SQ\tSN:chr1\tLN:5\n"), "a SAM file, packed with gzip"),
         ("bam", b"chr1\t5\n", "text that begins with b'chr1"),
         ("matrix", FIRST, "a FASTQ file; expected a table"),

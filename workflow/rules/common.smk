@@ -37,6 +37,7 @@ from tissuestate.sheet import ClassTable, read_sheet
 from tissuestate.sheet_files import check_files, flaws
 from tissuestate.startup import digests
 from tissuestate.tasks import features_of_model
+from tissuestate.text import is_cram
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
 
@@ -372,10 +373,17 @@ def rnaseqdb_download():
 
 
 def alignment(wildcards):
-    """The BAM of a sample: STAR's, or the one its sheet row names."""
+    """The alignments of a sample: STAR's BAM, or the BAM or CRAM that its sheet row names."""
     row = ROWS[wildcards.sample]
     made = f"<results>/align/{wildcards.sample}.bam"
     return given(row["bam"]) if row["origin"] == "bam" else made
+
+
+def sequences_of(wildcards):
+    """The checksums of the genome's sequences, beside which a CRAM is held; of BAM none are known."""
+    file = ROWS[wildcards.sample]["bam"]
+    cram = is_cram(file) if is_here(file) and os.path.isfile(file) else file.lower().endswith(".cram")
+    return "<reference>/genome.dict" if cram else []
 
 
 def per_sample(pattern, origins=("fastq", "sra", "bam")):

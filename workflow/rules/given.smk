@@ -208,7 +208,7 @@ def remove_what_is_of_others():
         products["cohort"] += [concrete("<results>/cohort/cohort.h5ad")]
     records = [(concrete("<results>/made_from.json"), made_from, products, not classify)]
     if FROM_READS:
-        names = ("genome.fa", "annotation.gtf", "chromosomes.tsv", "transcripts.bed")
+        names = ("genome.fa", "annotation.gtf", "chromosomes.tsv", "genome.dict", "transcripts.bed")
         made = [*STAR_INDEX, *(f"<reference>/{name}" for name in names)]
         reference = {"reference": reference_digest()}
         place = concrete("<reference>/made_from.json")

@@ -6,6 +6,7 @@ rule profile_integrity:
         bam=of_now(alignment),
         bed="<reference>/transcripts.bed",
         chromosomes="<reference>/chromosomes.tsv",
+        sequences=sequences_of,
         fits=REFERENCE_FITS,
     output:
         profile="<results>/integrity/profiles/{sample}.npz",

@@ -6,6 +6,7 @@ rule count_reads:
         bam=of_now(alignment),
         annotation="<reference>/annotation.gtf",
         chromosomes="<reference>/chromosomes.tsv",
+        sequences=sequences_of,
         fits=REFERENCE_FITS,
     output:
         counts="<results>/counts/{sample}.tsv",

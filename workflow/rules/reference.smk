@@ -70,6 +70,24 @@ rule prepare_reference:
         "../scripts/prepare_reference.py"
 
 
+# For samples that come as CRAM, whose header has the checksums of the genome that it was made on.
+rule digest_sequences:
+    input:
+        genome="<reference>/genome.fa",
+    output:
+        "<reference>/genome.dict",
+    log:
+        "<logs>/digest_sequences.log",
+    conda:
+        "../../envs/subread.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500, per_input=0.2),
+        runtime=minutes(10, per_gb=10),
+    shell:
+        "samtools dict -o {output:q} {input:q} > {log:q} 2>&1"
+
+
 rule index_genome:
     input:
         genome="<reference>/genome.fa",

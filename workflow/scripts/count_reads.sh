@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # featureCounts over exons by gene: pairs where the reads are paired, and the strand as the sheet says or,
 # for "auto", as the first million alignments show (more than three quarters of the stranded counts on one
-# side). A strand that the sheet states is refused where these show the other one.
+# side). A strand that the sheet states is refused where these show the other one. CRAM, which featureCounts
+# does not read, is made BAM first, without the sequences: then no reference is needed, and none is asked for.
 set -euo pipefail
 exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
 sample=${snakemake_wildcards[sample]}
 threads=${snakemake[threads]}
-bam=${snakemake_input[bam]}
+given=${snakemake_input[bam]}
+bam=$given
 stated=${snakemake_params[strandedness]}
 counts=${snakemake_output[counts]}
 folder=$(dirname "$counts")
@@ -63,31 +65,54 @@ fi
 trap finish EXIT
 [ -z "${snakemake_params[flaw]:-}" ] || fail "${snakemake_params[flaw]}"
 
-zipped=$(head -c 2 "$bam" | od -An -tx1)
-if [ "$zipped" != " 1f 8b" ] || ! samtools quickcheck -u "$bam"; then # featureCounts would crash
-    fail "$bam: not a BAM file, or cut off before its end; copy or make it again."
+begins=$(head -c 4 "$bam" | od -An -tx1)
+case $begins in
+    " 1f 8b"*) cram= ;;
+    " 43 52 41 4d") cram=1 ;;
+    *) fail "$bam: neither BAM nor CRAM; copy or make it again." ;;
+esac
+if ! samtools quickcheck -u "$bam"; then # featureCounts would crash
+    fail "$bam: damaged, or cut off before its end; copy or make it again."
 fi
 samtools view -H "$bam" > "$work/header"
 differs=$(awk -F '\t' '
-    NR == FNR { bases[$1] = $2; next }
+    FILENAME == ARGV[1] { bases[$1] = $2; next }
     /^@SQ\t/ {
+        delete field
         for (i = 2; i <= NF; i++) field[substr($i, 1, 2)] = substr($i, 4)
-        if (field["SN"] in bases) {
+        name = field["SN"]
+        if (FILENAME == ARGV[2]) { md5[name] = field["M5"]; next }
+        if (name in bases) {
             known++
-            if (bases[field["SN"]] != field["LN"] && !wrong)
-                wrong = "its " field["SN"] " has " field["LN"] " bases, that of the reference " bases[field["SN"]]
-        } else if (!other) other = field["SN"]
+            if (bases[name] != field["LN"] && !wrong)
+                wrong = "its " name " has " field["LN"] " bases, that of the reference " bases[name]
+            if (name in md5 && "M5" in field) {
+                compared += bases[name]; sequences++
+                if (tolower(field["M5"]) != md5[name]) {
+                    apart += bases[name]
+                    if (!changed++) first = "the bases of its " name " have MD5 " field["M5"] ", those of the reference " md5[name]
+                }
+            }
+        } else if (!other) other = name
     }
     END {
+        # Chromosomes that are masked in one of two genomes differ in bases, but not in coordinates.
+        if (!wrong && 2 * apart > compared) wrong = first " (" changed " of " sequences " chromosomes differ)"
         if (!known && !other) wrong = "it names no chromosomes, as where reads are not aligned yet"
         if (!known) for (name in bases) if (!wrong) wrong = "none of its chromosomes is in the reference: it has " other ", the reference has " name
         print wrong
-    }' "${snakemake_input[chromosomes]}" "$work/header")
+    }' "${snakemake_input[chromosomes]}" "${snakemake_input[sequences]:-/dev/null}" "$work/header")
 [ -z "$differs" ] || fail "$bam: aligned to another genome build: $differs; align its reads to this reference, or name the reference it was aligned to in the config."
-if ! samtools view -c -@ "$threads" "$bam" > "$work/alignments" 2> "$work/damage"; then
+if [ -n "$cram" ]; then # all fields but template length, sequence and qualities
+    read_all=(samtools view -b -1 --input-fmt-option required_fields=0x8ff --input-fmt-option decode_md=0 -o "$work/reads.bam")
+else
+    read_all=(samtools view -c -o /dev/null)
+fi
+if ! "${read_all[@]}" -@ "$threads" "$bam" 2> "$work/damage"; then
     cat "$work/damage"
     fail "$bam: damaged: samtools cannot read it to its end ($(tr '\n' ' ' < "$work/damage" | cut -c 1-200 | sed 's/ *$//')); copy or make it again."
 fi
+[ -z "$cram" ] || bam=$work/reads.bam
 
 paired=()
 [ "$(samtools head -n 1000 "$bam" 2> /dev/null | grep -v '^@' | awk '{ n += $2 % 2 } END { print n + 0 }')" -gt 0 ] \
@@ -124,7 +149,10 @@ echo "strand $strand (0 none, 1 forward, 2 reverse)"
 count "$strand" "$bam" "$work/all.tsv"
 # Gene and count alone: the coordinates of every exon would make a cohort's tables a hundred times larger,
 # and the command line above them, with its temporary folder, makes equal counts unequal files.
-sed '/^#/d' "$work/all.tsv" | cut -f 1,7 > "$work/counts.tsv"
+{
+    printf 'Geneid\t%s\n' "$given"
+    sed '/^#/d' "$work/all.tsv" | tail -n +2 | cut -f 1,7
+} > "$work/counts.tsv"
 # MultiQC takes the sample's name from the header.
 sed "1s/\t.*/\t$sample/" "$work/all.tsv.summary" > "$work/summary"
 mv "$work/summary" "${snakemake_output[summary]}"

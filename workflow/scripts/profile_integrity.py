@@ -1,4 +1,4 @@
-"""The coverage profile of one sample's transcripts, from its BAM file."""
+"""The coverage profile of one sample's transcripts, from its BAM or CRAM file."""
 
 from tissuestate.logs import logged
 
@@ -6,6 +6,7 @@ with logged(snakemake.log[0]):
     import logging
     import sys
 
+    from tissuestate.alignments import sequence_checksums
     from tissuestate.checksums import file_checksum
     from tissuestate.chromosomes import read_chromosomes
     from tissuestate.errors import InputError
@@ -16,10 +17,13 @@ with logged(snakemake.log[0]):
     source, target = snakemake.input, snakemake.output.profile
     transcripts = read_bed(source.bed)
     chromosomes = read_chromosomes(source.chromosomes)
+    sequences = sequence_checksums(source.sequences) if source.sequences else {}
     refused = snakemake.params.flaw or refusal(source.bam)
     if not refused:
         try:
-            profile = profile_bam(source.bam, transcripts, snakemake.threads, chromosomes)
+            profile = profile_bam(
+                source.bam, transcripts, snakemake.threads, chromosomes, sequences
+            )
         except InputError as error:  # where new samples are classified, the others go on
             if not snakemake.params.refuse:
                 raise

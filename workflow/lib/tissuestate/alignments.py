@@ -1,21 +1,29 @@
-"""Alignments: the intervals of the reads in a BAM file, decoded in blocks with numpy.
+"""Alignments: the intervals of the reads in a BAM or CRAM file.
 
-A Python object per read would cost more than everything else together, so the file is
-decompressed in blocks (several threads, if asked) and the fields of all records in a block are
-gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF) and 4.2 (BAM).
+BAM is decoded in blocks with numpy: a Python object per read would cost more than everything else
+together, so the file is decompressed in blocks (several threads, if asked) and the fields of all
+records in a block are gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF) and
+4.2 (BAM).
+CRAM is read with pysam, its sequences left out: then no reference is needed, and none is asked for.
 """
 
 import struct
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
 from tissuestate.errors import InputError
+from tissuestate.text import is_cram
+
+if TYPE_CHECKING:
+    from pysam import AlignmentFile
 
 try:  # the same functions, two to three times faster
     from isal import isal_zlib as codec
@@ -25,6 +33,10 @@ except ImportError:
 DeflateError = cast(type[Exception], codec.error)
 MIN_MAPQ = 30
 EXCLUDED_FLAGS = 1548  # unmapped, mate unmapped, failed by the sequencer's filters, duplicate
+# Flag, place, mapping quality, CIGAR, and the mate's place, on which some flags rest. htslib looks
+# for the reference only if sequences or template lengths are decoded.
+_CRAM_FIELDS = 0xFE
+_CRAM_BATCH = 1 << 16  # reads at a time
 _BATCH = 1 << 20  # compressed bytes decoded at a time
 _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
@@ -59,30 +71,50 @@ class Intervals:
     end: np.ndarray
 
 
-def references(bam: str | Path) -> dict[str, int]:
-    """Return the chromosomes of a BAM file with their lengths, in the order of its header.
-
-    Raises InputError if the file is missing, no BAM, or cut off at its end.
-    """
+@contextmanager
+def _opened(path: Path, threads: int = 1) -> Iterator["AlignmentFile"]:
+    """Open a BAM or CRAM file without a word of htslib's; no sequences are decoded."""
     import pysam
 
-    path = Path(bam)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of an existing BAM file.")
+        raise InputError(f"{path}: no such file; give the path of an existing BAM or CRAM file.")
+    options = [f"required_fields={_CRAM_FIELDS:#x}", "decode_md=0"] if is_cram(path) else None
     verbosity = pysam.set_verbosity(0)
     try:
-        with pysam.AlignmentFile(str(path), "rb", check_sq=False) as handle:
-            if not handle.is_bam:
-                raise InputError(f"{path}: a {handle.format} file, expected BAM.")
-            return dict(zip(handle.references, handle.lengths, strict=True))
+        with pysam.AlignmentFile(
+            str(path), "rb", check_sq=False, format_options=options, threads=threads
+        ) as handle:
+            if not handle.is_bam and not handle.is_cram:
+                raise InputError(f"{path}: a {handle.format} file, expected BAM or CRAM.")
+            yield handle
     except InputError:
         raise
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: cannot be opened as BAM ({error}); is it another format, or a broken copy?"
+            f"{path}: cannot be read as BAM or CRAM ({error}): it is of another format, damaged or "
+            "cut off; copy or make it again."
         ) from error
     finally:
         pysam.set_verbosity(verbosity)
+
+
+def references(bam: str | Path) -> dict[str, int]:
+    """The chromosomes of a BAM or CRAM file with their lengths, in the order of its header.
+
+    Raises InputError if the file is missing, of another format, or cut off at its end.
+    """
+    with _opened(Path(bam)) as handle:
+        return dict(zip(handle.references, handle.lengths, strict=True))
+
+
+def sequence_checksums(bam: str | Path) -> dict[str, str]:
+    """The MD5 of each chromosome's bases, by name, as far as the header of a file states them.
+
+    CRAM does, BAM rarely.
+    """
+    with _opened(Path(bam)) as handle:
+        lines = handle.header.to_dict().get("SQ", [])
+        return {line["SN"]: line["M5"].lower() for line in lines if "M5" in line}
 
 
 def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
@@ -90,10 +122,29 @@ def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
 
     A read passes if none of `EXCLUDED_FLAGS` is set, its mapping quality is at least `MIN_MAPQ`
     and it has a position; it reaches from its first to its last aligned base, introns and
-    deletions inside it included. No index is needed. Memory does not depend on the file's size.
-    Raises InputError if the file is truncated or damaged.
+    deletions inside it included. No index is needed, and of CRAM no reference. Memory does not
+    depend on the file's size. Raises InputError if the file is truncated or damaged.
     """
     path = Path(bam)
+    return _intervals_of_cram(path, threads) if is_cram(path) else _intervals_of_bam(path, threads)
+
+
+def _intervals_of_cram(path: Path, threads: int) -> Iterator[Intervals]:
+    with _opened(path, threads) as handle:
+        passing = (
+            (read.reference_id, read.reference_start, read.reference_end)
+            for read in handle
+            if not read.flag & EXCLUDED_FLAGS
+            and read.mapping_quality >= MIN_MAPQ
+            and read.reference_id >= 0
+            and read.reference_start >= 0
+        )
+        while batch := list(islice(passing, _CRAM_BATCH)):
+            columns = zip(*((r, a, a if b is None else b) for r, a, b in batch), strict=True)
+            yield Intervals(*(np.array(column, np.int64) for column in columns))
+
+
+def _intervals_of_bam(path: Path, threads: int) -> Iterator[Intervals]:
     data, size, prefix = bytearray(_PAD), 0, b""
     header, chromosomes = True, 0
     for blocks in _decompressed(path, threads):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tissuestate.alignments import Intervals, read_intervals, references
+from tissuestate.alignments import Intervals, read_intervals, references, sequence_checksums
 from tissuestate.errors import InputError
 from tissuestate.transcripts import Transcript
 
@@ -111,9 +111,9 @@ def check_build(
     transcripts: Sequence[Transcript],
     chromosomes: Mapping[str, int],
 ) -> None:
-    """Raise InputError unless a BAM file is aligned to the genome of the transcripts.
+    """Raise InputError unless a BAM or CRAM file is aligned to the genome of the transcripts.
 
-    lengths: the chromosomes of the BAM file; chromosomes: those of the genome.
+    lengths: the chromosomes of the file; chromosomes: those of the genome.
     """
     missing = sorted({t.chrom for t in transcripts} - set(lengths))
     if missing:
@@ -138,6 +138,31 @@ def check_build(
             )
 
 
+def check_sequences(
+    bam: str | Path,
+    lengths: Mapping[str, int],
+    found: Mapping[str, str],
+    expected: Mapping[str, str],
+) -> None:
+    """Raise InputError if most of a file's bases lie on chromosomes of other sequence.
+
+    Chromosomes that are masked in one of two genomes differ in bases, but not in coordinates:
+    a few that differ do no harm.
+    lengths: the chromosomes of the file; found: the MD5 of those whose header states it; expected:
+    the MD5 of the genome's.
+    """
+    shared = found.keys() & expected.keys() & lengths.keys()
+    others = [name for name in lengths if name in shared and found[name] != expected[name]]
+    if 2 * sum(lengths[name] for name in others) > sum(lengths[name] for name in shared):
+        name = others[0]
+        raise InputError(
+            f"{bam}: made on another genome: the bases of its {name} have MD5 {found[name]}, those "
+            f"of the reference {expected[name]} ({len(others)} of {len(shared)} chromosomes "
+            "differ); align its reads to this reference, or name the genome it was made on in the "
+            "config."
+        )
+
+
 def _some(names: list[str]) -> str:
     """The first few names, and how many more there are."""
     shown = ", ".join(names[:3]) or "no chromosomes"
@@ -149,16 +174,20 @@ def coverage_of_bam(
     transcripts: Sequence[Transcript],
     threads: int = 1,
     chromosomes: Mapping[str, int] | None = None,
+    sequences: Mapping[str, str] | None = None,
 ) -> Coverage:
-    """Return the coverage of the transcripts' exons by the reads of a BAM file, in one pass.
+    """Return the coverage of the transcripts' exons by the reads of a file, in one pass.
 
     Each read that passes (see `read_intervals`) covers every base from its start to its end,
     introns inside it included; mates count apart, strands together (Feng, Zhang & Zhang 2015).
-    chromosomes: the genome's, with their lengths, where the file may be of another genome.
+    bam: a BAM or CRAM file. chromosomes, sequences: lengths and MD5 of the genome's chromosomes, if
+    the file may be of another genome.
     Raises InputError for a file of another genome build, or a damaged one.
     """
     lengths = references(bam)
     check_build(bam, lengths, transcripts, chromosomes or {})
+    if sequences:
+        check_sequences(bam, lengths, sequence_checksums(bam), sequences)
     coverage = Coverage(transcripts, list(lengths))
     for reads in read_intervals(bam, threads):
         coverage.add(reads)

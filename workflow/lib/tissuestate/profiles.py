@@ -75,13 +75,15 @@ def profile_bam(
     transcripts: Sequence[Transcript],
     threads: int = 1,
     chromosomes: Mapping[str, int] | None = None,
+    sequences: Mapping[str, str] | None = None,
 ) -> Profile:
     """Return the profile of a sample from its aligned reads, in one pass over the file.
 
-    chromosomes: the genome's, with their lengths, where the file may be of another genome.
+    bam: a BAM or CRAM file. chromosomes, sequences: lengths and MD5 of the genome's chromosomes, if
+    the file may be of another genome.
     Raises InputError for a file of another genome build, or a damaged one.
     """
-    coverage = coverage_of_bam(bam, transcripts, threads, chromosomes)
+    coverage = coverage_of_bam(bam, transcripts, threads, chromosomes, sequences)
     d, abundance = np.zeros(len(transcripts)), np.zeros(len(transcripts))
     curve, used = np.zeros(BINS), 0
     for index, depth in coverage.depths():

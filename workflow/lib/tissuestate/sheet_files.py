@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.text import BAM, FASTA, FASTQ, HDF5, PARQUET, Kind, describe, opened
+from tissuestate.text import BAM, CRAM, FASTA, FASTQ, HDF5, PARQUET, Kind, describe, opened
 
 _KINDS = {
     "fastq_1": (("", FASTQ, FASTA), "FASTQ, plain or packed with gzip"),
     "fastq_2": (("", FASTQ, FASTA), "FASTQ, plain or packed with gzip"),
-    "bam": ((BAM,), "BAM"),
+    "bam": ((BAM, CRAM), "BAM or CRAM"),
     "matrix": (("", HDF5, PARQUET), "a table of text, Parquet or h5ad"),
 }
 _FIRST_READS = 200
@@ -76,7 +76,7 @@ def _flaw(sample: str, column: str, name: str) -> str:
 def _is_odd(column: str, kind: Kind) -> bool:
     if column.startswith("fastq"):
         return kind.head.lstrip()[:1] not in (b"@", b">")
-    return kind.name in (HDF5, PARQUET) and kind.zipped
+    return kind.name in (HDF5, PARQUET, CRAM) and kind.zipped
 
 
 def _mates(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:

@@ -52,7 +52,7 @@ _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"{\\rtf",), "a document of a word processor", _AS_TEXT),
     ((b"\x89PNG\r\n", b"\xff\xd8\xff"), "a picture", "give the table itself as text"),
     ((b"BAM\x01",), BAM, "name it under bam"),
-    ((b"CRAM",), CRAM, "make BAM of it with samtools view -b -T GENOME.fa"),
+    ((b"CRAM",), CRAM, "name it under bam"),
     ((b".sra", b"NCBI.sra"), "an SRA archive", "make FASTQ of it with fasterq-dump"),
     ((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-32 text", _UTF8),
     ((b"\xff\xfe", b"\xfe\xff"), "UTF-16 text", _UTF8),
@@ -110,6 +110,12 @@ def describe(path: str | Path) -> Kind:
         except zlib.error as error:
             raise _damaged(path, error) from error
     return Kind(*_recognise(head), zipped, head)
+
+
+def is_cram(path: str | Path) -> bool:
+    """Whether a file begins as CRAM does."""
+    with Path(path).open("rb") as stream:
+        return stream.read(4) == b"CRAM"
 
 
 def _unzipped(head: bytes) -> bytes:
