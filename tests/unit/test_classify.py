@@ -11,9 +11,9 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 from tissuestate.bundle import CARD, read_bundle, write_bundle
 from tissuestate.bundle_builder import QUALITIES, Stages, build_bundle
-from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
@@ -142,7 +142,7 @@ def trained(tmp_path_factory):
         )
         save_network(folder / task, fitted.network)
         for head, logits in predict_logits(load_network(folder / task), features).items():
-            probabilities[head] = softmax(logits, TEMPERATURES.get(head, 1.0))
+            probabilities[head] = softmax(logits / TEMPERATURES.get(head, 1.0), axis=1)
     anndata.AnnData(features, obs=obs).write_h5ad(folder / "features.h5ad")
     data.write_h5ad(folder / "cohort.h5ad")
     obs.to_csv(folder / "samples.tsv", sep="\t")
