@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import confusion_matrix, roc_curve
 
 from tissuestate.composition import batches
 from tissuestate.errors import InputError
@@ -302,9 +303,8 @@ def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataF
     for judged in judge(predictions, classes):
         names = (*judged.classes, "") if judged.head == TANDEM else judged.classes
         called = np.where(judged.called < 0, len(judged.classes), judged.called)
-        counts = np.zeros((len(judged.classes), len(names)), dtype=int)
-        np.add.at(counts, (judged.true, called), 1)
-        for (i, j), count in np.ndenumerate(counts):
+        counts = confusion_matrix(judged.true, called, labels=np.arange(len(names)))
+        for (i, j), count in np.ndenumerate(counts[: len(judged.classes)]):
             rows.append((judged.head, judged.classes[i], names[j], count))
     return pd.DataFrame(rows, columns=["head", "true", "called", "count"])
 
@@ -312,33 +312,17 @@ def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataF
 def roc(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
     """ROC curves, one class against the rest, on the test samples: head, class, fpr, tpr.
 
-    Points on a straight stretch of a curve are left out; a class that all or none of the test
-    samples belong to has no curve.
+    Points that scikit-learn finds to change no curve are left out. A class that all or none of the
+    test samples belong to has no curve.
     """
     parts = []
     for judged in judge(predictions, classes):
         for number, name in enumerate(judged.classes):
             positive = judged.true == number
-            if positive.all() or not positive.any():
-                continue
-            order = np.argsort(-judged.scores[:, number], kind="stable")
-            ends = np.r_[np.flatnonzero(np.diff(judged.scores[order, number])), len(order) - 1]
-            hits, misses = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
-            hits, misses = np.r_[0, hits], np.r_[0, misses]
-            bend = (
-                np.diff(hits)[:-1] * np.diff(misses)[1:] != np.diff(hits)[1:] * np.diff(misses)[:-1]
-            )
-            keep = np.r_[True, bend, True]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "head": judged.head,
-                        "class": name,
-                        "fpr": misses[keep] / misses[-1],
-                        "tpr": hits[keep] / hits[-1],
-                    }
-                )
-            )
+            if positive.any() and not positive.all():
+                fpr, tpr, _ = roc_curve(positive, judged.scores[:, number])
+                curve = {"head": judged.head, "class": name, "fpr": fpr, "tpr": tpr}
+                parts.append(pd.DataFrame(curve))
     columns = ["head", "class", "fpr", "tpr"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
