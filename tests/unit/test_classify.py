@@ -19,7 +19,6 @@ from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
-from tissuestate.evaluate import tabulate
 from tissuestate.explain import Explainer, class_genes, genes_page, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.files import save_arrays
@@ -35,6 +34,7 @@ from tissuestate.new_samples import (
 )
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
+from tissuestate.predictions import tabulate
 from tissuestate.reliance import answered, set_coverage
 from tissuestate.sample_page import Background, sample_page
 from tissuestate.sheet import read_sheet

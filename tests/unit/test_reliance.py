@@ -6,9 +6,9 @@ import pytest
 from tissuestate import trust_plots
 from tissuestate.abstention import NEW, reasons, too_even
 from tissuestate.conformal import ConformalSets, fit_sets
-from tissuestate.evaluate import tabulate
 from tissuestate.missing_genes import least_genes, missing_curve, missing_sets
 from tissuestate.plots import save
+from tissuestate.predictions import tabulate
 from tissuestate.reliance import answered, set_coverage
 
 CLASSES = {

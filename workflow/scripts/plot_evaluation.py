@@ -4,7 +4,7 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate import plots
-    from tissuestate.evaluate import read_predictions
+    from tissuestate.predictions import read_predictions
     from tissuestate.sheet import HEADS
     from tissuestate.tables import read_table
     from tissuestate.tasks import read_classes

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluate import bootstrap_weights, judge, measure
+from tissuestate.donors import bootstrap_weights
+from tissuestate.scores import judge, measure
 from tissuestate.sheet import HEADS
 
 METRICS = ("balanced_accuracy", "accuracy")

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate import pages
-from tissuestate.evaluate import read_predictions
 from tissuestate.features import PrincipalComponents
+from tissuestate.predictions import read_predictions
 from tissuestate.sheet import HEADS
 from tissuestate.tasks import TASKS
 from tissuestate.wording import head_title

@@ -721,7 +721,7 @@ def _short(value: float) -> str:
 def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int = 15) -> Figure:
     """Reliability diagrams on test samples: confidence of the call against how often it is right.
 
-    `predictions` is a table of `evaluate.tabulate`; subtypes are judged as they are shown, given
+    `predictions` is a table of `predictions.tabulate`; subtypes are judged as they are shown, given
     the tissue. Bins are of equal width; each title gives the calibration error as usual, what
     chance alone makes of it where so many probabilities are exactly right, and the error without
     chance's part (`calibrate.calibration_error`).

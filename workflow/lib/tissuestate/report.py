@@ -17,11 +17,11 @@ from tissuestate.composition import (
     split_table,
     states_of,
 )
-from tissuestate.evaluate import TANDEM, within
 from tissuestate.plots import before_and_after
 from tissuestate.protocol_page import brief
 from tissuestate.sheet import HEADS
 from tissuestate.tables import read_table
+from tissuestate.tandem import TANDEM, within
 from tissuestate.wording import head_title, measure_title, metric_title, model_title
 
 DEEP = "dl_pca"

@@ -1,9 +1,8 @@
-"""Evaluation: the tandem rule, the table of predictions, and metrics with intervals."""
+"""Metrics of a table of predictions, with intervals over resamples of donors."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,97 +10,15 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, roc_curve
 
 from tissuestate.composition import batches
+from tissuestate.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.sheet import HEADS
-from tissuestate.tables import read_table
+from tissuestate.tandem import TANDEM, WITHIN, route_subtypes, within
 from tissuestate.tasks import encode
 
 logger = logging.getLogger(__name__)
 
-TANDEM = "subtype_tandem"
-WITHIN = "_within_batch"
 TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
-
-
-def within(head: str) -> str:
-    """The name of a head that is asked among the classes of a sample's own batch."""
-    return head + WITHIN
-
-
-def route_subtypes(
-    subtype: np.ndarray, called_tissue: Sequence[str] | pd.Series, classes: Mapping[str, Any]
-) -> np.ndarray:
-    """Probabilities of the subtypes, given the tissue that was called.
-
-    subtype: samples × subtypes, of the subtype network. Only the subtypes of the called tissue
-    keep theirs, scaled to sum to 1; a sample of a tissue without subtypes has NaN throughout.
-    """
-    names = list(classes["subtype"])
-    tissues = {tissue: np.isin(names, own) for tissue, own in classes["subtypes_of"].items() if own}
-    none = np.zeros(len(names), dtype=bool)
-    allowed = np.array([tissues.get(tissue, none) for tissue in called_tissue], dtype=bool)
-    allowed = allowed.reshape(len(subtype), len(names))
-    kept = np.where(allowed, subtype, 0.0)
-    total = kept.sum(axis=1, keepdims=True)
-    # Where every allowed subtype underflowed to 0, they are equally likely.
-    kept = np.where(allowed & (total == 0), 1.0, kept)
-    total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.full(kept.shape, np.nan), where=total > 0)
-
-
-def in_tandem(
-    probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
-    """The probabilities that a user is shown: those of subtypes given the likeliest tissue."""
-    shown = dict(probabilities)
-    if "subtype" in shown:
-        called = np.asarray(classes["tissue"])[shown["tissue"].argmax(axis=1)]
-        shown["subtype"] = route_subtypes(shown["subtype"], called.tolist(), classes)
-    return shown
-
-
-def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """The most probable class of each sample, '' where there are no probabilities."""
-    called = np.array([*names, ""], dtype=object)
-    known = (
-        ~np.isnan(probabilities).any(axis=1) if len(names) else np.zeros(len(probabilities), bool)
-    )
-    best = np.where(
-        known, np.nan_to_num(probabilities).argmax(axis=1) if len(names) else 0, len(names)
-    )
-    return called[best]
-
-
-def tabulate(
-    obs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
-) -> pd.DataFrame:
-    """The table of predictions, a row a sample of `obs`, in its order.
-
-    Columns: sample, split, donor, study, source, then for each head `{head}_true` ('' unknown),
-    `{head}_call` and `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if
-    the tissue called has no subtypes), whereas `subtype:{class}` are those of the subtype network
-    for any sample.
-    """
-    table = pd.DataFrame({"sample": obs.index.astype(str)})
-    for column in ("split", "donor"):
-        table[column] = obs[column].to_numpy() if column in obs else table["sample"]
-    for column in ("study", "source"):
-        table[column] = obs[column].to_numpy() if column in obs else ""
-    for head in (head for head in HEADS if head in probabilities):
-        names = list(classes[head])
-        called = probabilities[head]
-        if head == "subtype":
-            called = route_subtypes(called, table["tissue_call"], classes)
-        table[f"{head}_true"] = obs[head].where(obs[head].isin(names), "").to_numpy()
-        table[f"{head}_call"] = _calls(called, names)
-        scores = pd.DataFrame(probabilities[head], columns=[f"{head}:{name}" for name in names])
-        table = pd.concat([table, scores], axis=1)
-    return table
-
-
-def read_predictions(path: str | Path, samples: Iterable[str] | None = None) -> pd.DataFrame:
-    """Read a table of predictions, of these samples; labels are strings, '' where there is none."""
-    return read_table(path, samples=samples)
 
 
 @dataclass(frozen=True)
@@ -258,16 +175,6 @@ def measure(
     return overall, per_class
 
 
-def bootstrap_weights(donors: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """How often each sample is drawn (resamples × samples) when donors are drawn with return.
-
-    All samples of a donor are drawn together, since they are not independent.
-    """
-    n = int(donors.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    return drawn[:, donors].astype(float)
-
-
 def score(
     predictions: pd.DataFrame, classes: Mapping[str, Any], *, resamples: int = 1000, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -325,27 +232,3 @@ def roc(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
                 parts.append(pd.DataFrame(curve))
     columns = ["head", "class", "fpr", "tpr"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def compare_models(
-    metrics: Mapping[str, pd.DataFrame], costs: Mapping[str, Mapping[str, float]]
-) -> pd.DataFrame:
-    """One row a model and head: balanced accuracy, accuracy, and what the model cost.
-
-    Costs are those of the whole model (all heads). Seconds to fit are those of the final fit: the
-    tuning of the networks and the fitting of scaler, PCA or feature selection are not in them.
-    """
-    rows = []
-    for model, table in metrics.items():
-        values = table.pivot(index="head", columns="metric", values="value")
-        for head in dict.fromkeys(table["head"]):
-            rows.append(
-                {
-                    "model": model,
-                    "head": head,
-                    "balanced_accuracy": values.loc[head, "balanced_accuracy"],
-                    "accuracy": values.loc[head, "accuracy"],
-                    **costs[model],
-                }
-            )
-    return pd.DataFrame(rows)
