@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate import pages
-from tissuestate.plots import embedding
+from tissuestate.figure_expression import embedding
 from tissuestate.sample_page import Background, sample_page
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate import trust_plots
+from tissuestate import figure_trust
 from tissuestate.abstention import NEW, reasons, too_even
 from tissuestate.conformal import ConformalSets, fit_sets
+from tissuestate.figure_style import save
 from tissuestate.missing_genes import least_genes, missing_curve, missing_sets
-from tissuestate.plots import save
 from tissuestate.predictions import tabulate
 from tissuestate.reliance import answered, set_coverage
 
@@ -176,10 +176,10 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     ]
     columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
     figures = [
-        trust_plots.set_coverage(coverage),
-        trust_plots.accuracy_answered(answered(table, CLASSES, np.zeros(len(table), bool), {})),
-        trust_plots.novelty_scores(scores),
-        trust_plots.missing_genes(pd.DataFrame(rows, columns=columns)),
+        figure_trust.set_coverage(coverage),
+        figure_trust.accuracy_answered(answered(table, CLASSES, np.zeros(len(table), bool), {})),
+        figure_trust.novelty_scores(scores),
+        figure_trust.missing_genes(pd.DataFrame(rows, columns=columns)),
     ]
     for number, figure in enumerate(figures):
         save(figure, tmp_path / f"{number}.png")

@@ -17,7 +17,7 @@ from tissuestate.composition import (
     split_table,
     states_of,
 )
-from tissuestate.plots import before_and_after
+from tissuestate.figure_expression import before_and_after
 from tissuestate.protocol_page import brief
 from tissuestate.sheet import HEADS
 from tissuestate.tables import read_table

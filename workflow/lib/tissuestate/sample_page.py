@@ -52,7 +52,7 @@ class Background:
         cls, training: pd.DataFrame, mrin: np.ndarray, contrasts: list[Mapping[str, Any]]
     ) -> Self:
         """The background of training samples (x, y, tissue, disease_state a row) and their mRIN."""
-        from tissuestate.plots import embedding, tissue_marks
+        from tissuestate.figure_expression import embedding, tissue_marks
 
         figure = embedding(training)
         axes = figure.axes[0]

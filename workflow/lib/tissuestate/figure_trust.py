@@ -6,8 +6,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from tissuestate.conformal import LEVEL
+from tissuestate.figure_style import DROPPED, GREY, KEPT, PALETTE, STYLE
 from tissuestate.missing_genes import least_genes
-from tissuestate.plots import DROPPED, GREY, KEPT, PALETTE, STYLE
 from tissuestate.wording import HEADS as TITLES
 from tissuestate.wording import head_title
 
