@@ -29,10 +29,10 @@ from tissuestate import diagnostics
 from tissuestate.surrogate import (
     Plan,
     SurrogateFit,
+    check_fit,
     coefficients,
     estimate,
     model_basis,
-    sound,
 )
 
 GRID = (1, 2, 3, 5, 8, 12, 20)
@@ -99,7 +99,7 @@ def choose(
     room = min(room, len(part) - reduced.shape[1] - 2)
     plans = candidates(method, n_sv, controls, room, len(part))
     for plan, fit in _estimates(part, reduced, plans, seed):
-        applied = sound(fit, basis)[0]
+        applied = check_fit(fit, basis)[0]
         measured = before
         if applied.any():
             corrected = _corrected_gram(gram, part, basis, fit.surrogates[:, applied])
