@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tissuestate.sheet import HEADS, STATES
@@ -65,7 +64,7 @@ def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
     return [pair for names in own for pair in combinations(sorted(names), 2)]
 
 
-def apart(rows: Iterable[Mapping[str, Any]], *heads: str) -> list[str]:
+def pairs_without_common_batch(rows: Iterable[Mapping[str, Any]], *heads: str) -> list[str]:
     """The pairs of these heads' classes that no batch holds, of `contrasts` as records."""
     return [
         f"{row['first']} and {row['second']}"
@@ -91,10 +90,7 @@ def cramers_v(first: pd.Series, second: pd.Series) -> float:
 
     Cramér 1946, chapter 21; without bias correction.
     """
-    counts = pd.crosstab(first, second).to_numpy(float)
-    smaller = min(counts.shape) - 1
-    if smaller < 1:
-        return float("nan")
-    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
-    chi_squared = float(((counts - expected) ** 2 / expected).sum())
-    return float(np.sqrt(chi_squared / (counts.sum() * smaller)))
+    from scipy.stats.contingency import association  # slow to import, and the report's alone
+
+    counts = pd.crosstab(first, second).to_numpy()
+    return float(association(counts)) if min(counts.shape) > 1 else float("nan")

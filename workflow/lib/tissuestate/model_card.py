@@ -6,7 +6,7 @@ Sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tissuestate.composition import apart
+from tissuestate.composition import pairs_without_common_batch
 from tissuestate.support import gap, missing_states
 from tissuestate.wording import head_title, metric_title
 
@@ -173,7 +173,8 @@ def _trust(trust: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
 
 def _limits(description: Mapping[str, Any]) -> list[str]:
     states, subtypes = (
-        apart(description["data"]["contrasts"], head) for head in ("disease_state", "subtype")
+        pairs_without_common_batch(description["data"]["contrasts"], head)
+        for head in ("disease_state", "subtype")
     )
     lines, seen = [], description["data"].get("states_of_tissue", {})
     gaps = [

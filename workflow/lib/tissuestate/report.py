@@ -10,10 +10,10 @@ import pandas as pd
 
 from tissuestate import pages
 from tissuestate.composition import (
-    apart,
     batches,
     contrasts,
     cramers_v,
+    pairs_without_common_batch,
     split_table,
     states_of,
 )
@@ -304,7 +304,9 @@ def _batches(run: Run, facts: Facts) -> list[str]:
     pairs = contrasts(run.kept, "tissue")
     together = pairs[pairs["studies"] != ""]
     tissues = {*pairs["first"], *pairs["second"]} - {*together["first"], *together["second"]}
-    subtypes = apart(contrasts(run.kept, "subtype").to_dict("records"), "subtype")
+    subtypes = pairs_without_common_batch(
+        contrasts(run.kept, "subtype").to_dict("records"), "subtype"
+    )
     sentences = []
     if tissues:
         named = ", ".join(sorted(tissues))

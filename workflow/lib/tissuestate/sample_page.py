@@ -11,7 +11,7 @@ import pandas as pd
 from tissuestate import pages
 from tissuestate.abstention import no_tumour
 from tissuestate.bundle import Bundle
-from tissuestate.composition import apart
+from tissuestate.composition import pairs_without_common_batch
 from tissuestate.files import load_arrays
 from tissuestate.training_map import TrainingMap
 from tissuestate.wording import class_title, head_title
@@ -304,7 +304,7 @@ def _cautions(contrasts: list[Mapping[str, Any]]) -> list[str]:
         "told apart and get no answer, but one close to a known class may be given that class.",
         "Probabilities hold for samples like those of the training cohort.",
     ]
-    pairs = apart(contrasts, "disease_state", "subtype")
+    pairs = pairs_without_common_batch(contrasts, "disease_state", "subtype")
     if pairs:
         cautions.append(
             f"In training, {'; '.join(pairs)} never came from the same study and source: what "

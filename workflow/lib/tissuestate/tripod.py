@@ -6,7 +6,7 @@ Collins et al. 2024, "TRIPOD+AI statement", BMJ 385:e078378; items in the workfl
 from collections.abc import Mapping
 from typing import Any
 
-from tissuestate.composition import apart
+from tissuestate.composition import pairs_without_common_batch
 from tissuestate.model_card import as_table
 from tissuestate.wording import head_title
 
@@ -228,7 +228,7 @@ def _results(description: Mapping[str, Any]) -> list[Row]:
 
 
 def _discussion(description: Mapping[str, Any]) -> list[Row]:
-    pairs = apart(description["data"]["contrasts"], "disease_state", "subtype")
+    pairs = pairs_without_common_batch(description["data"]["contrasts"], "disease_state", "subtype")
     limits = (
         f"Never in the same study and source: {'; '.join(pairs)}; what tells them apart may be "
         "these. "
