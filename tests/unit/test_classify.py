@@ -35,7 +35,7 @@ from tissuestate.new_samples import (
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.predictions import tabulate
-from tissuestate.reliance import answered, set_coverage
+from tissuestate.reliance import abstention_curve, set_coverage
 from tissuestate.sample_page import Background, sample_page
 from tissuestate.sheet import read_sheet
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
@@ -153,7 +153,7 @@ def trained(tmp_path_factory):
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
         "sets": set_coverage(table, CLASSES, sets, resamples=20),
-        "answered": answered(table, CLASSES, novelty.is_new(features), {}),
+        "abstention": abstention_curve(table, CLASSES, novelty.is_new(features), {}),
         "missing_genes": pd.DataFrame(
             {"split": "validation", "missing": [0.0, 0.2, 0.5, 0.8], "loss": [0, 0.01, 0.02, 0.3]}
         ),
@@ -173,7 +173,7 @@ def trained(tmp_path_factory):
         imputation=str(folder / "imputation.npz"),
         novelty=str(folder / "novelty.npz"),
         sets=str(folder / "sets.tsv"),
-        answered=str(folder / "answered.tsv"),
+        answered=str(folder / "abstention.tsv"),
         missing_genes=str(folder / "missing_genes.tsv"),
         correction=str(folder / "correction.npz"),
         transformer=str(folder / "features.npz"),

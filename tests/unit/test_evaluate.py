@@ -10,7 +10,7 @@ from tissuestate.benchmark_table import compare_models
 from tissuestate.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.predictions import read_predictions, tabulate
-from tissuestate.scores import confusion, judge, measure, roc, score
+from tissuestate.scores import confusion, measure, roc, score, score_heads
 from tissuestate.sheet import HEADS
 from tissuestate.tandem import TANDEM, route_subtypes, within
 from tissuestate.tasks import encode
@@ -93,12 +93,12 @@ def test_metrics_are_scikit_learns(head, coarse):
 
 
 def test_weights_count_as_repeated_samples():
-    judged = judge(predicted(coarse=True), CLASSES)[1]
-    weights = bootstrap_weights(judged.donors, 20, seed=3)
-    overall, _ = measure(judged, weights)
+    scored = score_heads(predicted(coarse=True), CLASSES)[1]
+    weights = bootstrap_weights(scored.donors, 20, seed=3)
+    overall, _ = measure(scored, weights)
     for number, row in enumerate(weights.astype(int)):
         again = np.repeat(np.arange(len(row)), row)
-        y, calls, p = judged.true[again], judged.called[again], judged.scores[again]
+        y, calls, p = scored.true[again], scored.called[again], scored.scores[again]
         assert overall["accuracy"][number] == pytest.approx(witness.accuracy_score(y, calls))
         assert overall["balanced_accuracy"][number] == pytest.approx(
             witness.balanced_accuracy_score(y, calls)
@@ -141,7 +141,7 @@ def test_the_state_within_a_batch_cannot_be_had_from_the_batch():
     obs["study"] = ["GTEx"] * 20 + ["TCGA"] * 20
     by_study = np.where(obs["study"].to_numpy()[:, None] == "GTEx", [1.0, 0, 0], [0.4, 0.36, 0.24])
     table = tabulate(obs.rename(index=str), {"disease_state": by_study}, CLASSES)
-    asked = judge(table, CLASSES)[1]
+    asked = score_heads(table, CLASSES)[1]
     assert asked.head == within("disease_state") and asked.classes == tuple(states[1:])
     np.testing.assert_allclose(asked.scores, [[0.6, 0.4]] * 20)
     found, _ = score(table, CLASSES, resamples=100)
@@ -149,10 +149,10 @@ def test_the_state_within_a_batch_cannot_be_had_from_the_batch():
     assert value(found, within("disease_state"), "balanced_accuracy") == 0.5
     assert value(found, within("disease_state"), "accuracy") == 0.5
     # Where each study holds every state, the question would be the same one.
-    assert len(judge(table.assign(study="one"), CLASSES)) == 1
+    assert len(score_heads(table.assign(study="one"), CLASSES)) == 1
     # A study of one state alone asks nothing.
     lone = table.assign(study=table["disease_state_true"])
-    assert len(judge(lone, CLASSES)) == 1
+    assert len(score_heads(lone, CLASSES)) == 1
 
 
 def test_subtypes_within_a_batch_compete_with_those_of_their_own_tissue():
@@ -176,7 +176,7 @@ def test_subtypes_within_a_batch_compete_with_those_of_their_own_tissue():
     assert value(found, asked, "accuracy") == value(found, asked, "balanced_accuracy") == 0.5
     assert (found.loc[found["head"] == asked, "n"] == 20).all()
     # Where every source holds all subtypes of a tissue, only the tissue is given away.
-    heads = [judged.head for judged in judge(table.assign(source="a"), CLASSES)]
+    heads = [scored.head for scored in score_heads(table.assign(source="a"), CLASSES)]
     assert heads == ["tissue", "subtype", TANDEM]
 
 

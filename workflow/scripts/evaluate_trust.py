@@ -28,7 +28,9 @@ with logged(snakemake.log[0]):
         output.sets: reliance.set_coverage(
             predictions, classes, sets, resamples=params.resamples, seed=params.seed
         ),
-        output.answered: reliance.answered(predictions, classes, score > 1, states_of_tissue(obs)),
+        output.abstention: reliance.abstention_curve(
+            predictions, classes, score > 1, states_of_tissue(obs)
+        ),
         output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),
     }
     for path, table in tables.items():

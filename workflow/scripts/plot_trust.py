@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
     source, output = snakemake.input, snakemake.output
     for name, draw in (
         ("sets", set_coverage),
-        ("answered", accuracy_answered),
+        ("abstention", accuracy_answered),
         ("novelty", novelty_scores),
         ("missing", missing_genes),
     ):

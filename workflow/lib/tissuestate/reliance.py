@@ -73,7 +73,7 @@ def set_coverage(
     return pd.DataFrame(rows)
 
 
-def answered(
+def abstention_curve(
     predictions: pd.DataFrame,
     classes: Mapping[str, Any],
     new: np.ndarray,

@@ -22,7 +22,7 @@ TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredHead:
     """One head's test samples that have a true class: codes and probabilities.
 
     called: class numbers, -1 for no call. scores: samples × classes (0 where there is no call).
@@ -36,15 +36,15 @@ class Judged:
     donors: np.ndarray
 
 
-def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]:
-    """What there is to judge in a table of predictions: each head on its labelled test samples.
+def score_heads(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[ScoredHead]:
+    """Each head of a table of predictions on its labelled test samples, ready to be measured.
 
     `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the
     same samples as the tandem calls them; `{head}_within_batch` the head where its class cannot be
     told from the batch (see `within_batch`). A head without classes or test samples is left out.
     """
     test = predictions[predictions["split"] == "test"]
-    judged = []
+    scored = []
     tissue_of = {name: tissue for tissue, own in classes["subtypes_of"].items() for name in own}
     for head in HEADS:
         names = tuple(classes.get(head, ()))
@@ -62,20 +62,20 @@ def judge(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[Judged]
             logger.warning(
                 "%s: no test sample of %s; left out of the averages", head, ", ".join(absent)
             )
-        judged.append(Judged(head, names, true, scores.argmax(axis=1), scores, donors))
+        scored.append(ScoredHead(head, names, true, scores.argmax(axis=1), scores, donors))
         if "study" in rows:
             kinds = [tissue_of[name] if head == "subtype" else "" for name in names]
-            judged += within_batch(judged[-1], batches(rows), kinds)
+            scored += within_batch(scored[-1], batches(rows), kinds)
         if head == "subtype":
             routed = route_subtypes(scores, rows["tissue_call"], classes)
             called = encode(rows["subtype_call"], names)
-            judged.append(Judged(TANDEM, names, true, called, np.nan_to_num(routed), donors))
-    return judged
+            scored.append(ScoredHead(TANDEM, names, true, called, np.nan_to_num(routed), donors))
+    return scored
 
 
 def within_batch(
-    judged: Judged, batch: Sequence[str] | pd.Series, kinds: Sequence[str]
-) -> list[Judged]:
+    scored: ScoredHead, batch: Sequence[str] | pd.Series, kinds: Sequence[str]
+) -> list[ScoredHead]:
     """A head asked again among those classes alone that a sample's own batch holds.
 
     kinds: of each class, what is known when it is asked for: of a subtype its tissue, whose
@@ -84,24 +84,24 @@ def within_batch(
     every batch holds every class, so that nothing would differ.
     """
     place, names = pd.factorize(np.asarray(batch, dtype=str))
-    held = np.zeros((len(names), len(judged.classes)), dtype=bool)
-    held[place, judged.true] = True
+    held = np.zeros((len(names), len(scored.classes)), dtype=bool)
+    held[place, scored.true] = True
     kind = np.asarray(kinds, dtype=str)
-    competing = (kind == kind[judged.true][:, None]) & held.any(axis=0)
+    competing = (kind == kind[scored.true][:, None]) & held.any(axis=0)
     allowed = held[place] & competing
     kept = allowed.sum(axis=1) > 1
     if not kept.any() or (allowed == competing).all():
         return []
     used = allowed[kept].any(axis=0)
     allowed = allowed[kept][:, used]
-    scores = np.where(allowed, judged.scores[kept][:, used], 0.0)
+    scores = np.where(allowed, scored.scores[kept][:, used], 0.0)
     total = scores.sum(axis=1, keepdims=True)
     scores = np.divide(scores, total, out=allowed.astype(float), where=total > 0)
-    classes = tuple(np.array(judged.classes)[used])
-    true = np.searchsorted(np.flatnonzero(used), judged.true[kept])
-    donors = np.unique(judged.donors[kept], return_inverse=True)[1]
-    head = within(judged.head)
-    return [Judged(head, classes, true, scores.argmax(axis=1), scores, donors)]
+    classes = tuple(np.array(scored.classes)[used])
+    true = np.searchsorted(np.flatnonzero(used), scored.true[kept])
+    donors = np.unique(scored.donors[kept], return_inverse=True)[1]
+    head = within(scored.head)
+    return [ScoredHead(head, classes, true, scores.argmax(axis=1), scores, donors)]
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -124,15 +124,15 @@ def _auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.nd
     return _ratio((pos * (below + neg / 2)).sum(axis=1), pos.sum(axis=1) * neg.sum(axis=1))
 
 
-def _ranks(judged: Judged) -> np.ndarray:
+def _ranks(scored: ScoredHead) -> np.ndarray:
     """The place of the true class among the scores, 0 for the highest; ties by class order."""
-    own = judged.scores[np.arange(len(judged.true)), judged.true][:, None]
-    earlier = np.arange(len(judged.classes)) < judged.true[:, None]
-    return ((judged.scores > own) | ((judged.scores == own) & earlier)).sum(axis=1)
+    own = scored.scores[np.arange(len(scored.true)), scored.true][:, None]
+    earlier = np.arange(len(scored.classes)) < scored.true[:, None]
+    return ((scored.scores > own) | ((scored.scores == own) & earlier)).sum(axis=1)
 
 
 def measure(
-    judged: Judged, weights: np.ndarray, *, by_rank: bool = True
+    scored: ScoredHead, weights: np.ndarray, *, by_rank: bool = True
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Metrics for each row of sample weights (resamples × samples), overall and per class.
 
@@ -142,10 +142,10 @@ def measure(
     `by_rank` the metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left
     out.
     """
-    numbers = np.arange(len(judged.classes))
-    is_true = (judged.true[:, None] == numbers).astype(float)
-    is_called = (judged.called[:, None] == numbers).astype(float)
-    right = (judged.true == judged.called).astype(float)
+    numbers = np.arange(len(scored.classes))
+    is_true = (scored.true[:, None] == numbers).astype(float)
+    is_called = (scored.called[:, None] == numbers).astype(float)
+    right = (scored.true == scored.called).astype(float)
     total = weights.sum(axis=1)
     support, called, hits = weights @ is_true, weights @ is_called, weights @ (is_true * is_called)
     present = np.where(support > 0, 0.0, np.nan)
@@ -162,14 +162,14 @@ def measure(
     per_class = {"precision": precision, "recall": recall, "f1": f1, "support": support}
     if not by_rank:
         return overall, per_class
-    auc = np.column_stack([_auc(judged.scores[:, c], judged.true == c, weights) for c in numbers])
+    auc = np.column_stack([_auc(scored.scores[:, c], scored.true == c, weights) for c in numbers])
     overall["auc"], per_class["auc"] = _mean(auc), auc
-    ranks = np.where(judged.scores.sum(axis=1) > 0, _ranks(judged), len(numbers))
-    if not judged.head.endswith(WITHIN):
+    ranks = np.where(scored.scores.sum(axis=1) > 0, _ranks(scored), len(numbers))
+    if not scored.head.endswith(WITHIN):
         for k in range(1, min(TOP, len(numbers)) + 1):
             overall[f"top{k}"] = _ratio(weights @ (ranks < k).astype(float), total)
-    if (judged.called >= 0).all() and judged.head != TANDEM:
-        own = judged.scores[np.arange(len(judged.true)), judged.true]
+    if (scored.called >= 0).all() and scored.head != TANDEM:
+        own = scored.scores[np.arange(len(scored.true)), scored.true]
         loss = -np.log(np.maximum(own, np.finfo(float).eps))
         overall["log_loss"] = _ratio(weights @ loss, total)
     return overall, per_class
@@ -184,16 +184,16 @@ def score(
     recall, F1 and AUC (one against the rest) of a head are unweighted means over its classes.
     """
     rows, class_rows = [], []
-    for judged in judge(predictions, classes):
-        n = len(judged.true)
-        values, per_class = measure(judged, np.ones((1, n)))
-        spread, _ = measure(judged, bootstrap_weights(judged.donors, resamples, seed))
+    for scored in score_heads(predictions, classes):
+        n = len(scored.true)
+        values, per_class = measure(scored, np.ones((1, n)))
+        spread, _ = measure(scored, bootstrap_weights(scored.donors, resamples, seed))
         for metric, value in values.items():
             known = spread[metric][~np.isnan(spread[metric])]
             low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
-            rows.append((judged.head, metric, value[0], low, high, n))
+            rows.append((scored.head, metric, value[0], low, high, n))
         columns = {metric: by_class[0] for metric, by_class in per_class.items()}
-        table = pd.DataFrame({"head": judged.head, "class": judged.classes, **columns})
+        table = pd.DataFrame({"head": scored.head, "class": scored.classes, **columns})
         class_rows.append(table.astype({"support": int}))
     if not rows:
         raise InputError("evaluation: no test sample has a true class; enlarge the cohort.")
@@ -207,12 +207,12 @@ def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataF
     Every pair of classes has a row; a subtype that the tandem did not call counts as called ''.
     """
     rows = []
-    for judged in judge(predictions, classes):
-        names = (*judged.classes, "") if judged.head == TANDEM else judged.classes
-        called = np.where(judged.called < 0, len(judged.classes), judged.called)
-        counts = confusion_matrix(judged.true, called, labels=np.arange(len(names)))
-        for (i, j), count in np.ndenumerate(counts[: len(judged.classes)]):
-            rows.append((judged.head, judged.classes[i], names[j], count))
+    for scored in score_heads(predictions, classes):
+        names = (*scored.classes, "") if scored.head == TANDEM else scored.classes
+        called = np.where(scored.called < 0, len(scored.classes), scored.called)
+        counts = confusion_matrix(scored.true, called, labels=np.arange(len(names)))
+        for (i, j), count in np.ndenumerate(counts[: len(scored.classes)]):
+            rows.append((scored.head, scored.classes[i], names[j], count))
     return pd.DataFrame(rows, columns=["head", "true", "called", "count"])
 
 
@@ -223,12 +223,12 @@ def roc(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
     test samples belong to has no curve.
     """
     parts = []
-    for judged in judge(predictions, classes):
-        for number, name in enumerate(judged.classes):
-            positive = judged.true == number
+    for scored in score_heads(predictions, classes):
+        for number, name in enumerate(scored.classes):
+            positive = scored.true == number
             if positive.any() and not positive.all():
-                fpr, tpr, _ = roc_curve(positive, judged.scores[:, number])
-                curve = {"head": judged.head, "class": name, "fpr": fpr, "tpr": tpr}
+                fpr, tpr, _ = roc_curve(positive, scored.scores[:, number])
+                curve = {"head": scored.head, "class": name, "fpr": fpr, "tpr": tpr}
                 parts.append(pd.DataFrame(curve))
     columns = ["head", "class", "fpr", "tpr"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
