@@ -23,10 +23,10 @@ from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort import assemble
-from tissuestate.evaluate import in_tandem
 from tissuestate.gene_map import GeneMap
 from tissuestate.sheet import read_samples
 from tissuestate.split import split_samples
+from tissuestate.tandem import in_tandem
 from tissuestate.tasks import encode
 
 TRAINED = "rnaseqdb"

@@ -71,7 +71,7 @@ def test_sets_hold_about_nine_of_ten_and_abstaining_leaves_few_mistakes(real: Pa
     print(whole[["samples", "coverage", "low", "high", "size"]].to_string())
     # the promise holds on average over validation samples: with 60 donors it strays by 4 points
     assert whole.loc[["disease_state", "tissue"], "coverage"].between(0.8, 0.99).all()
-    answered = pd.read_csv(real / "evaluation" / "dl_pca" / "answered.tsv", sep="\t")
+    answered = pd.read_csv(real / "evaluation" / "dl_pca" / "abstention.tsv", sep="\t")
     rule = answered[answered["rule"] == "abstention"].set_index("head")
     print(rule[["share", "accuracy"]].to_string())
     assert rule.loc[["disease_state", "tissue"], "share"].min() >= 0.85

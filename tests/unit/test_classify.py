@@ -10,17 +10,17 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 from tissuestate.bundle import CARD, read_bundle, write_bundle
 from tissuestate.bundle_builder import QUALITIES, BundleSources, build_bundle, describe_bundle
-from tissuestate.calibrate import softmax
 from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
-from tissuestate.evaluate import tabulate
 from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.features import PrincipalComponents
+from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.files import save_arrays
 from tissuestate.gene_map import GeneMap
 from tissuestate.imputation import ConditionalMean
@@ -35,8 +35,8 @@ from tissuestate.new_samples import (
 )
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
-from tissuestate.plots import embedding, tissue_marks
-from tissuestate.reliance import answered, set_coverage
+from tissuestate.predictions import tabulate
+from tissuestate.reliance import abstention_curve, set_coverage
 from tissuestate.render import figure_bytes, render
 from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.sheet import read_sheet
@@ -151,7 +151,7 @@ def trained(tmp_path_factory):
         )
         save_network(folder / task, fitted.network)
         for head, logits in predict_logits(load_network(folder / task), features).items():
-            probabilities[head] = softmax(logits, TEMPERATURES.get(head, 1.0))
+            probabilities[head] = softmax(logits / TEMPERATURES.get(head, 1.0), axis=1)
     anndata.AnnData(features, obs=obs).write_h5ad(folder / "features.h5ad")
     data.write_h5ad(folder / "cohort.h5ad")
     obs.to_csv(folder / "samples.tsv", sep="\t")
@@ -162,7 +162,7 @@ def trained(tmp_path_factory):
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
         "sets": set_coverage(table, CLASSES, sets, resamples=20),
-        "answered": answered(table, CLASSES, novelty.is_new(features), {}),
+        "abstention": abstention_curve(table, CLASSES, novelty.is_new(features), {}),
         "missing_genes": pd.DataFrame(
             {"split": "validation", "missing": [0.0, 0.2, 0.5, 0.8], "loss": [0, 0.01, 0.02, 0.3]}
         ),
@@ -182,7 +182,7 @@ def trained(tmp_path_factory):
         imputation=str(folder / "imputation.npz"),
         novelty=str(folder / "novelty.npz"),
         sets=str(folder / "sets.tsv"),
-        answered=str(folder / "answered.tsv"),
+        answered=str(folder / "abstention.tsv"),
         missing_genes=str(folder / "missing_genes.tsv"),
         correction=str(folder / "correction.npz"),
         transformer=str(folder / "features.npz"),

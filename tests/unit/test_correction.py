@@ -13,6 +13,7 @@ from tissuestate.correction import SurrogateVariableCorrection, design_matrix
 from tissuestate.diagnostics import Measures
 from tissuestate.errors import InputError
 from tissuestate.files import load_arrays, save_arrays
+from tissuestate.krylov import Operator, leading
 from tissuestate.surrogate import Plan
 
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
@@ -80,9 +81,8 @@ def agrees_with_r(Y: np.ndarray, model: np.ndarray, method: str, n_sv: int, shar
     surrogates, gamma, beta = sva.svaseq(Y, model, n_sv, method, controls)
     assert fit.surrogates.shape == surrogates.shape
     signs = np.sign(np.einsum("ij,ij->j", fit.surrogates, surrogates))
-    pairs = {"surrogates": (fit.surrogates * signs, surrogates), "gam": (fit.pprob_gam, gamma)}
-    if beta is not None:
-        pairs["b"] = (fit.pprob_b, beta)
+    weights = gamma if beta is None else gamma * (1 - beta)
+    pairs = {"surrogates": (fit.surrogates * signs, surrogates), "weights": (fit.weights, weights)}
     for name, (ours, theirs) in pairs.items():
         print(f"{method}, {Y.shape}: {name} differ by {np.abs(ours - theirs).max():.1e} at most")
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -129,7 +129,7 @@ def test_irw_without_a_design_protects_nothing_where_r_fails():
     with pytest.raises(InputError, match="Bioconductor sva failed"):
         sva.svaseq(Y, np.ones((80, 1)), 2, "irw")
     fit = surrogate.irw(Y - Y.mean(axis=0), np.ones((80, 1)), 2)
-    np.testing.assert_array_equal(fit.weights, fit.pprob_gam)
+    assert fit.weights.max() > 0.99
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -156,10 +156,18 @@ def test_vectors_beyond_the_dense_size_are_those_of_a_full_decomposition():
     centred = rng.normal(size=(700, 900)) * np.append([9, 8, 7, 6, 5, 4], np.ones(894))
     centred -= centred.mean(axis=0)
     weights = rng.random(900)
-    values, vectors = surrogate._leading(surrogate._Operator(centred, weights), 6, rng)
+    values, vectors = leading(Operator(centred, weights), 6, rng)
     u, s, _ = np.linalg.svd(centred * weights, full_matrices=False)
     np.testing.assert_allclose(values, s[:6] ** 2, rtol=1e-10)
     np.testing.assert_allclose(np.abs(np.sum(vectors * u[:, :6], axis=0)), 1, atol=1e-10)
+
+
+def f_pvalue(Y: np.ndarray, model: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """`sva::f.pvalue` of every gene (column) of Y, samples × genes, for nested designs."""
+    from rpy2 import rinterface
+
+    function = rinterface.evalr("sva::f.pvalue")
+    return sva._array(function(sva._matrix(Y), sva._matrix(model.T), sva._matrix(null.T)))
 
 
 def test_f_statistics_are_those_of_bioconductor():
@@ -172,11 +180,11 @@ def test_f_statistics_are_those_of_bioconductor():
     null = np.column_stack([np.ones(70), hidden])
     np.testing.assert_allclose(
         sva.f_tail(f_design, 3, 64),
-        sva.f_pvalue(Y, np.column_stack([model, hidden]), null),
+        f_pvalue(Y, np.column_stack([model, hidden]), null),
         atol=1e-11,
     )
     np.testing.assert_allclose(
-        sva.f_tail(f_hidden, 2, 67), sva.f_pvalue(Y, null, np.ones((70, 1))), atol=1e-11
+        sva.f_tail(f_hidden, 2, 67), f_pvalue(Y, null, np.ones((70, 1))), atol=1e-11
     )
 
 

@@ -174,8 +174,8 @@ def test_without_replicates_the_batch_is_measured_within_equal_biology(twice):
     obs = obs.drop(columns="specimen")
     before, after = Measures.of(gram(biased), obs), Measures.of(gram(clean), obs)
     assert math.isnan(before.concordance)
-    assert before.remains(before) == 1
-    assert after.remains(before) < 0.05
+    assert before.batch_left(before) == 1
+    assert after.batch_left(before) < 0.05
 
 
 def test_a_class_of_one_batch_only_is_not_known_by_its_batch():

@@ -6,7 +6,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tissuestate import plots
+from tissuestate.figure_benchmark import benchmark_bars, cost_bars
+from tissuestate.figure_evaluation import confusion_matrices, reliability, roc_curves, top_k
+from tissuestate.figure_expression import (
+    correction_diagnostics,
+    embedding,
+    principal_components,
+    project,
+)
+from tissuestate.figure_integrity import gene_body_coverage, gis_histogram, mrin_distribution
+from tissuestate.figure_models import learning_curves, tuning_history
+from tissuestate.figure_style import save
 
 TISSUES = [f"tissue {number}" for number in range(14)]
 CLASSES = {
@@ -25,7 +35,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 def drawn(figure: Figure, tmp_path: Path) -> bytes:
-    plots.save(figure, tmp_path / "figure.png")
+    save(figure, tmp_path / "figure.png")
     content = (tmp_path / "figure.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     return content
@@ -46,7 +56,7 @@ def test_confusion_cells_show_count_and_share_of_the_row(tmp_path):
             ("tissue", TISSUES[0], TISSUES[13]): 7,
         }
     )
-    figure = plots.confusion_matrices(table, CLASSES)
+    figure = confusion_matrices(table, CLASSES)
     shown = texts(figure)
     assert {"3\n75%", "1\n25%", "7\n100%"} <= set(shown)
     assert "Subtype" not in shown  # no row of that head
@@ -55,7 +65,7 @@ def test_confusion_cells_show_count_and_share_of_the_row(tmp_path):
 
 def test_confusion_labels_do_not_reach_over_other_panels(tmp_path):
     table = confusion({(head, names[0], names[0]): 5 for head, names in CLASSES.items()})
-    figure = plots.confusion_matrices(table, CLASSES)
+    figure = confusion_matrices(table, CLASSES)
     figure.canvas.draw()
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     for number, box in enumerate(boxes):
@@ -73,7 +83,7 @@ def test_area_under_the_curve_is_that_of_the_curve(tmp_path):
             "tpr": [0, 1, 1, 0, 0.5, 1],
         }
     )
-    figure = plots.roc_curves(roc, CLASSES)
+    figure = roc_curves(roc, CLASSES)
     labels = [
         text.get_text()
         for axes in figure.axes
@@ -96,7 +106,7 @@ def test_learning_curves_mark_the_epoch_of_least_validation_loss(tmp_path):
             "tissue_validation_accuracy": [0.2, 0.6, 0.7],
         }
     )
-    figure = plots.learning_curves({"multitask": history})
+    figure = learning_curves({"multitask": history})
     marks = [
         line.get_xdata()[0]
         for axes in figure.axes
@@ -109,7 +119,7 @@ def test_learning_curves_mark_the_epoch_of_least_validation_loss(tmp_path):
 
 def test_tuning_history_ignores_failed_trials(tmp_path):
     trials = pd.DataFrame({"number": [0, 1, 2], "loss": [1.0, np.nan, 0.5]})
-    figure = plots.tuning_history({"multitask": trials})
+    figure = tuning_history({"multitask": trials})
     assert figure.axes[0].lines[0].get_ydata().tolist() == [1.0, 0.5]
     drawn(figure, tmp_path)
 
@@ -119,7 +129,7 @@ def test_projection_is_that_of_scikit_learn():
 
     rng = np.random.default_rng(1)
     values = rng.normal(size=(300, 30)) * 0.7 ** np.arange(30)
-    points, shares = plots.project(values)
+    points, shares = project(values)
     expected = PCA(n_components=2, svd_solver="full").fit(values)
     coordinates = expected.transform(values)
     signs = np.sign((points * coordinates).sum(axis=0))
@@ -133,7 +143,7 @@ def test_projection_takes_a_missing_value_for_the_gene_mean():
     values[0, 0] = np.nan
     filled = values.copy()
     filled[0, 0] = np.nanmean(values[:, 0])
-    np.testing.assert_allclose(plots.project(values)[0], plots.project(filled)[0], atol=1e-5)
+    np.testing.assert_allclose(project(values)[0], project(filled)[0], atol=1e-5)
 
 
 def points(n: int = 60) -> pd.DataFrame:
@@ -150,7 +160,7 @@ def points(n: int = 60) -> pd.DataFrame:
 
 
 def test_every_class_of_many_has_its_own_look(tmp_path):
-    figure = plots.principal_components(points(400), points(400), {"before": (0.3, 0.1)})
+    figure = principal_components(points(400), points(400), {"before": (0.3, 0.1)})
     handles = figure.axes[3].get_legend().legend_handles[: len(TISSUES)]
     looks = {(to_rgb(handle.get_color()), handle.get_marker()) for handle in handles}
     assert len(looks) == len(TISSUES)
@@ -166,7 +176,7 @@ def test_mrin_tells_kept_from_dropped_and_counts_those_without_reads(tmp_path):
             "reason": ["", "", "mRIN", ""],
         }
     )
-    figure = plots.mrin_distribution(qc, -0.11)
+    figure = mrin_distribution(qc, -0.11)
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == ["kept (2)", "dropped (1)"]
     assert "1 without reads" in figure.axes[0].get_title(loc="left")
@@ -176,7 +186,7 @@ def test_mrin_tells_kept_from_dropped_and_counts_those_without_reads(tmp_path):
 def test_coverage_parts_samples_by_the_decision(tmp_path):
     coverage = pd.DataFrame(np.ones((3, 100)), index=list("abc"))
     qc = pd.DataFrame({"sample": list("abc"), "kept": [True, True, False]})
-    figure = plots.gene_body_coverage(coverage, qc)
+    figure = gene_body_coverage(coverage, qc)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["Kept (2)", "Dropped (1)"]
     drawn(figure, tmp_path)
 
@@ -193,7 +203,7 @@ def test_diagnostics_show_only_what_was_measured_on_both_sides(tmp_path):
         ],
         columns=["stage", "measure", "value"],
     )
-    figure = plots.correction_diagnostics(table)
+    figure = correction_diagnostics(table)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["source predicted from expression"]
     drawn(figure, tmp_path)
@@ -212,12 +222,12 @@ def test_benchmark_bars_follow_the_usual_order_and_name_what_was_not_scored(tmp_
             "peak_memory_mb": [100.0, 300.0, 5.0],
         }
     )
-    figure = plots.benchmark_bars(table)
+    figure = benchmark_bars(table)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == ["DL PCA", "decision tree", "mine"]
     assert {"0.950", "0.800", "not scored"} <= set(texts(figure))
     drawn(figure, tmp_path)
-    drawn(plots.cost_bars(table), tmp_path)
+    drawn(cost_bars(table), tmp_path)
 
 
 def test_calibration_error_is_that_of_a_hand_calculation(tmp_path):
@@ -241,7 +251,7 @@ def test_calibration_error_is_that_of_a_hand_calculation(tmp_path):
     }
     # Three calls at 0.9 of which two are right, one at 0.6 that is right.
     expected = 0.75 * abs(2 / 3 - 0.9) + 0.25 * abs(1 - 0.6)
-    figure = plots.reliability(predictions, classes)
+    figure = reliability(predictions, classes)
     assert figure.axes[1].get_title(loc="left").startswith(f"Subtype: error {expected:.3f} (")
     drawn(figure, tmp_path)
 
@@ -255,7 +265,7 @@ def test_top_k_is_drawn_for_each_head(tmp_path):
         ],
         columns=["head", "metric", "value", "low", "high"],
     )
-    figure = plots.top_k(metrics)
+    figure = top_k(metrics)
     assert figure.axes[0].lines[0].get_ydata().tolist() == [0.8, 0.9]
     drawn(figure, tmp_path)
 
@@ -266,17 +276,17 @@ def test_nothing_to_show_is_said_and_not_an_error(tmp_path):
     no_metrics = pd.DataFrame(columns=["head", "metric", "value", "low", "high"], dtype=str)
     no_qc = pd.DataFrame({"sample": ["a"], "mrin": [np.nan], "kept": [True], "reason": [""]})
     for figure in (
-        plots.confusion_matrices(empty, CLASSES),
-        plots.roc_curves(no_roc, CLASSES),
-        plots.top_k(no_metrics),
-        plots.mrin_distribution(no_qc, -0.11),
-        plots.gis_histogram(pd.DataFrame({"gis": [np.nan]})),
-        plots.correction_diagnostics(pd.DataFrame(columns=["stage", "measure", "value"])),
+        confusion_matrices(empty, CLASSES),
+        roc_curves(no_roc, CLASSES),
+        top_k(no_metrics),
+        mrin_distribution(no_qc, -0.11),
+        gis_histogram(pd.DataFrame({"gis": [np.nan]})),
+        correction_diagnostics(pd.DataFrame(columns=["stage", "measure", "value"])),
     ):
         assert texts(figure)
         drawn(figure, tmp_path)
 
 
 def test_equal_figures_are_equal_bytes(tmp_path):
-    first, second = (drawn(plots.embedding(points()), tmp_path) for _ in range(2))
+    first, second = (drawn(embedding(points()), tmp_path) for _ in range(2))
     assert first == second

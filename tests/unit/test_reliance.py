@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate import trust_plots
-from tissuestate.abstention import NEW, reasons, too_even
+from tissuestate import figure_trust
+from tissuestate.abstention import NEW, reasons, undecided
 from tissuestate.conformal import ConformalSets, fit_sets
-from tissuestate.evaluate import tabulate
+from tissuestate.figure_style import save
 from tissuestate.missing_genes import least_genes, missing_curve, missing_sets
-from tissuestate.plots import save
-from tissuestate.reliance import answered, set_coverage
+from tissuestate.predictions import tabulate
+from tissuestate.reliance import abstention_curve, set_coverage
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "neoplastic"],
@@ -34,7 +34,7 @@ CLASSES = {
     ],
 )
 def test_a_call_needs_to_be_clearly_likelier(shares, reason):
-    assert too_even(np.array([shares]), CLASSES["tissue"], "tissue") == [reason]
+    assert undecided(np.array([shares]), CLASSES["tissue"], "tissue") == [reason]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_call_needs_to_be_clearly_likelier(shares, reason):
     [("disease_state", "disease state"), ("tissue", "tissue of origin"), ("subtype", "subtype")],
 )
 def test_a_reason_names_what_was_asked(head, name):
-    (reason,) = too_even(np.array([[0.48, 0.26, 0.26]]), ["a", "b", "c"], head)
+    (reason,) = undecided(np.array([[0.48, 0.26, 0.26]]), ["a", "b", "c"], head)
     assert reason == f"no {name} is more likely than not; the first is a (48%)"
 
 
@@ -111,7 +111,7 @@ def test_coverage_is_that_of_a_hand_count_and_near_the_level(simulated):
 
 def test_accuracy_rises_as_fewer_are_answered_and_ends_at_that_of_all(simulated):
     table, _ = simulated
-    found = answered(table, CLASSES, np.zeros(len(table), dtype=bool), {})
+    found = abstention_curve(table, CLASSES, np.zeros(len(table), dtype=bool), {})
     test = table[table["split"] == "test"]
     curve = found[(found["head"] == "tissue") & (found["rule"] == "confidence")]
     assert curve["share"].iloc[-1] == 1
@@ -124,7 +124,7 @@ def test_accuracy_rises_as_fewer_are_answered_and_ends_at_that_of_all(simulated)
     shares = np.sort(test[[f"tissue:{n}" for n in CLASSES["tissue"]]].to_numpy(), axis=1)
     passes = (shares[:, -1] >= 0.5) & (shares[:, -1] >= 1.5 * shares[:, -2])
     assert rule["share"] == pytest.approx(passes.mean())
-    none = answered(table, CLASSES, np.ones(len(table), dtype=bool), {})
+    none = abstention_curve(table, CLASSES, np.ones(len(table), dtype=bool), {})
     assert (none.loc[none["rule"] == "abstention", "share"] == 0).all()
 
 
@@ -185,10 +185,12 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     ]
     columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
     figures = [
-        trust_plots.set_coverage(coverage),
-        trust_plots.accuracy_answered(answered(table, CLASSES, np.zeros(len(table), bool), {})),
-        trust_plots.novelty_scores(scores),
-        trust_plots.missing_genes(pd.DataFrame(rows, columns=columns)),
+        figure_trust.set_coverage(coverage),
+        figure_trust.accuracy_answered(
+            abstention_curve(table, CLASSES, np.zeros(len(table), bool), {})
+        ),
+        figure_trust.novelty_scores(scores),
+        figure_trust.missing_genes(pd.DataFrame(rows, columns=columns)),
     ]
     for number, figure in enumerate(figures):
         save(figure, tmp_path / f"{number}.png")

@@ -10,9 +10,10 @@ import pytest
 from tissuestate.cohort import keep_samples, write_h5ad
 from tissuestate.composition import contrasts, split_table
 from tissuestate.errors import InputError
-from tissuestate.evaluate import read_predictions, score, tabulate
 from tissuestate.integrity_multiqc import write_multiqc_mrin
+from tissuestate.predictions import read_predictions, tabulate
 from tissuestate.quality import decide_quality
+from tissuestate.scores import score
 from tissuestate.sheet import COLUMNS, ClassTable, read_samples, read_sheet
 from tissuestate.split import split_samples
 from tissuestate.tables import plain_labels, read_strings, read_table

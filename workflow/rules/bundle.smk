@@ -15,7 +15,7 @@ rule build_bundle:
         calibration=f"<results>/evaluation/{BUNDLED}/calibration.json",
         metrics=f"<results>/evaluation/{BUNDLED}/metrics.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
-        answered=f"<results>/evaluation/{BUNDLED}/answered.tsv",
+        abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
         missing_genes=f"<results>/evaluation/{BUNDLED}/missing_genes.tsv",
         samples="<results>/cohort/samples.tsv",
         cohort="<results>/cohort/cohort.h5ad",

@@ -178,7 +178,7 @@ rule summarise_run:
         benchmark="<results>/benchmark/benchmark.tsv",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
-        answered=f"<results>/evaluation/{BUNDLED}/answered.tsv",
+        abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
         protocols=protocol_tables(),
         truth="results/demo/truth_samples.tsv" if DEMO else [],
     output:

@@ -85,7 +85,7 @@ rule evaluate_trust:
         classes="<results>/cohort/classes.json",
     output:
         sets="<results>/evaluation/{model}/sets.tsv",
-        answered="<results>/evaluation/{model}/answered.tsv",
+        abstention="<results>/evaluation/{model}/abstention.tsv",
         novelty="<results>/evaluation/{model}/novelty.tsv",
     log:
         "<logs>/evaluate_trust/{model}.log",
@@ -110,12 +110,12 @@ rule evaluate_trust:
 rule plot_trust:
     input:
         sets="<results>/evaluation/{model}/sets.tsv",
-        answered="<results>/evaluation/{model}/answered.tsv",
+        abstention="<results>/evaluation/{model}/abstention.tsv",
         novelty="<results>/evaluation/{model}/novelty.tsv",
         missing="<results>/evaluation/{model}/missing_genes.tsv",
     output:
         sets=figure("trust/{model}.sets", "5 Evaluation"),
-        answered=figure("trust/{model}.answered", "5 Evaluation"),
+        abstention=figure("trust/{model}.abstention", "5 Evaluation"),
         novelty=figure("trust/{model}.novelty", "5 Evaluation"),
         missing=figure("trust/{model}.missing", "5 Evaluation"),
     log:

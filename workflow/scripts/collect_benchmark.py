@@ -5,8 +5,8 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
+    from tissuestate.benchmark_table import compare_models
     from tissuestate.cost import read_cost
-    from tissuestate.evaluate import compare_models
     from tissuestate.files import atomic
     from tissuestate.tables import read_table
 

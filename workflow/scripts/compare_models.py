@@ -6,8 +6,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.compare import compare
-    from tissuestate.evaluate import read_predictions
     from tissuestate.files import atomic
+    from tissuestate.predictions import read_predictions
     from tissuestate.tasks import read_classes
 
     paths = list(snakemake.input.predictions)

@@ -3,20 +3,21 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import evaluate
     from tissuestate.files import atomic
+    from tissuestate.predictions import read_predictions
+    from tissuestate.scores import confusion, roc, score
     from tissuestate.tasks import read_classes
 
-    predictions = evaluate.read_predictions(snakemake.input.predictions)
+    predictions = read_predictions(snakemake.input.predictions)
     classes = read_classes(snakemake.input.classes)
-    metrics, per_class = evaluate.score(
+    metrics, per_class = score(
         predictions, classes, resamples=snakemake.params.resamples, seed=snakemake.params.seed
     )
     tables = {
         snakemake.output.metrics: metrics,
         snakemake.output.per_class: per_class,
-        snakemake.output.confusion: evaluate.confusion(predictions, classes),
-        snakemake.output.roc: evaluate.roc(predictions, classes),
+        snakemake.output.confusion: confusion(predictions, classes),
+        snakemake.output.roc: roc(predictions, classes),
     }
     for path, table in tables.items():
         with atomic(path) as temporary:

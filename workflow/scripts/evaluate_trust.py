@@ -9,9 +9,9 @@ with logged(snakemake.log[0]):
     from tissuestate import reliance
     from tissuestate.composition import states_of_tissue
     from tissuestate.conformal import ConformalSets
-    from tissuestate.evaluate import read_predictions
     from tissuestate.files import atomic, load_arrays
     from tissuestate.novelty import Novelty
+    from tissuestate.predictions import read_predictions
     from tissuestate.tasks import read_classes, read_features
 
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -28,7 +28,9 @@ with logged(snakemake.log[0]):
         output.sets: reliance.set_coverage(
             predictions, classes, sets, resamples=params.resamples, seed=params.seed
         ),
-        output.answered: reliance.answered(predictions, classes, score > 1, states_of_tissue(obs)),
+        output.abstention: reliance.abstention_curve(
+            predictions, classes, score > 1, states_of_tissue(obs)
+        ),
         output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),
     }
     for path, table in tables.items():

@@ -5,8 +5,8 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.baselines import fit_predict
     from tissuestate.cost import peak_memory_mb, write_cost
-    from tissuestate.evaluate import tabulate
     from tissuestate.files import atomic
+    from tissuestate.predictions import tabulate
     from tissuestate.sheet import HEADS
     from tissuestate.tasks import encode, read_classes, read_features
 

@@ -3,7 +3,8 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import plots
+    from tissuestate.figure_benchmark import benchmark_bars, cost_bars
+    from tissuestate.figure_style import save
     from tissuestate.report import read_metrics
     from tissuestate.tables import read_table
 
@@ -13,5 +14,5 @@ with logged(snakemake.log[0]):
         metrics["metric"] == "balanced_accuracy", ["model", "head", "low", "high"]
     ]
     scored = benchmark.merge(intervals, on=["model", "head"], how="left")
-    plots.save(plots.benchmark_bars(scored), snakemake.output.accuracy)
-    plots.save(plots.cost_bars(benchmark), snakemake.output.cost)
+    save(benchmark_bars(scored), snakemake.output.accuracy)
+    save(cost_bars(benchmark), snakemake.output.cost)

@@ -3,8 +3,9 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import plots
-    from tissuestate.evaluate import read_predictions
+    from tissuestate.figure_evaluation import confusion_matrices, reliability, roc_curves, top_k
+    from tissuestate.figure_style import save
+    from tissuestate.predictions import read_predictions
     from tissuestate.sheet import HEADS
     from tissuestate.tables import read_table
     from tissuestate.tasks import read_classes
@@ -15,7 +16,7 @@ with logged(snakemake.log[0]):
     roc = read_table(snakemake.input.roc)
     metrics = read_table(snakemake.input.metrics)
     predictions = read_predictions(snakemake.input.predictions)
-    plots.save(plots.confusion_matrices(confusion, heads), snakemake.output.confusion)
-    plots.save(plots.roc_curves(roc, heads), snakemake.output.roc)
-    plots.save(plots.top_k(metrics), snakemake.output.topk)
-    plots.save(plots.reliability(predictions, classes), snakemake.output.reliability)
+    save(confusion_matrices(confusion, heads), snakemake.output.confusion)
+    save(roc_curves(roc, heads), snakemake.output.roc)
+    save(top_k(metrics), snakemake.output.topk)
+    save(reliability(predictions, classes), snakemake.output.reliability)

@@ -4,7 +4,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import anndata
-    from tissuestate import plots
+    from tissuestate.figure_expression import correction_diagnostics, principal_components, project
+    from tissuestate.figure_style import save
     from tissuestate.tables import read_table
 
     tables, explained = {}, {}
@@ -13,10 +14,10 @@ with logged(snakemake.log[0]):
         ("after", snakemake.input.corrected),
     ):
         expression = anndata.read_h5ad(path)
-        points, explained[stage] = plots.project(expression.X)
+        points, explained[stage] = project(expression.X)
         labels = expression.obs[["study", "tissue", "disease_state"]].astype(str)
         tables[stage] = labels.assign(x=points[:, 0], y=points[:, 1])
-    figure = plots.principal_components(tables["before"], tables["after"], explained)
-    plots.save(figure, snakemake.output.pca)
+    figure = principal_components(tables["before"], tables["after"], explained)
+    save(figure, snakemake.output.pca)
     diagnostics = read_table(snakemake.input.diagnostics, text=["value"])
-    plots.save(plots.correction_diagnostics(diagnostics), snakemake.output.diagnostics)
+    save(correction_diagnostics(diagnostics), snakemake.output.diagnostics)

@@ -3,12 +3,13 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import plots
+    from tissuestate.figure_integrity import gene_body_coverage, gis_histogram, mrin_distribution
+    from tissuestate.figure_style import save
     from tissuestate.tables import read_table
 
     qc = read_table(snakemake.input.qc, flags=["kept"])
     coverage = read_table(snakemake.input.coverage, samples=qc["sample"]).set_index("sample")
     gis = read_table(snakemake.input.gis)
-    plots.save(plots.mrin_distribution(qc, snakemake.params.min_mrin), snakemake.output.mrin)
-    plots.save(plots.gene_body_coverage(coverage, qc), snakemake.output.coverage)
-    plots.save(plots.gis_histogram(gis), snakemake.output.gis)
+    save(mrin_distribution(qc, snakemake.params.min_mrin), snakemake.output.mrin)
+    save(gene_body_coverage(coverage, qc), snakemake.output.coverage)
+    save(gis_histogram(gis), snakemake.output.gis)

@@ -4,11 +4,12 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import pandas as pd
-    from tissuestate import plots
+    from tissuestate.figure_models import learning_curves, tuning_history
+    from tissuestate.figure_style import save
     from tissuestate.tables import read_table
 
     task = snakemake.wildcards.task
     history = read_table(snakemake.input.history)
     trials = pd.read_json(snakemake.input.trials, lines=True)
-    plots.save(plots.learning_curves({task: history}), snakemake.output.learning)
-    plots.save(plots.tuning_history({task: trials}), snakemake.output.tuning)
+    save(learning_curves({task: history}), snakemake.output.learning)
+    save(tuning_history({task: trials}), snakemake.output.tuning)

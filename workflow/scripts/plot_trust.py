@@ -3,14 +3,20 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import plots, trust_plots
+    from tissuestate.figure_style import save
+    from tissuestate.figure_trust import (
+        accuracy_answered,
+        missing_genes,
+        novelty_scores,
+        set_coverage,
+    )
     from tissuestate.tables import read_table
 
     source, output = snakemake.input, snakemake.output
     for name, draw in (
-        ("sets", trust_plots.set_coverage),
-        ("answered", trust_plots.accuracy_answered),
-        ("novelty", trust_plots.novelty_scores),
-        ("missing", trust_plots.missing_genes),
+        ("sets", set_coverage),
+        ("abstention", accuracy_answered),
+        ("novelty", novelty_scores),
+        ("missing", missing_genes),
     ):
-        plots.save(draw(read_table(source[name])), output[name])
+        save(draw(read_table(source[name])), output[name])

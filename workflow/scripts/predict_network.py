@@ -10,9 +10,9 @@ with logged(snakemake.log[0]):
     from tissuestate.calibrate import calibrate_heads
     from tissuestate.conformal import fit_sets
     from tissuestate.cost import peak_memory_mb, read_cost, write_cost
-    from tissuestate.evaluate import tabulate
     from tissuestate.files import atomic
     from tissuestate.networks import load_network
+    from tissuestate.predictions import tabulate
     from tissuestate.tasks import encode, read_classes, read_features
     from tissuestate.train import predict_logits
 

@@ -30,7 +30,7 @@ with logged(snakemake.log[0]):
             benchmark=table(source.benchmark),
             comparison=table(source.comparison),
             sets=table(source.sets),
-            answered=table(source.answered),
+            answered=table(source.abstention),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
             truth=table(source.get("truth"), flags=["degraded", "empty"]),
         )

@@ -1,4 +1,4 @@
-"""When there is no answer to give: of a sample like nothing in training, of classes too even."""
+"""Reasons to give no answer: a sample like nothing in training, classes about equally likely."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ _ASKED = {"tissue": "tissue of origin"}  # by a head, in a reason; others by the
 NEW = "the sample is not like anything the model was trained on"
 
 
-def too_even(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]:
+def undecided(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str]:
     """Why no class of a head is called, '' where one is, for samples × classes.
 
     A class is called if it is more likely than not and clearly likelier than the second. Samples of
@@ -70,7 +70,7 @@ def reasons(
     ]
     for head, shares in probabilities.items():
         asked = ~np.isnan(shares).any(axis=1)
-        even = too_even(shares, classes[head], head)
+        even = undecided(shares, classes[head], head)
         found[head] = [
             "" if not a else NEW if unlike else reason
             for a, unlike, reason in zip(asked, new, even, strict=True)

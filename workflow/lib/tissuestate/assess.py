@@ -6,17 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate import evaluate
 from tissuestate.compare import compare
+from tissuestate.predictions import read_predictions
 from tissuestate.protocols import FITTED_ON_ALL, HONEST
+from tissuestate.scores import score
 from tissuestate.sheet import HEADS
 
 KEYS = ["protocol", "part", "model"]
 
 
 def read_protocols(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The calls of all protocols as one frame: `evaluate.tabulate`'s, and protocol, part, model."""
-    tables = [evaluate.read_predictions(path) for path in paths]
+    """The calls of all protocols as one table: `tabulate`'s columns, protocol, part and model."""
+    tables = [read_predictions(path) for path in paths]
     called = [table for table in tables if len(table)]
     if not called:
         return pd.DataFrame(columns=KEYS)
@@ -76,7 +77,7 @@ def outside(
             known[f"{head}_true"] = table[f"{head}_true"].where(trained, "")
             wrong.append(_mistakes(table, head).assign(head=head, **about))
         if any((known[f"{head}_true"] != "").any() for head in heads):
-            overall, classwise = evaluate.score(known, classes, **options)
+            overall, classwise = score(known, classes, **options)
             shown = overall["metric"].isin(["accuracy", "balanced_accuracy"])
             metrics.append(overall[shown].assign(**about))
             by_class.append(classwise[classwise["support"] > 0].assign(**about))

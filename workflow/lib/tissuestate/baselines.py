@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -14,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
 
 
@@ -101,7 +101,7 @@ def class_scores(model: ClassifierMixin, x: np.ndarray, n_classes: int) -> np.nd
         decision = model.decision_function(x)
         if decision.ndim == 1:
             decision = np.column_stack([-decision / 2, decision / 2])
-        known = softmax(decision)
+        known = softmax(decision, axis=1)
     scores = np.zeros((len(x), n_classes))
     scores[:, model.classes_] = known
     return scores

@@ -5,19 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax, softmax
 
-from tissuestate.evaluate import bootstrap_weights, in_tandem
+from tissuestate.donors import bootstrap_weights
+from tissuestate.tandem import in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 ENOUGH = 20  # samples of a bin, where bins hold equally many
 PRIOR = 0.75  # standard deviation of log temperatures: two in three lie between 0.5 and 2.1
-
-
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities (float64, rows sum to 1) of logits divided by a temperature."""
-    scaled = np.asarray(logits, dtype=np.float64) / temperature
-    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(
@@ -35,7 +30,6 @@ def fit_temperature(
     already). Returns 1 where there is nothing to fit on.
     """
     from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
 
     known = codes >= 0
     n_classes = logits.shape[1]
@@ -172,8 +166,8 @@ def calibrate_heads(
         head: fit_temperature(z[fitted_on], labels[head][fitted_on], _rivals(head, classes))
         for head, z in logits.items()
     }
-    probabilities = {head: softmax(z, temperatures[head]) for head, z in logits.items()}
-    before = in_tandem({head: softmax(z) for head, z in logits.items()}, classes)
+    probabilities = {head: softmax(z / temperatures[head], axis=1) for head, z in logits.items()}
+    before = in_tandem({head: softmax(z, axis=1) for head, z in logits.items()}, classes)
     errors: dict[str, dict[str, dict[str, float | None]]] = {}
     for head, after in in_tandem(probabilities, classes).items():
         errors[head] = {}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from scipy.special import softmax
 
-from tissuestate.calibrate import softmax
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import Transformer, load_transformer
 from tissuestate.files import load_arrays
@@ -81,7 +81,8 @@ class Chain:
     ) -> dict[str, np.ndarray]:
         """For each head samples × classes, calibrated where the head has a temperature."""
         own = temperatures or {}
-        return {head: softmax(z, own.get(head, 1.0)) for head, z in self.logits(features).items()}
+        logits = self.logits(features)
+        return {head: softmax(z / own.get(head, 1.0), axis=1) for head, z in logits.items()}
 
     def predict(
         self, values: np.ndarray, units: Sequence[str]

@@ -17,7 +17,6 @@ from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.chain import Chain
 from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
-from tissuestate.evaluate import in_tandem
 from tissuestate.files import load_arrays
 from tissuestate.gene_map import GeneMap
 from tissuestate.inputs import (
@@ -40,6 +39,7 @@ from tissuestate.screening import (
 )
 from tissuestate.sheet import HEADS, UNITS
 from tissuestate.support import doubts, untold_states
+from tissuestate.tandem import in_tandem
 from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluate import bootstrap_weights, judge, measure
+from tissuestate.donors import bootstrap_weights
+from tissuestate.scores import measure, score_heads
 from tissuestate.sheet import HEADS
 
 METRICS = ("balanced_accuracy", "accuracy")
@@ -48,12 +49,12 @@ def compare(
             for head, samples in common.items():
                 if f"{head}_true" in kept:
                     kept[f"{head}_true"] = kept[f"{head}_true"].where(kept.index.isin(samples), "")
-            for judged in judge(kept, classes):
-                sizes[judged.head] = len(judged.true)
-                once = np.ones((1, len(judged.true)))
-                weights = np.vstack([once, bootstrap_weights(judged.donors, resamples, seed)])
-                overall, _ = measure(judged, weights, by_rank=False)
-                repeats.setdefault(judged.head, []).append(overall)
+            for scored in score_heads(kept, classes):
+                sizes[scored.head] = len(scored.true)
+                once = np.ones((1, len(scored.true)))
+                weights = np.vstack([once, bootstrap_weights(scored.donors, resamples, seed)])
+                overall, _ = measure(scored, weights, by_rank=False)
+                repeats.setdefault(scored.head, []).append(overall)
         drawn[model] = {
             head: {
                 metric: np.mean([found[metric] for found in several], axis=0) for metric in METRICS

@@ -65,11 +65,6 @@ def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
     return [pair for names in own for pair in combinations(sorted(names), 2)]
 
 
-def apart(rows: Iterable[Mapping[str, Any]], *heads: str) -> list[str]:
-    """`pairs_without_common_batch`, each as a text."""
-    return [f"{first} and {second}" for first, second in pairs_without_common_batch(rows, *heads)]
-
-
 def pairs_without_common_batch(
     rows: Iterable[Mapping[str, Any]], *heads: str
 ) -> list[tuple[str, str]]:

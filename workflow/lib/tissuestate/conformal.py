@@ -22,23 +22,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluate import in_tandem
+from tissuestate.donors import donor_quantile
+from tissuestate.tandem import in_tandem
 from tissuestate.tasks import encode
 
 LEVEL = 0.9
-
-
-def donor_quantile(scores: np.ndarray, donors: Sequence[str] | np.ndarray, level: float) -> float:
-    """The score that a new donor's sample stays at or below with probability `level` at least.
-
-    Each donor weighs 1 / (donors + 1), shared among its samples; the rest lies at infinity, so
-    that with too few donors the result is infinite.
-    """
-    _, numbers, sizes = np.unique(np.asarray(donors), return_inverse=True, return_counts=True)
-    weights = 1 / (len(sizes) + 1) / sizes[numbers]
-    order = np.argsort(scores, kind="stable")
-    reached = np.cumsum(weights[order]) >= level - 1e-12
-    return float(scores[order][np.argmax(reached)]) if reached.any() else float("inf")
 
 
 class ConformalSets:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.surrogate import Plan, coefficients, estimate, model_basis, sound
+from tissuestate.surrogate import Plan, check_fit, coefficients, estimate, model_basis
 
 logger = logging.getLogger(__name__)
 
@@ -269,7 +269,7 @@ class SurrogateVariableCorrection:
     def _adopt(
         self, plan: Plan, centred: np.ndarray, model: np.ndarray, varying: np.ndarray
     ) -> None:
-        """Fit the plan and keep what is sound of it, with zeros for genes that do not vary."""
+        """Fit the plan and keep what may be applied, with zeros for genes that do not vary."""
         genes = len(varying)
         self.method_ = plan.method
         self.controls_ = float("nan") if plan.controls is None else plan.controls
@@ -278,7 +278,7 @@ class SurrogateVariableCorrection:
         basis = model_basis(model)
         if plan.method != "none":
             fit = estimate(centred, model, plan, self.engine, self.seed)
-            applied, messages = sound(fit, basis)
+            applied, messages = check_fit(fit, basis)
             for message in messages:
                 self._note(message)
             if fit.surrogates.shape[1] < plan.n_sv:

@@ -61,7 +61,7 @@ class Measures:
             errors,
         )
 
-    def remains(self, before: "Measures") -> float:
+    def batch_left(self, before: "Measures") -> float:
         """How much of the batch is left, 0 to 1; NaN where there is nothing to measure it by."""
         if not math.isnan(before.concordance):
             return 1 - self.concordance
@@ -69,7 +69,7 @@ class Measures:
             return float("nan")
         return max(0.0, self.within / before.within)
 
-    def harm(self, before: "Measures") -> float:
+    def biology_lost(self, before: "Measures") -> float:
         """The largest loss of accuracy of a head beyond what is tolerated; positive is too much."""
         losses = [
             before.biology[head] - accuracy - TOLERANCE - before.errors[head]
@@ -339,8 +339,8 @@ def add_notes(table: pd.DataFrame, messages: Sequence[str]) -> pd.DataFrame:
 
 def _warnings(before: Measures, after: Measures) -> list[str]:
     messages = []
-    remains, at_first = after.remains(before), before.remains(before)
-    if not math.isnan(remains) and remains > 0.8 * at_first:
+    left, at_first = after.batch_left(before), before.batch_left(before)
+    if not math.isnan(left) and left > 0.8 * at_first:
         what = "concordance of replicated specimens"
         values = (before.concordance, after.concordance)
         if math.isnan(before.concordance):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluate import read_predictions
 from tissuestate.features import PrincipalComponents
+from tissuestate.predictions import read_predictions
 from tissuestate.sheet import HEADS
 from tissuestate.tasks import TASKS
 

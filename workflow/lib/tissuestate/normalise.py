@@ -163,6 +163,8 @@ def tmm_factor(
     `counts` and `reference` are on the linear scale and need not be integers. The factor
     multiplies the sample's total; it is not centred over samples.
     """
+    from scipy.stats import rankdata  # slow to import, and for one method alone
+
     counts, reference = (np.asarray(row, dtype=np.float64) for row in (counts, reference))
     total, reference_total = np.nansum(counts), np.nansum(reference)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -177,16 +179,10 @@ def tmm_factor(
     if n == 0 or np.abs(m).max() < 1e-6:
         return 1.0
     m_low, a_low = np.floor(n * m_trim) + 1, np.floor(n * a_trim) + 1
-    m_rank, a_rank = _average_rank(m), _average_rank(a)
+    m_rank, a_rank = rankdata(m), rankdata(a)
     keep = (m_rank >= m_low) & (m_rank <= n + 1 - m_low)
     keep &= (a_rank >= a_low) & (a_rank <= n + 1 - a_low)
     weight = 1 / variance[keep]
     if not keep.any() or not np.isfinite(weight).all() or weight.sum() == 0:
         return 1.0
     return float(np.exp2((m[keep] * weight).sum() / weight.sum()))
-
-
-def _average_rank(values: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return rankdata(values)

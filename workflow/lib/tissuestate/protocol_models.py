@@ -12,7 +12,7 @@ import pandas as pd
 
 from tissuestate import tune
 from tissuestate.baselines import fit_predict
-from tissuestate.evaluate import tabulate
+from tissuestate.predictions import tabulate
 from tissuestate.sheet import HEADS
 from tissuestate.tasks import TASKS, encode, features_of_model, select
 from tissuestate.train import Hyperparameters, Recipe, fit_task, predict_proba
@@ -58,7 +58,7 @@ def ask_models(
 ) -> pd.DataFrame:
     """Train each model on the training samples of its kind of features and call the test samples.
 
-    features: samples × features and labels, by kind. Returns the tables of `evaluate.tabulate`, a
+    features: samples × features and labels, by kind. Returns the tables of `tabulate`, a
     model after the other, with the columns model and, for each head, `{head}_trained`: whether the
     sample's true class is one of at least two that there were training samples of.
     """

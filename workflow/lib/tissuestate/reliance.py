@@ -8,9 +8,10 @@ import pandas as pd
 
 from tissuestate.abstention import reasons
 from tissuestate.conformal import ConformalSets
-from tissuestate.evaluate import bootstrap_weights, in_tandem
+from tissuestate.donors import bootstrap_weights
 from tissuestate.sheet import HEADS
 from tissuestate.support import StatesOfTissue
+from tissuestate.tandem import in_tandem
 from tissuestate.tasks import encode
 
 ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
@@ -72,7 +73,7 @@ def set_coverage(
     return pd.DataFrame(rows)
 
 
-def answered(
+def abstention_curve(
     predictions: pd.DataFrame,
     classes: Mapping[str, Any],
     new: np.ndarray,

@@ -16,12 +16,12 @@ from tissuestate.composition import (
     split_table,
     states_of,
 )
-from tissuestate.evaluate import TANDEM, within
-from tissuestate.plots import before_and_after
+from tissuestate.figure_expression import before_and_after
 from tissuestate.protocol_page import protocols_in_brief
 from tissuestate.sheet import HEADS
 from tissuestate.split import SPLITS
 from tissuestate.tables import read_table
+from tissuestate.tandem import TANDEM, within
 
 DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")

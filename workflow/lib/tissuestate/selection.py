@@ -29,10 +29,10 @@ from tissuestate import diagnostics
 from tissuestate.surrogate import (
     Plan,
     SurrogateFit,
+    check_fit,
     coefficients,
     estimate,
     model_basis,
-    sound,
 )
 
 GRID = (1, 2, 3, 5, 8, 12, 20)
@@ -93,13 +93,13 @@ def choose(
     basis = model_basis(reduced)
     gram = part @ part.T
     before = diagnostics.Measures.of(gram, labels, seed)
-    if np.isnan(before.remains(before)):
+    if np.isnan(before.batch_left(before)):
         return nothing, pd.DataFrame(), [unmeasured]
     trials = [(nothing, 0, before)]
     room = min(room, len(part) - reduced.shape[1] - 2)
     plans = candidates(method, n_sv, controls, room, len(part))
     for plan, fit in _estimates(part, reduced, plans, seed):
-        applied = sound(fit, basis)[0]
+        applied = check_fit(fit, basis)[0]
         measured = before
         if applied.any():
             corrected = _corrected_gram(gram, part, basis, fit.surrogates[:, applied])
@@ -147,8 +147,8 @@ def _decide(
 ) -> tuple[Plan, pd.DataFrame, list[str]]:
     """The best of the trials, of which the first is no correction at all."""
     before = trials[0][2]
-    harm = [measures.harm(before) for _, _, measures in trials]
-    remains = [measures.remains(before) for _, _, measures in trials]
+    lost = [measures.biology_lost(before) for _, _, measures in trials]
+    left = [measures.batch_left(before) for _, _, measures in trials]
     table = pd.DataFrame(
         [
             {
@@ -162,12 +162,12 @@ def _decide(
         ]
     )
     table["controls"] = table["controls"].astype(float)
-    kept = [i for i, worst in enumerate(harm) if worst <= 0]
-    best = min(remains[i] for i in kept)
-    good = [i for i in kept if remains[i] <= best + ENOUGH]
+    kept = [i for i, worst in enumerate(lost) if worst <= 0]
+    best = min(left[i] for i in kept)
+    good = [i for i in kept if left[i] <= best + ENOUGH]
     accuracy = [np.nanmean([*measures.biology.values(), 1]) for _, _, measures in trials]
     chosen = min(good, key=lambda i: (trials[i][1], -accuracy[i]))
-    table["remains"], table["harm"] = remains, harm
+    table["remains"], table["harm"] = left, lost
     table["chosen"] = np.arange(len(trials)) == chosen
     plan = trials[chosen][0]
     messages = []

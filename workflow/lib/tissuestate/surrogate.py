@@ -7,19 +7,15 @@ Krylov method finds the few leading singular vectors, and both F-statistics of a
 from one product with a thin orthonormal basis. R is asked for `edge.lfdr` alone.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
 import scipy.linalg
 
-from tissuestate.errors import InputError
+from tissuestate.krylov import Operator, leading, most_correlated, sums_of_squares
 
 ITERATIONS = 5
-_DENSE = 400
-_TOLERANCE = 1e-11
-_FLOOR = 1e-14
 MIN_WEIGHTED_SHARE = 0.01
 MAX_SAMPLE_SHARE = 0.5
 MIN_RESIDUAL_SHARE = 1e-3
@@ -39,16 +35,14 @@ class SurrogateFit:
     """Surrogate variables of training samples, and how to compute them from expression.
 
     `surrogates` (samples × k) equals `centred @ loadings`; `loadings` is genes × k. `weights` is
-    the weight of each gene (irw: pprob.gam · (1 − pprob.b); two-step: whether it was used;
-    supervised: the control vector), `pprob_gam` and `pprob_b` are those of the R package. `found`,
-    of two-step: how many variables the first 1, 2, ... residual vectors gave.
+    the weight of each gene (irw: pprob.gam · (1 − pprob.b) of the R package; two-step: whether it
+    was used; supervised: the control vector). `found`, of two-step: how many variables the first
+    1, 2, ... residual vectors gave.
     """
 
     surrogates: np.ndarray
     loadings: np.ndarray
     weights: np.ndarray
-    pprob_gam: np.ndarray
-    pprob_b: np.ndarray | None = None
     found: np.ndarray | None = None
 
     def leading(self, n_sv: int) -> "SurrogateFit":
@@ -60,156 +54,7 @@ class SurrogateFit:
         if self.found is not None:
             kept = int(self.found[:n_sv].max(initial=0))
             weights = self.loadings[:, :kept].any(axis=1).astype(float)
-        return SurrogateFit(self.surrogates[:, :kept], self.loadings[:, :kept], weights, weights)
-
-
-class _Operator:
-    """The matrix (I − QQᵀ) · centred · diag(weights), never formed unless it is small."""
-
-    def __init__(
-        self,
-        centred: np.ndarray,
-        weights: np.ndarray | None = None,
-        basis: np.ndarray | None = None,
-    ) -> None:
-        if weights is not None:
-            used = _of_account(weights**2 * sums_of_squares(centred))
-            if len(used) <= 0.7 * len(weights):
-                centred, weights = centred[:, used], weights[used]
-        self.centred, self.basis = centred, basis
-        self.squares = None if weights is None or np.all(weights == 1) else weights**2
-
-    def project(self, x: np.ndarray) -> np.ndarray:
-        return x if self.basis is None else x - self.basis @ (self.basis.T @ x)
-
-    def gram(self, x: np.ndarray) -> np.ndarray:
-        """AAᵀx for a block of vectors in sample space, the columns of x.
-
-        The products are taken with the thin factor on the left, which BLAS does up to three times
-        faster than with the thin factor on the right.
-        """
-        inner = np.ascontiguousarray(self.project(x).T) @ self.centred
-        if self.squares is not None:
-            inner *= self.squares
-        return self.project((inner @ self.centred.T).T)
-
-    def dense(self) -> tuple[np.ndarray, np.ndarray]:
-        """All eigenvalues and vectors of AAᵀ, largest first, by the smaller of AAᵀ and AᵀA."""
-        samples, genes = self.centred.shape
-        matrix = self.centred
-        if self.squares is not None:
-            matrix = matrix * np.sqrt(self.squares)
-        matrix = self.project(matrix)
-        if samples <= genes:
-            values, vectors = scipy.linalg.eigh(matrix @ matrix.T, driver="evd")
-            return values[::-1], vectors[:, ::-1]
-        values, right = scipy.linalg.eigh(matrix.T @ matrix, driver="evd")
-        values, right = values[::-1], right[:, ::-1]
-        rank = int(np.count_nonzero(values > values[0] * genes * np.finfo(float).eps))
-        left = matrix @ right[:, :rank]
-        return values[:rank], left / np.linalg.norm(left, axis=0)
-
-
-def _of_account(energy: np.ndarray) -> np.ndarray:
-    """The genes that matter: all but those whose energies together are below rounding error.
-
-    The largest eigenvalue is at least the largest energy of a gene, so that leaving out the rest
-    is a perturbation below the precision of float64.
-    """
-    order = np.argsort(energy)
-    return np.sort(order[np.cumsum(energy[order]) > np.finfo(float).eps * energy.max()])
-
-
-def sums_of_squares(centred: np.ndarray) -> np.ndarray:
-    """Sum of squares of each gene, in blocks of samples so that no copy of the matrix is made."""
-    total = np.zeros(centred.shape[1])
-    for start in range(0, len(centred), 256):
-        total += (centred[start : start + 256] ** 2).sum(axis=0)
-    return total
-
-
-def _orthonormal(block: np.ndarray, basis: np.ndarray | None) -> np.ndarray:
-    """The block made orthonormal, and orthogonal to the basis (twice, which is enough)."""
-    for _ in range(2):
-        if basis is not None:
-            block = block - basis @ (basis.T @ block)
-        block = np.linalg.qr(block)[0]
-    return block
-
-
-@dataclass(frozen=True)
-class _Ritz:
-    """Approximate eigenvalues, largest first, and eigenvectors `basis @ inner` of AAᵀ."""
-
-    values: np.ndarray
-    inner: np.ndarray
-    basis: np.ndarray
-    image: np.ndarray
-
-    def vectors(self, which: np.ndarray) -> np.ndarray:
-        return self.basis @ self.inner[:, which]
-
-    def converged(self, which: np.ndarray) -> np.ndarray:
-        """Which of the vectors are accurate to `_TOLERANCE`.
-
-        The error is bounded by the residual over the gap to the next value; where values lie so
-        close that rounding exceeds that, a residual at the level of rounding is accepted.
-        """
-        inner, values = self.inner[:, which], self.values
-        residual = np.linalg.norm(self.image @ inner - self.basis @ (inner * values[which]), axis=0)
-        steps = np.concatenate([[np.inf], -np.diff(values), [values[-1]]])
-        gap = np.minimum(steps[which], steps[which + 1])
-        return (residual <= _TOLERANCE * gap) | (residual <= _FLOOR * values[0])
-
-
-def _krylov(operator: _Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]:
-    """Ritz approximations to the eigenvectors of AAᵀ, better from one to the next.
-
-    Block Krylov iteration with full reorthogonalisation, restarted from the best `keep` vectors
-    when the basis grows beyond seven times as many.
-    """
-    samples, width = block.shape
-    block = _orthonormal(operator.project(block), None)
-    basis, image = block, operator.gram(block)
-    projected = basis.T @ image
-    for _ in range(500):
-        values, inner = np.linalg.eigh((projected + projected.T) / 2)
-        values, inner = values[::-1], inner[:, ::-1]
-        yield _Ritz(values, inner, basis, image)
-        block = _orthonormal(image[:, -width:], basis)
-        if basis.shape[1] + width > min(7 * keep, samples):
-            best = inner[:, :keep]
-            basis, image, projected = basis @ best, image @ best, np.diag(values[:keep])
-        fresh = operator.gram(block)
-        cross = basis.T @ fresh
-        projected = np.block([[projected, cross], [cross.T, block.T @ fresh]])
-        basis, image = np.hstack([basis, block]), np.hstack([image, fresh])
-
-
-def _leading(
-    operator: _Operator, k: int, rng: np.random.Generator, start: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k leading eigenvalues and eigenvectors of AAᵀ (fewer where its rank is less)."""
-    samples, genes = operator.centred.shape
-    if min(samples, genes) <= max(_DENSE, 16 * k):
-        values, vectors = operator.dense()
-        return _of_full_rank(values[:k], vectors[:, :k])
-    block = rng.standard_normal((samples, k + 12))
-    if start is not None:
-        block[:, : start.shape[1]] = start
-    first = np.arange(k)
-    for ritz in _krylov(operator, block, 2 * (k + 12)):
-        if ritz.converged(first).all():
-            return _of_full_rank(ritz.values[:k], ritz.vectors(first))
-    raise InputError(
-        f"the {k} leading surrogate variables did not separate from the rest: ask for fewer (n_sv)."
-    )
-
-
-def _of_full_rank(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Only the vectors whose eigenvalue is not rounding error."""
-    kept = values > 1e-13 * max(values[0], np.finfo(float).tiny)
-    return values[kept], vectors[:, kept]
+        return SurrogateFit(self.surrogates[:, :kept], self.loadings[:, :kept], weights)
 
 
 def model_basis(model: np.ndarray) -> np.ndarray:
@@ -264,8 +109,8 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
     rng = np.random.default_rng(seed)
     basis = model_basis(model)
     p = basis.shape[1]
-    values, vectors = _leading(_Operator(centred, basis=basis), n_sv, rng)
-    weights = gam = b = np.zeros(genes)
+    values, vectors = leading(Operator(centred, basis=basis), n_sv, rng)
+    weights = b = np.zeros(genes)
     for _ in range(ITERATIONS):
         for_design, for_surrogates = f_statistics(centred, basis, vectors)
         k = vectors.shape[1]
@@ -274,12 +119,12 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
         gam = 1 - sva.local_fdr(sva.f_tail(for_surrogates, k, samples - 1 - k))
         weights = gam * (1 - b)
         if weights.any():
-            values, vectors = _leading(_Operator(centred, weights), n_sv, rng, start=vectors)
+            values, vectors = leading(Operator(centred, weights), n_sv, rng, start=vectors)
         else:
             values, vectors = np.ones(n_sv), np.eye(samples)[:, : -n_sv - 1 : -1]
     if not weights.any():
         vectors = np.eye(samples)[:, :n_sv]
-    return SurrogateFit(vectors, _fit_leading(centred, weights, values, vectors), weights, gam, b)
+    return SurrogateFit(vectors, _fit_leading(centred, weights, values, vectors), weights)
 
 
 def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
@@ -294,8 +139,8 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
 
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
-    operator = _Operator(centred, basis=model_basis(model))
-    residual_vectors = _leading(operator, n_sv, rng)[1]
+    operator = Operator(centred, basis=model_basis(model))
+    residual_vectors = leading(operator, n_sv, rng)[1]
     squares = sums_of_squares(centred)
     sets, found = [], []
     for explained in (np.ascontiguousarray(residual_vectors.T) @ centred) ** 2:
@@ -309,44 +154,18 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     loadings = np.zeros((genes, len(sets)))
     for i, used in enumerate(sets):
         target = residual_vectors[:, i : i + 1]
-        value, surrogates[:, i] = _most_correlated(centred[:, used], target, rng)
+        value, surrogates[:, i] = most_correlated(centred[:, used], target, rng)
         loadings[used, i] = (centred[:, used].T @ surrogates[:, i]) / value
     weights = np.any(sets, axis=0).astype(float) if sets else np.zeros(genes)
-    return SurrogateFit(surrogates, loadings, weights, weights, found=np.array(found))
-
-
-def _most_correlated(
-    centred: np.ndarray, target: np.ndarray, rng: np.random.Generator
-) -> tuple[float, np.ndarray]:
-    """Of all left singular vectors of `centred`, the one most correlated with the unit `target`.
-
-    The squared correlations with all of them sum to one: as soon as the rest that the vectors not
-    yet computed share is less than the largest square seen, that one is the answer.
-    """
-    operator = _Operator(centred)
-    samples = len(centred)
-    if min(centred.shape) > _DENSE:
-        block = np.hstack([target, rng.standard_normal((samples, 11))])
-        for ritz in _krylov(operator, block, 48):
-            squares = (ritz.inner.T @ (ritz.basis.T @ target))[:, 0] ** 2
-            large = np.flatnonzero(squares > 1e-3)
-            large = large[ritz.converged(large)]
-            if not len(large):
-                continue
-            best = large[np.argmax(squares[large])]
-            if squares[best] > 1 - squares[large].sum():
-                return float(ritz.values[best]), ritz.vectors(np.array([best]))[:, 0]
-    values, vectors = _of_full_rank(*operator.dense())
-    best = int(np.argmax((vectors.T @ target) ** 2))
-    return float(values[best]), vectors[:, best]
+    return SurrogateFit(surrogates, loadings, weights, np.array(found))
 
 
 def supervised(centred: np.ndarray, controls: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
     """Surrogate variables of control genes, as `sva::ssva`; `controls` in 0..1 for each gene."""
     rng = np.random.default_rng(seed)
-    values, vectors = _leading(_Operator(centred, controls), n_sv, rng)
+    values, vectors = leading(Operator(centred, controls), n_sv, rng)
     loadings = _fit_leading(centred, controls, values, vectors)
-    return SurrogateFit(vectors, loadings, controls, controls)
+    return SurrogateFit(vectors, loadings, controls)
 
 
 def least_associated(centred: np.ndarray, model: np.ndarray, share: float) -> np.ndarray:
@@ -398,13 +217,13 @@ def _by_r(
     if method == "two-step":
         native = two_step(centred, model, plan.n_sv)
         signs = np.sign(np.einsum("ij,ij->j", native.surrogates, surrogates))
-        return SurrogateFit(surrogates, native.loadings * signs, weights, gam, b)
+        return SurrogateFit(surrogates, native.loadings * signs, weights)
     thin = np.ascontiguousarray(surrogates.T) @ centred
     values = np.maximum(np.einsum("ij,ij->i", thin * weights**2, thin), np.finfo(float).tiny)
-    return SurrogateFit(surrogates, (weights**2 * thin).T / values, weights, gam, b)
+    return SurrogateFit(surrogates, (weights**2 * thin).T / values, weights)
 
 
-def sound(fit: SurrogateFit, basis: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def check_fit(fit: SurrogateFit, basis: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Which surrogate variables may be applied (boolean), and a message for each reason not to.
 
     None may where nearly all genes have weight zero. One may not that is (more than half) a single

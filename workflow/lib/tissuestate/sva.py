@@ -20,7 +20,6 @@ suppressPackageStartupMessages(library(sva))
 list(
   local_fdr = function(p) sva:::edge.lfdr(p),
   f_tail = function(f, df1, df2) 1 - pf(f, df1 = df1, df2 = df2),
-  f_pvalue = function(dat, mod, mod0) f.pvalue(dat, mod, mod0),
   num_sv = function(dat, mod, method, seed)
     as.numeric(num.sv(dat, mod, method = method, seed = seed)),
   svaseq = function(dat, mod, n.sv, method, controls) {
@@ -110,11 +109,6 @@ def local_fdr(p: np.ndarray) -> np.ndarray:
 def f_tail(f: np.ndarray, df1: int, df2: int) -> np.ndarray:
     """The p-values 1 − pf(f) of F-statistics, with R's own distribution function."""
     return _array(_call("f_tail", _vector(f), _vector(np.array([df1])), _vector(np.array([df2]))))
-
-
-def f_pvalue(Y: np.ndarray, model: np.ndarray, null_model: np.ndarray) -> np.ndarray:
-    """`sva::f.pvalue` of every gene (column) of Y, samples × genes, for nested designs."""
-    return _array(_call("f_pvalue", _matrix(Y), _matrix(model.T), _matrix(null_model.T)))
 
 
 def num_sv(

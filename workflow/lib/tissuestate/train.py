@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import softmax
 from torch.nn import functional
 
 from tissuestate.architecture import Architecture
-from tissuestate.calibrate import softmax
 from tissuestate.errors import InputError
 from tissuestate.gradients import HandGradients, Step, batch_shares, replayed, soft_targets
 from tissuestate.networks import ClassifierNetwork, choose_device
@@ -388,4 +388,4 @@ def predict_proba(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.nda
 
     Alone or among others a sample's are the same (to about 1e-12).
     """
-    return {head: softmax(z) for head, z in predict_logits(network, x).items()}
+    return {head: softmax(z, axis=1) for head, z in predict_logits(network, x).items()}

@@ -6,8 +6,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from tissuestate.conformal import LEVEL
+from tissuestate.figure_style import DROPPED, GREY, KEPT, PALETTE, STYLE
 from tissuestate.missing_genes import least_genes
-from tissuestate.plots import DROPPED, GREY, KEPT, PALETTE, STYLE
 from tissuestate.wording import HEADS as TITLES
 from tissuestate.wording import head_title
 
@@ -51,14 +51,14 @@ def set_coverage(sets: pd.DataFrame) -> Figure:
     return figure
 
 
-def accuracy_answered(answered: pd.DataFrame) -> Figure:
+def accuracy_answered(curves: pd.DataFrame) -> Figure:
     """Accuracy against the share of test samples answered, and where the abstention rule stands."""
-    heads = _heads(answered)
+    heads = _heads(curves)
     with rc_context(STYLE):
         figure = Figure(figsize=(4.2 * len(heads), 3.6), layout="constrained")
         panels = figure.subplots(1, len(heads), squeeze=False)[0]
         for axes, head in zip(panels, heads, strict=True):
-            rows = answered[answered["head"] == head]
+            rows = curves[curves["head"] == head]
             curve, rule = (rows[rows["rule"] == name] for name in ("confidence", "abstention"))
             axes.plot(curve["share"], curve["accuracy"], color=PALETTE[0])
             axes.scatter(rule["share"], rule["accuracy"], color=PALETTE[1], zorder=3, clip_on=False)

@@ -1,0 +1,29 @@
+"""The table of the benchmark: how well each model calls, and what it costs."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+
+def compare_models(
+    metrics: Mapping[str, pd.DataFrame], costs: Mapping[str, Mapping[str, float]]
+) -> pd.DataFrame:
+    """One row a model and head: balanced accuracy, accuracy, and what the model cost.
+
+    Costs are those of the whole model (all heads). Seconds to fit are those of the final fit: the
+    tuning of the networks and the fitting of scaler, PCA or feature selection are not in them.
+    """
+    rows = []
+    for model, table in metrics.items():
+        values = table.pivot(index="head", columns="metric", values="value")
+        for head in dict.fromkeys(table["head"]):
+            rows.append(
+                {
+                    "model": model,
+                    "head": head,
+                    "balanced_accuracy": values.loc[head, "balanced_accuracy"],
+                    "accuracy": values.loc[head, "accuracy"],
+                    **costs[model],
+                }
+            )
+    return pd.DataFrame(rows)

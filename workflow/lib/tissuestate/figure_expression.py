@@ -1,0 +1,228 @@
+"""Figures of expression: samples on principal components, and what the correction did."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tissuestate.figure_style import (
+    GREY,
+    MARKERS,
+    PALETTE,
+    STYLE,
+    class_colour,
+    class_marker,
+    new_figure,
+    say_nothing_to_show,
+)
+from tissuestate.sheet import STATES
+from tissuestate.wording import measure_title
+
+STAGES = {"before": GREY, "after": PALETTE[0]}
+
+
+def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Coordinates (samples × 2) on the first two principal components of samples × genes.
+
+    Missing values count as the gene's mean. Returns also the two shares of variance explained.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    centred = np.asarray(values, dtype=np.float32)
+    means = np.nanmean(centred, axis=0, keepdims=True, dtype=np.float64)
+    centred = np.nan_to_num(centred - means.astype(np.float32), copy=False, nan=0.0)
+    left, sizes, _ = randomized_svd(centred, 2, n_iter=8, random_state=0)
+    points = np.asarray(left * sizes, dtype=np.float64)
+    total = float(np.square(centred, dtype=np.float64).sum())
+    shares = np.square(points).sum(axis=0) / total if total > 0 else np.zeros(2)
+    return points, (float(shares[0]), float(shares[1]))
+
+
+def principal_components(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    explained: Mapping[str, Sequence[float]] | None = None,
+) -> Figure:
+    """First two principal components before and after correction: by study, and by biology.
+
+    Both tables have the columns x, y, study, tissue, disease_state, a row a sample. `explained`
+    gives for `before` and `after` the share of variance of the two components.
+    """
+    stages = {"before": before, "after": after}
+    studies = sorted(before["study"].unique())
+    tissues = sorted(before["tissue"].unique())
+    states = [state for state in STATES if (before["disease_state"] == state).any()]
+    with rc_context(STYLE):
+        figure = new_figure(12.5, 9.0)
+        grid = figure.subplots(2, 2)
+        for column, (stage, table) in enumerate(stages.items()):
+            by_study, by_biology = grid[0][column], grid[1][column]
+            by_study.set_title(f"{stage.capitalize()} correction, by study")
+            _scatter_by_study(by_study, table, studies)
+            by_biology.set_title(f"{stage.capitalize()} correction, by tissue and state")
+            _scatter_by_biology(by_biology, table, tissues, states)
+            shares = (explained or {}).get(stage)
+            for axes in (by_study, by_biology):
+                for component, label in enumerate((axes.set_xlabel, axes.set_ylabel)):
+                    share = f" ({shares[component]:.0%})" if shares is not None else ""
+                    label(f"component {component + 1}{share}")
+                axes.set_xticks([])
+                axes.set_yticks([])
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+        grid[0][1].legend(handles=_class_keys(studies), title="study", **place)
+        keys = _class_keys(tissues) + _state_keys(states)
+        grid[1][1].legend(handles=keys, title="tissue and state", **place)
+    return figure
+
+
+def _scatter_by_study(axes: Axes, table: pd.DataFrame, studies: list[str]) -> None:
+    """Draw the samples, coloured by study, the rare studies on top."""
+    for study in table["study"].value_counts().index:
+        index = studies.index(study)
+        chosen = table[table["study"] == study]
+        axes.scatter(
+            chosen["x"],
+            chosen["y"],
+            s=12,
+            alpha=0.6,
+            linewidths=0,
+            color=class_colour(index),
+            marker=class_marker(index),
+        )
+
+
+def _scatter_by_biology(
+    axes: Axes, table: pd.DataFrame, tissues: list[str], states: list[str]
+) -> None:
+    """Draw the samples, coloured by tissue and filled by state, the rare tissues on top."""
+    for tissue in table["tissue"].value_counts().index:
+        index = tissues.index(tissue)
+        chosen = table[table["tissue"] == tissue]
+        for state in states:
+            part = chosen[chosen["disease_state"] == state]
+            axes.scatter(
+                part["x"],
+                part["y"],
+                s=18,
+                alpha=0.7,
+                marker=class_marker(index),
+                linewidths=0.9,
+                **_state_look(state, class_colour(index)),
+            )
+
+
+def _class_keys(names: Sequence[str]) -> list[Line2D]:
+    """Entries of a legend for classes in the order of their numbers."""
+    return [
+        Line2D([], [], linestyle="", marker=class_marker(i), color=class_colour(i), label=name)
+        for i, name in enumerate(names)
+    ]
+
+
+def _state_keys(states: Sequence[str]) -> list[Line2D]:
+    """Entries of a legend for disease states."""
+    return [
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker="o",
+            label=state,
+            markeredgecolor="#444444",
+            markerfacecolor=_state_look(state, "#444444")["facecolors"],
+            alpha=0.7,
+        )
+        for state in states
+    ]
+
+
+def _state_look(state: str, colour: str) -> dict[str, Any]:
+    """Filled for neoplastic, pale for peri-neoplastic, hollow for non-neoplastic."""
+    fill = {"neoplastic": colour, "peri-neoplastic": _pale(colour)}.get(state, "none")
+    return {"facecolors": fill, "edgecolors": colour}
+
+
+def _pale(colour: str) -> str:
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{255 - (255 - part) * 2 // 5:02X}" for part in parts)
+
+
+def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The mark (as a character) and colour that `embedding` gives each tissue."""
+    characters = dict(zip(MARKERS, "●▲■◆", strict=True))
+    return {
+        tissue: (characters[class_marker(index)], class_colour(index))
+        for index, tissue in enumerate(sorted(training["tissue"].unique()))
+    }
+
+
+def embedding(training: pd.DataFrame) -> Figure:
+    """Where the training samples lie on two principal components; `tissue_marks` is the legend.
+
+    `training` has the columns x, y, tissue, disease_state.
+    """
+    with rc_context(STYLE):
+        figure = new_figure(6.4, 4.6)
+        axes = figure.subplots()
+        for index, tissue in enumerate(sorted(training["tissue"].unique())):
+            chosen = training[training["tissue"] == tissue]
+            for state, part in chosen.groupby("disease_state"):
+                axes.scatter(
+                    part["x"],
+                    part["y"],
+                    s=14,
+                    alpha=0.55,
+                    marker=class_marker(index),
+                    linewidths=0.8,
+                    **_state_look(str(state), class_colour(index)),
+                )
+        axes.set_xlabel("component 1")
+        axes.set_ylabel("component 2")
+        axes.set_xticks([])
+        axes.set_yticks([])
+    return figure
+
+
+def before_and_after(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """Measures (index) with their values before and after the correction, NaN where not measured.
+
+    `diagnostics` is a long table with the columns stage (before, after; others are left out),
+    measure, value. A measure known at one stage only is a fact about the fit and is left out too.
+    """
+    table = diagnostics[diagnostics["stage"].isin(list(STAGES))]
+    table = table.assign(value=pd.to_numeric(table["value"], errors="coerce"))
+    wide = table.pivot_table(
+        index="measure", columns="stage", values="value", sort=False, aggfunc="first", dropna=False
+    )
+    both = table.groupby("measure")["stage"].nunique() == 2
+    return wide.reindex(columns=list(STAGES))[wide.index.isin(both.index[both])]
+
+
+def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
+    """Measures of batch effect and biology, before and after correction, a bar a measure.
+
+    `diagnostics` is what `before_and_after` takes; measures lie between 0 and 1.
+    """
+    wide = before_and_after(diagnostics).dropna()
+    with rc_context(STYLE):
+        figure = new_figure(9.5, 1.2 + 0.5 * max(len(wide), 1))
+        axes = figure.subplots()
+        axes.set_title("Batch effect and biology before and after correction")
+        if wide.empty:
+            say_nothing_to_show(axes, "no measure was computed both before and after")
+            return figure
+        place = np.arange(len(wide))[::-1]
+        for shift, (stage, colour) in zip((0.19, -0.19), STAGES.items(), strict=True):
+            bars = axes.barh(place + shift, wide[stage], height=0.36, color=colour, label=stage)
+            axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+        axes.set_yticks(place, [measure_title(str(name)) for name in wide.index])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1.08)
+        axes.set_xticks(np.linspace(0, 1, 6))
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
