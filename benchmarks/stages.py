@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import yaml
+from tissuestate.config import read_layers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -60,7 +61,7 @@ def real_counts(genes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def write_cohort(folder: Path, samples: int, genes: int, components: int) -> Path:
     """The resampled matrix and its sheet in `folder`, unless they are there; a config's path."""
-    config = yaml.safe_load((ROOT / "config" / "rnaseqdb.yaml").read_text())
+    config = read_layers(ROOT / "config/defaults.yaml", ROOT / "config/rnaseqdb.yaml")
     config |= {"samples": "samples.tsv", "rnaseqdb": None, "device": "cpu"}
     config["features"]["components"] = components
     config["tuning"] |= {"evaluations": EVALUATIONS, "epochs": EPOCHS}

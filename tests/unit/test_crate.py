@@ -4,13 +4,13 @@ import hashlib
 import json
 
 import pytest
-import yaml
-from conftest import ROOT
+from conftest import DEFAULTS, ROOT
 from rocrate.rocrate import ROCrate
+from tissuestate.config import read_layers
 from tissuestate.crate import PROFILES, describe_run
 from tissuestate.tripod import AUTHORS, checklist
 
-SETTINGS = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+SETTINGS = read_layers(DEFAULTS, ROOT / "config" / "config.yaml")
 
 
 @pytest.fixture
