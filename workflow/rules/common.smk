@@ -236,6 +236,18 @@ def final_products():
     return products
 
 
+def stop_without_reference(kind):
+    stop(
+        f"config: reference: {kind}: path names no file, but samples from reads need one; name it "
+        "there, or the config of your reference with --configfile."
+    )
+
+
+for kind in ("genome", "annotation"):
+    if FROM_READS and config["reference"][kind]["path"] is None:
+        stop_without_reference(kind)
+
+
 # ---- tools --------------------------------------------------------------------------------------
 
 
@@ -346,10 +358,7 @@ def reference_file(kind):
     """The genome or annotation as given: a local file, or the download of its URL."""
     path = config["reference"][kind]["path"]
     if path is None:
-        return lambda wildcards: stop(
-            f"config: reference: {kind}: path names no file; samples from reads need genome and "
-            "annotation, or name the config of your reference with --configfile."
-        )
+        return lambda wildcards: stop_without_reference(kind)
     return f"<reference>/downloads/{Path(path).name}" if is_url(path) else given(path)
 
 
