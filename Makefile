@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real test test-cluster lint bench pin
+.PHONY: help setup setup-dev demo real test test-cluster docs lint bench pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -41,10 +41,13 @@ test-cluster: ## run the demo on a real SLURM of several nodes, started here (ne
 	@envs/setup.sh requirements-dev.txt cluster
 	OMP_NUM_THREADS=1 pytest tests/cluster
 
+docs: setup ## renew the tables that docs/ has from the schemas
+	python -m tissuestate.config_docs docs workflow/schemas
+
 lint: setup-dev ## check style and types
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	snakemake --lint
 	mypy workflow/lib
 

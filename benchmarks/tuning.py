@@ -25,6 +25,7 @@ import pandas as pd
 import yaml
 from anndata import read_h5ad
 from tissuestate import tune
+from tissuestate.config import read_layers
 from tissuestate.tasks import TaskData, read_task
 from tissuestate.train import Recipe
 from tissuestate.trials import Schedule, Trial, best
@@ -99,7 +100,7 @@ def compare_losses(data: TaskData, seeds: int) -> Iterator[dict]:
 def time_workflow(folder: Path) -> Iterator[dict]:
     """A row each way to use two cores."""
     for workers, rounds, threads in TIMED:
-        config = yaml.safe_load((ROOT / "config" / "rnaseqdb.yaml").read_text())
+        config = read_layers(ROOT / "config/defaults.yaml", ROOT / "config/rnaseqdb.yaml")
         config["tuning"] = {
             "evaluations": EVALUATIONS,
             "epochs": EPOCHS,

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
+from tissuestate.config import read_layers
 from tissuestate.simulate import simulate_cohort
 
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.
@@ -116,9 +117,12 @@ def simulate_two(folder: Path, reads: Path) -> pd.DataFrame:
     return sheet
 
 
-def write_config(folder: Path, base: str = "config", **changes: object) -> Path:
-    """A config file in `folder`: a shipped one with some top-level keys changed."""
-    config = yaml.safe_load((ROOT / "config" / f"{base}.yaml").read_text())
+DEFAULTS = ROOT / "config" / "defaults.yaml"
+
+
+def write_config(folder: Path, base: str = "config/config.yaml", **changes: object) -> Path:
+    """A config file in `folder` that states every key: one of the repository, with some changed."""
+    config = read_layers(DEFAULTS, ROOT / base)
     for key, value in changes.items():
         config[key] = {**config[key], **value} if isinstance(value, dict) else value
     path = folder / "config.yaml"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
-from conftest import ROOT
+from conftest import ROOT, write_config
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +15,16 @@ def real(snakemake, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("real")
     maker = [sys.executable, str(ROOT / "tests" / "real_sheet.py"), str(data / "tcga_gtex")]
     subprocess.run([*maker, str(folder / "samples.tsv"), "0.5"], check=True)
-    config = yaml.safe_load((ROOT / "tests" / "integration" / "real.yaml").read_text())
-    config["features"] |= {"kinds": ["pca"], "components": 150}
-    config["tuning"] |= {"evaluations": 4, "epochs": 8}
-    config["training"] |= {"epochs": 60}
-    config["benchmark"] = {"models": ["logreg"]}
-    config["protocols"] |= {"seeds": 0, "leaks": [], "leave_out": []}
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    run = snakemake(folder, "--quiet", "rules", "--configfile", str(folder / "config.yaml"))
+    config = write_config(
+        folder,
+        "tests/integration/real.yaml",
+        features={"kinds": ["pca"], "components": 150},
+        tuning={"evaluations": 4, "epochs": 8},
+        training={"epochs": 60},
+        benchmark={"models": ["logreg"]},
+        protocols={"seeds": 0, "leaks": [], "leave_out": []},
+    )
+    run = snakemake(folder, "--quiet", "rules", "--configfile", str(config))
     assert run.returncode == 0, run.stdout[-5000:]
     return folder / "results"
 

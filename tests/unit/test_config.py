@@ -1,11 +1,12 @@
-"""The config: the sentence for a key, a type or a number that cannot be."""
+"""The config: its layers, and the sentence for a key, a type or a number that cannot be."""
 
 import copy
 from pathlib import Path
 
 import pytest
-import yaml
-from tissuestate.config import check_config, check_yaml
+from conftest import DEFAULTS
+from tissuestate.config import check_config, check_yaml, complete_config, read_layers, write_out
+from tissuestate.config_docs import keys, read_schema
 from tissuestate.errors import InputError
 
 SPACE = ("tuning", "space")
@@ -14,8 +15,9 @@ NAN, INF = float("nan"), float("inf")
 
 @pytest.fixture(scope="module")
 def shipped(root: Path) -> dict[str, dict]:
+    """The complete config of each file that comes with the workflow."""
     paths = sorted((root / "config").glob("*.yaml"))
-    return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
+    return {path.stem: read_layers(DEFAULTS, path) for path in paths}
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,115 @@ def schema(root: Path) -> Path:
 
 
 def test_the_configs_that_come_with_it_are_accepted(shipped, schema):
-    assert set(shipped) == {"config", "paper", "rnaseqdb"}
+    assert set(shipped) == {"config", "defaults", "paper", "rnaseqdb"}
     for config in shipped.values():
         check_config(config, schema)
+
+
+@pytest.mark.parametrize("name", ["config", "paper", "rnaseqdb"])
+def test_a_config_says_only_what_differs_from_the_defaults(root, name):
+    defaults = dict(leaves(read_layers(DEFAULTS)))
+    said = dict(leaves(read_layers(root / "config" / f"{name}.yaml")))
+    assert {key for key, value in said.items() if defaults.get(key, ...) == value} == set()
+
+
+def leaves(config, place=()):
+    """Every value of a config, with the keys that lead to it."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*place, key))
+        else:
+            yield (*place, key), value
+
+
+def test_the_schema_has_the_defaults_and_says_what_each_key_is(schema):
+    described = list(keys(read_schema(schema)))
+    assert len(described) > 60
+    assert [place for place, key in described if not key.get("description")] == []
+    defaults = {place: key["default"] for place, key in described if "default" in key}
+    assert defaults == dict(leaves(read_layers(DEFAULTS)))
+
+
+def test_a_config_lies_over_the_defaults():
+    own = {"samples": "my.tsv", "features": {"kinds": ["pca"]}, "demo": {"pairs": 2000}}
+    config = complete_config(own, DEFAULTS, {})
+    defaults = read_layers(DEFAULTS)
+    assert config["features"] == defaults["features"] | {"kinds": ["pca"]}
+    assert config["demo"] == {"pairs": 2000}
+    untouched = defaults.keys() - own.keys()
+    assert {key: config[key] for key in untouched} == {key: defaults[key] for key in untouched}
+    assert complete_config({"reference": None}, DEFAULTS, {})["reference"] is None
+    assert complete_config({}, DEFAULTS, {}) == defaults
+
+
+def test_any_key_may_be_given_on_the_command_line(schema):
+    words = {  # as Snakemake reads --config: numbers and False at the top, else text
+        "samples": "my.tsv",
+        "trim": "true",
+        "demo": "null",
+        "seed": 5,
+        "features": {"components": "30", "kinds": ["pca", "rf"]},
+        "split": {"fractions": ["0.5", "0.25", "0.25"]},
+        "correction": {"n_sv": "auto"},
+    }
+    config = complete_config({**words, "device": "cpu"}, DEFAULTS, words)
+    check_config(config, schema)
+    assert config["trim"] is True and config["demo"] is None and config["seed"] == 5
+    assert config["features"]["components"] == 30
+    assert config["split"]["fractions"] == [0.5, 0.25, 0.25]
+    assert config["correction"]["n_sv"] == "auto"
+    with pytest.raises(InputError, match=r"^--config: trim has 'yes please'; expected true or"):
+        words = {"trim": "yes please"}
+        check_config(complete_config(words, DEFAULTS, words), schema, overrides=words)
+
+
+@pytest.mark.parametrize(
+    ("config", "words", "expected"),
+    [
+        ({}, {"bundle": "b", "samples": "new.tsv"}, ("b", "new.tsv", None)),
+        ({}, {"bundle": "b", "samples": "new.tsv", "explain": "false"}, ("b", "new.tsv", False)),
+        ({"samples": "cohort.tsv"}, {"bundle": "b"}, ("b", "cohort.tsv", None)),
+        ({"classify": {"samples": "new.tsv"}}, {"bundle": "b"}, ("b", "new.tsv", None)),
+        ({"classify": {"samples": "a"}}, {"bundle": "b", "samples": "c"}, ("b", "c", None)),
+        ({"classify": {"bundle": "b"}}, {"samples": "new.tsv"}, ("b", "new.tsv", None)),
+        ({"samples": "cohort.tsv"}, {"explain": "true"}, (None, None, True)),
+        ({"classify": {"bundle": "b", "samples": "new.tsv"}}, {}, ("b", "new.tsv", None)),
+    ],
+)
+def test_the_short_forms_of_the_command_line_stand_for_a_section(config, words, expected, schema):
+    found = complete_config({**config, **words}, DEFAULTS, words)
+    check_config(found, schema)
+    section = found["classify"]
+    assert (section["bundle"], section["samples"], section["explain"]) == expected
+    assert "bundle" not in found and "explain" not in found
+
+
+def test_a_mistake_names_the_line_of_the_file_that_has_it(schema, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("seed: 1\nsplit:\n  mod: donor\n")
+    second.write_text("seed: 2\n")
+
+    def sentence(words=None):
+        words = words or {}
+        config = {**read_layers(first, second), **words}
+        with pytest.raises(InputError) as caught:
+            files, overrides = [first, second], write_out(words, words)
+            check_config(complete_config(config, DEFAULTS, words), schema, files, overrides)
+        return str(caught.value)
+
+    assert sentence().startswith("first.yaml, line 3: there is no key 'mod' under 'split'. Did you")
+    first.write_text("seed: 1\nbundle: 5\n")
+    second.write_text("# none\nseed: 2.0\n")
+    assert sentence().startswith("second.yaml, line 2: seed has 2.0;")
+    second.write_text("seed: 2\n")
+    assert sentence().startswith("config: classify: bundle has 5; expected text or null")
+    first.write_text("seed: 1\n")
+    assert sentence({"explain": "maybe"}).startswith("--config: classify: explain has 'maybe'")
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    first.write_text("quality: {min_mrin: low}\n")
+    assert sentence().startswith(f"{first}, line 1: quality: min_mrin has 'low'; expected a number")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +154,7 @@ def test_the_configs_that_come_with_it_are_accepted(shipped, schema):
         ((*SPACE, "learning_rate"), [0.01, 0.001], r"learning_rate is .*the lower end first"),
         ((*SPACE, "batch_size"), [0, 32], r"batch_size: 0 is less than the minimum of 1"),
         ((*SPACE, "dropout"), [0, 50], r"dropout: 50 is greater than"),
-        ((*SPACE, "learning_rate"), [NAN, 0.01], r"learning_rate has \.nan; expected .* finite"),
+        ((*SPACE, "learning_rate"), [NAN, 0.01], r"learning_rate has \.nan; expected a finite"),
         ((*SPACE, "learning_rate"), [0.0001, INF], r"learning_rate has \.inf; .* finite"),
         ((*SPACE, "dropout"), [0, NAN], r"tuning: space: dropout has \.nan"),
         (("split", "fractions"), [NAN, 0.15, 0.15], r"split: fractions has \.nan"),
@@ -67,7 +175,7 @@ def test_the_configs_that_come_with_it_are_accepted(shipped, schema):
         ((*SPACE, "width"), [True, 128], r"width has true; expected a"),
         (("correction", "n_sv"), 2.0, r"n_sv has 2\.0; expected auto or .*without a point: 2"),
         (("cohort", "expected_genes"), 300.0, r"expected_genes has 300\.0; .*point: 300"),
-        (("explain",), "maybe", r"explain has 'maybe'; expected true or false"),
+        (("classify", "explain"), "maybe", r"explain has 'maybe'; expected true or false"),
         (("classes",), "résumé.tsv", r"classes has 'résumé\.tsv'; 'é' may not stand there"),
         (("samples",), "résumé.tsv", r"samples has 'résumé\.tsv'; 'é' may not stand there"),
         (("samples",), 5, r"samples has 5; expected text or null"),
@@ -85,8 +193,6 @@ def test_a_mistake_is_one_sentence(place, value, sentence, shipped, schema):
     section = config
     for name in above:
         section = section[name]
-    if key in ("sede", "mod"):  # misspelt: the right one is missing
-        del section[{"sede": "seed", "mod": "mode"}[key]]
     section[key] = value
     with pytest.raises(InputError, match=sentence) as caught:
         check_config(config, schema)
@@ -94,9 +200,8 @@ def test_a_mistake_is_one_sentence(place, value, sentence, shipped, schema):
 
 
 def test_a_missing_key_is_named(shipped, schema):
-    config = {key: value for key, value in shipped["config"].items() if key != "fit_on"}
-    with pytest.raises(InputError, match="the key 'fit_on' is missing"):
-        check_config(config, schema)
+    with pytest.raises(InputError, match="the key 'pairs' under 'demo' is missing"):
+        check_config(shipped["config"] | {"demo": {}}, schema)
 
 
 def test_what_yaml_reads_as_something_else_is_an_error(root, tmp_path):

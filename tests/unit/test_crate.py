@@ -5,15 +5,15 @@ import json
 import re
 
 import pytest
-import yaml
-from conftest import ROOT
+from conftest import DEFAULTS, ROOT
 from reading import MARKUP, table_rows
 from rocrate.rocrate import ROCrate
+from tissuestate.config import read_layers
 from tissuestate.crate import PROFILES, describe_run
 from tissuestate.render import render
 from tissuestate.tripod import checklist_facts
 
-SETTINGS = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+SETTINGS = read_layers(DEFAULTS, ROOT / "config" / "config.yaml")
 
 
 @pytest.fixture

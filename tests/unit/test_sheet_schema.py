@@ -1,7 +1,8 @@
-"""The sheet's JSON schema, for editors and other programs, says what `read_sheet` enforces.
+"""The sheet's JSON schema says what `read_sheet` enforces.
 
-The workflow itself calls `read_sheet`: it tells row and remedy, and takes 10,000 rows in a second,
-where a schema validator needs half a minute.
+docs/sample-sheet.md is made from it, and programs that write sheets may read it. The workflow
+calls `read_sheet`, which names row and remedy and takes 10,000 rows in a second, where a
+schema validator needs half a minute.
 """
 
 from pathlib import Path

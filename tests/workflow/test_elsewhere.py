@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from conftest import ROOT, simulate_two, write_config
+from snakemake.cli import get_profile_dir
 
 GENES = ["TP53", "EGFR", "KRAS", "MYC", "PTEN", "RB1", "BRCA1", "ERBB2", "APC", "VHL", "MET", "ALB"]
 
@@ -147,6 +148,29 @@ def test_kubernetes_needs_a_profile_alone(snakemake, s3, tmp_path: Path) -> None
     assert re.search(r"^assemble_cohort +1$", run.stdout, flags=re.M), run.stdout
 
 
+@pytest.mark.parametrize("door", ["Snakefile", "workflow/Snakefile"])
+def test_either_snakefile_starts_from_another_folder(tmp_path: Path, door: str) -> None:
+    write_counts(tmp_path, "counts.tsv")
+    (tmp_path / "config.yaml").unlink()
+    (tmp_path / "mine.yaml").write_text("samples: samples.tsv\nfeatures: {components: 8}\n")
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "-n", "--quiet", "rules"]
+    command += ["--snakefile", str(ROOT / door), "--configfile", "mine.yaml"]
+    command += ["--config", "trim=true", "features={kinds: [pca, rf], forest_genes: 5}"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    output = run.stdout + run.stderr
+    assert run.returncode == 0, output
+    assert re.search(r"^all +1$", output, flags=re.M), output
+    assert re.search(r"^train_network +2$", output, flags=re.M), output
+    assert "align_reads" not in output and "prepare_reference" not in output
+
+
+@pytest.mark.parametrize("name", ["default", "slurm", "kubernetes"])
+def test_a_profile_has_the_name_that_snakemake_prefers(name: str) -> None:
+    folder, file = get_profile_dir(str(ROOT / "profiles" / name))
+    assert file.name == "profile.v9+.yaml"
+    assert file.read_text() == (folder / "config.yaml").read_text()
+
+
 MODULE = """
 import yaml
 
@@ -186,7 +210,8 @@ rule count_genes:
 
 def test_another_workflow_uses_this_one_as_a_module(snakemake, tmp_path: Path) -> None:
     write_counts(tmp_path, "counts.tsv")
-    (tmp_path / "Snakefile").write_text(MODULE.format(snakefile=repr(str(ROOT / "Snakefile"))))
+    snakefile = repr(str(ROOT / "workflow" / "Snakefile"))
+    (tmp_path / "Snakefile").write_text(MODULE.format(snakefile=snakefile))
     run = snakemake(tmp_path, "--snakefile", str(tmp_path / "Snakefile"))
     assert run.returncode == 0, run.stdout[-5000:]
     assert "rule ts_normalise_expression" in run.stdout and "mem_mb=700" in run.stdout

@@ -59,7 +59,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("workflow", "envs", "resources", "profiles"):
+        for name in ("config", "workflow", "envs", "resources", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
         shutil.copy(ROOT / "Snakefile", folder)
         (folder / "samples.tsv").write_text(tsv(SHEET))

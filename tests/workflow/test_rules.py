@@ -106,7 +106,8 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
     [
         ({"quality": {"min_mrin": "low"}}, ["min_mrin", "low"]),
         ({"correction": {"method": "combat"}}, ["method", "combat"]),
-        ({"sede": 1}, ["sede"]),
+        ({"sede": 1}, ["config.yaml, line", "'sede'", "'seed'"]),
+        ({"reference": {"genome": {"path": None}}}, ["reference: genome", "--configfile"]),
         ({"samples": None}, ["samples", "sheet"]),
         ({"protocols": {"leave_out": ["project"]}}, ["leave_out", "'project'"]),
         ({"samples": "nowhere.tsv"}, ["nowhere.tsv"]),

@@ -88,7 +88,7 @@ def test_bams_on_the_disk_are_as_many_as_the_cores_have_room_for(snakemake, tmp_
     """
     samples, cores = 24, 16
     config = prepare(tmp_path / "run", samples)
-    for name in ("workflow", "envs", "resources", "profiles"):
+    for name in ("config", "workflow", "envs", "resources", "profiles"):
         shutil.copytree(ROOT / name, tmp_path / "run" / name)
     for rules in (tmp_path / "run/workflow/rules").glob("*.smk"):
         text = re.sub(r'script:(\n +)"[^"]+"', r'shell:\1"sh job.sh {output}"', rules.read_text())

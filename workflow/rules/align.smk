@@ -36,7 +36,7 @@ rule align_reads:
     params:
         accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
         trim=lookup("trim", within=config),
-        refuse=bool(config.get("bundle")),
+        refuse=CLASSIFYING,
         flaw=flaw_of,
         given=reads_as_given,
     script:

@@ -99,7 +99,7 @@ rule describe_run:
         samples="<results>/cohort/samples.tsv",
         cohort="<results>/cohort/cohort.h5ad",
         products=list(run_products()),
-        snakefile=local(workflow.main_snakefile),
+        snakefile=local(str(WORKFLOW / "Snakefile")),
     output:
         config="<results>/run/config.yaml",
         snakefile="<results>/run/Snakefile",

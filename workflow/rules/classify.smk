@@ -1,14 +1,14 @@
 # New samples through a bundle: reads or counts, no labels, each on its own.
 
 # A bundle that was trained on matrices has no mRIN to compare with.
-KNOWS_INTEGRITY = Path(config["bundle"], "integrity.npz").is_file()
+KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
 
 
 rule apply_integrity:
     input:
         profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
         bed="<reference>/transcripts.bed",
-        reference=local(f"{config['bundle']}/integrity.npz"),
+        reference=local(f"{BUNDLE}/integrity.npz"),
     output:
         mrin="<results>/integrity/mrin.tsv",
     log:
@@ -27,7 +27,7 @@ rule apply_integrity:
 
 rule classify_samples:
     input:
-        bundle=of_now(local(f"{config['bundle']}/bundle.json")),
+        bundle=of_now(local(f"{BUNDLE}/bundle.json")),
         sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
@@ -61,7 +61,7 @@ rule classify_samples:
 rule explain_samples:
     input:
         calls="<results>/calls.tsv",
-        bundle=local(f"{config['bundle']}/bundle.json"),
+        bundle=local(f"{BUNDLE}/bundle.json"),
         sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES],
@@ -88,7 +88,7 @@ rule write_pages:
     input:
         json="<results>/calls.json",
         genes="<results>/genes.tsv" if EXPLAINED else [],
-        bundle=local(f"{config['bundle']}/bundle.json"),
+        bundle=local(f"{BUNDLE}/bundle.json"),
     output:
         pages=directory("<results>/pages"),
     log:

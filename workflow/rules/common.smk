@@ -30,7 +30,7 @@ put_first("PATH", Path(sys.executable).parent)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description, read_bundle
-from tissuestate.config import check_config, check_yaml
+from tissuestate.config import check_config, check_yaml, complete_config, write_out
 from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet import ClassTable, read_sheet
@@ -48,15 +48,25 @@ def stop(sentence):
     sys.exit(1)
 
 
-# On the command line Snakemake takes "False" for a truth value, and "false" for a word.
-if str(config.get("explain")) in ("true", "false"):
-    config["explain"] = config["explain"] == "true"
+# What the command line and the files say; of a module's config neither is known.
+OVERRIDES = {} if MODIFIER.skip_configfile else workflow.config_settings.config
+CONFIG_FILES = [] if MODIFIER.skip_configfile else workflow.configfiles
 try:
-    for file in workflow.configfiles:
+    for file in CONFIG_FILES:
         check_yaml(file)
-    check_config(config, WORKFLOW / "schemas" / "config.schema.yaml")
+    config = complete_config(config, WORKFLOW.parent / "config" / "defaults.yaml", OVERRIDES)
+    check_config(
+        config,
+        WORKFLOW / "schemas" / "config.schema.yaml",
+        files=CONFIG_FILES,
+        overrides=write_out(OVERRIDES, OVERRIDES),
+    )
 except InputError as error:
     stop(error)
+
+BUNDLE = config["classify"]["bundle"]
+# Whether new samples are called by a trained bundle; else the workflow trains one.
+CLASSIFYING = BUNDLE is not None
 
 
 wildcard_constraints:
@@ -74,7 +84,7 @@ wildcard_constraints:
 # Whether jobs fetch their inputs from a storage, or share a disk.
 FILES_ARE_FETCHED = bool(workflow.storage_settings.default_storage_provider)
 # Whether the demo's reads are simulated: to train on, not to classify.
-DEMO = config["demo"] if not config.get("bundle") else None
+DEMO = None if CLASSIFYING else config["demo"]
 
 
 def simulated(path):
@@ -127,7 +137,7 @@ FLAWS = {}  # of new samples, why they are refused: their files are of another k
 
 def check_sheet_files(sheet):
     """Stop at the first file of another kind; of new samples refuse those, if others are left."""
-    if not config.get("bundle"):
+    if not CLASSIFYING:
         check_files(sheet)
         return
     FLAWS.update(flaws(sheet))
@@ -141,27 +151,30 @@ def load_sheet():
     """The sample sheet, checked; an empty one where the cohort comes from RNAseqDB alone."""
     try:
         classes = ClassTable.read(CLASSES)
-        if config["samples"] is None:
+        if CLASSIFYING and (
+            SAMPLES is None or (config["demo"] and Path(SAMPLES) == Path(DEMO_SHEET))
+        ):
+            raise InputError(
+                "classify needs your samples beside the bundle: --config bundle=FOLDER samples=SHEET."
+            )
+        if SAMPLES is None:
             if not config["rnaseqdb"]:
                 raise InputError(
-                    "config: 'samples' names no sheet; give the path of your sample sheet."
+                    "config: 'samples' names no sheet; give the path of your sample sheet, or name a "
+                    "config that does with --configfile."
                 )
             return None
         if DEMO and workflow.is_main_process:
             check_no_other_sheet(SAMPLES)
             check_own_folder(concrete("results/demo"))
-        if config.get("bundle") and config["demo"] and Path(SAMPLES) == Path(DEMO_SHEET):
-            raise InputError(
-                "classify needs your samples beside the bundle: --config bundle=FOLDER samples=SHEET."
-            )
-        sheet = read_sheet(SAMPLES, classes, labelled=not config.get("bundle"))
+        sheet = read_sheet(SAMPLES, classes, labelled=not CLASSIFYING)
         # Not in each job: it may run where the files of other samples are not.
         if workflow.is_main_process and DEMO:
             check_simulated(sheet, concrete("results/demo/reads"))
         if workflow.is_main_process and not FILES_ARE_FETCHED:
             check_sheet_files(sheet[sheet["origin"] != "fastq"] if DEMO else sheet)
-        if workflow.is_main_process and config.get("bundle"):
-            find_description(config["bundle"])
+        if workflow.is_main_process and CLASSIFYING:
+            find_description(BUNDLE)
         elif workflow.is_main_process:
             warn_of_components(len(sheet))
         return sheet.set_index("sample", drop=False)
@@ -170,7 +183,8 @@ def load_sheet():
 
 
 DEMO_SHEET = shipped("resources/demo.tsv")
-SAMPLES = None if config["samples"] is None else shipped(config["samples"])
+SAMPLES = config["classify"]["samples"] if CLASSIFYING else config["samples"]
+SAMPLES = None if SAMPLES is None else shipped(SAMPLES)
 CLASSES = shipped(config["classes"])
 SHEET = load_sheet()
 ROWS = {} if SHEET is None else SHEET.to_dict("index")
@@ -178,7 +192,9 @@ FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matri
 MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
 # Explaining takes longer than classifying: unasked, only where the sheet is short.
-EXPLAINED = config.get("explain", SHEET is not None and len(SHEET) <= 100)
+EXPLAINED = config["classify"]["explain"]
+if EXPLAINED is None:
+    EXPLAINED = SHEET is not None and len(SHEET) <= 100
 TASKS = ["multitask", "subtype"] if HAS_SUBTYPES else ["multitask"]
 
 MODELS = [f"dl_{kind}" for kind in config["features"]["kinds"]] + config["benchmark"]["models"]
@@ -189,7 +205,7 @@ BUNDLED = f"dl_{config['bundle_features']}"
 
 def final_products():
     """What a plain run ends with: calls of new samples, or the trained bundle and all of its report."""
-    if config.get("bundle"):
+    if CLASSIFYING:
         return ["<results>/calls.tsv", "<results>/pages"]
     products = [
         "<results>/bundle/bundle.json",
@@ -221,6 +237,18 @@ def final_products():
     return products
 
 
+def stop_without_reference(kind):
+    stop(
+        f"config: reference: {kind}: path names no file, but samples from reads need one; name it "
+        "there, or the config of your reference with --configfile."
+    )
+
+
+for kind in ("genome", "annotation"):
+    if FROM_READS and config["reference"][kind]["path"] is None:
+        stop_without_reference(kind)
+
+
 # ---- tools --------------------------------------------------------------------------------------
 
 
@@ -228,12 +256,12 @@ def check_tools():
     """Name every tool that the run needs and the PATH lacks, before anything starts."""
     if not workflow.is_main_process or workflow.deployment_settings.deployment_method:
         return  # asked already, or conda or a container brings them
-    tools = set() if config.get("bundle") else {"Rscript"}
+    tools = set() if CLASSIFYING else {"Rscript"}
     if FROM_READS:
         tools |= {"STAR", "samtools", "featureCounts"}
         tools |= {"fastp"} if config["trim"] else set()
         tools |= {"prefetch", "fasterq-dump"} if "sra" in set(SHEET["origin"]) else set()
-    r_packages = {} if config.get("bundle") else DEBIAN_R_PACKAGES
+    r_packages = {} if CLASSIFYING else DEBIAN_R_PACKAGES
     sentence = missing_tools({tool: DEBIAN_TOOLS[tool] for tool in tools}, r_packages)
     if sentence:
         stop(sentence)
@@ -330,6 +358,8 @@ def is_url(path):
 def reference_file(kind):
     """The genome or annotation as given: a local file, or the download of its URL."""
     path = config["reference"][kind]["path"]
+    if path is None:
+        return lambda wildcards: stop_without_reference(kind)
     return f"<reference>/downloads/{Path(path).name}" if is_url(path) else given(path)
 
 

@@ -23,7 +23,7 @@ def checksums(files):
 
     Of a cohort's reads, which may be a hundred terabytes, large files are not read whole.
     """
-    look_up = CHECKSUMS.of if config.get("bundle") else CHECKSUMS.sampled
+    look_up = CHECKSUMS.of if CLASSIFYING else CHECKSUMS.sampled
     return [look_up(file) if is_here(file) else None for file in files]
 
 
@@ -43,7 +43,7 @@ def reads_as_given(wildcards):
 
 def flaw_of(wildcards):
     """Why a new sample is refused whose files are of another kind than their column's, if it is."""
-    if not config.get("bundle") or FILES_ARE_FETCHED:
+    if not CLASSIFYING or FILES_ARE_FETCHED:
         return ""
     if workflow.is_main_process:
         return FLAWS.get(wildcards.sample, "")
@@ -94,13 +94,13 @@ def check_given():
                 "written over; move it out of the folder of results."
             )
     try:
-        CHECKSUMS.read(files, sampled=not config.get("bundle"))
+        CHECKSUMS.read(files, sampled=not CLASSIFYING)
     except InputError as error:
         stop(error)
 
 
 def reference_digest():
-    return digest_of(checksums(REFERENCE), config["reference"]["star_overhang"])
+    return digest_of(checksums(filter(None, REFERENCE)), config["reference"]["star_overhang"])
 
 
 def reads_digest(sample):
@@ -114,7 +114,7 @@ def reads_digest(sample):
 def bundle_fingerprint():
     """The bundle's checksum as it says it; whether its files have it is seen when it is opened."""
     try:
-        description = json.loads(find_description(config["bundle"]).read_text(encoding="utf-8"))
+        description = json.loads(find_description(BUNDLE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return description.get("checksum") if isinstance(description, dict) else None
@@ -146,7 +146,7 @@ def check_place_of_calls():
 def check_bundle():
     """Stop at a damaged bundle: before hours of alignment, but after calls of others are gone."""
     try:
-        read_bundle(config["bundle"])
+        read_bundle(BUNDLE)
     except InputError as error:
         stop(error)
 
@@ -190,14 +190,13 @@ def remove_what_is_of_others():
         return
     if workflow.executor_plugin is None or workflow.dryrun:
         return
-    classify = bool(config.get("bundle"))
-    if workflow.touch and classify:
+    if workflow.touch and CLASSIFYING:
         return
-    if classify:
+    if CLASSIFYING:
         check_place_of_calls()
     made_from = {f"sample {name}": reads_digest(name) for name in FROM_READS}
     products = {f"sample {name}": products_of_reads(name) for name in FROM_READS}
-    if classify:
+    if CLASSIFYING:
         made_from["calls"] = calls_digest()
         names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
         names += ("integrity/mrin.tsv", "integrity/reference.txt")
@@ -206,7 +205,7 @@ def remove_what_is_of_others():
         made_from["cohort"] = digest_of(checksums([*LABELS, *MATRICES]))
         products["cohort"] = [concrete("<results>/cohort/samples.tsv")]
         products["cohort"] += [concrete("<results>/cohort/cohort.h5ad")]
-    records = [(concrete("<results>/made_from.json"), made_from, products, not classify)]
+    records = [(concrete("<results>/made_from.json"), made_from, products, not CLASSIFYING)]
     if FROM_READS:
         names = ("genome.fa", "annotation.gtf", "chromosomes.tsv", "genome.dict", "transcripts.bed")
         made = [*STAR_INDEX, *(f"<reference>/{name}" for name in names)]
@@ -227,7 +226,7 @@ def remove_what_is_of_others():
                 f"Removed results of other inputs than those of now: {', '.join(removed[:5])}"
                 + (f" and {len(removed) - 5} more" if len(removed) > 5 else "")
             )
-    if classify:
+    if CLASSIFYING:
         check_bundle()
 
 
@@ -236,7 +235,7 @@ def bundle_to_fit(wildcards, input):
 
     It asks for `input`, so that Snakemake takes no other bundle for a reason to run again.
     """
-    return config.get("bundle") or ""
+    return BUNDLE or ""
 
 
 def tell_calls():

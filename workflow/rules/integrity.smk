@@ -24,7 +24,7 @@ rule profile_integrity:
         runtime=minutes(10, per_gb=10),
     params:
         code=code_digest("profile_integrity.py"),
-        refuse=bool(config.get("bundle")),
+        refuse=CLASSIFYING,
         flaw=flaw_of,
         given=reads_as_given,
     script:

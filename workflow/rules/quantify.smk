@@ -25,7 +25,7 @@ rule count_reads:
         runtime=minutes(15, per_gb=10),
     params:
         strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
-        refuse=bool(config.get("bundle")),
+        refuse=CLASSIFYING,
         flaw=flaw_of,
         given=reads_as_given,
     script:

@@ -142,7 +142,7 @@ rule derive_transcripts:
 
 # Made here for one bundle or cohort, the reference may serve another; it is then looked at again.
 REFERENCE_FITS = []
-if config.get("bundle"):
+if CLASSIFYING:
     REFERENCE_FITS = "<results>/integrity/reference.txt"
 
     rule check_reference:

@@ -1,6 +1,7 @@
-"""The config, checked before anything runs: against its schema, and where keys must agree."""
+"""The config: laid over its defaults, and checked before anything runs."""
 
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ from jsonschema.validators import extend
 
 from tissuestate.errors import InputError, nearest
 
-# What is told first: a misspelt key is also a missing one.
+_SEE = "See docs/configuration.md."
+_ABSENT = object()
+# What is said first: a misspelt key is also a missing one.
 _FIRST = ("additionalProperties", "required")
 _TYPES = {
     "boolean": "true or false",
@@ -33,41 +36,104 @@ _Validator = extend(
 )
 
 
-def check_config(config: Mapping[str, Any], schema: str | Path) -> None:
-    """Raise InputError for the first mistake: key, what was found, what was expected.
+def read_layers(*paths: str | Path) -> dict[str, Any]:
+    """The config that YAML files make, each laid over those before it."""
+    config: dict[str, Any] = {}
+    for path in paths:
+        layer: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        config = overlay(config, layer)
+    return config
+
+
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: mappings key by key; a list, a null or any other value replaces."""
+    merged = dict(below)
+    for key, value in above.items():
+        covered = merged.get(key)
+        if isinstance(covered, Mapping) and isinstance(value, Mapping):
+            value = overlay(covered, value)
+        merged[key] = value
+    return merged
+
+
+def complete_config(
+    config: Mapping[str, Any], defaults: str | Path, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The config as the rules read it: over the defaults, short forms written out.
+
+    overrides: what the command line says of it, in `config` already.
+    """
+    return overlay(read_layers(defaults), write_out(_typed(config, overrides), overrides))
+
+
+def write_out(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the command line's `bundle`, `samples` and `explain` in section `classify`.
+
+    Beside a bundle `samples` names the new samples, unless the section itself does so in a file.
+    """
+    section = config.get("classify", {})
+    if not isinstance(section, Mapping):
+        return dict(config)
+    section = dict(section)
+    section |= {key: config[key] for key in ("bundle", "explain") if key in config}
+    if section.get("bundle") and ("samples" in overrides or not section.get("samples")):
+        section["samples"] = config.get("samples")
+    written = {key: value for key, value in config.items() if key not in ("bundle", "explain")}
+    return written | ({"classify": section} if section else {})
+
+
+def check_config(
+    config: Mapping[str, Any],
+    schema: str | Path,
+    files: Sequence[str | Path] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise InputError for the first mistake: file, line, key, what was found, what was expected.
 
     Numbers that are NaN or infinite, keys that do not exist or are missing, values of another type
     (2.0 is no whole number) or outside their bounds, fractions that do not sum to 1, ranges upside
     down, a network to bundle that is not trained.
+
+    config: complete. files, overrides: the user's files and command line that it is made from.
     """
+    for place, sentence in _mistakes(config, schema):
+        raise InputError(f"{_origin(place, files, overrides or {})}: {sentence}")
+
+
+def _mistakes(
+    config: Mapping[str, Any], schema: str | Path
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys that lead to a mistake, and its sentence. Take the first: it may hide the others."""
     for place, number in _numbers(config):
         if not math.isfinite(number):
-            raise InputError(
-                f"config: {place} has {_shown(number)}; expected a number that is finite. "
-                "See config/README.md."
+            yield (
+                place,
+                f"{': '.join(place)} has {_shown(number)}; expected a finite number. {_SEE}",
             )
     validator = _Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
     errors = list(validator.iter_errors(config))
     if errors:
         first = min(errors, key=lambda error: [error.validator != kind for kind in _FIRST])
-        raise InputError(f"config: {_sentence(first)} See config/README.md.")
+        yield _place(first), f"{_sentence(first)} {_SEE}"
     fractions = config["split"]["fractions"]
     if abs(sum(fractions) - 1) > 1e-6:
-        raise InputError(
-            f"config: split: fractions is {fractions}, which sum to {sum(fractions):g}; the shares "
-            "of training, validation and test sum to 1."
+        yield (
+            ("split", "fractions"),
+            f"split: fractions is {fractions}, which sum to {sum(fractions):g}; the shares of "
+            "training, validation and test sum to 1.",
         )
     for name, entry in config["tuning"]["space"].items():
         if name not in ("optimizer", "activation") and entry[0] > entry[1]:
-            raise InputError(
-                f"config: tuning: space: {name} is {entry}; give the lower end first, then the "
-                "upper one."
+            yield (
+                ("tuning", "space", name),
+                f"tuning: space: {name} is {entry}; give the lower end first, then the upper one.",
             )
     kinds, bundled = config["features"]["kinds"], config["bundle_features"]
     if bundled not in kinds:
-        raise InputError(
-            f"config: bundle_features is {bundled!r}, but features: kinds trains networks on "
-            f"{', '.join(kinds)} alone; add it there or bundle one of those."
+        yield (
+            ("bundle_features",),
+            f"bundle_features is {bundled!r}, but features: kinds trains networks on "
+            f"{', '.join(kinds)} alone; add it there or bundle one of those.",
         )
 
 
@@ -77,10 +143,7 @@ def check_yaml(path: str | Path) -> None:
     Of a key that stands twice it keeps the last, 010 is 8 to it and 1:30 is 90. Whatever else may
     be wrong with a config file is left to those who read it.
     """
-    try:
-        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return
+    root = _compose(path)
     todo = [root] if root else []
     while todo:
         node = todo.pop()
@@ -96,6 +159,14 @@ def check_yaml(path: str | Path) -> None:
             )
 
 
+def _compose(path: str | Path) -> yaml.Node | None:
+    """The YAML of a file with its lines; None if it cannot be read."""
+    try:
+        return yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+
+
 def _check_twice(path: str | Path, keys: Sequence[yaml.Node]) -> None:
     lines: dict[str, int] = {}
     for key in keys:
@@ -109,16 +180,78 @@ def _check_twice(path: str | Path, keys: Sequence[yaml.Node]) -> None:
             lines[key.value] = line
 
 
-def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+def _typed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the command line's values read as YAML; Snakemake leaves most as text."""
+    typed = dict(config)
+    for key, raw in overrides.items():
+        value = typed.get(key)
+        if isinstance(raw, Mapping) and isinstance(value, Mapping):
+            typed[key] = _typed(value, raw)
+        elif value == raw:
+            typed[key] = _scalar(raw)
+    return typed
+
+
+def _scalar(raw: Any) -> Any:
+    """A text as the number, truth value or null that YAML reads in it, also within a list."""
+    if isinstance(raw, list):
+        return [_scalar(item) for item in raw]
+    if not isinstance(raw, str) or _OTHER_BASE.fullmatch(raw):
+        return raw
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError:
+        return raw
+    return value if value is None or isinstance(value, bool | int | float) else raw
+
+
+def _origin(place: Sequence[str], files: Sequence[str | Path], overrides: Mapping[str, Any]) -> str:
+    """Where a key was written: the command line, a line of a file, or somewhere in the config."""
+    found: Any = overrides
+    for key in place:
+        found = found.get(key, _ABSENT) if isinstance(found, Mapping) else _ABSENT
+    if found is not _ABSENT:
+        return "--config"
+    for path in reversed(files):
+        line = _line(path, place)
+        if line:
+            own = Path(path).absolute().is_relative_to(Path.cwd())
+            return f"{os.path.relpath(path) if own else path}, line {line}"
+    return "config"
+
+
+def _line(path: str | Path, place: Sequence[str]) -> int | None:
+    """The line of a file in which a key is written, if it is."""
+    node, line = _compose(path), None
+    for key in place:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next((pair for pair in pairs if pair[0].value == key), None)
+        if not found:
+            return None
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
+
+
+def _numbers(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
     """The numbers with a point in a config, each with the keys that lead to it."""
     if isinstance(value, float):
         yield place, value
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from _numbers(below, f"{place}: {key}" if place else str(key))
+            yield from _numbers(below, (*place, str(key)))
     elif isinstance(value, list | tuple):
         for below in value:
             yield from _numbers(below, place)
+
+
+def _place(error: ValidationError) -> tuple[str, ...]:
+    """The keys that lead to a mistake, the unknown one included."""
+    place = tuple(part for part in error.absolute_path if isinstance(part, str))
+    return (*place, str(_unknown(error))) if error.validator == "additionalProperties" else place
+
+
+def _unknown(error: ValidationError) -> Any:
+    return next(key for key in error.instance if key not in error.schema["properties"])
 
 
 def _sentence(error: ValidationError) -> str:
@@ -130,9 +263,8 @@ def _sentence(error: ValidationError) -> str:
             return _sentence(part)
     match error.validator:
         case "additionalProperties":
-            known = error.schema["properties"]
-            unknown = next(key for key in error.instance if key not in known)
-            hint = nearest(str(unknown), [key for key in known if key not in error.instance])
+            unknown = _unknown(error)
+            hint = nearest(str(unknown), error.schema["properties"])
             return f"there is no key {unknown!r}{below}.{hint}"
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
