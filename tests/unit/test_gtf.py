@@ -36,7 +36,7 @@ def test_an_exon_stands_on_its_line(end, pack, tmp_path):
         "  ",
         EXON.format(4, "a").strip(),
     ]
-    exons = read_exons(write(tmp_path, pack(end.join(lines).encode())))
+    exons = read_exons(write(tmp_path, pack(end.join(lines).encode())), transcripts=True)
     assert exons["line"].tolist() == [2, 5, 8]
     assert exons["start"].tolist() == [1, 2, 4] and exons["end"].tolist() == [9, 9, 9]
     assert exons["gene_id"].tolist() == ["a", "b", "a"]

@@ -15,6 +15,7 @@ from pyarrow import compute, csv
 from tissuestate.errors import InputError
 
 COLUMNS = ("chrom", "source", "feature", "start", "end", "score", "strand", "frame", "attributes")
+_USED = ("chrom", "feature", "start", "end", "strand", "attributes")
 NAMES = ("gene_id", "gene_name", "gene", "transcript_id")
 _EMPTY = b"\t" * (len(COLUMNS) - 1)
 _BLOCK = 1 << 22  # bytes that are parsed at a time
@@ -40,30 +41,30 @@ def open_unzipped(path: str | Path) -> Iterator[BufferedIOBase]:
             ) from error
 
 
-def read_exons(path: str | Path, source: str | Path | None = None) -> pd.DataFrame:
+def read_exons(
+    path: str | Path, source: str | Path | None = None, *, transcripts: bool = False
+) -> pd.DataFrame:
     """Exons of a GTF, gzipped or not, in its order.
 
-    Columns: line; chrom and strand; start and end, 1-based, both in the exon; gene_id and
-    transcript_id ('' if missing). Categories stand in the order in which they first appear.
-    source: the file that messages name, if it is another one.
+    Columns: line; chrom and strand; start and end, 1-based, both in the exon; gene_id; with
+    `transcripts` also transcript_id ('' if missing). Categories stand in the order in which they
+    first appear. source: the file that messages name, if it is another one.
 
     Raises InputError, naming the line, for a row that has not 9 columns, an exon without gene_id or
     with coordinates that are none, and for a file without exons.
     """
     source = path if source is None else source
+    names = ["gene_id", "transcript_id"] if transcripts else ["gene_id"]
     parts = []
     for rows in _read_blocks(path, source):
         exons = rows.filter(compute.equal(rows["feature"], "exon"))
         text = exons.select(["start", "end"])
+        exons = exons.drop_columns(text.column_names)
         for name in text.column_names:
-            number = compute.if_else(
-                compute.match_substring_regex(exons[name], "^[0-9]{1,18}$"), exons[name], "0"
-            )
-            column = exons.column_names.index(name)
-            exons = exons.set_column(column, name, number.cast(pa.int64()))
-        exons = _with_names(exons, ("gene_id", "transcript_id"))
+            exons = exons.append_column(name, _numbers(text[name]))
+        exons = _with_names(exons, names)
         _check_exons(exons, text, source)
-        parts.append(exons.select(["line", "chrom", "strand", *text.column_names, *NAMES[::3]]))
+        parts.append(exons.select(["line", "chrom", "strand", "start", "end", *names]))
     found = _frame(parts)
     if not len(found):
         raise InputError(f"{source}: no exon lines; expected a GTF with exon features.")
@@ -95,7 +96,8 @@ def _read_blocks(path: str | Path, source: str | Path) -> Iterator[pa.Table]:
         lines = pa.array(np.arange(first, first + len(rows)))
         first += len(rows)
         rows = rows.append_column("line", lines)
-        yield rows.filter(compute.invert(compute.starts_with(rows["chrom"], "#")))
+        comments = compute.starts_with(rows["chrom"], "#")
+        yield rows.filter(compute.invert(comments)) if compute.any(comments).as_py() else rows
 
 
 def _whole_lines(path: str | Path) -> Iterator[bytes]:
@@ -103,9 +105,11 @@ def _whole_lines(path: str | Path) -> Iterator[bytes]:
     rest = b""
     with open_unzipped(path) as handle:
         while read := handle.read(_BLOCK):
-            block, newline, rest = (rest + read).rpartition(b"\n")
-            if newline:
-                yield block + newline
+            block = rest + read
+            end = block.rfind(b"\n") + 1
+            rest = block[end:]
+            if end:
+                yield block[:end]
     if rest:
         yield rest
 
@@ -115,7 +119,9 @@ def _parse(block: bytes) -> pa.Table:
         pa.BufferReader(block),
         csv.ReadOptions(column_names=COLUMNS, use_threads=False, block_size=len(block) + 1),
         csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
-        csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), null_values=[]),
+        csv.ConvertOptions(
+            column_types=dict.fromkeys(_USED, pa.string()), include_columns=_USED, null_values=[]
+        ),
     )
 
 
@@ -137,6 +143,14 @@ def _tidy(block: bytes, first: int, source: str | Path) -> bytes:
             )
         lines.append("\t".join([*fields[:-1], fields[-1].replace("\t", " ")]).encode())
     return b"\n".join(lines) + b"\n"
+
+
+def _numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers of cells, 0 if a cell holds something else."""
+    whole = compute.and_(
+        compute.ascii_is_decimal(text), compute.less(compute.binary_length(text), 19)
+    )
+    return compute.if_else(whole, text, "0").cast(pa.int64())
 
 
 def _with_names(rows: pa.Table, names: Sequence[str]) -> pa.Table:

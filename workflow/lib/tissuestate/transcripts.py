@@ -60,7 +60,7 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
 
     Raises InputError as `read_exons` does, and for an exon without a strand or a transcript_id.
     """
-    table = read_exons(gtf)
+    table = read_exons(gtf, transcripts=True)
     _check_strands(table, gtf)
     exons: dict[tuple[str, str, str, str], list[tuple[int, int]]] = {}
     columns = ("gene_id", "chrom", "strand", "transcript_id", "start", "end")
