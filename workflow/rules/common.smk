@@ -346,7 +346,7 @@ def figure(name, category):
 
 
 def is_url(path):
-    return str(path).startswith(("http://", "https://", "ftp://"))
+    return str(path).startswith(("http://", "https://"))
 
 
 def reference_file(kind):
