@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT, write_config
 
@@ -382,6 +384,12 @@ def to_cram(bam: Path, cram: Path, genome: Path) -> Path:
     return cram
 
 
+def other_genome(genome: Path) -> str:
+    """A genome whose chromosomes have the same names and lengths, but other bases."""
+    text = genome.read_text().splitlines()
+    return lines([line if line[0] == ">" else line[::-1] for line in text])
+
+
 @pytest.mark.parametrize("kind", ["paired", "single"])
 def test_the_counts_of_a_cram_are_those_of_its_bam(
     made: Path, alignments: Path, sequences: Path, tmp_path: Path, kind: str, reference_server
@@ -407,14 +415,49 @@ def test_the_counts_of_a_cram_are_those_of_its_bam(
     assert reference_server == []
 
 
+def test_the_workflow_reads_cram_as_it_reads_bam(
+    snakemake, made: Path, alignments: Path, tmp_path: Path, reference_server
+) -> None:
+    """A CRAM is known by its content, whatever its name; one of another genome stops its sample."""
+    reference = made / "results/reference"
+    shutil.copy(alignments / "both.bam", tmp_path / "b.bam")
+    to_cram(tmp_path / "b.bam", tmp_path / "c", reference / "genome.fa")
+    (tmp_path / "other.fa").write_text(other_genome(reference / "genome.fa"))
+    to_cram(tmp_path / "b.bam", tmp_path / "o.cram", tmp_path / "other.fa")
+    labels = {"study": "A", "source": "A", "disease_state": "neoplastic", "tissue": "liver"}
+    sheet = pd.DataFrame({"sample": list("bco"), "donor": list("bco"), "subtype": ""})
+    sheet = sheet.assign(**labels, bam=["b.bam", "c", "o.cram"])
+    sheet.to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    paths = {key: {"path": str(reference / name), "checksum": None} for key, name in FILES.items()}
+    config = write_config(tmp_path, samples="samples.tsv", demo=None, reference=paths)
+    results = tmp_path / "results"
+    arguments = ["--configfile", str(config), "--keep-going", "--quiet", "rules", "--"]
+
+    def run(samples: str) -> subprocess.CompletedProcess[str]:
+        targets = ("results/counts/{}.tsv", "results/integrity/profiles/{}.npz")
+        return snakemake(tmp_path, *arguments, *(t.format(s) for s in samples for t in targets))
+
+    assert run("b").returncode == 0
+    assert not (results / "reference/genome.dict").exists()
+    failed = run("co")
+    assert failed.returncode == 1
+    assert failed.stdout.count("o.cram: ") >= 2, "from counts and profile"
+    assert not (results / "counts/o.tsv").exists()
+    counts = [(results / f"counts/{s}.tsv").read_text().partition("\n")[2] for s in "bc"]
+    assert counts[0] == counts[1]
+    profiles = [np.load(results / f"integrity/profiles/{s}.npz") for s in "bc"]
+    for key in profiles[0]:
+        np.testing.assert_array_equal(*(profile[key] for profile in profiles))
+    assert profiles[0]["reads"] > 1000
+    assert reference_server == []
+
+
 @pytest.mark.parametrize("refuse", [False, True])
 def test_a_cram_of_another_genome_is_refused_by_its_checksums(
     made: Path, alignments: Path, sequences: Path, tmp_path: Path, refuse: bool, reference_server
 ) -> None:
     """Its chromosomes have the names and lengths of the reference."""
-    genome = (made / "results/reference/genome.fa").read_text().splitlines()
-    changed = [line if line[0] == ">" else line[::-1] for line in genome]
-    (tmp_path / "other.fa").write_text("\n".join(changed) + "\n")
+    (tmp_path / "other.fa").write_text(other_genome(made / "results/reference/genome.fa"))
     cram = to_cram(alignments / "both.bam", tmp_path / "S.cram", tmp_path / "other.fa")
     header = subprocess.run(["samtools", "head", cram], check=True, capture_output=True, text=True)
     expected, found = (

@@ -5,10 +5,10 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import logging
     import sys
+    from pathlib import Path
 
-    from tissuestate.alignments import sequence_checksums
     from tissuestate.checksums import file_checksum
-    from tissuestate.chromosomes import read_chromosomes
+    from tissuestate.chromosomes import checksums_in, read_chromosomes
     from tissuestate.errors import InputError
     from tissuestate.files import refusal, write_refusal
     from tissuestate.profiles import profile_bam, save_profile
@@ -17,7 +17,7 @@ with logged(snakemake.log[0]):
     source, target = snakemake.input, snakemake.output.profile
     transcripts = read_bed(source.bed)
     chromosomes = read_chromosomes(source.chromosomes)
-    sequences = sequence_checksums(source.sequences) if source.sequences else {}
+    sequences = checksums_in(Path(source.sequences).read_text()) if source.sequences else {}
     refused = snakemake.params.flaw or refusal(source.bam)
     if not refused:
         try:

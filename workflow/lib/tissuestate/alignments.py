@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
+from tissuestate.chromosomes import checksums_in
 from tissuestate.errors import InputError
 from tissuestate.text import is_cram
 
@@ -113,8 +114,7 @@ def sequence_checksums(bam: str | Path) -> dict[str, str]:
     CRAM does, BAM rarely.
     """
     with _opened(Path(bam)) as handle:
-        lines = handle.header.to_dict().get("SQ", [])
-        return {line["SN"]: line["M5"].lower() for line in lines if "M5" in line}
+        return checksums_in(str(handle.header))
 
 
 def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:

@@ -28,6 +28,20 @@ def write_chromosomes(path: str | Path, lengths: Mapping[str, int]) -> None:
     Path(path).write_text(text, encoding="utf-8")
 
 
+def checksums_in(header: str) -> dict[str, str]:
+    """{name: MD5 of the bases} of the chromosomes in a SAM header, as far as it states them.
+
+    What `samtools dict` writes of a genome is such a header.
+    """
+    found = {}
+    for line in header.splitlines():
+        kind, *fields = line.split("\t")
+        named = {field[:2]: field[3:] for field in fields}
+        if kind == "@SQ" and "M5" in named:
+            found[named["SN"]] = named["M5"].lower()
+    return found
+
+
 def check_lacking(
     source: str | Path, kind: str, counts: Mapping[str, int], lengths: Mapping[str, int]
 ) -> None:
