@@ -37,11 +37,11 @@ CASES = {"1 sample, TSV": 1, "1,000 samples, TSV": 1000, "10,000 samples, Parque
 def write_bundle(folder: Path, genes: int, components: int) -> None:
     """A bundle of random arrays that has every part of a real one."""
     from tissuestate.architecture import Architecture
+    from tissuestate.arrays import save_arrays
     from tissuestate.bundle import write_bundle
     from tissuestate.conformal import ConformalSets
     from tissuestate.correction import SurrogateVariableCorrection
     from tissuestate.features import PrincipalComponents
-    from tissuestate.files import save_arrays
     from tissuestate.gene_map import COLUMNS, GeneMap
     from tissuestate.imputation import ConditionalMean
     from tissuestate.networks import ClassifierNetwork, save_network

@@ -24,10 +24,10 @@ from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort import assemble
 from tissuestate.gene_map import GeneMap
-from tissuestate.sheet import read_samples
+from tissuestate.labels import encode
+from tissuestate.samples import read_samples
 from tissuestate.split import split_samples
 from tissuestate.tandem import in_tandem
-from tissuestate.tasks import encode
 
 TRAINED = "rnaseqdb"
 SEEDS = range(1, 6)

@@ -19,9 +19,9 @@ from small_model import classes_of, fit_chain
 from tissuestate.chain import Chain
 from tissuestate.cohort import assemble
 from tissuestate.gene_map import GeneMap
+from tissuestate.labels import encode
 from tissuestate.matrices import read_matrix
-from tissuestate.sheet import read_samples
-from tissuestate.tasks import encode
+from tissuestate.samples import read_samples
 
 TRAINED = "rnaseqdb"
 HEADS = ("disease_state", "tissue")

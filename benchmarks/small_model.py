@@ -7,9 +7,9 @@ from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import PrincipalComponents
 from tissuestate.forward import FrozenNetwork
 from tissuestate.imputation import ConditionalMean
+from tissuestate.labels import TASKS, encode
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
-from tissuestate.tasks import TASKS, encode
 from tissuestate.train import RECIPES, Hyperparameters, fit_network
 
 SETTINGS = Hyperparameters(widths=(256, 128, 64, 64, 32))

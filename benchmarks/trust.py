@@ -24,9 +24,9 @@ from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads, calibration_error
 from tissuestate.conformal import fit_sets
 from tissuestate.donors import bootstrap_weights
+from tissuestate.labels import encode
 from tissuestate.split import split_samples
 from tissuestate.tandem import in_tandem
-from tissuestate.tasks import encode
 
 SEEDS = range(41, 81)  # splits 1 to 40 were looked at when the rule for temperatures was chosen
 MISSING = 0.2

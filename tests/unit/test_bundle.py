@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate import bundle
+from tissuestate.arrays import save_arrays
 from tissuestate.errors import InputError
-from tissuestate.files import save_arrays
 
 DESCRIPTION = {
     "classes": {"disease_state": ["neoplastic"], "tissue": ["kidney"], "subtype": []},
@@ -136,7 +136,7 @@ def test_the_folder_above_a_bundle_is_told_from_no_bundle(written):
 
 
 def test_a_pickle_in_place_of_arrays_is_never_opened(written, tmp_path):
-    from tissuestate.files import load_arrays
+    from tissuestate.arrays import load_arrays
 
     class Trap:
         def __reduce__(self):

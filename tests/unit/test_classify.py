@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import softmax
+from tissuestate.arrays import save_arrays
 from tissuestate.bundle import CARD, read_bundle, write_bundle
 from tissuestate.bundle_builder import QUALITIES, BundleSources, build_bundle, describe_bundle
 from tissuestate.chain import Chain
@@ -21,7 +22,6 @@ from tissuestate.errors import InputError
 from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.figure_expression import embedding, tissue_marks
-from tissuestate.files import save_arrays
 from tissuestate.gene_map import GeneMap
 from tissuestate.imputation import ConditionalMean
 from tissuestate.model_card import card_facts

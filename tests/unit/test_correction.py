@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 from tissuestate import selection, surrogate, sva
+from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.correction import SurrogateVariableCorrection, design_matrix
 from tissuestate.diagnostics import Measures
 from tissuestate.errors import InputError
-from tissuestate.files import load_arrays, save_arrays
 from tissuestate.krylov import Operator, leading
 from tissuestate.surrogate import Plan
 

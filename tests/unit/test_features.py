@@ -5,6 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
+from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.errors import InputError
 from tissuestate.features import (
     AllGenes,
@@ -13,7 +14,6 @@ from tissuestate.features import (
     load_transformer,
     make_transformer,
 )
-from tissuestate.files import load_arrays, save_arrays
 
 
 def expression(samples: int, genes: int, seed: int = 5) -> np.ndarray:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.errors import InputError
-from tissuestate.files import atomic, load_arrays, refusal, save_arrays, write_refusal
+from tissuestate.files import atomic
+from tissuestate.refusals import refusal, write_refusal
 
 
 def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:

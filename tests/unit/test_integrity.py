@@ -8,18 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
-from tissuestate.files import load_arrays, save_arrays, write_refusal
-from tissuestate.integrity import (
-    MRIN,
-    deviations,
-    score_cohort,
-    score_samples,
-    truncated_normal,
-)
+from tissuestate.integrity import MRIN, deviations, score_cohort, score_samples, truncated_normal
 from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.profiles import Profile, save_profile
+from tissuestate.refusals import write_refusal
 
 
 @pytest.fixture(scope="session")

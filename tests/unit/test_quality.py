@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from tissuestate.errors import InputError
-from tissuestate.files import write_refusal
 from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.quality import (
     COLUMNS,
@@ -18,6 +17,7 @@ from tissuestate.quality import (
     read_quality,
     read_star_log,
 )
+from tissuestate.refusals import write_refusal
 
 STAR_LOG = """                                 Started job on |	Nov 22 10:00:00
                       Number of input reads |	{reads}

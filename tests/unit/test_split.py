@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
+from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
-from tissuestate.sheet import HEADS, ClassTable, read_sheet
+from tissuestate.labels import HEADS
+from tissuestate.sheet import read_sheet
 from tissuestate.split import SPLITS, split_samples
 
 

@@ -7,17 +7,20 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.cohort import keep_samples, write_h5ad
+from tissuestate.classes import ClassTable
+from tissuestate.cohort import keep_samples
 from tissuestate.composition import contrasts, split_table
 from tissuestate.errors import InputError
+from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.integrity_multiqc import write_multiqc_mrin
+from tissuestate.labels import encode
 from tissuestate.predictions import read_predictions, tabulate
 from tissuestate.quality import decide_quality
+from tissuestate.samples import read_samples
 from tissuestate.scores import score
-from tissuestate.sheet import COLUMNS, ClassTable, read_samples, read_sheet
+from tissuestate.sheet import COLUMNS, read_sheet
 from tissuestate.split import split_samples
 from tissuestate.tables import plain_labels, read_strings, read_table
-from tissuestate.tasks import encode, read_features
 
 NAMES = (
     *("101", "007", "8", "1e5", "1.50", "NA", "nan", "None", "null", "TRUE", "False", "inf"),

@@ -13,8 +13,9 @@ from tissuestate import train
 from tissuestate.architecture import Architecture
 from tissuestate.errors import InputError
 from tissuestate.gradients import soft_targets
+from tissuestate.labels import encode
 from tissuestate.networks import ClassifierNetwork
-from tissuestate.tasks import encode, read_task, select
+from tissuestate.tasks import read_task, select
 from tissuestate.train import (
     OPTIMIZERS,
     RECIPES,

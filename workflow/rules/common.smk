@@ -33,10 +33,11 @@ from tissuestate.bundle import find_description, read_bundle
 from tissuestate.config import check_config, check_yaml, complete_config, write_out
 from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
-from tissuestate.sheet import ClassTable, read_sheet
+from tissuestate.classes import ClassTable
+from tissuestate.sheet import read_sheet
 from tissuestate.sheet_files import check_files, flaws
 from tissuestate.startup import digests
-from tissuestate.tasks import features_of_model
+from tissuestate.labels import features_of_model
 from tissuestate.text import is_cram
 from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule

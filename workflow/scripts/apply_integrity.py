@@ -3,8 +3,10 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.files import atomic, by_sample, load_arrays
+    from tissuestate.arrays import load_arrays
+    from tissuestate.files import atomic
     from tissuestate.integrity import MRIN, score_samples
+    from tissuestate.refusals import by_sample
 
     profiles = by_sample(snakemake.input.profiles, ".npz")
     model = MRIN.from_arrays(load_arrays(snakemake.input.reference))

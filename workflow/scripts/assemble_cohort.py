@@ -2,13 +2,16 @@
 
 import json
 
-from tissuestate.files import atomic, by_sample
+from tissuestate.files import atomic
 from tissuestate.logs import logged
+from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
-    from tissuestate.cohort import assemble, keep_samples, training_classes, write_h5ad
+    from tissuestate.classes import ClassTable
+    from tissuestate.cohort import assemble, keep_samples, training_classes
     from tissuestate.gene_map import GeneMap
-    from tissuestate.sheet import ClassTable, fetched, read_samples
+    from tissuestate.h5ad import write_h5ad
+    from tissuestate.samples import fetched, read_samples
     from tissuestate.tables import read_table
 
     samples, quality = read_samples(snakemake.input.samples), None

@@ -7,9 +7,9 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate import assess
     from tissuestate.files import atomic
+    from tissuestate.labels import read_classes
     from tissuestate.protocol_page import protocol_facts
     from tissuestate.render import render
-    from tissuestate.tasks import read_classes
 
     params, output = snakemake.params, snakemake.output
     classes = read_classes(snakemake.input.classes)

@@ -6,7 +6,7 @@ with logged(snakemake.log[0]):
     import json
 
     from tissuestate.classify import Classifier
-    from tissuestate.files import atomic, by_sample, refusal
+    from tissuestate.files import atomic
     from tissuestate.new_samples import (
         call_samples,
         describe,
@@ -14,7 +14,9 @@ with logged(snakemake.log[0]):
         read_new_samples,
         read_qualities,
     )
-    from tissuestate.sheet import fetched, read_sheet
+    from tissuestate.refusals import by_sample, refusal
+    from tissuestate.samples import fetched
+    from tissuestate.sheet import read_sheet
     from tissuestate.tables import read_table
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params

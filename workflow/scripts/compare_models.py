@@ -7,8 +7,8 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.compare import compare
     from tissuestate.files import atomic
+    from tissuestate.labels import read_classes
     from tissuestate.predictions import read_predictions
-    from tissuestate.tasks import read_classes
 
     paths = list(snakemake.input.predictions)
     samples = read_predictions(paths[0])["sample"].tolist()

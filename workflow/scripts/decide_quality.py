@@ -1,11 +1,12 @@
 """Keep or drop each sample, with every figure and reason in one table."""
 
-from tissuestate.files import atomic, by_sample
+from tissuestate.files import atomic
 from tissuestate.logs import logged
+from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
     from tissuestate.quality import decide_quality
-    from tissuestate.sheet import read_samples
+    from tissuestate.samples import read_samples
     from tissuestate.tables import read_table
 
     samples = read_samples(snakemake.input.samples)

@@ -4,9 +4,9 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.files import atomic
+    from tissuestate.labels import read_classes
     from tissuestate.predictions import read_predictions
     from tissuestate.scores import confusion, roc, score
-    from tissuestate.tasks import read_classes
 
     predictions = read_predictions(snakemake.input.predictions)
     classes = read_classes(snakemake.input.classes)

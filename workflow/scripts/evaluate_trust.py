@@ -7,12 +7,14 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate import reliance
+    from tissuestate.arrays import load_arrays
     from tissuestate.composition import states_of_tissue
     from tissuestate.conformal import ConformalSets
-    from tissuestate.files import atomic, load_arrays
+    from tissuestate.files import atomic
+    from tissuestate.h5ad import read_features
+    from tissuestate.labels import read_classes
     from tissuestate.novelty import Novelty
     from tissuestate.predictions import read_predictions
-    from tissuestate.tasks import read_classes, read_features
 
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     classes = read_classes(inputs.classes)

@@ -6,9 +6,11 @@ with logged(snakemake.log[0]):
     import pandas as pd
     from tissuestate.classify import Classifier
     from tissuestate.explain import COLUMNS, Explainer, top_genes
-    from tissuestate.files import atomic, by_sample
+    from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
-    from tissuestate.sheet import fetched, read_sheet
+    from tissuestate.refusals import by_sample
+    from tissuestate.samples import fetched
+    from tissuestate.sheet import read_sheet
     from tissuestate.tables import read_strings
 
     source = snakemake.input

@@ -1,15 +1,15 @@
 """Turn corrected expression into features; the transformer is fitted on the training samples."""
 
-from tissuestate.files import save_arrays
+from tissuestate.arrays import save_arrays
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import anndata
     import pandas as pd
     from threadpoolctl import threadpool_limits
-    from tissuestate.cohort import write_h5ad
     from tissuestate.features import make_transformer
-    from tissuestate.sheet import HEADS
+    from tissuestate.h5ad import write_h5ad
+    from tissuestate.labels import HEADS
 
     data = anndata.read_h5ad(snakemake.input.expression)
     fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")

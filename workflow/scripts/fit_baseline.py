@@ -6,9 +6,9 @@ with logged(snakemake.log[0]):
     from tissuestate.baselines import fit_predict
     from tissuestate.cost import peak_memory_mb, write_cost
     from tissuestate.files import atomic
+    from tissuestate.h5ad import read_features
+    from tissuestate.labels import HEADS, encode, read_classes
     from tissuestate.predictions import tabulate
-    from tissuestate.sheet import HEADS
-    from tissuestate.tasks import encode, read_classes, read_features
 
     classes = read_classes(snakemake.input.classes)
     x, obs = read_features(snakemake.input.features)

@@ -1,6 +1,6 @@
 """Learn from training samples what a new sample's missing genes are to be expected at."""
 
-from tissuestate.files import save_arrays
+from tissuestate.arrays import save_arrays
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):

@@ -1,12 +1,12 @@
 """Learn from training and validation samples when a sample is unlike any of them."""
 
-from tissuestate.files import save_arrays
+from tissuestate.arrays import save_arrays
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
+    from tissuestate.h5ad import read_features
     from tissuestate.novelty import Novelty
-    from tissuestate.tasks import read_features
 
     features, obs = read_features(snakemake.input.features)
     train, validation = ((obs["split"] == part).to_numpy() for part in ("train", "validation"))

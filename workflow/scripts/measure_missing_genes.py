@@ -9,8 +9,8 @@ with logged(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
     from tissuestate.chain import Chain
     from tissuestate.files import atomic
+    from tissuestate.labels import encode, read_classes
     from tissuestate.missing_genes import missing_curve, missing_sets
-    from tissuestate.tasks import encode, read_classes
 
     source = snakemake.input
     classes = read_classes(source.classes)

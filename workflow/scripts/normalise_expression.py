@@ -1,11 +1,11 @@
 """Bring every sample to one log2 scale; the reference is fitted on the training samples."""
 
-from tissuestate.files import save_arrays
+from tissuestate.arrays import save_arrays
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import anndata
-    from tissuestate.cohort import write_h5ad
+    from tissuestate.h5ad import write_h5ad
     from tissuestate.normalise import Normaliser
 
     data = anndata.read_h5ad(snakemake.input.cohort)

@@ -5,10 +5,9 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.figure_evaluation import confusion_matrices, reliability, roc_curves, top_k
     from tissuestate.figure_style import save
+    from tissuestate.labels import HEADS, read_classes
     from tissuestate.predictions import read_predictions
-    from tissuestate.sheet import HEADS
     from tissuestate.tables import read_table
-    from tissuestate.tasks import read_classes
 
     classes = read_classes(snakemake.input.classes)
     heads = {head: classes[head] for head in HEADS}

@@ -11,9 +11,10 @@ with logged(snakemake.log[0]):
     from tissuestate.conformal import fit_sets
     from tissuestate.cost import peak_memory_mb, read_cost, write_cost
     from tissuestate.files import atomic
+    from tissuestate.h5ad import read_features
+    from tissuestate.labels import encode, read_classes
     from tissuestate.networks import load_network
     from tissuestate.predictions import tabulate
-    from tissuestate.tasks import encode, read_classes, read_features
     from tissuestate.train import predict_logits
 
     inputs, output = snakemake.input, snakemake.output

@@ -4,8 +4,9 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.files import atomic
+    from tissuestate.h5ad import read_features
+    from tissuestate.labels import read_classes
     from tissuestate.protocol_models import Training, ask_models, read_hyperparameters
-    from tissuestate.tasks import read_classes, read_features
     from tissuestate.train import read_recipe
 
     source, params, asked = snakemake.input, snakemake.params, snakemake.wildcards

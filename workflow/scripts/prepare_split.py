@@ -5,7 +5,7 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
-    from tissuestate.cohort import write_h5ad
+    from tissuestate.h5ad import write_h5ad
     from tissuestate.protocol_features import prepare
     from tissuestate.protocols import FITTED_ON_ALL, split_of
     from tissuestate.tables import plain_labels

@@ -10,8 +10,8 @@ with logged(snakemake.log[0]):
     from tissuestate.checksums import file_checksum
     from tissuestate.chromosomes import checksums_in, read_chromosomes
     from tissuestate.errors import InputError
-    from tissuestate.files import refusal, write_refusal
     from tissuestate.profiles import profile_bam, save_profile
+    from tissuestate.refusals import refusal, write_refusal
     from tissuestate.transcripts import read_bed
 
     source, target = snakemake.input, snakemake.output.profile

@@ -3,10 +3,12 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.files import atomic, by_sample, save_arrays
+    from tissuestate.arrays import save_arrays
+    from tissuestate.files import atomic
     from tissuestate.integrity import score_cohort
     from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
-    from tissuestate.sheet import read_samples
+    from tissuestate.refusals import by_sample
+    from tissuestate.samples import read_samples
 
     out = snakemake.output
     profiles = by_sample(snakemake.input.profiles, ".npz")

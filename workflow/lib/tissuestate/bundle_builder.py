@@ -7,16 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tissuestate.bundle import (
-    CARD,
-    describe_data,
-    metric_records,
-    versions,
-    write_bundle,
-)
+from tissuestate.arrays import save_arrays
+from tissuestate.bundle import CARD, describe_data, metric_records, versions, write_bundle
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
-from tissuestate.files import save_arrays
 from tissuestate.missing_genes import least_genes
 from tissuestate.tables import plain_labels, read_table
 from tissuestate.training_map import TrainingMap
@@ -132,7 +126,7 @@ def _trust(sets: str, answered: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def _training_map(features: str | Path, path: Path) -> Path:
-    from tissuestate.tasks import read_features
+    from tissuestate.h5ad import read_features
 
     values, labels = read_features(features)
     training = (labels["split"] == "train").to_numpy()

@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 from scipy.special import softmax
 
+from tissuestate.arrays import load_arrays
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import Transformer, load_transformer
-from tissuestate.files import load_arrays
 from tissuestate.forward import FrozenNetwork
 from tissuestate.imputation import ConditionalMean
 from tissuestate.normalise import Normaliser

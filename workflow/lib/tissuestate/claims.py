@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS
 
-DEEP, NO_PCA = "dl_pca", "dl_all"
+PAPER_MODEL, NO_PCA = "dl_pca", "dl_all"
 RIVALS = ("dl_rf", NO_PCA, "dt", "et", "svm", "sgd", "knn")
 CHEAPER = 6.0  # times; DL without PCA against DL PCA, by the paper
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
@@ -50,6 +50,6 @@ class Cost:
 def check_cost(benchmark: pd.DataFrame) -> Cost | None:
     """What training costs (`benchmark`: model, fit_seconds); None without both networks."""
     seconds = benchmark.groupby("model")["fit_seconds"].max()
-    if not {DEEP, NO_PCA} <= set(seconds.index):
+    if not {PAPER_MODEL, NO_PCA} <= set(seconds.index):
         return None
-    return Cost(float(seconds[DEEP]), float(seconds[NO_PCA]))
+    return Cost(float(seconds[PAPER_MODEL]), float(seconds[NO_PCA]))

@@ -13,21 +13,14 @@ import pandas as pd
 
 from tissuestate.abstention import reasons
 from tissuestate.architecture import WEIGHTS
+from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.chain import Chain
 from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
-from tissuestate.files import load_arrays
 from tissuestate.gene_map import GeneMap
-from tissuestate.inputs import (
-    Block,
-    Genes,
-    by_sample,
-    check_frame,
-    mrin_of,
-    numbers,
-    units_of,
-)
+from tissuestate.inputs import Block, Genes, by_sample, check_frame, mrin_of, numbers, units_of
+from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.result import Predictions
 from tissuestate.screening import (
     BY_LENGTH,
@@ -37,10 +30,8 @@ from tissuestate.screening import (
     screen_values,
     zeros_and_below,
 )
-from tissuestate.sheet import HEADS, UNITS
 from tissuestate.support import doubts, untold_states
 from tissuestate.tandem import in_tandem
-from tissuestate.tasks import TASKS
 from tissuestate.training_map import TrainingMap
 
 __all__ = ["Classifier", "Predictions"]

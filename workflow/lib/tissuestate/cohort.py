@@ -12,20 +12,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
-from tissuestate.files import atomic
+from tissuestate.gene_ids import id_problem
 from tissuestate.gene_map import GeneMap
 from tissuestate.gene_rows import MappedRows
 from tissuestate.genes import KINDS, Recognition
-from tissuestate.inputs import id_problem
+from tissuestate.labels import HEADS
 from tissuestate.matrices import Missing, read_counts, read_matrix
-from tissuestate.screening import (
-    Screened,
-    screen_expression,
-    screen_transcripts,
-    screen_values,
-)
-from tissuestate.sheet import HEADS, ClassTable
+from tissuestate.screening import Screened, screen_expression, screen_transcripts, screen_values
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -144,12 +139,6 @@ def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
     """The classes present among training samples: see `ClassTable.present`."""
     obs = cohort.obs.astype(str)
     return classes.present(obs[obs["split"] == "train"])
-
-
-def write_h5ad(path: str | Path, data: "AnnData") -> None:
-    """Write an AnnData whole or not at all."""
-    with atomic(path) as temporary:
-        data.write_h5ad(temporary)
 
 
 class _Reader:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.donors import bootstrap_weights
+from tissuestate.labels import HEADS
 from tissuestate.scores import measure, score_heads
-from tissuestate.sheet import HEADS
 
 METRICS = ("balanced_accuracy", "accuracy")
 COLUMNS = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.sheet import HEADS, STATES
+from tissuestate.labels import HEADS, STATES
 
 
 def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.donors import donor_quantile
+from tissuestate.labels import encode
 from tissuestate.tandem import in_tandem
-from tissuestate.tasks import encode
 
 LEVEL = 0.9
 

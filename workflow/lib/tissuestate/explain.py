@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.features import PrincipalComponents
+from tissuestate.labels import HEADS, TASKS
 from tissuestate.predictions import read_predictions
-from tissuestate.sheet import HEADS
-from tissuestate.tasks import TASKS
 
 if TYPE_CHECKING:
     from tissuestate.classify import Classifier

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from tissuestate.figure_style import PALETTE, STYLE, new_figure, whiskers
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS
 from tissuestate.wording import MODELS, head_title, model_title
 
 

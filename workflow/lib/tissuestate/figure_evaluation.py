@@ -20,8 +20,8 @@ from tissuestate.figure_style import (
     say_nothing_to_show,
     whiskers,
 )
+from tissuestate.labels import encode
 from tissuestate.reliance import shown_probabilities
-from tissuestate.tasks import encode
 from tissuestate.wording import HEADS as TITLES
 from tissuestate.wording import head_title
 

@@ -20,7 +20,7 @@ from tissuestate.figure_style import (
     new_figure,
     say_nothing_to_show,
 )
-from tissuestate.sheet import STATES
+from tissuestate.labels import STATES
 from tissuestate.wording import measure_title
 
 STAGES = {"before": GREY, "after": PALETTE[0]}

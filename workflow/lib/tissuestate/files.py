@@ -1,16 +1,9 @@
 """Writing files so that a reader never meets half of one."""
 
-import io
-import math
 import os
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-
-from tissuestate.errors import InputError
 
 
 @contextmanager
@@ -27,80 +20,3 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write numeric and string arrays as an uncompressed npz whose bytes depend on them alone."""
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
-            array = np.asarray(array)
-            if array.dtype.hasobject:
-                raise TypeError(f"array {name!r} holds Python objects")
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getbuffer())
-
-
-def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Read what `save_arrays` wrote; never executes code from the file.
-
-    Sizes are compared with the file before memory is taken, and the checksums of zip with what is
-    read. Raises InputError for a file that does not fit.
-    """
-    path = Path(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            _check_sizes(path, entries)
-            return {
-                entry.filename.removesuffix(".npy"): _array(archive.read(entry))
-                for entry in entries
-            }
-    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise InputError(f"{path}: not a readable npz file ({error}); make it anew.") from error
-
-
-def by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]:
-    """{sample: its file}, of files that are called as their samples with `suffix`."""
-    return {Path(path).name.removesuffix(suffix): path for path in paths}
-
-
-REFUSED = b"refused: "  # how a file begins that a job wrote in place of what it could not make
-
-
-def refusal(path: str | Path) -> str:
-    """Why a sample was refused, where this stands in the place of one of its files; else ''."""
-    with Path(path).open("rb") as handle:
-        if handle.read(len(REFUSED)) != REFUSED:
-            return ""
-        return handle.readline().decode("utf-8", errors="replace").strip()
-
-
-def write_refusal(path: str | Path, sentence: str) -> None:
-    """Write in the place of a sample's file why it was refused, in one line."""
-    with atomic(path) as temporary:
-        text = " ".join(sentence.splitlines())
-        temporary.write_bytes(REFUSED + text.encode("utf-8") + b"\n")
-
-
-def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    size = path.stat().st_size
-    if sum(entry.file_size for entry in entries) > size:
-        raise ValueError(f"it announces more than its {size:,} bytes")
-    for entry in entries:
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{entry.filename} is compressed")
-
-
-def _array(content: bytes) -> np.ndarray:
-    """The array that a npy file holds; its header must announce just the bytes that follow."""
-    stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    headers = {(1, 0): np.lib.format.read_array_header_1_0}
-    read = headers.get(version, np.lib.format.read_array_header_2_0)
-    shape, _, dtype = read(stream)
-    announced, held = math.prod(shape) * dtype.itemsize, len(content) - stream.tell()
-    if announced != held:
-        raise ValueError(f"an array announces {announced:,} bytes and has {held:,}")
-    stream.seek(0)
-    return np.lib.format.read_array(stream, allow_pickle=False)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tissuestate.gene_map import GeneMap
 from tissuestate.genes import Recognition, are_transcripts
-from tissuestate.normalise import linear_scale
+from tissuestate.units import linear_scale
 
 MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.gene_ids import id_problem
 from tissuestate.gene_map import GeneMap
 from tissuestate.gene_rows import MappedRows
-from tissuestate.genes import KINDS, Recognition, are_transcripts
-from tissuestate.screening import dates, foreign_species, guess_unit
-from tissuestate.sheet import UNITS
+from tissuestate.genes import KINDS, Recognition
+from tissuestate.labels import UNITS
+from tissuestate.screening import dates, guess_unit
 
 
 @dataclass(frozen=True)
@@ -76,29 +77,6 @@ class Genes:
         wanted = np.flatnonzero(self.places >= 0)
         result[:, self.places[wanted]], once = self.mapped.rows.collapse(given, units, wanted)
         return result, once
-
-
-def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
-    """What to do where too few gene ids are known."""
-    species = foreign_species(ids)
-    if species:
-        return f"the gene ids are those of {species}, the model knows human genes"
-    if recognition.row_numbers:
-        return (
-            "the ids are numbers, but not Entrez ids: they look like those of rows, or counts; "
-            "write the gene ids in the first column (in pandas index=False, in R row.names = FALSE)"
-        )
-    if are_transcripts(ids).sum() > len(ids) / 2:
-        return (
-            "the ids are transcripts, of which too few can be placed on a gene; give a file of "
-            "genes, transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their "
-            "annotation (GTF)"
-        )
-    found = f"found {recognition.unknown[0]!r}; " if recognition.unknown else ""
-    return (
-        f"check the gene ids and the species ({found}expected human gene symbols, Ensembl ids such "
-        "as ENSG00000141510, or Entrez ids)"
-    )
 
 
 def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:

@@ -15,8 +15,8 @@ from scipy.stats import norm
 
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
-from tissuestate.files import refusal
 from tissuestate.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
+from tissuestate.refusals import refusal
 from tissuestate.transcripts import read_bed
 
 _BLOCK = 256  # transcripts at a time, so that memory stays near that of the matrix itself

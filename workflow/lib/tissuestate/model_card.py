@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tissuestate.composition import pairs_without_common_batch
+from tissuestate.labels import SPLITS
 from tissuestate.support import missing_states
 
-SPLITS = ("train", "validation", "test")
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 
 

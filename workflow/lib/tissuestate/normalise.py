@@ -7,21 +7,13 @@ from typing import Literal
 import numpy as np
 
 from tissuestate.errors import InputError
-from tissuestate.sheet import UNITS
+from tissuestate.labels import UNITS
+from tissuestate.units import linear_scale
 
 METHODS = ("upper-quartile", "tmm", "cpm")
 Method = Literal["upper-quartile", "tmm", "cpm"]
 
 log = logging.getLogger(__name__)
-
-
-def linear_scale(values: np.ndarray, unit: str) -> np.ndarray:
-    """Values on the linear scale, float64, NaN where missing.
-
-    log2 values are taken for log2(x + 1); what is below 0 (of logarithms without the 1) is 0.
-    """
-    linear = np.asarray(values, dtype=np.float64)
-    return np.maximum(np.exp2(linear) - 1, 0) if unit == "log2" else linear
 
 
 class Normaliser:

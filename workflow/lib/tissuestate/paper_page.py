@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.claims import CHEAPER, FAILS, HOLDS, check_claims, check_cost
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS
 from tissuestate.tables import read_table
 from tissuestate.tandem import route_subtypes
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.features import make_transformer
+from tissuestate.labels import HEADS
 from tissuestate.normalise import Normaliser
-from tissuestate.sheet import HEADS
 from tissuestate.tables import plain_labels
 
 if TYPE_CHECKING:

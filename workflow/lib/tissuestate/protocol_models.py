@@ -12,9 +12,9 @@ import pandas as pd
 
 from tissuestate import tune
 from tissuestate.baselines import fit_predict
+from tissuestate.labels import HEADS, TASKS, encode, features_of_model
 from tissuestate.predictions import tabulate
-from tissuestate.sheet import HEADS
-from tissuestate.tasks import TASKS, encode, features_of_model, select
+from tissuestate.tasks import select
 from tissuestate.train import Hyperparameters, Recipe, fit_task, predict_proba
 from tissuestate.trials import best
 

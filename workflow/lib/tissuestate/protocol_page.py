@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS, PAPER_MODEL
 
-DEEP = "dl_pca"
 WORST = 5  # wrong calls listed of a class
 
 
@@ -40,9 +39,11 @@ def protocols_in_brief(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dic
         for found in (_balanced(tables[name]) for name in ("crossvalidation", "leaks", "outside"))
     )
     recalls = _recalls(tables["outside_classes"])
-    left_out = outside[(outside["model"] == DEEP) & (outside["protocol"] != "project")]
+    left_out = outside[(outside["model"] == PAPER_MODEL) & (outside["protocol"] != "project")]
     return {
-        "crossvalidation": [_accuracy(row) for row in _records(folds[folds["model"] == DEEP])],
+        "crossvalidation": [
+            _accuracy(row) for row in _records(folds[folds["model"] == PAPER_MODEL])
+        ],
         "gains": [
             {"head": row["head"], "difference": row["difference"]}
             for row in _records(leaks[leaks["leak"] == "paper"])
@@ -78,7 +79,7 @@ def _balanced(table: pd.DataFrame) -> pd.DataFrame:
 def _recalls(classes: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, tuple[float, int]]]:
     """DL PCA's recall and number of samples, class by class, of each protocol, part and head."""
     found: dict[tuple[str, str, str], dict[str, tuple[float, int]]] = {}
-    for row in _records(classes[classes["model"] == DEEP]):
+    for row in _records(classes[classes["model"] == PAPER_MODEL]):
         key = (row["protocol"], row["part"], row["head"])
         found.setdefault(key, {})[row["class"]] = (row["recall"], int(row["support"]))
     return found
@@ -177,7 +178,7 @@ def _calls(
     """
     if mistakes.empty and classes.empty:
         return [], []
-    ours = mistakes[mistakes["model"] == DEEP]
+    ours = mistakes[mistakes["model"] == PAPER_MODEL]
     wrong = {
         keys: _commonest(calls)
         for keys, calls in ours.groupby(["protocol", "part", "head", "true"], sort=False)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.files import refusal
+from tissuestate.refusals import refusal
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,9 @@ import pandas as pd
 from tissuestate.abstention import reasons
 from tissuestate.conformal import ConformalSets
 from tissuestate.donors import bootstrap_weights
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS, encode
 from tissuestate.support import StatesOfTissue
 from tissuestate.tandem import in_tandem
-from tissuestate.tasks import encode
 
 ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
 POINTS = 200  # of a curve at most

@@ -17,13 +17,11 @@ from tissuestate.composition import (
     states_of,
 )
 from tissuestate.figure_expression import before_and_after
+from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS
 from tissuestate.protocol_page import protocols_in_brief
-from tissuestate.sheet import HEADS
-from tissuestate.split import SPLITS
 from tissuestate.tables import read_table
 from tissuestate.tandem import TANDEM, within
 
-DEEP = "dl_pca"
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
 ASKED = (*(asked for head in HEADS for asked in (head, within(head))), TANDEM)
 
@@ -86,10 +84,12 @@ def winners(benchmark: pd.DataFrame) -> pd.DataFrame:
         if scored.empty:
             continue
         scores = scored.set_index("model")["balanced_accuracy"]
-        deep = float(scores.get(DEEP, np.nan))
-        best = DEEP if deep >= scores.max() else str(scores.idxmax())
-        rows.append({"head": head, "best": best, "best_score": float(scores[best]), DEEP: deep})
-    return pd.DataFrame(rows, columns=["head", "best", "best_score", DEEP])
+        deep = float(scores.get(PAPER_MODEL, np.nan))
+        best = PAPER_MODEL if deep >= scores.max() else str(scores.idxmax())
+        rows.append(
+            {"head": head, "best": best, "best_score": float(scores[best]), PAPER_MODEL: deep}
+        )
+    return pd.DataFrame(rows, columns=["head", "best", "best_score", PAPER_MODEL])
 
 
 def _cohort(run: Run) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def _best(run: Run) -> list[dict[str, Any]]:
             "head": row["head"],
             "model": row["best"],
             "score": row["best_score"],
-            "ours": row[DEEP],
-            "is_ours": row["best"] == DEEP,
+            "ours": row[PAPER_MODEL],
+            "is_ours": row["best"] == PAPER_MODEL,
         }
         if not fact["is_ours"]:
             paired = run.comparison.set_index(["model", "head", "metric"])
@@ -150,7 +150,7 @@ def _beaten(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
 
 def _performance(run: Run) -> dict[str, Any]:
     """DL PCA's scores on test samples by head, and the metrics that any head has."""
-    ours = run.metrics[run.metrics["model"] == DEEP]
+    ours = run.metrics[run.metrics["model"] == PAPER_MODEL]
     heads = []
     for head in ASKED:
         known = ours[ours["head"] == head].set_index("metric")
@@ -210,7 +210,7 @@ def _within_batch(run: Run, head: str) -> dict[str, float] | None:
 
     Within a batch, the batch gives nothing away.
     """
-    scored = run.metrics[run.metrics["model"] == DEEP].set_index(["head", "metric"])
+    scored = run.metrics[run.metrics["model"] == PAPER_MODEL].set_index(["head", "metric"])
     asked = (within(head), "balanced_accuracy")
     if asked not in scored.index:
         return None
@@ -265,7 +265,9 @@ def _truth(run: Run) -> dict[str, Any] | None:
     kinds = {kind: truth[kind].astype(bool) for kind in ("degraded", "empty")}
     kinds["intact"] = ~(kinds["degraded"] | kinds["empty"])
     excluded = ~truth.index.isin(run.kept.index)
-    ours = run.metrics[(run.metrics["model"] == DEEP) & (run.metrics["metric"] == "accuracy")]
+    ours = run.metrics[
+        (run.metrics["model"] == PAPER_MODEL) & (run.metrics["metric"] == "accuracy")
+    ]
     test = run.kept[run.kept["split"] == "test"]
     heads = []
     for head in HEADS:

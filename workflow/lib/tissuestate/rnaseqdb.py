@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.labels import HEADS
 from tissuestate.matrices import sample_names
 from tissuestate.tables import read_strings
 
-LABELS = ("study", "source", "disease_state", "tissue", "subtype")
+LABELS = ("study", "source", *HEADS)
 
 
 def read_file_table(path: str | Path) -> pd.DataFrame:

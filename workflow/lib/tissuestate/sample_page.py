@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.abstention import no_tumour
+from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle
 from tissuestate.composition import pairs_without_common_batch
-from tissuestate.files import load_arrays
 from tissuestate.training_map import TrainingMap
 
 LEAST_SHOWN = 0.005

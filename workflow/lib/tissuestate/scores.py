@@ -12,9 +12,8 @@ from sklearn.metrics import confusion_matrix, roc_curve
 from tissuestate.composition import batches
 from tissuestate.donors import bootstrap_weights
 from tissuestate.errors import InputError
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS, encode
 from tissuestate.tandem import TANDEM, WITHIN, route_subtypes, within
-from tissuestate.tasks import encode
 
 logger = logging.getLogger(__name__)
 

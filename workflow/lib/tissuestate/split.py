@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.sheet import HEADS
+from tissuestate.labels import HEADS, SPLITS
 
-SPLITS = ("train", "validation", "test")
 _FILL = (0, 2, 1)  # where a class's first donors go: train, then test, then validation
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tissuestate.sheet import STATES
+from tissuestate.labels import STATES
 
 TUMOUR = "neoplastic"
 

@@ -1,7 +1,6 @@
 """What each network is asked, and the samples it learns that from."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.tables import plain_labels
-
-TASKS: dict[str, tuple[str, ...]] = {
-    "multitask": ("disease_state", "tissue"),
-    "subtype": ("subtype",),
-}
-SPLITS = ("train", "validation", "test")
-
-ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
+from tissuestate.h5ad import read_features
+from tissuestate.labels import SPLITS, TASKS, encode, read_classes
 
 Labels = dict[str, np.ndarray]
 
@@ -32,36 +24,6 @@ class TaskData:
     y: Labels
     x_validation: np.ndarray
     y_validation: Labels
-
-
-def features_of_model(model: str) -> str:
-    """The kind of features that a network (dl_pca, ...) or a classical model is given."""
-    if model.startswith("dl_"):
-        return model.removeprefix("dl_")
-    return "pca" if model in ON_COMPONENTS else "all"
-
-
-def read_classes(path: str | Path) -> dict[str, Any]:
-    """The class table: a list of classes a head, and `subtypes_of` each tissue that has any."""
-    classes = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {"subtype": [], "subtypes_of": {}, **classes}
-
-
-def read_features(path: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
-    """Features (samples × features, float32) and labels (a row a sample) of an h5ad file."""
-    import anndata
-
-    try:
-        table = anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a readable h5ad file ({error}).") from error
-    values = table.X.toarray() if hasattr(table.X, "toarray") else np.asarray(table.X)
-    return np.ascontiguousarray(values, dtype=np.float32), plain_labels(table.obs)
-
-
-def encode(labels: Sequence[str] | pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """The number of each label in `classes`, -1 for a label that is not among them."""
-    return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)
 
 
 def select(x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: str) -> TaskData:

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-LABELS = ("disease_state", "tissue", "subtype")
+from tissuestate.labels import HEADS
 
 
 class TrainingMap:
@@ -27,7 +27,7 @@ class TrainingMap:
         self.axes_ = np.zeros((values.shape[1], 2))
         self.axes_[:, :components] = rows.T
         self.points_ = self.transform(values)
-        self.labels_ = labels[list(LABELS)].astype(str).reset_index(drop=True)
+        self.labels_ = labels[list(HEADS)].astype(str).reset_index(drop=True)
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ class TrainingMap:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as plain arrays; coordinates in single precision."""
-        labels = {name: self.labels_[name].to_numpy(str) for name in LABELS}
+        labels = {name: self.labels_[name].to_numpy(str) for name in HEADS}
         return {
             "center": self.center_.astype(np.float32),
             "axes": self.axes_.astype(np.float32),
@@ -55,5 +55,5 @@ class TrainingMap:
         plane.center_ = arrays["center"].astype(np.float64)
         plane.axes_ = arrays["axes"].astype(np.float64)
         plane.points_ = arrays["points"].astype(np.float64)
-        plane.labels_ = pd.DataFrame({name: arrays[name] for name in LABELS})
+        plane.labels_ = pd.DataFrame({name: arrays[name] for name in HEADS})
         return plane

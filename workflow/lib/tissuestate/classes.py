@@ -1,0 +1,82 @@
+"""The table of classes that a sample can belong to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from tissuestate.errors import InputError
+from tissuestate.labels import HEADS, STATES
+from tissuestate.sheet_checks import check_class
+from tissuestate.sheet_rows import EMPTY_WORDS, read_rows
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes that a sample can belong to, in the order in which they are always listed."""
+
+    tissues: tuple[str, ...]
+    subtypes_of: dict[str, tuple[str, ...]]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The three disease states."""
+        return STATES
+
+    @property
+    def subtypes(self) -> tuple[str, ...]:
+        """The subtypes of all tissues."""
+        return tuple(subtype for group in self.subtypes_of.values() for subtype in group)
+
+    def of(self, head: str) -> tuple[str, ...]:
+        """The classes of one head (disease_state, tissue or subtype)."""
+        return {"disease_state": self.states, "tissue": self.tissues, "subtype": self.subtypes}[
+            head
+        ]
+
+    def present(self, samples: pd.DataFrame) -> dict[str, list[str] | dict[str, list[str]]]:
+        """The classes that occur among `samples`, in the table's order.
+
+        Returns lists under disease_state, tissue and subtype, and under subtypes_of the subtypes
+        of each tissue that has any.
+        """
+        here = {head: set(samples[head]) for head in HEADS}
+        groups = {
+            tissue: [name for name in group if name in here["subtype"]]
+            for tissue, group in self.subtypes_of.items()
+        }
+        return {
+            **{head: [name for name in self.of(head) if name in here[head]] for head in HEADS},
+            "subtypes_of": {tissue: group for tissue, group in groups.items() if group},
+        }
+
+    @classmethod
+    def read(cls, path: str | Path) -> "ClassTable":
+        """Read a TSV with the columns tissue and subtype, a row a pair (subtype may be empty).
+
+        Raises InputError for missing columns, unsafe names, a subtype given to two tissues, and two
+        spellings of one name.
+        """
+        rows = read_rows(path, ("tissue", "subtype"))
+        subtypes: dict[str, list[str]] = {}
+        owner: dict[str, str] = {}
+        tissues: dict[str, str] = {}
+        own: dict[str, str] = {}
+        for number, row in rows:
+            tissue, subtype = row["tissue"], row["subtype"]
+            check_class(path, number, "tissue", tissue, tissues)
+            group = subtypes.setdefault(tissue, [])
+            if not subtype:
+                continue
+            check_class(path, number, "subtype", subtype, own)
+            if subtype in EMPTY_WORDS:
+                where = f"{path}, row {number}, column subtype"
+                raise InputError(f"{where}: found {subtype!r}; leave it empty where there is none.")
+            if subtype in owner:
+                raise InputError(
+                    f"{path}, row {number}: subtype {subtype!r} is already listed under tissue "
+                    f"{owner[subtype]!r}; give each subtype one tissue and one row."
+                )
+            owner[subtype] = tissue
+            group.append(subtype)
+        return cls(tuple(subtypes), {name: tuple(group) for name, group in subtypes.items()})

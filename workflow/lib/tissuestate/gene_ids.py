@@ -1,0 +1,29 @@
+"""What is wrong with gene ids of which too few were found."""
+
+from collections.abc import Sequence
+
+from tissuestate.genes import Recognition, are_transcripts
+from tissuestate.screening import foreign_species
+
+
+def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
+    """What to do where too few gene ids are known."""
+    species = foreign_species(ids)
+    if species:
+        return f"the gene ids are those of {species}, the model knows human genes"
+    if recognition.row_numbers:
+        return (
+            "the ids are numbers, but not Entrez ids: they look like those of rows, or counts; "
+            "write the gene ids in the first column (in pandas index=False, in R row.names = FALSE)"
+        )
+    if are_transcripts(ids).sum() > len(ids) / 2:
+        return (
+            "the ids are transcripts, of which too few can be placed on a gene; give a file of "
+            "genes, transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their "
+            "annotation (GTF)"
+        )
+    found = f"found {recognition.unknown[0]!r}; " if recognition.unknown else ""
+    return (
+        f"check the gene ids and the species ({found}expected human gene symbols, Ensembl ids such "
+        "as ENSG00000141510, or Entrez ids)"
+    )

@@ -1,0 +1,25 @@
+"""The sample sheet as the stages read it, checked before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from tissuestate.tables import read_strings
+
+
+def read_samples(path: str | Path) -> pd.DataFrame:
+    """Read a validated sheet that a stage wrote (cohort/samples.tsv); strings, sample as index."""
+    samples = read_strings(path)
+    return samples.set_index("sample", drop=False).rename_axis(None)
+
+
+def fetched(
+    samples: pd.DataFrame, matrices: Sequence[str], here: Sequence[str | Path]
+) -> pd.DataFrame:
+    """The samples with their matrices under the paths where a job has them, `here`.
+
+    One on S3 or the web has been copied; any other is where the sheet says.
+    """
+    places = dict(zip(matrices, map(str, here), strict=True))
+    return samples.assign(matrix=samples["matrix"].replace(places))

@@ -1,0 +1,12 @@
+"""Expression of any unit on a linear scale."""
+
+import numpy as np
+
+
+def linear_scale(values: np.ndarray, unit: str) -> np.ndarray:
+    """Values on the linear scale, float64, NaN where missing.
+
+    log2 values are taken for log2(x + 1); what is below 0 (of logarithms without the 1) is 0.
+    """
+    linear = np.asarray(values, dtype=np.float64)
+    return np.maximum(np.exp2(linear) - 1, 0) if unit == "log2" else linear
