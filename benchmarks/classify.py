@@ -142,7 +142,7 @@ def classify(bundle: str, sheet: str, output: str) -> None:
     """What the workflow does with a sheet of new samples."""
     from tissuestate.classify import Classifier, Predictions
     from tissuestate.new_samples import read_new_samples
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet.sheet import read_sheet
 
     classifier = Classifier.load(bundle)
     groups = read_new_samples(read_sheet(sheet, labelled=False), {}).frames

@@ -25,7 +25,7 @@ from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort import assemble
 from tissuestate.gene_map import GeneMap
 from tissuestate.labels import encode
-from tissuestate.samples import read_samples
+from tissuestate.sheet.samples import read_samples
 from tissuestate.split import split_samples
 from tissuestate.tandem import in_tandem
 

@@ -21,7 +21,7 @@ from tissuestate.cohort import assemble
 from tissuestate.gene_map import GeneMap
 from tissuestate.labels import encode
 from tissuestate.matrices import read_matrix
-from tissuestate.samples import read_samples
+from tissuestate.sheet.samples import read_samples
 
 TRAINED = "rnaseqdb"
 HEADS = ("disease_state", "tissue")

@@ -107,14 +107,14 @@ MERGE = """
 from tissuestate.cohort import assemble
 from tissuestate.h5ad import write_h5ad
 from tissuestate.gene_map import GeneMap
-from tissuestate.samples import read_samples
+from tissuestate.sheet.samples import read_samples
 samples = read_samples("split.tsv")
 counts = {name: f"results/counts/{name}.tsv" for name in samples["sample"]}
 write_h5ad("cohort.h5ad", assemble(samples, GeneMap.read("gene_ids.tsv.gz"), counts)[0])
 """
 INTEGRITY = """
 from tissuestate.integrity import score_cohort
-from tissuestate.samples import read_samples
+from tissuestate.sheet.samples import read_samples
 names = read_samples("split.tsv")["sample"].tolist()
 profiles = {name: f"results/integrity/profiles/{name}.npz" for name in names}
 score_cohort(profiles, "transcripts.bed", set(names[: len(names) * 7 // 10]))
@@ -123,7 +123,7 @@ MULTIQC = """
 import numpy as np
 import pandas as pd
 from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
-from tissuestate.samples import read_samples
+from tissuestate.sheet.samples import read_samples
 names = read_samples("split.tsv")["sample"]
 rng = np.random.default_rng(0)
 mrin = pd.Series(rng.normal(0, 0.05, len(names)), names)
@@ -134,7 +134,7 @@ write_multiqc_coverage("results/integrity/coverage_mqc.tsv", bins)
 QUALITY = """
 import pandas as pd
 from tissuestate.quality import decide_quality
-from tissuestate.samples import read_samples
+from tissuestate.sheet.samples import read_samples
 samples = read_samples("split.tsv")
 names = samples["sample"].tolist()
 mrin = pd.DataFrame({"sample": names, "mrin": 0.0, "z": 0.0, "p": 0.5, "transcripts": 9000})

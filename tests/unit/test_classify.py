@@ -39,7 +39,7 @@ from tissuestate.predictions import tabulate
 from tissuestate.reliance import abstention_curve, set_coverage
 from tissuestate.render import figure_bytes, render
 from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
-from tissuestate.sheet import read_sheet
+from tissuestate.sheet.sheet import read_sheet
 from tissuestate.support import gap
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
 

@@ -8,13 +8,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.classes import ClassTable
 from tissuestate.cohort import assemble, keep_samples, training_classes
 from tissuestate.errors import InputError
 from tissuestate.gene_map import COLUMNS, GeneMap
 from tissuestate.gene_sources import build_gene_map
 from tissuestate.h5ad import write_h5ad
-from tissuestate.sheet import read_sheet
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import read_sheet
 from tissuestate.split import split_samples
 
 GENE_MAP = GeneMap(

@@ -18,7 +18,7 @@ from tissuestate.checksums import file_checksum
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.new_samples import read_new_samples
-from tissuestate.sheet import read_sheet
+from tissuestate.sheet.sheet import read_sheet
 
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 IDS = [*GENES, *gene_map().table["ensembl"], *gene_map().table["entrez"], "OLD3", "Gapdh", "", "|"]

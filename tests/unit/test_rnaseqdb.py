@@ -1,10 +1,10 @@
 """RNAseqDB's matrices as a sheet."""
 
 import pytest
-from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
 from tissuestate.rnaseqdb import donor_of, read_file_table, rnaseqdb_sheet
-from tissuestate.sheet import read_sheet
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import read_sheet
 
 
 @pytest.fixture(scope="module")

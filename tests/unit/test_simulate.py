@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pysam
 import pytest
-from tissuestate.classes import ClassTable
 from tissuestate.demo import demo_sheet
 from tissuestate.errors import InputError
-from tissuestate.sheet import read_sheet
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import read_sheet
 from tissuestate.simulate import (
     MARKERS,
     Library,

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
-from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
-from tissuestate.sheet import read_sheet
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import read_sheet
 from tissuestate.split import SPLITS, split_samples
 
 

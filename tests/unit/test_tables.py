@@ -7,7 +7,6 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.classes import ClassTable
 from tissuestate.cohort import keep_samples
 from tissuestate.composition import contrasts, split_table
 from tissuestate.errors import InputError
@@ -16,9 +15,10 @@ from tissuestate.integrity_multiqc import write_multiqc_mrin
 from tissuestate.labels import encode
 from tissuestate.predictions import read_predictions, tabulate
 from tissuestate.quality import decide_quality
-from tissuestate.samples import read_samples
 from tissuestate.scores import score
-from tissuestate.sheet import COLUMNS, read_sheet
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.samples import read_samples
+from tissuestate.sheet.sheet import COLUMNS, read_sheet
 from tissuestate.split import split_samples
 from tissuestate.tables import plain_labels, read_strings, read_table
 

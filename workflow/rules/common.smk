@@ -33,9 +33,9 @@ from tissuestate.bundle import find_description, read_bundle
 from tissuestate.config import check_config, check_yaml, complete_config, write_out
 from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
-from tissuestate.classes import ClassTable
-from tissuestate.sheet import read_sheet
-from tissuestate.sheet_files import check_files, flaws
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import read_sheet
+from tissuestate.sheet.content import check_files, flaws
 from tissuestate.startup import digests
 from tissuestate.labels import features_of_model
 from tissuestate.text import is_cram

@@ -7,11 +7,11 @@ from tissuestate.logs import logged
 from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
-    from tissuestate.classes import ClassTable
     from tissuestate.cohort import assemble, keep_samples, training_classes
     from tissuestate.gene_map import GeneMap
     from tissuestate.h5ad import write_h5ad
-    from tissuestate.samples import fetched, read_samples
+    from tissuestate.sheet.classes import ClassTable
+    from tissuestate.sheet.samples import fetched, read_samples
     from tissuestate.tables import read_table
 
     samples, quality = read_samples(snakemake.input.samples), None

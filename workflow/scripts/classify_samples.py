@@ -15,8 +15,8 @@ with logged(snakemake.log[0]):
         read_qualities,
     )
     from tissuestate.refusals import by_sample, refusal
-    from tissuestate.samples import fetched
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet.samples import fetched
+    from tissuestate.sheet.sheet import read_sheet
     from tissuestate.tables import read_table
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params

@@ -6,7 +6,7 @@ from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
     from tissuestate.quality import decide_quality
-    from tissuestate.samples import read_samples
+    from tissuestate.sheet.samples import read_samples
     from tissuestate.tables import read_table
 
     samples = read_samples(snakemake.input.samples)

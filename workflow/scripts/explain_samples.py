@@ -9,8 +9,8 @@ with logged(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.new_samples import read_new_samples
     from tissuestate.refusals import by_sample
-    from tissuestate.samples import fetched
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet.samples import fetched
+    from tissuestate.sheet.sheet import read_sheet
     from tissuestate.tables import read_strings
 
     source = snakemake.input

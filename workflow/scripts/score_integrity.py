@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
     from tissuestate.integrity import score_cohort
     from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
     from tissuestate.refusals import by_sample
-    from tissuestate.samples import read_samples
+    from tissuestate.sheet.samples import read_samples
 
     out = snakemake.output
     profiles = by_sample(snakemake.input.profiles, ".npz")

@@ -3,7 +3,7 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet.sheet import read_sheet
     from tissuestate.simulate import simulate_cohort
 
     simulate_cohort(

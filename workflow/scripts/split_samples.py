@@ -9,8 +9,8 @@ def listed(files):
 
 
 with logged(snakemake.log[0]):
-    from tissuestate.classes import ClassTable
-    from tissuestate.sheet import read_sheet
+    from tissuestate.sheet.classes import ClassTable
+    from tissuestate.sheet.sheet import read_sheet
     from tissuestate.split import split_samples
 
     classes = ClassTable.read(snakemake.input.classes)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
 from tissuestate.gene_ids import id_problem
 from tissuestate.gene_map import GeneMap
@@ -21,6 +20,7 @@ from tissuestate.genes import KINDS, Recognition
 from tissuestate.labels import HEADS
 from tissuestate.matrices import Missing, read_counts, read_matrix
 from tissuestate.screening import Screened, screen_expression, screen_transcripts, screen_values
+from tissuestate.sheet.classes import ClassTable
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -292,7 +292,7 @@ def simulate_cohort(
 ) -> None:
     """Write the genome, its annotation, every FASTQ file the sheet names, and the truth.
 
-    The sheet is as `tissuestate.sheet.read_sheet` returns it; a strandedness that it leaves open
+    The sheet is as `tissuestate.sheet.sheet.read_sheet` returns it; a strandedness that it leaves open
     (auto) is none. `genes_path` and `samples_path` get what `draw_genes` and
     `draw_samples` return. Raises InputError for a class the simulation does not know.
     """

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
-from tissuestate.samples import read_samples
-from tissuestate.sheet import COLUMNS, read_sheet
-from tissuestate.sheet_files import check_files
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.content import check_files
+from tissuestate.sheet.samples import read_samples
+from tissuestate.sheet.sheet import COLUMNS, read_sheet
 
 HEADER = "sample donor study source disease_state tissue subtype fastq_1 fastq_2 bam sra matrix"
 ROWS = [

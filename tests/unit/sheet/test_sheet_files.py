@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.sheet import read_sheet
-from tissuestate.sheet_files import check_files
+from tissuestate.sheet.content import check_files
+from tissuestate.sheet.sheet import read_sheet
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"
 FIRST = b"".join(b"@r%d/1\nACGTAC%s\n+\nIIIIIII\n" % (i, b"ACGT"[i % 4 :][:1]) for i in range(40))

@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError, nearest
 from tissuestate.labels import HEADS, STATES, UNITS
-from tissuestate.sheet_checks import (
-    check_class_sizes,
-    check_name,
-    check_names,
-    check_unique,
-)
-from tissuestate.sheet_rows import EMPTY_WORDS, ORIGIN_COLUMNS, UNLABELLED, read_rows
+from tissuestate.sheet.checks import check_class_sizes, check_name, check_names, check_unique
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.rows import EMPTY_WORDS, ORIGIN_COLUMNS, UNLABELLED, read_rows
 
 STRANDEDNESS = ("auto", "none", "forward", "reverse")
 ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}

@@ -10,9 +10,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from tissuestate.classes import ClassTable
 from tissuestate.errors import InputError
-from tissuestate.sheet import COLUMNS, read_sheet
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import COLUMNS, read_sheet
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS, STATES
-from tissuestate.sheet_checks import check_class
-from tissuestate.sheet_rows import EMPTY_WORDS, read_rows
+from tissuestate.sheet.checks import check_class
+from tissuestate.sheet.rows import EMPTY_WORDS, read_rows
 
 
 @dataclass(frozen=True)
