@@ -25,7 +25,7 @@ import pandas as pd
 import yaml
 from anndata import read_h5ad
 from tissuestate import tune
-from tissuestate.config import read_layers
+from tissuestate.startup.config import read_layers
 from tissuestate.tasks import TaskData, read_task
 from tissuestate.train import Recipe
 from tissuestate.trials import Schedule, Trial, best

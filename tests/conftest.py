@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
-from tissuestate.config import read_layers
 from tissuestate.simulate import simulate_cohort
+from tissuestate.startup.config import read_layers
 
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

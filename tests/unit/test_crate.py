@@ -8,9 +8,9 @@ import pytest
 from conftest import DEFAULTS, ROOT
 from reading import MARKUP, table_rows
 from rocrate.rocrate import ROCrate
-from tissuestate.config import read_layers
 from tissuestate.crate import PROFILES, describe_run
 from tissuestate.render import render
+from tissuestate.startup.config import read_layers
 from tissuestate.tripod import checklist_facts
 
 SETTINGS = read_layers(DEFAULTS, ROOT / "config" / "config.yaml")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tissuestate.config_docs import config_table, read_schema, sheet_table, with_table
+from tissuestate.startup.config_docs import config_table, read_schema, sheet_table, with_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [

@@ -11,8 +11,8 @@ import pysam
 import pytest
 import yaml
 from conftest import ROOT, simulate_two, write_config
-from tissuestate.digests import Checksums, remove_others
 from tissuestate.errors import InputError
+from tissuestate.startup.fingerprints import Checksums, remove_others
 
 LABELS = {"study": "A", "source": "A", "disease_state": "neoplastic", "tissue": "liver"}
 TARGETS = [f"results/counts/{name}.tsv" for name in ("x", "y", "z")]

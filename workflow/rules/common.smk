@@ -30,7 +30,7 @@ put_first("PATH", Path(sys.executable).parent)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description, read_bundle
-from tissuestate.config import check_config, check_yaml, complete_config, write_out
+from tissuestate.startup.config import check_config, check_yaml, complete_config, write_out
 from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet.classes import ClassTable
@@ -39,7 +39,7 @@ from tissuestate.sheet.content import check_files, flaws
 from tissuestate.startup import digests
 from tissuestate.labels import features_of_model
 from tissuestate.text import is_cram
-from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
+from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 from tissuestate.trials import Schedule
 
 

@@ -4,7 +4,7 @@ import shutil
 from functools import cache
 from itertools import chain
 
-from tissuestate.digests import Checksums, digest_of, remove_others
+from tissuestate.startup.fingerprints import Checksums, digest_of, remove_others
 
 CHECKSUMS = Checksums(".snakemake/tissuestate/checksums.json")
 READS = ("fastq_1", "fastq_2", "bam")

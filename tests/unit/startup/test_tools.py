@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tissuestate.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
+from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 
 
 def program(folder: Path, name: str, text: str = "") -> None:

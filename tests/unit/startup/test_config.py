@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 from conftest import DEFAULTS
-from tissuestate.config import check_config, check_yaml, complete_config, read_layers, write_out
-from tissuestate.config_docs import keys, read_schema
 from tissuestate.errors import InputError
+from tissuestate.startup.config import (
+    check_config,
+    check_yaml,
+    complete_config,
+    read_layers,
+    write_out,
+)
+from tissuestate.startup.config_docs import keys, read_schema
 
 SPACE = ("tuning", "space")
 NAN, INF = float("nan"), float("inf")
