@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
-from tissuestate.simulate import simulate_cohort
+from tissuestate.demo.reads import simulate_cohort
 from tissuestate.startup.config import read_layers
 
 # Threads that wait sleep: spinning ones slow the tests down where cores are shared.

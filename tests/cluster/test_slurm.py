@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, write_config
 from local_slurm import ACCOUNT, GPU_MODEL, LocalSlurm, wait_until
-from tissuestate.simulate import draw_genes, expression
-from tissuestate.synthetic_genome import synthesise_genome
+from tissuestate.demo.genome import synthesise_genome
+from tissuestate.demo.reads import draw_genes, expression
 
 SEED = 2022
 FROM_READS = 6

@@ -9,6 +9,8 @@ import torch
 from reading import MARKUP, Page
 from tissuestate.chain import Chain
 from tissuestate.correction import SurrogateVariableCorrection
+from tissuestate.demo.genome import synthesise_genome
+from tissuestate.demo.reads import MARKERS, draw_genes, expression
 from tissuestate.explain import SHOWN, Explainer, class_gene_facts, class_genes, top_genes
 from tissuestate.features import AllGenes, ForestGenes, PrincipalComponents
 from tissuestate.forward import FrozenNetwork
@@ -17,8 +19,6 @@ from tissuestate.networks import load_network, save_network
 from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.render import render
-from tissuestate.simulate import MARKERS, draw_genes, expression
-from tissuestate.synthetic_genome import synthesise_genome
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
 
 TISSUES = ("kidney", "liver", "lung", "thyroid")

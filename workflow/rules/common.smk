@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle import find_description, read_bundle
 from tissuestate.startup.config import check_config, check_yaml, complete_config, write_out
-from tissuestate.demo import check_no_other_sheet, check_own_folder, check_simulated
+from tissuestate.demo.sheet import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet

@@ -3,8 +3,8 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
+    from tissuestate.demo.reads import simulate_cohort
     from tissuestate.sheet.sheet import read_sheet
-    from tissuestate.simulate import simulate_cohort
 
     simulate_cohort(
         read_sheet(snakemake.input.sheet),

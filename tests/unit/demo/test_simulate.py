@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 import pysam
 import pytest
-from tissuestate.demo import demo_sheet
-from tissuestate.errors import InputError
-from tissuestate.sheet.classes import ClassTable
-from tissuestate.sheet.sheet import read_sheet
-from tissuestate.simulate import (
+from tissuestate.demo.genome import (
+    BASES,
+    SyntheticGenome,
+    reverse_complement,
+    synthesise_genome,
+    write_fasta,
+    write_gtf,
+)
+from tissuestate.demo.reads import (
     MARKERS,
     Library,
     ReadSimulator,
@@ -23,14 +27,10 @@ from tissuestate.simulate import (
     simulate_cohort,
     write_fastq,
 )
-from tissuestate.synthetic_genome import (
-    BASES,
-    SyntheticGenome,
-    reverse_complement,
-    synthesise_genome,
-    write_fasta,
-    write_gtf,
-)
+from tissuestate.demo.sheet import demo_sheet
+from tissuestate.errors import InputError
+from tissuestate.sheet.classes import ClassTable
+from tissuestate.sheet.sheet import read_sheet
 
 SEED = 5
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tissuestate.demo.genome import GTF_HEAD
 from tissuestate.errors import InputError
-from tissuestate.synthetic_genome import GTF_HEAD
 from tissuestate.text import read_text
 
 SUBTYPES = {"kidney": ("kich", "kirc"), "liver": (), "lung": ("luad", "lusc"), "thyroid": ()}
@@ -105,7 +105,7 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
 
 
 def _check_simulated(path: Path, sample: str) -> None:
-    """Raise InputError where a file stands that `tissuestate.simulate` did not write."""
+    """Raise InputError where a file stands that `tissuestate.demo.reads` did not write."""
     if not (path.exists() or path.is_symlink()):
         return
     try:

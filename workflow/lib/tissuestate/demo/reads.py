@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tissuestate.errors import InputError
-from tissuestate.files import atomic
-from tissuestate.synthetic_genome import (
+from tissuestate.demo.genome import (
     BASES,
     SyntheticGenome,
     reverse_complement,
@@ -23,6 +21,8 @@ from tissuestate.synthetic_genome import (
     write_fasta,
     write_gtf,
 )
+from tissuestate.errors import InputError
+from tissuestate.files import atomic
 
 MARKERS = {  # number of marker genes of each class; non-neoplastic is the baseline
     "tissue:kidney": 15,
