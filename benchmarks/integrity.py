@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from tissuestate.checksums import file_checksum
 from tissuestate.profiles import Profile, save_profile
-from tissuestate.transcripts import Transcript, read_bed, write_bed
+from tissuestate.reference.transcripts import Transcript, read_bed, write_bed
 
 READ = 75
 GENOME = 1 << 22  # the random sequence repeats after so many bases
@@ -38,7 +38,7 @@ OURS = """
 import sys
 from tissuestate.checksums import file_checksum
 from tissuestate.profiles import profile_bam, save_profile
-from tissuestate.transcripts import read_bed
+from tissuestate.reference.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
 save_profile(out, profile_bam(bam, read_bed(bed), int(threads)), file_checksum(bed))
 """
@@ -52,7 +52,7 @@ import pandas as pd
 from tissuestate import profiles
 from tissuestate.alignments import references
 from tissuestate.coverage import Coverage
-from tissuestate.transcripts import read_bed
+from tissuestate.reference.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
 
 def coverage_of_bam(bam, transcripts, threads, *_):

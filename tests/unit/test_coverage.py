@@ -12,7 +12,7 @@ from tissuestate import alignments
 from tissuestate.alignments import read_intervals, references, sequence_checksums
 from tissuestate.coverage import check_sequences, coverage_of_bam
 from tissuestate.errors import InputError
-from tissuestate.transcripts import Transcript, representative_transcripts
+from tissuestate.reference.transcripts import Transcript, representative_transcripts
 
 CHROMS = {"chr1": 30_000, "chr2": 12_000, "chr3": 500, "chrM": 900}
 WHOLE = [Transcript(name, name, "+", ((0, size),)) for name, size in CHROMS.items()]

@@ -15,7 +15,7 @@ from tissuestate.profiles import (
     save_profile,
     transcript_profile,
 )
-from tissuestate.transcripts import Transcript, read_bed
+from tissuestate.reference.transcripts import Transcript, read_bed
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate.files import atomic
-    from tissuestate.reference import gene_ids
-    from tissuestate.reference_check import check_fits
+    from tissuestate.reference.check import check_fits
+    from tissuestate.reference.genome import gene_ids
 
     source, bundle = snakemake.input, snakemake.params.bundle
     check_fits(bundle, Path(source.bed).read_bytes(), gene_ids(source.annotation), source.bed)

@@ -5,11 +5,16 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import logging
 
-    from tissuestate.chromosomes import read_chromosomes
     from tissuestate.files import atomic
-    from tissuestate.reference import gene_ids
-    from tissuestate.reference_check import check_fits
-    from tissuestate.transcripts import on_genome, read_bed, representative_transcripts, write_bed
+    from tissuestate.reference.check import check_fits
+    from tissuestate.reference.chromosomes import read_chromosomes
+    from tissuestate.reference.genome import gene_ids
+    from tissuestate.reference.transcripts import (
+        on_genome,
+        read_bed,
+        representative_transcripts,
+        write_bed,
+    )
 
     source, bundle = snakemake.input.transcripts, snakemake.params.bundle
     is_bed = source.removesuffix(".gz").endswith(".bed")

@@ -3,6 +3,6 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.fetch import fetch
+    from tissuestate.reference.download import fetch
 
     fetch(snakemake.params.url, snakemake.output.file, snakemake.params.checksum)

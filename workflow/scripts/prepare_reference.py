@@ -3,7 +3,7 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.reference import prepare_reference
+    from tissuestate.reference.genome import prepare_reference
 
     prepare_reference(
         snakemake.input.genome,

@@ -8,11 +8,11 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate.checksums import file_checksum
-    from tissuestate.chromosomes import checksums_in, read_chromosomes
     from tissuestate.errors import InputError
     from tissuestate.profiles import profile_bam, save_profile
+    from tissuestate.reference.chromosomes import checksums_in, read_chromosomes
+    from tissuestate.reference.transcripts import read_bed
     from tissuestate.refusals import refusal, write_refusal
-    from tissuestate.transcripts import read_bed
 
     source, target = snakemake.input, snakemake.output.profile
     transcripts = read_bed(source.bed)

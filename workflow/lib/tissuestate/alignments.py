@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
-from tissuestate.chromosomes import checksums_in
 from tissuestate.errors import InputError
+from tissuestate.reference.chromosomes import checksums_in
 from tissuestate.text import is_cram
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tissuestate.alignments import Intervals, read_intervals, references, sequence_checksums
 from tissuestate.errors import InputError
-from tissuestate.transcripts import Transcript
+from tissuestate.reference.transcripts import Transcript
 
 
 class ExonicBases:

@@ -11,7 +11,7 @@ import pandas as pd
 from tissuestate.errors import InputError
 from tissuestate.gene_map import COLUMNS, GeneMap
 from tissuestate.genes import ENSEMBL
-from tissuestate.gtf import read_names
+from tissuestate.reference.gtf import read_names
 
 log = logging.getLogger(__name__)
 

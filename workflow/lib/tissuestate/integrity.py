@@ -16,8 +16,8 @@ from scipy.stats import norm
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
+from tissuestate.reference.transcripts import read_bed
 from tissuestate.refusals import refusal
-from tissuestate.transcripts import read_bed
 
 _BLOCK = 256  # transcripts at a time, so that memory stays near that of the matrix itself
 _ALPHA_FROM, _ALPHA_STEP = -0.05, 0.0005

@@ -8,8 +8,8 @@ import pandas as pd
 from recount3 import R3ResourceDescription
 
 from tissuestate.errors import InputError
-from tissuestate.fetch import fetch
 from tissuestate.files import atomic
+from tissuestate.reference.download import fetch
 
 # Three mirrors hold the same files; this one answers by https.
 MIRROR = "https://recount-opendata.s3.amazonaws.com/recount3/release/"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from tissuestate.chromosomes import check_lacking
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.gtf import missing_name, open_unzipped, read_exons
+from tissuestate.reference.chromosomes import check_lacking
+from tissuestate.reference.gtf import missing_name, open_unzipped, read_exons
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.reference_check import check_fits
+from tissuestate.reference.check import check_fits
 
 BED = b"chr1\t0\t10\tT1\t0\t+\t0\t10\t0\t1\t10\t0\n"
 GENES = {f"G{i}": f"ENSG{i:011d}" for i in range(10)}

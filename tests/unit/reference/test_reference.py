@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 
 import pytest
-from tissuestate.chromosomes import read_chromosomes
 from tissuestate.errors import InputError
-from tissuestate.reference import gene_ids, prepare_reference
+from tissuestate.reference.chromosomes import read_chromosomes
+from tissuestate.reference.genome import gene_ids, prepare_reference
 
 GENOME = b">chr1 first\nACGT\nAC\n>chr2\nGG\n"
 EXON = b'chr1\tx\texon\t1\t4\t.\t+\t.\tgene_id "A"; transcript_id "A1";\n'

@@ -4,9 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tissuestate import gtf
 from tissuestate.errors import InputError
-from tissuestate.gtf import read_exons, read_names
+from tissuestate.reference import gtf
+from tissuestate.reference.gtf import read_exons, read_names
 
 EXON = 'chr1\tx\texon\t{}\t9\t.\t+\t.\tgene_id "{}"; transcript_id "t";\n'
 

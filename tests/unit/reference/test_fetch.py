@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.fetch import fetch
+from tissuestate.reference.download import fetch
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()

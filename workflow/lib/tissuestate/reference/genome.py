@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from tissuestate.chromosomes import check_lacking, write_chromosomes
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.gtf import open_unzipped, read_exons
+from tissuestate.reference.chromosomes import check_lacking, write_chromosomes
+from tissuestate.reference.gtf import open_unzipped, read_exons
 
 _GFF3 = re.compile(rb"\s*[^\s\";=]+=")  # how GFF3's attributes begin; GTF's have a space
 

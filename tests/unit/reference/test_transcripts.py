@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.transcripts import (
+from tissuestate.reference.transcripts import (
     Transcript,
     on_genome,
     read_bed,
