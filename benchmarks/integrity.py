@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from tissuestate.checksums import file_checksum
-from tissuestate.profiles import Profile, save_profile
+from tissuestate.integrity.profiles import Profile, save_profile
 from tissuestate.reference.transcripts import Transcript, read_bed, write_bed
 
 READ = 75
@@ -37,7 +37,7 @@ SAMPLES, TRANSCRIPTS = 10_116, 18_338
 OURS = """
 import sys
 from tissuestate.checksums import file_checksum
-from tissuestate.profiles import profile_bam, save_profile
+from tissuestate.integrity.profiles import profile_bam, save_profile
 from tissuestate.reference.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
 save_profile(out, profile_bam(bam, read_bed(bed), int(threads)), file_checksum(bed))
@@ -49,9 +49,9 @@ import sys
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from tissuestate import profiles
-from tissuestate.alignments import references
-from tissuestate.coverage import Coverage
+from tissuestate.integrity import profiles
+from tissuestate.integrity.intervals import references
+from tissuestate.integrity.coverage import Coverage
 from tissuestate.reference.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
 
@@ -81,7 +81,7 @@ profiles.save_profile(out, made, profiles.digest(bed))
 COHORT = """
 import sys
 from pathlib import Path
-from tissuestate.integrity import score_cohort
+from tissuestate.integrity.mrin import score_cohort
 folder, bed = map(Path, sys.argv[1:])
 profiles = {path.stem: path for path in sorted(folder.glob("*.npz"))}
 result = score_cohort(profiles, bed, set(list(profiles)[: len(profiles) * 7 // 10]))

@@ -113,7 +113,7 @@ counts = {name: f"results/counts/{name}.tsv" for name in samples["sample"]}
 write_h5ad("cohort.h5ad", assemble(samples, GeneMap.read("gene_ids.tsv.gz"), counts)[0])
 """
 INTEGRITY = """
-from tissuestate.integrity import score_cohort
+from tissuestate.integrity.mrin import score_cohort
 from tissuestate.sheet.samples import read_samples
 names = read_samples("split.tsv")["sample"].tolist()
 profiles = {name: f"results/integrity/profiles/{name}.npz" for name in names}
@@ -122,7 +122,7 @@ score_cohort(profiles, "transcripts.bed", set(names[: len(names) * 7 // 10]))
 MULTIQC = """
 import numpy as np
 import pandas as pd
-from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.sheet.samples import read_samples
 names = read_samples("split.tsv")["sample"]
 rng = np.random.default_rng(0)
@@ -173,7 +173,7 @@ def prepare(folder: Path, samples: int) -> None:
 def link_results(folder: Path, results: Path) -> None:
     """What a sample leaves, made once and linked under the name of every sample."""
     from tissuestate.checksums import file_checksum
-    from tissuestate.profiles import BINS, Profile, save_profile
+    from tissuestate.integrity.profiles import BINS, Profile, save_profile
 
     shutil.copy(results / "cohort" / "gene_ids.tsv.gz", folder)
     rng = np.random.default_rng(0)

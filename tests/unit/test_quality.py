@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from tissuestate.errors import InputError
-from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.quality import (
     COLUMNS,
     ReadQuality,

@@ -11,7 +11,7 @@ from tissuestate.cohort import keep_samples
 from tissuestate.composition import contrasts, split_table
 from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
-from tissuestate.integrity_multiqc import write_multiqc_mrin
+from tissuestate.integrity.multiqc import write_multiqc_mrin
 from tissuestate.labels import encode
 from tissuestate.predictions import read_predictions, tabulate
 from tissuestate.quality import decide_quality

@@ -5,7 +5,7 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.arrays import load_arrays
     from tissuestate.files import atomic
-    from tissuestate.integrity import MRIN, score_samples
+    from tissuestate.integrity.mrin import MRIN, score_samples
     from tissuestate.refusals import by_sample
 
     profiles = by_sample(snakemake.input.profiles, ".npz")

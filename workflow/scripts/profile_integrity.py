@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
 
     from tissuestate.checksums import file_checksum
     from tissuestate.errors import InputError
-    from tissuestate.profiles import profile_bam, save_profile
+    from tissuestate.integrity.profiles import profile_bam, save_profile
     from tissuestate.reference.chromosomes import checksums_in, read_chromosomes
     from tissuestate.reference.transcripts import read_bed
     from tissuestate.refusals import refusal, write_refusal

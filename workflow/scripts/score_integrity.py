@@ -5,8 +5,8 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.arrays import save_arrays
     from tissuestate.files import atomic
-    from tissuestate.integrity import score_cohort
-    from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
+    from tissuestate.integrity.mrin import score_cohort
+    from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
     from tissuestate.refusals import by_sample
     from tissuestate.sheet.samples import read_samples
 

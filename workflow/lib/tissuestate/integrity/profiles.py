@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tissuestate.arrays import load_arrays, save_arrays
-from tissuestate.coverage import coverage_of_bam
 from tissuestate.errors import InputError
+from tissuestate.integrity.coverage import coverage_of_bam
 from tissuestate.reference.transcripts import Transcript
 
 MIN_ABUNDANCE = 2.0  # mean reads per base; a transcript counts above this

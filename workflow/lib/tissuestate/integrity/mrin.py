@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
-from tissuestate.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
+from tissuestate.integrity.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
 from tissuestate.reference.transcripts import read_bed
 from tissuestate.refusals import refusal
 

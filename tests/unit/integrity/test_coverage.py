@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
-from tissuestate import alignments
-from tissuestate.alignments import read_intervals, references, sequence_checksums
-from tissuestate.coverage import check_sequences, coverage_of_bam
 from tissuestate.errors import InputError
+from tissuestate.integrity import intervals as alignments
+from tissuestate.integrity.coverage import check_sequences, coverage_of_bam
+from tissuestate.integrity.intervals import read_intervals, references, sequence_checksums
 from tissuestate.reference.transcripts import Transcript, representative_transcripts
 
 CHROMS = {"chr1": 30_000, "chr2": 12_000, "chr3": 500, "chrM": 900}

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tissuestate.alignments import Intervals, read_intervals, references, sequence_checksums
 from tissuestate.errors import InputError
+from tissuestate.integrity.intervals import (
+    Intervals,
+    read_intervals,
+    references,
+    sequence_checksums,
+)
 from tissuestate.reference.transcripts import Transcript
 
 

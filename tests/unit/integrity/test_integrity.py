@@ -11,9 +11,15 @@ from scipy.stats import norm
 from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
-from tissuestate.integrity import MRIN, deviations, score_cohort, score_samples, truncated_normal
-from tissuestate.integrity_multiqc import write_multiqc_coverage, write_multiqc_mrin
-from tissuestate.profiles import Profile, save_profile
+from tissuestate.integrity.mrin import (
+    MRIN,
+    deviations,
+    score_cohort,
+    score_samples,
+    truncated_normal,
+)
+from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
+from tissuestate.integrity.profiles import Profile, save_profile
 from tissuestate.refusals import write_refusal
 
 

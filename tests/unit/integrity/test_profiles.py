@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
-from tissuestate.profiles import (
+from tissuestate.integrity.profiles import (
     Profile,
     load_profile,
     profile_bam,
