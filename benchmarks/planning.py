@@ -133,7 +133,7 @@ write_multiqc_coverage("results/integrity/coverage_mqc.tsv", bins)
 """
 QUALITY = """
 import pandas as pd
-from tissuestate.quality import decide_quality
+from tissuestate.quality.decisions import decide_quality
 from tissuestate.sheet.samples import read_samples
 samples = read_samples("split.tsv")
 names = samples["sample"].tolist()

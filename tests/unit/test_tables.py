@@ -14,7 +14,7 @@ from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.integrity.multiqc import write_multiqc_mrin
 from tissuestate.labels import encode
 from tissuestate.predictions import read_predictions, tabulate
-from tissuestate.quality import decide_quality
+from tissuestate.quality.decisions import decide_quality
 from tissuestate.scores import score
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.samples import read_samples

@@ -5,7 +5,7 @@ from tissuestate.logs import logged
 from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
-    from tissuestate.quality import decide_quality
+    from tissuestate.quality.decisions import decide_quality
     from tissuestate.sheet.samples import read_samples
     from tissuestate.tables import read_table
 

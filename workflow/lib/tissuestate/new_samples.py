@@ -13,7 +13,7 @@ from tissuestate.checksums import file_checksum
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.matrices import COUNTED, read_counts, read_matrix
-from tissuestate.quality import read_quality, shortfalls
+from tissuestate.quality.decisions import read_quality, shortfalls
 from tissuestate.refusals import refusal
 
 LEAST_READS = 1000

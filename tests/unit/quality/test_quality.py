@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from tissuestate.errors import InputError
 from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
-from tissuestate.quality import (
+from tissuestate.quality.decisions import (
     COLUMNS,
     ReadQuality,
     decide_quality,
