@@ -42,8 +42,8 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     from tissuestate.conformal import ConformalSets
     from tissuestate.correction import SurrogateVariableCorrection
     from tissuestate.features import PrincipalComponents
-    from tissuestate.gene_map import COLUMNS, GeneMap
     from tissuestate.imputation import ConditionalMean
+    from tissuestate.matrices.gene_map import COLUMNS, GeneMap
     from tissuestate.networks import ClassifierNetwork, save_network
     from tissuestate.normalise import Normaliser
     from tissuestate.novelty import Novelty

@@ -23,8 +23,8 @@ from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort import assemble
-from tissuestate.gene_map import GeneMap
 from tissuestate.labels import encode
+from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples
 from tissuestate.split import split_samples
 from tissuestate.tandem import in_tandem

@@ -18,9 +18,9 @@ import pandas as pd
 from small_model import classes_of, fit_chain
 from tissuestate.chain import Chain
 from tissuestate.cohort import assemble
-from tissuestate.gene_map import GeneMap
 from tissuestate.labels import encode
-from tissuestate.matrices import read_matrix
+from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.read import read_matrix
 from tissuestate.sheet.samples import read_samples
 
 TRAINED = "rnaseqdb"

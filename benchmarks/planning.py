@@ -106,7 +106,7 @@ Unassigned_Ambiguity\t3000000
 MERGE = """
 from tissuestate.cohort import assemble
 from tissuestate.h5ad import write_h5ad
-from tissuestate.gene_map import GeneMap
+from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples
 samples = read_samples("split.tsv")
 counts = {name: f"results/counts/{name}.tsv" for name in samples["sample"]}

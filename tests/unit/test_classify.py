@@ -22,8 +22,8 @@ from tissuestate.errors import InputError
 from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.features import PrincipalComponents
 from tissuestate.figure_expression import embedding, tissue_marks
-from tissuestate.gene_map import GeneMap
 from tissuestate.imputation import ConditionalMean
+from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.model_card import card_facts
 from tissuestate.networks import load_network, save_network
 from tissuestate.new_samples import (

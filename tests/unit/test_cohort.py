@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from tissuestate.cohort import assemble, keep_samples, training_classes
 from tissuestate.errors import InputError
-from tissuestate.gene_map import COLUMNS, GeneMap
-from tissuestate.gene_sources import build_gene_map
 from tissuestate.h5ad import write_h5ad
+from tissuestate.matrices.gene_map import COLUMNS, GeneMap
+from tissuestate.matrices.gene_sources import build_gene_map
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
 from tissuestate.split import split_samples

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.errors import InputError, nearest
-from tissuestate.matrices import read_matrix
+from tissuestate.matrices.read import read_matrix
 from tissuestate.text import describe, opened, read_text
 
 TABLE = b"gene\ts1\ts2\n" + b"".join(b"G%d\t%d\t7\n" % (i, i) for i in range(50))

@@ -541,7 +541,7 @@ def protocol_tables():
 
 def values_of(column):
     """The sources, studies or projects of the cohort, as sheet and RNAseqDB's table name them."""
-    from tissuestate.rnaseqdb import project_of
+    from tissuestate.matrices.rnaseqdb import project_of
 
     named = set() if SHEET is None else set(SHEET[column])
     if config["rnaseqdb"]:

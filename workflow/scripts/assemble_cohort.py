@@ -8,8 +8,8 @@ from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
     from tissuestate.cohort import assemble, keep_samples, training_classes
-    from tissuestate.gene_map import GeneMap
     from tissuestate.h5ad import write_h5ad
+    from tissuestate.matrices.gene_map import GeneMap
     from tissuestate.sheet.classes import ClassTable
     from tissuestate.sheet.samples import fetched, read_samples
     from tissuestate.tables import read_table

@@ -3,7 +3,7 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.recount import fetch_project
+    from tissuestate.matrices.recount3 import fetch_project
 
     params = snakemake.params
     fetch_project(params.data_source, params.project, snakemake.output.matrix)

@@ -4,7 +4,7 @@ from tissuestate.files import atomic
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.rnaseqdb import read_file_table, rnaseqdb_sheet
+    from tissuestate.matrices.rnaseqdb import read_file_table, rnaseqdb_sheet
 
     sheet = rnaseqdb_sheet(snakemake.input.matrices, read_file_table(snakemake.input.table))
     with atomic(snakemake.output.sheet) as temporary:

@@ -7,7 +7,7 @@ from tissuestate.logs import logged
 FIND = 'cat(system.file("extdata", "org.Hs.eg.sqlite", package = "org.Hs.eg.db"))'
 
 with logged(snakemake.log[0]):
-    from tissuestate.gene_sources import build_gene_map
+    from tissuestate.matrices.gene_sources import build_gene_map
 
     found = subprocess.run(["Rscript", "-e", FIND], check=True, capture_output=True, text=True)
     annotation = snakemake.input.get("annotation")

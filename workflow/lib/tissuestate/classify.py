@@ -18,11 +18,10 @@ from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.chain import Chain
 from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
-from tissuestate.gene_map import GeneMap
 from tissuestate.inputs import Block, Genes, by_sample, check_frame, mrin_of, numbers, units_of
 from tissuestate.labels import HEADS, TASKS, UNITS
-from tissuestate.result import Predictions
-from tissuestate.screening import (
+from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.screening import (
     BY_LENGTH,
     number_rows,
     screen_expression,
@@ -30,6 +29,7 @@ from tissuestate.screening import (
     screen_values,
     zeros_and_below,
 )
+from tissuestate.result import Predictions
 from tissuestate.support import doubts, untold_states
 from tissuestate.tandem import in_tandem
 from tissuestate.training_map import TrainingMap

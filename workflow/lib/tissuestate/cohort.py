@@ -13,13 +13,18 @@ import pandas as pd
 import pyarrow as pa
 
 from tissuestate.errors import InputError
-from tissuestate.gene_ids import id_problem
-from tissuestate.gene_map import GeneMap
-from tissuestate.gene_rows import MappedRows
-from tissuestate.genes import KINDS, Recognition
 from tissuestate.labels import HEADS
-from tissuestate.matrices import Missing, read_counts, read_matrix
-from tissuestate.screening import Screened, screen_expression, screen_transcripts, screen_values
+from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.gene_rows import MappedRows
+from tissuestate.matrices.genes import KINDS, Recognition
+from tissuestate.matrices.read import Missing, read_counts, read_matrix
+from tissuestate.matrices.screening import (
+    Screened,
+    screen_expression,
+    screen_transcripts,
+    screen_values,
+)
 from tissuestate.sheet.classes import ClassTable
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.gene_ids import id_problem
-from tissuestate.gene_map import GeneMap
-from tissuestate.gene_rows import MappedRows
-from tissuestate.genes import KINDS, Recognition
 from tissuestate.labels import UNITS
-from tissuestate.screening import dates, guess_unit
+from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.gene_rows import MappedRows
+from tissuestate.matrices.genes import KINDS, Recognition
+from tissuestate.matrices.screening import dates, guess_unit
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from tissuestate.checksums import file_checksum
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
-from tissuestate.matrices import COUNTED, read_counts, read_matrix
+from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import read_quality, shortfalls
 from tissuestate.refusals import refusal
 

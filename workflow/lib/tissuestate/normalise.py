@@ -8,7 +8,7 @@ import numpy as np
 
 from tissuestate.errors import InputError
 from tissuestate.labels import UNITS
-from tissuestate.units import linear_scale
+from tissuestate.matrices.units import linear_scale
 
 METHODS = ("upper-quartile", "tmm", "cpm")
 Method = Literal["upper-quartile", "tmm", "cpm"]

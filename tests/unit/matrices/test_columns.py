@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate.errors import InputError
-from tissuestate.matrices import Matrix, read_matrix
+from tissuestate.matrices.read import Matrix, read_matrix
 
 GENES = [f"ENSG{i:011d}" for i in range(12)]
 COUNTS = pd.DataFrame(

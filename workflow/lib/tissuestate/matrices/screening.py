@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tissuestate.units import linear_scale
+from tissuestate.matrices.units import linear_scale
 
 LARGEST_LOG = 30.0  # 2³⁰ reads of one gene
 FEW = 1000  # values below which sums and shares tell nothing

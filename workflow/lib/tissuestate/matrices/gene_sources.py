@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.gene_map import COLUMNS, GeneMap
-from tissuestate.genes import ENSEMBL
+from tissuestate.matrices.gene_map import COLUMNS, GeneMap
+from tissuestate.matrices.genes import ENSEMBL
 from tissuestate.reference.gtf import read_names
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.rnaseqdb import donor_of, read_file_table, rnaseqdb_sheet
+from tissuestate.matrices.rnaseqdb import donor_of, read_file_table, rnaseqdb_sheet
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
 

@@ -11,7 +11,7 @@ import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
-from tissuestate.matrices import read_counts, read_matrix, sample_names
+from tissuestate.matrices.read import read_counts, read_matrix, sample_names
 
 GENES = ["A1BG", "TP53", "KRAS"]
 FRAME = pd.DataFrame(

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from tissuestate.columns import Matrix, Request
 from tissuestate.errors import InputError
-from tissuestate.layouts import NULL, NUMBER, Layout, lay_out
-from tissuestate.screening import guess_unit
+from tissuestate.matrices.columns import Matrix, Request
+from tissuestate.matrices.layouts import NULL, NUMBER, Layout, lay_out
+from tissuestate.matrices.screening import guess_unit
 from tissuestate.text import describe, opened
 
 _NOT_GENES = ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", "__")

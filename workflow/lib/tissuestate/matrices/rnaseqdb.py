@@ -7,7 +7,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
-from tissuestate.matrices import sample_names
+from tissuestate.matrices.read import sample_names
 from tissuestate.tables import read_strings
 
 LABELS = ("study", "source", *HEADS)

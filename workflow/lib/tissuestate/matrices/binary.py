@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from tissuestate.columns import Matrix, Request, by_name, is_annotation, is_description
 from tissuestate.errors import InputError
-from tissuestate.screening import number_rows
+from tissuestate.matrices.columns import Matrix, Request, by_name, is_annotation, is_description
+from tissuestate.matrices.screening import number_rows
 
 if TYPE_CHECKING:
     import h5py

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.cohort import assemble
-from tissuestate.gene_map import GeneMap
-from tissuestate.gene_rows import GeneRows
-from tissuestate.genes import are_transcripts
 from tissuestate.inputs import Genes
-from tissuestate.matrices import read_matrix
+from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.gene_rows import GeneRows
+from tissuestate.matrices.genes import are_transcripts
+from tissuestate.matrices.read import read_matrix
 
 RNG = np.random.default_rng(8)
 COUNTS = RNG.negative_binomial(1, 0.01, (2, 500)).astype(np.float32)

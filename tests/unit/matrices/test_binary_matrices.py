@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 import scipy.sparse as sparse
 from tissuestate.errors import InputError
-from tissuestate.matrices import read_matrix
+from tissuestate.matrices.read import read_matrix
 
 GENES = [f"G{i}" for i in range(40)]
 SAMPLES = ["A", "B", "C", "D"]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.genes import ENSEMBL, NUMBER, Recognition, are_row_numbers, kind_of_most
+from tissuestate.matrices.genes import ENSEMBL, NUMBER, Recognition, are_row_numbers, kind_of_most
 
 COLUMNS = ("symbol", "ensembl", "entrez", "aliases", "transcripts")
 EXAMPLES = 3  # unknown ids that are named

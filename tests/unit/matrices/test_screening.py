@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from tissuestate.screening import (
+from tissuestate.matrices.screening import (
     BY_LENGTH,
     by_length,
     dates,

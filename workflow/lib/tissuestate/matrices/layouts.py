@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tissuestate.columns import by_name, is_annotation
 from tissuestate.errors import InputError
+from tissuestate.matrices.columns import by_name, is_annotation
 from tissuestate.text import describe, opened
 
 NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")

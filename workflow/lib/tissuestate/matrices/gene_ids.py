@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tissuestate.genes import Recognition, are_transcripts
-from tissuestate.screening import foreign_species
+from tissuestate.matrices.genes import Recognition, are_transcripts
+from tissuestate.matrices.screening import foreign_species
 
 
 def id_problem(ids: Sequence[str], recognition: Recognition) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.matrices import read_matrix
-from tissuestate.recount import fetch_project
+from tissuestate.matrices.read import read_matrix
+from tissuestate.matrices.recount3 import fetch_project
 
 # recount3's layout: https://rna.recount.bio/docs/raw-files.html
 FOLDER = "human/data_sources/gtex"

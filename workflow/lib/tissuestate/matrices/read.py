@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from tissuestate.binary_matrices import read_h5ad, read_parquet
-from tissuestate.columns import Matrix, Request
-from tissuestate.delimited import are_genes, column_of, parse, read_delimited
 from tissuestate.errors import InputError
-from tissuestate.layouts import COUNTED, lay_out
-from tissuestate.screening import number_rows
+from tissuestate.matrices.binary import read_h5ad, read_parquet
+from tissuestate.matrices.columns import Matrix, Request
+from tissuestate.matrices.delimited import are_genes, column_of, parse, read_delimited
+from tissuestate.matrices.layouts import COUNTED, lay_out
+from tissuestate.matrices.screening import number_rows
 from tissuestate.text import HDF5, PARQUET, describe
 
 __all__ = ["COUNTED", "Matrix", "Missing", "read_counts", "read_matrix", "sample_names"]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
-from tissuestate.gene_ids import id_problem
-from tissuestate.gene_map import COLUMNS, GeneMap
-from tissuestate.gene_sources import build_gene_map
+from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_map import COLUMNS, GeneMap
+from tissuestate.matrices.gene_sources import build_gene_map
 
 TABLE = pd.DataFrame(
     [

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tissuestate.gene_map import GeneMap
-from tissuestate.genes import Recognition, are_transcripts
-from tissuestate.units import linear_scale
+from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.genes import Recognition, are_transcripts
+from tissuestate.matrices.units import linear_scale
 
 MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
 
