@@ -22,11 +22,11 @@ import pandas as pd
 from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads
-from tissuestate.cohort import assemble
+from tissuestate.cohort.merge import assemble
+from tissuestate.cohort.split import split_samples
 from tissuestate.labels import encode
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples
-from tissuestate.split import split_samples
 from tissuestate.tandem import in_tandem
 
 TRAINED = "rnaseqdb"

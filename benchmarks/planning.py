@@ -104,7 +104,7 @@ Unassigned_Overlapping_Length\t0
 Unassigned_Ambiguity\t3000000
 """
 MERGE = """
-from tissuestate.cohort import assemble
+from tissuestate.cohort.merge import assemble
 from tissuestate.h5ad import write_h5ad
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples

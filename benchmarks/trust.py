@@ -22,10 +22,10 @@ from scipy.stats import binomtest
 from small_model import classes_of, fit_chain
 from tissuestate.abstention import reasons
 from tissuestate.calibrate import calibrate_heads, calibration_error
+from tissuestate.cohort.donors import bootstrap_weights
+from tissuestate.cohort.split import split_samples
 from tissuestate.conformal import fit_sets
-from tissuestate.donors import bootstrap_weights
 from tissuestate.labels import encode
-from tissuestate.split import split_samples
 from tissuestate.tandem import in_tandem
 
 SEEDS = range(41, 81)  # splits 1 to 40 were looked at when the rule for temperatures was chosen

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tissuestate.donors import bootstrap_weights, donor_quantile
+from tissuestate.cohort.donors import bootstrap_weights, donor_quantile
 
 
 def test_donors_are_drawn_whole():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as witness
 from tissuestate.benchmark_table import compare_models
-from tissuestate.donors import bootstrap_weights
+from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS, encode
 from tissuestate.predictions import read_predictions, tabulate

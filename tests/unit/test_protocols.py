@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from reading import MARKUP, Page
 from tissuestate import assess
+from tissuestate.cohort.split import fold_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.protocol_features import prepare
@@ -13,7 +14,6 @@ from tissuestate.protocol_models import Training, ask_models
 from tissuestate.protocol_page import protocol_facts, protocols_in_brief
 from tissuestate.protocols import FITTED_ON_ALL, split_of
 from tissuestate.render import render
-from tissuestate.split import fold_samples
 from tissuestate.train import Hyperparameters, Recipe
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")

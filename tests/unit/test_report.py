@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from reading import MARKUP, Page
-from tissuestate.composition import contrasts, cramers_v, split_table
+from tissuestate.cohort.composition import contrasts, cramers_v, split_table
 from tissuestate.render import render
 from tissuestate.report import Run, summarise, winners
 from tissuestate.summary_table import tabulate_summary

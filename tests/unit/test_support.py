@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.abstention import reasons
-from tissuestate.composition import contrasts, states_of_tissue
+from tissuestate.cohort.composition import contrasts, states_of_tissue
 from tissuestate.support import doubts, gap, missing_states, untold_states
 
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]

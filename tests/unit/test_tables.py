@@ -7,8 +7,9 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.cohort import keep_samples
-from tissuestate.composition import contrasts, split_table
+from tissuestate.cohort.composition import contrasts, split_table
+from tissuestate.cohort.merge import keep_samples
+from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.integrity.multiqc import write_multiqc_mrin
@@ -19,7 +20,6 @@ from tissuestate.scores import score
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.samples import read_samples
 from tissuestate.sheet.sheet import COLUMNS, read_sheet
-from tissuestate.split import split_samples
 from tissuestate.tables import plain_labels, read_strings, read_table
 
 NAMES = (

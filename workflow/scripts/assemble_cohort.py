@@ -7,7 +7,7 @@ from tissuestate.logs import logged
 from tissuestate.refusals import by_sample
 
 with logged(snakemake.log[0]):
-    from tissuestate.cohort import assemble, keep_samples, training_classes
+    from tissuestate.cohort.merge import assemble, keep_samples, training_classes
     from tissuestate.h5ad import write_h5ad
     from tissuestate.matrices.gene_map import GeneMap
     from tissuestate.sheet.classes import ClassTable

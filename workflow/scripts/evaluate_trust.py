@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
 
     from tissuestate import reliance
     from tissuestate.arrays import load_arrays
-    from tissuestate.composition import states_of_tissue
+    from tissuestate.cohort.composition import states_of_tissue
     from tissuestate.conformal import ConformalSets
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features

@@ -9,9 +9,9 @@ def listed(files):
 
 
 with logged(snakemake.log[0]):
+    from tissuestate.cohort.split import split_samples
     from tissuestate.sheet.classes import ClassTable
     from tissuestate.sheet.sheet import read_sheet
-    from tissuestate.split import split_samples
 
     classes = ClassTable.read(snakemake.input.classes)
     sheets = listed(snakemake.input.sheet) + listed(snakemake.input.get("rnaseqdb", []))

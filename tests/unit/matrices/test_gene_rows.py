@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.cohort import assemble
+from tissuestate.cohort.merge import assemble
 from tissuestate.inputs import Genes
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import GeneRows

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from tissuestate.checksums import file_checksum
-from tissuestate.composition import contrasts, split_table, states_of, states_of_tissue
+from tissuestate.cohort.composition import contrasts, split_table, states_of, states_of_tissue
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from tissuestate.donors import bootstrap_weights
+from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.tandem import in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100

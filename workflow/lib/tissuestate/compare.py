@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.donors import bootstrap_weights
+from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.labels import HEADS
 from tissuestate.scores import measure, score_heads
 

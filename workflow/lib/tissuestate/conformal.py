@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tissuestate.donors import donor_quantile
+from tissuestate.cohort.donors import donor_quantile
 from tissuestate.labels import encode
 from tissuestate.tandem import in_tandem
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tissuestate.composition import pairs_without_common_batch
+from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.labels import SPLITS
 from tissuestate.support import missing_states
 

@@ -15,7 +15,7 @@ from typing import Self
 
 import numpy as np
 
-from tissuestate.donors import donor_quantile
+from tissuestate.cohort.donors import donor_quantile
 
 LEVEL = 0.98  # share of samples like the training samples that are taken for such
 COMPONENTS = 300

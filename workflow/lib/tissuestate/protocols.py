@@ -9,8 +9,8 @@ import re
 
 import pandas as pd
 
+from tissuestate.cohort.split import fold_samples, split_samples
 from tissuestate.errors import InputError
-from tissuestate.split import fold_samples, split_samples
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.abstention import reasons
+from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.conformal import ConformalSets
-from tissuestate.donors import bootstrap_weights
 from tissuestate.labels import HEADS, encode
 from tissuestate.support import StatesOfTissue
 from tissuestate.tandem import in_tandem

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.composition import (
+from tissuestate.cohort.composition import (
     batches,
     contrasts,
     cramers_v,

@@ -10,7 +10,7 @@ import pandas as pd
 from tissuestate.abstention import no_tumour
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle
-from tissuestate.composition import pairs_without_common_batch
+from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.training_map import TrainingMap
 
 LEAST_SHOWN = 0.005

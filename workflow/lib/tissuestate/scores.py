@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix, roc_curve
 
-from tissuestate.composition import batches
-from tissuestate.donors import bootstrap_weights
+from tissuestate.cohort.composition import batches
+from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS, encode
 from tissuestate.tandem import TANDEM, WITHIN, route_subtypes, within

@@ -8,14 +8,14 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.cohort import assemble, keep_samples, training_classes
+from tissuestate.cohort.merge import assemble, keep_samples, training_classes
+from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import write_h5ad
 from tissuestate.matrices.gene_map import COLUMNS, GeneMap
 from tissuestate.matrices.gene_sources import build_gene_map
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
-from tissuestate.split import split_samples
 
 GENE_MAP = GeneMap(
     pd.DataFrame(

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
+from tissuestate.cohort.split import SPLITS, split_samples
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
-from tissuestate.split import SPLITS, split_samples
 
 
 def cohort(rows: list[tuple[str, str, str, str]]) -> pd.DataFrame:
