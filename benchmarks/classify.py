@@ -40,12 +40,12 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     from tissuestate.arrays import save_arrays
     from tissuestate.bundle import write_bundle
     from tissuestate.conformal import ConformalSets
-    from tissuestate.correction import SurrogateVariableCorrection
+    from tissuestate.expression.correction import SurrogateVariableCorrection
+    from tissuestate.expression.imputation import ConditionalMean
+    from tissuestate.expression.normaliser import Normaliser
     from tissuestate.features import PrincipalComponents
-    from tissuestate.imputation import ConditionalMean
     from tissuestate.matrices.gene_map import COLUMNS, GeneMap
     from tissuestate.networks import ClassifierNetwork, save_network
-    from tissuestate.normalise import Normaliser
     from tissuestate.novelty import Novelty
     from tissuestate.training_map import TrainingMap
 

@@ -64,8 +64,9 @@ def matrix(samples: int) -> tuple[np.ndarray, pd.DataFrame]:
 
 def measure(name: str) -> dict[str, object]:
     """Run one case in this process and say what it took, reading of the data left out."""
-    from tissuestate import surrogate, sva
-    from tissuestate.correction import SurrogateVariableCorrection, design_matrix
+    from tissuestate.expression import bioconductor as sva
+    from tissuestate.expression import surrogates as surrogate
+    from tissuestate.expression.correction import SurrogateVariableCorrection, design_matrix
 
     engine, method, samples = CASES[name]
     Y, obs = matrix(samples)

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 from tissuestate.chain import Chain
-from tissuestate.correction import SurrogateVariableCorrection
+from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.imputation import ConditionalMean
+from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features import PrincipalComponents
 from tissuestate.forward import FrozenNetwork
-from tissuestate.imputation import ConditionalMean
 from tissuestate.labels import TASKS, encode
-from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.train import RECIPES, Hyperparameters, fit_network
 

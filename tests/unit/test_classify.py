@@ -17,12 +17,13 @@ from tissuestate.bundle_builder import QUALITIES, BundleSources, build_bundle, d
 from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.conformal import fit_sets
-from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.errors import InputError
 from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
+from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.imputation import ConditionalMean
+from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features import PrincipalComponents
 from tissuestate.figure_expression import embedding, tissue_marks
-from tissuestate.imputation import ConditionalMean
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.model_card import card_facts
 from tissuestate.networks import load_network, save_network
@@ -33,7 +34,6 @@ from tissuestate.new_samples import (
     read_new_samples,
     read_qualities,
 )
-from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.predictions import tabulate
 from tissuestate.reliance import abstention_curve, set_coverage

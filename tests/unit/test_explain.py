@@ -8,15 +8,15 @@ import pytest
 import torch
 from reading import MARKUP, Page
 from tissuestate.chain import Chain
-from tissuestate.correction import SurrogateVariableCorrection
 from tissuestate.demo.genome import synthesise_genome
 from tissuestate.demo.reads import MARKERS, draw_genes, expression
 from tissuestate.explain import SHOWN, Explainer, class_gene_facts, class_genes, top_genes
+from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.imputation import ConditionalMean
+from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features import AllGenes, ForestGenes, PrincipalComponents
 from tissuestate.forward import FrozenNetwork
-from tissuestate.imputation import ConditionalMean
 from tissuestate.networks import load_network, save_network
-from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 from tissuestate.render import render
 from tissuestate.train import Hyperparameters, fit_network, predict_logits

@@ -6,8 +6,8 @@ with logged(snakemake.log[0]):
     import anndata
     import numpy as np
     from tissuestate.arrays import save_arrays
-    from tissuestate.correction import SurrogateVariableCorrection
-    from tissuestate.diagnostics import add_notes, diagnose
+    from tissuestate.expression.correction import SurrogateVariableCorrection
+    from tissuestate.expression.diagnostics import add_notes, diagnose
     from tissuestate.files import atomic
 
     cohort = anndata.read_h5ad(snakemake.input.normalised)

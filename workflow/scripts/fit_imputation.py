@@ -6,7 +6,7 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
-    from tissuestate.imputation import ConditionalMean
+    from tissuestate.expression.imputation import ConditionalMean
 
     data = anndata.read_h5ad(snakemake.input.normalised)
     fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")

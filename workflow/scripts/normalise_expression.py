@@ -5,8 +5,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import anndata
+    from tissuestate.expression.normaliser import Normaliser
     from tissuestate.h5ad import write_h5ad
-    from tissuestate.normalise import Normaliser
 
     data = anndata.read_h5ad(snakemake.input.cohort)
     units = data.obs["unit"].astype(str).to_numpy()

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.special import softmax
 
 from tissuestate.arrays import load_arrays
-from tissuestate.correction import SurrogateVariableCorrection
+from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.imputation import ConditionalMean
+from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features import Transformer, load_transformer
 from tissuestate.forward import FrozenNetwork
-from tissuestate.imputation import ConditionalMean
-from tissuestate.normalise import Normaliser
 from tissuestate.novelty import Novelty
 
 

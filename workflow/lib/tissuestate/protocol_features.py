@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.correction import SurrogateVariableCorrection
+from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features import make_transformer
 from tissuestate.labels import HEADS
-from tissuestate.normalise import Normaliser
 from tissuestate.tables import plain_labels
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tissuestate.imputation import ConditionalMean
+from tissuestate.expression.imputation import ConditionalMean
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.surrogate import Plan, check_fit, coefficients, estimate, model_basis
+from tissuestate.expression.surrogates import Plan, check_fit, coefficients, estimate, model_basis
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ class SurrogateVariableCorrection:
         self, centred: np.ndarray, model: np.ndarray, obs: pd.DataFrame | None
     ) -> tuple[Plan, pd.DataFrame]:
         """What to fit, and the table of the candidates measured to decide it."""
-        from tissuestate.selection import choose
+        from tissuestate.expression.choice import choose
 
         room = min(len(centred) - model.shape[1] - 2, centred.shape[1])
         nothing = Plan("none", 0)
@@ -261,7 +261,7 @@ class SurrogateVariableCorrection:
         return plan, trials
 
     def _num_sv(self, centred: np.ndarray, model: np.ndarray) -> int:
-        from tissuestate import sva
+        from tissuestate.expression import bioconductor as sva
 
         method: Literal["be", "leek"] = "be" if self.n_sv == "be" else "leek"
         return sva.num_sv(centred, model, method, self.seed)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.errors import InputError
+from tissuestate.expression.normaliser import METHODS, Normaliser, tmm_factor
 from tissuestate.matrices.units import linear_scale
-from tissuestate.normalise import METHODS, Normaliser, tmm_factor
 
 
 def counts(samples: int = 12, genes: int = 800, least: int = 0) -> np.ndarray:

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
-from tissuestate import selection, surrogate, sva
 from tissuestate.arrays import load_arrays, save_arrays
-from tissuestate.correction import SurrogateVariableCorrection, design_matrix
-from tissuestate.diagnostics import Measures
 from tissuestate.errors import InputError
-from tissuestate.krylov import Operator, leading
-from tissuestate.surrogate import Plan
+from tissuestate.expression import bioconductor as sva
+from tissuestate.expression import choice as selection
+from tissuestate.expression import surrogates as surrogate
+from tissuestate.expression.correction import SurrogateVariableCorrection, design_matrix
+from tissuestate.expression.diagnostics import Measures
+from tissuestate.expression.krylov import Operator, leading
+from tissuestate.expression.surrogates import Plan
 
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
 METHODS = ("irw", "two-step", "supervised")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from tissuestate import diagnostics
-from tissuestate.diagnostics import Measures
+from tissuestate.expression import diagnostics
+from tissuestate.expression.diagnostics import Measures
 
 
 def gram(Y: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Literal, cast
 import numpy as np
 import scipy.linalg
 
-from tissuestate.krylov import Operator, leading, most_correlated, sums_of_squares
+from tissuestate.expression.krylov import Operator, leading, most_correlated, sums_of_squares
 
 ITERATIONS = 5
 MIN_WEIGHTED_SHARE = 0.01
@@ -103,7 +103,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
 
     Parameters: `centred` samples × genes (means zero), `model` samples × columns with intercept.
     """
-    from tissuestate import sva
+    from tissuestate.expression import bioconductor as sva
 
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
@@ -135,7 +135,7 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     most correlated with it. Variables with fewer associated genes than samples are dropped; R
     drops the gene set but not the vector it belongs to, and so do we, for equal results.
     """
-    from tissuestate import sva
+    from tissuestate.expression import bioconductor as sva
 
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
@@ -209,7 +209,7 @@ def _by_r(
     For irw and supervised they follow from the vectors; for two-step, whose vectors come from gene
     sets that R keeps to itself, they are those of the native estimate, brought to R's signs.
     """
-    from tissuestate import sva
+    from tissuestate.expression import bioconductor as sva
 
     method = cast(Literal["irw", "two-step", "supervised"], plan.method)
     surrogates, gam, b = sva.svaseq(centred, model, plan.n_sv, method, controls)

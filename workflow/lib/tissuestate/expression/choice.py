@@ -25,8 +25,15 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
-from tissuestate import diagnostics
-from tissuestate.surrogate import Plan, SurrogateFit, check_fit, coefficients, estimate, model_basis
+from tissuestate.expression import diagnostics
+from tissuestate.expression.surrogates import (
+    Plan,
+    SurrogateFit,
+    check_fit,
+    coefficients,
+    estimate,
+    model_basis,
+)
 
 GRID = (1, 2, 3, 5, 8, 12, 20)
 SHARES = (0.1, 0.3)
