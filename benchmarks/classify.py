@@ -43,11 +43,11 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     from tissuestate.expression.correction import SurrogateVariableCorrection
     from tissuestate.expression.imputation import ConditionalMean
     from tissuestate.expression.normaliser import Normaliser
-    from tissuestate.features import PrincipalComponents
+    from tissuestate.features.novelty import Novelty
+    from tissuestate.features.plane import TrainingMap
+    from tissuestate.features.transformers import PrincipalComponents
     from tissuestate.matrices.gene_map import COLUMNS, GeneMap
     from tissuestate.networks import ClassifierNetwork, save_network
-    from tissuestate.novelty import Novelty
-    from tissuestate.training_map import TrainingMap
 
     rng = np.random.default_rng(1)
     names = [f"GENE{number}" for number in range(KNOWN)]

@@ -38,7 +38,7 @@ def measure(solver: str, samples: int, genes: int, components: int) -> dict:
     start, used = time.perf_counter(), time.process_time()
     if solver == "tissuestate":
         sys.path.insert(0, str(LIBRARY))
-        from tissuestate.features import PrincipalComponents
+        from tissuestate.features.transformers import PrincipalComponents
 
         ours = PrincipalComponents(components).fit(X)
         mean, scale, loadings = ours.mean_, ours.scale_, ours.components_.astype(np.float64)

@@ -6,10 +6,10 @@ from tissuestate.chain import Chain
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
-from tissuestate.features import PrincipalComponents
+from tissuestate.features.novelty import Novelty
+from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.forward import FrozenNetwork
 from tissuestate.labels import TASKS, encode
-from tissuestate.novelty import Novelty
 from tissuestate.train import RECIPES, Hyperparameters, fit_network
 
 SETTINGS = Hyperparameters(widths=(256, 128, 64, 64, 32))

@@ -22,7 +22,8 @@ from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
-from tissuestate.features import PrincipalComponents
+from tissuestate.features.novelty import Novelty
+from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.model_card import card_facts
@@ -34,7 +35,6 @@ from tissuestate.new_samples import (
     read_new_samples,
     read_qualities,
 )
-from tissuestate.novelty import Novelty
 from tissuestate.predictions import tabulate
 from tissuestate.reliance import abstention_curve, set_coverage
 from tissuestate.render import figure_bytes, render

@@ -14,10 +14,10 @@ from tissuestate.explain import SHOWN, Explainer, class_gene_facts, class_genes,
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
-from tissuestate.features import AllGenes, ForestGenes, PrincipalComponents
+from tissuestate.features.novelty import Novelty
+from tissuestate.features.transformers import AllGenes, ForestGenes, PrincipalComponents
 from tissuestate.forward import FrozenNetwork
 from tissuestate.networks import load_network, save_network
-from tissuestate.novelty import Novelty
 from tissuestate.render import render
 from tissuestate.train import Hyperparameters, fit_network, predict_logits
 

@@ -10,10 +10,10 @@ with logged(snakemake.log[0]):
     from tissuestate.arrays import load_arrays
     from tissuestate.cohort.composition import states_of_tissue
     from tissuestate.conformal import ConformalSets
+    from tissuestate.features.novelty import Novelty
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import read_classes
-    from tissuestate.novelty import Novelty
     from tissuestate.predictions import read_predictions
 
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params

@@ -7,7 +7,7 @@ with logged(snakemake.log[0]):
     import anndata
     import pandas as pd
     from threadpoolctl import threadpool_limits
-    from tissuestate.features import make_transformer
+    from tissuestate.features.transformers import make_transformer
     from tissuestate.h5ad import write_h5ad
     from tissuestate.labels import HEADS
 

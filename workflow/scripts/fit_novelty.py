@@ -5,8 +5,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
+    from tissuestate.features.novelty import Novelty
     from tissuestate.h5ad import read_features
-    from tissuestate.novelty import Novelty
 
     features, obs = read_features(snakemake.input.features)
     train, validation = ((obs["split"] == part).to_numpy() for part in ("train", "validation"))

@@ -11,9 +11,9 @@ from tissuestate.arrays import save_arrays
 from tissuestate.bundle import CARD, describe_data, metric_records, versions, write_bundle
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
+from tissuestate.features.plane import TrainingMap
 from tissuestate.missing_genes import least_genes
 from tissuestate.tables import plain_labels, read_table
-from tissuestate.training_map import TrainingMap
 
 QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with its least in the config
 

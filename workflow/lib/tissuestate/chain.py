@@ -12,9 +12,9 @@ from tissuestate.arrays import load_arrays
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
-from tissuestate.features import Transformer, load_transformer
+from tissuestate.features.novelty import Novelty
+from tissuestate.features.transformers import Transformer, load_transformer
 from tissuestate.forward import FrozenNetwork
-from tissuestate.novelty import Novelty
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.chain import Chain
 from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
+from tissuestate.features.plane import TrainingMap
 from tissuestate.inputs import Block, Genes, by_sample, check_frame, mrin_of, numbers, units_of
 from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.matrices.gene_map import GeneMap
@@ -32,7 +33,6 @@ from tissuestate.matrices.screening import (
 from tissuestate.result import Predictions
 from tissuestate.support import doubts, untold_states
 from tissuestate.tandem import in_tandem
-from tissuestate.training_map import TrainingMap
 
 __all__ = ["Classifier", "Predictions"]
 

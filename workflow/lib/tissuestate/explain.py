@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.features import PrincipalComponents
+from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.labels import HEADS, TASKS
 from tissuestate.predictions import read_predictions
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.normaliser import Normaliser
-from tissuestate.features import make_transformer
+from tissuestate.features.transformers import make_transformer
 from tissuestate.labels import HEADS
 from tissuestate.tables import plain_labels
 

@@ -11,7 +11,7 @@ from tissuestate.abstention import no_tumour
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.training_map import TrainingMap
+from tissuestate.features.plane import TrainingMap
 
 LEAST_SHOWN = 0.005
 GENES = 8  # shown of each head

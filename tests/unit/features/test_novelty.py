@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from tissuestate.novelty import Novelty
+from tissuestate.features.novelty import Novelty
 
 CLASSES = 6
 

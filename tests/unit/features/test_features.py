@@ -7,7 +7,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
 from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.errors import InputError
-from tissuestate.features import (
+from tissuestate.features.transformers import (
     AllGenes,
     ForestGenes,
     PrincipalComponents,
@@ -77,7 +77,7 @@ def test_reconstruction_equals_the_full_solvers():
 def test_single_precision_for_many_samples_loses_nothing(components, monkeypatch):
     X = expression(300, 800)
     exact = PrincipalComponents(components).fit(X)
-    monkeypatch.setattr("tissuestate.features._LARGE", 100)
+    monkeypatch.setattr("tissuestate.features.transformers._LARGE", 100)
     fast = PrincipalComponents(components).fit(X)
     Z = StandardScaler().fit_transform(X.astype(np.float64))
     lost = [
@@ -94,7 +94,7 @@ def test_single_precision_for_many_samples_loses_nothing(components, monkeypatch
 
 @pytest.mark.parametrize("large", [20, 3000])
 def test_rank_below_the_components(large, monkeypatch):
-    monkeypatch.setattr("tissuestate.features._LARGE", large)
+    monkeypatch.setattr("tissuestate.features.transformers._LARGE", large)
     X = np.repeat(expression(10, 60), 3, axis=0)  # ten different samples
     fitted = PrincipalComponents(20).fit(X)
     assert np.isfinite(fitted.transform(X)).all()
