@@ -36,7 +36,6 @@ CASES = {"1 sample, TSV": 1, "1,000 samples, TSV": 1000, "10,000 samples, Parque
 
 def write_bundle(folder: Path, genes: int, components: int) -> None:
     """A bundle of random arrays that has every part of a real one."""
-    from tissuestate.architecture import Architecture
     from tissuestate.arrays import save_arrays
     from tissuestate.bundle import write_bundle
     from tissuestate.conformal import ConformalSets
@@ -47,7 +46,8 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     from tissuestate.features.plane import TrainingMap
     from tissuestate.features.transformers import PrincipalComponents
     from tissuestate.matrices.gene_map import COLUMNS, GeneMap
-    from tissuestate.networks import ClassifierNetwork, save_network
+    from tissuestate.models.architecture import Architecture
+    from tissuestate.models.network import ClassifierNetwork, save_network
 
     rng = np.random.default_rng(1)
     names = [f"GENE{number}" for number in range(KNOWN)]

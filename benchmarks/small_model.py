@@ -8,9 +8,9 @@ from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.novelty import Novelty
 from tissuestate.features.transformers import PrincipalComponents
-from tissuestate.forward import FrozenNetwork
 from tissuestate.labels import TASKS, encode
-from tissuestate.train import RECIPES, Hyperparameters, fit_network
+from tissuestate.models.frozen import FrozenNetwork
+from tissuestate.models.training import RECIPES, Hyperparameters, fit_network
 
 SETTINGS = Hyperparameters(widths=(256, 128, 64, 64, 32))
 EPOCHS = 40

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from tissuestate.architecture import Architecture
-from tissuestate.networks import ClassifierNetwork
-from tissuestate.train import Hyperparameters, fit_network
+from tissuestate.models.architecture import Architecture
+from tissuestate.models.network import ClassifierNetwork
+from tissuestate.models.training import Hyperparameters, fit_network
 from torch import nn
 
 CLASSES = {"tissue": tuple(f"tissue {number}" for number in range(14))}

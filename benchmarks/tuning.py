@@ -24,11 +24,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from anndata import read_h5ad
-from tissuestate import tune
+from tissuestate.models import search as tune
+from tissuestate.models.samples import TaskData, read_task
+from tissuestate.models.training import Recipe
+from tissuestate.models.trials import Schedule, Trial, best
 from tissuestate.startup.config import read_layers
-from tissuestate.tasks import TaskData, read_task
-from tissuestate.train import Recipe
-from tissuestate.trials import Schedule, Trial, best
 
 ROOT = Path(__file__).parents[1]
 EVALUATIONS, EPOCHS, COMPONENTS = 100, 5, 50

@@ -27,7 +27,8 @@ from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.model_card import card_facts
-from tissuestate.networks import load_network, save_network
+from tissuestate.models.network import load_network, save_network
+from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
 from tissuestate.new_samples import (
     call_samples,
     origins,
@@ -41,7 +42,6 @@ from tissuestate.render import figure_bytes, render
 from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.sheet.sheet import read_sheet
 from tissuestate.support import gap
-from tissuestate.train import Hyperparameters, fit_network, predict_logits
 
 GENES = [f"GENE{number}" for number in range(60)]
 CLASSES = {

@@ -16,10 +16,10 @@ from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.novelty import Novelty
 from tissuestate.features.transformers import AllGenes, ForestGenes, PrincipalComponents
-from tissuestate.forward import FrozenNetwork
-from tissuestate.networks import load_network, save_network
+from tissuestate.models.frozen import FrozenNetwork
+from tissuestate.models.network import load_network, save_network
+from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
 from tissuestate.render import render
-from tissuestate.train import Hyperparameters, fit_network, predict_logits
 
 TISSUES = ("kidney", "liver", "lung", "thyroid")
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")

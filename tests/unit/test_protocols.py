@@ -9,12 +9,12 @@ from tissuestate import assess
 from tissuestate.cohort.split import fold_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
+from tissuestate.models.training import Hyperparameters, Recipe
 from tissuestate.protocol_features import prepare
 from tissuestate.protocol_models import Training, ask_models
 from tissuestate.protocol_page import protocol_facts, protocols_in_brief
 from tissuestate.protocols import FITTED_ON_ALL, split_of
 from tissuestate.render import render
-from tissuestate.train import Hyperparameters, Recipe
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 CLASSES = {

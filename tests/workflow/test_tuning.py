@@ -13,9 +13,10 @@ import pytest
 import yaml
 from anndata import AnnData
 from conftest import ROOT, write_config
-from tissuestate import trials, tune
-from tissuestate.tasks import read_task
-from tissuestate.train import read_recipe
+from tissuestate.models import search as tune
+from tissuestate.models import trials
+from tissuestate.models.samples import read_task
+from tissuestate.models.training import read_recipe
 
 SHARED = {"evaluations": 6, "epochs": 2, "workers": 2, "rounds": 2}
 MODEL = Path("results/models/multitask.pca")

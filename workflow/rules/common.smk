@@ -40,7 +40,7 @@ from tissuestate.startup import digests
 from tissuestate.labels import features_of_model
 from tissuestate.text import is_cram
 from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
-from tissuestate.trials import Schedule
+from tissuestate.models.trials import Schedule
 
 
 def stop(sentence):

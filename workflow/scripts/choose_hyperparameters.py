@@ -6,7 +6,7 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.files import atomic
-    from tissuestate.trials import best, read_trials, write_trials
+    from tissuestate.models.trials import best, read_trials, write_trials
 
     history = read_trials(snakemake.input.trials)
     write_trials(snakemake.output.trials, history)

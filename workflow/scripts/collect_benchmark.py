@@ -6,8 +6,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.benchmark_table import compare_models
-    from tissuestate.cost import read_cost
     from tissuestate.files import atomic
+    from tissuestate.models.cost import read_cost
     from tissuestate.tables import read_table
 
     models = [Path(path).parent.name for path in snakemake.input.metrics]

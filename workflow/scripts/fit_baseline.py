@@ -4,10 +4,10 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.baselines import fit_predict
-    from tissuestate.cost import peak_memory_mb, write_cost
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import HEADS, encode, read_classes
+    from tissuestate.models.cost import peak_memory_mb, write_cost
     from tissuestate.predictions import tabulate
 
     classes = read_classes(snakemake.input.classes)

@@ -9,13 +9,13 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.calibrate import calibrate_heads
     from tissuestate.conformal import fit_sets
-    from tissuestate.cost import peak_memory_mb, read_cost, write_cost
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import encode, read_classes
-    from tissuestate.networks import load_network
+    from tissuestate.models.cost import peak_memory_mb, read_cost, write_cost
+    from tissuestate.models.network import load_network
+    from tissuestate.models.training import predict_logits
     from tissuestate.predictions import tabulate
-    from tissuestate.train import predict_logits
 
     inputs, output = snakemake.input, snakemake.output
     classes = read_classes(inputs.classes)

@@ -6,8 +6,8 @@ with logged(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import read_classes
+    from tissuestate.models.training import read_recipe
     from tissuestate.protocol_models import Training, ask_models, read_hyperparameters
-    from tissuestate.train import read_recipe
 
     source, params, asked = snakemake.input, snakemake.params, snakemake.wildcards
     training = Training(

@@ -6,11 +6,11 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.cost import peak_memory_mb, write_cost
     from tissuestate.files import atomic
-    from tissuestate.networks import save_network
-    from tissuestate.tasks import read_task
-    from tissuestate.train import Hyperparameters, fit_task, read_recipe
+    from tissuestate.models.cost import peak_memory_mb, write_cost
+    from tissuestate.models.network import save_network
+    from tissuestate.models.samples import read_task
+    from tissuestate.models.training import Hyperparameters, fit_task, read_recipe
 
     params, output = snakemake.params, snakemake.output
     data = read_task(snakemake.input.features, snakemake.input.classes, params.task)

@@ -5,10 +5,10 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import tune
-    from tissuestate.tasks import read_task
-    from tissuestate.train import read_recipe
-    from tissuestate.trials import Journal, Schedule, read_trials, write_trials
+    from tissuestate.models import search as tune
+    from tissuestate.models.samples import read_task
+    from tissuestate.models.training import read_recipe
+    from tissuestate.models.trials import Journal, Schedule, read_trials, write_trials
 
     params = snakemake.params
     data = read_task(snakemake.input.features, snakemake.input.classes, params.task)

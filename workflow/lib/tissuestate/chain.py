@@ -14,7 +14,7 @@ from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.novelty import Novelty
 from tissuestate.features.transformers import Transformer, load_transformer
-from tissuestate.forward import FrozenNetwork
+from tissuestate.models.frozen import FrozenNetwork
 
 
 @dataclass(frozen=True)

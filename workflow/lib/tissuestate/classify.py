@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.abstention import reasons
-from tissuestate.architecture import WEIGHTS
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle, read_bundle
 from tissuestate.chain import Chain
@@ -30,6 +29,7 @@ from tissuestate.matrices.screening import (
     screen_values,
     zeros_and_below,
 )
+from tissuestate.models.architecture import WEIGHTS
 from tissuestate.result import Predictions
 from tissuestate.support import doubts, untold_states
 from tissuestate.tandem import in_tandem

@@ -51,7 +51,7 @@ class Explainer:
     """Explains the calls of a classifier; needs torch and captum, which a call does not."""
 
     def __init__(self, classifier: "Classifier") -> None:
-        from tissuestate.networks import load_network
+        from tissuestate.models.network import load_network
 
         self.classifier, self.chain = classifier, classifier.chain
         self.networks = {

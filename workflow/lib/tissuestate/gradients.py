@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tissuestate.networks import ACTIVATIONS, DROPOUT_FROM, ClassifierNetwork
+from tissuestate.models.network import ACTIVATIONS, DROPOUT_FROM, ClassifierNetwork
 
 aten = torch.ops.aten
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate import tune
 from tissuestate.baselines import fit_predict
 from tissuestate.labels import HEADS, TASKS, encode, features_of_model
+from tissuestate.models import search as tune
+from tissuestate.models.samples import select
+from tissuestate.models.training import Hyperparameters, Recipe, fit_task, predict_proba
+from tissuestate.models.trials import best
 from tissuestate.predictions import tabulate
-from tissuestate.tasks import select
-from tissuestate.train import Hyperparameters, Recipe, fit_task, predict_proba
-from tissuestate.trials import best
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from tissuestate.architecture import DESCRIPTION, WEIGHTS, Architecture
 from tissuestate.errors import InputError
+from tissuestate.models.architecture import DESCRIPTION, WEIGHTS, Architecture
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:

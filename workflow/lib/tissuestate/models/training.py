@@ -16,11 +16,11 @@ import torch
 from scipy.special import softmax
 from torch.nn import functional
 
-from tissuestate.architecture import Architecture
 from tissuestate.errors import InputError
 from tissuestate.gradients import HandGradients, Step, batch_shares, replayed, soft_targets
-from tissuestate.networks import ClassifierNetwork, choose_device
-from tissuestate.tasks import TaskData
+from tissuestate.models.architecture import Architecture
+from tissuestate.models.network import ClassifierNetwork, choose_device
+from tissuestate.models.samples import TaskData
 from tissuestate.updates import OPTIMIZERS, updater
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ import numpy as np
 from hyperopt import hp, tpe
 
 from tissuestate.errors import InputError
-from tissuestate.tasks import TaskData
-from tissuestate.train import Diverged, Hyperparameters, Recipe, fit_task
-from tissuestate.trials import Journal, Trial
+from tissuestate.models.samples import TaskData
+from tissuestate.models.training import Diverged, Hyperparameters, Recipe, fit_task
+from tissuestate.models.trials import Journal, Trial
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from tissuestate.architecture import DESCRIPTION, WEIGHTS, Architecture
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
+from tissuestate.models.architecture import DESCRIPTION, WEIGHTS, Architecture
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

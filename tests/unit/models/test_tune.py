@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hyperopt.fmin import generate_trials_to_calculate
-from tissuestate import trials, tune
 from tissuestate.errors import InputError
-from tissuestate.tasks import TaskData
-from tissuestate.train import Recipe
+from tissuestate.models import search as tune
+from tissuestate.models import trials
+from tissuestate.models.samples import TaskData
+from tissuestate.models.training import Recipe
 
 SPACE = {
     "learning_rate": [1e-4, 1e-1],

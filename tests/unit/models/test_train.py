@@ -9,14 +9,14 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from tissuestate import train
-from tissuestate.architecture import Architecture
 from tissuestate.errors import InputError
 from tissuestate.gradients import soft_targets
 from tissuestate.labels import encode
-from tissuestate.networks import ClassifierNetwork
-from tissuestate.tasks import read_task, select
-from tissuestate.train import (
+from tissuestate.models import training as train
+from tissuestate.models.architecture import Architecture
+from tissuestate.models.network import ClassifierNetwork
+from tissuestate.models.samples import read_task, select
+from tissuestate.models.training import (
     OPTIMIZERS,
     RECIPES,
     Diverged,

@@ -5,18 +5,19 @@ import json
 import numpy as np
 import pytest
 import torch
-from tissuestate import architecture, forward
-from tissuestate.architecture import Architecture, read_description
 from tissuestate.errors import InputError
-from tissuestate.forward import FrozenNetwork
-from tissuestate.networks import (
+from tissuestate.models import architecture
+from tissuestate.models import frozen as forward
+from tissuestate.models.architecture import Architecture, read_description
+from tissuestate.models.frozen import FrozenNetwork
+from tissuestate.models.network import (
     ACTIVATIONS,
     ClassifierNetwork,
     choose_device,
     load_network,
     save_network,
 )
-from tissuestate.train import predict_logits
+from tissuestate.models.training import predict_logits
 from torch import nn
 
 HEADS = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}

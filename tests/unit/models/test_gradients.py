@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from tissuestate.architecture import ACTIVATIONS, Architecture
 from tissuestate.gradients import BACKWARD, HandGradients, batch_shares, soft_targets
-from tissuestate.networks import ClassifierNetwork
+from tissuestate.models.architecture import ACTIVATIONS, Architecture
+from tissuestate.models.network import ClassifierNetwork
 from torch.nn import functional
 
 HEADS = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from tissuestate.architecture import Architecture
 from tissuestate.gradients import HandGradients, batch_shares, replayed, soft_targets
-from tissuestate.networks import ClassifierNetwork
-from tissuestate.train import OPTIMIZERS, Hyperparameters, Recipe, fit_network, predict_proba
+from tissuestate.models.architecture import Architecture
+from tissuestate.models.network import ClassifierNetwork
+from tissuestate.models.training import (
+    OPTIMIZERS,
+    Hyperparameters,
+    Recipe,
+    fit_network,
+    predict_proba,
+)
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 CLASSES = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
