@@ -38,7 +38,7 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     """A bundle of random arrays that has every part of a real one."""
     from tissuestate.arrays import save_arrays
     from tissuestate.bundle import write_bundle
-    from tissuestate.conformal import ConformalSets
+    from tissuestate.evaluation.sets import ConformalSets
     from tissuestate.expression.correction import SurrogateVariableCorrection
     from tissuestate.expression.imputation import ConditionalMean
     from tissuestate.expression.normaliser import Normaliser

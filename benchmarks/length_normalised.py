@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from small_model import classes_of, fit_chain
-from tissuestate.abstention import reasons
-from tissuestate.calibrate import calibrate_heads
 from tissuestate.cohort.merge import assemble
 from tissuestate.cohort.split import split_samples
+from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.calibration import calibrate_heads
+from tissuestate.evaluation.tandem import in_tandem
 from tissuestate.labels import encode
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples
-from tissuestate.tandem import in_tandem
 
 TRAINED = "rnaseqdb"
 SEEDS = range(1, 6)

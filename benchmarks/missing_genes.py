@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from small_model import classes_of, fit_chain
-from tissuestate.chain import Chain
 from tissuestate.cohort.merge import assemble
+from tissuestate.evaluation.chain import Chain
 from tissuestate.labels import encode
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.read import read_matrix

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from tissuestate.chain import Chain
+from tissuestate.evaluation.chain import Chain
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser

@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 from small_model import classes_of, fit_chain
-from tissuestate.abstention import reasons
-from tissuestate.calibrate import calibrate_heads, calibration_error
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.cohort.split import split_samples
-from tissuestate.conformal import fit_sets
+from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.calibration import calibrate_heads, calibration_error
+from tissuestate.evaluation.sets import fit_sets
+from tissuestate.evaluation.tandem import in_tandem
 from tissuestate.labels import encode
-from tissuestate.tandem import in_tandem
 
 SEEDS = range(41, 81)  # splits 1 to 40 were looked at when the rule for temperatures was chosen
 MISSING = 0.2

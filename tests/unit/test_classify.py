@@ -14,10 +14,13 @@ from scipy.special import softmax
 from tissuestate.arrays import save_arrays
 from tissuestate.bundle import CARD, read_bundle, write_bundle
 from tissuestate.bundle_builder import QUALITIES, BundleSources, build_bundle, describe_bundle
-from tissuestate.chain import Chain
 from tissuestate.classify import Classifier, Predictions
-from tissuestate.conformal import fit_sets
 from tissuestate.errors import InputError
+from tissuestate.evaluation.chain import Chain
+from tissuestate.evaluation.predictions import tabulate
+from tissuestate.evaluation.sets import fit_sets
+from tissuestate.evaluation.support import gap
+from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
@@ -36,12 +39,9 @@ from tissuestate.new_samples import (
     read_new_samples,
     read_qualities,
 )
-from tissuestate.predictions import tabulate
-from tissuestate.reliance import abstention_curve, set_coverage
 from tissuestate.render import figure_bytes, render
 from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.sheet.sheet import read_sheet
-from tissuestate.support import gap
 
 GENES = [f"GENE{number}" for number in range(60)]
 CLASSES = {

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 from reading import MARKUP, Page
-from tissuestate.chain import Chain
 from tissuestate.demo.genome import synthesise_genome
 from tissuestate.demo.reads import MARKERS, draw_genes, expression
+from tissuestate.evaluation.chain import Chain
 from tissuestate.explain import SHOWN, Explainer, class_gene_facts, class_genes, top_genes
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean

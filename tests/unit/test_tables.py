@@ -11,12 +11,12 @@ from tissuestate.cohort.composition import contrasts, split_table
 from tissuestate.cohort.merge import keep_samples
 from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
+from tissuestate.evaluation.predictions import read_predictions, tabulate
+from tissuestate.evaluation.scores import score
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.integrity.multiqc import write_multiqc_mrin
 from tissuestate.labels import encode
-from tissuestate.predictions import read_predictions, tabulate
 from tissuestate.quality.decisions import decide_quality
-from tissuestate.scores import score
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.samples import read_samples
 from tissuestate.sheet.sheet import COLUMNS, read_sheet

@@ -6,9 +6,9 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.compare import compare
+    from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
-    from tissuestate.predictions import read_predictions
 
     paths = list(snakemake.input.predictions)
     samples = read_predictions(paths[0])["sample"].tolist()

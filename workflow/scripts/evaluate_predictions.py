@@ -3,10 +3,10 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
+    from tissuestate.evaluation.predictions import read_predictions
+    from tissuestate.evaluation.scores import confusion, roc, score
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
-    from tissuestate.predictions import read_predictions
-    from tissuestate.scores import confusion, roc, score
 
     predictions = read_predictions(snakemake.input.predictions)
     classes = read_classes(snakemake.input.classes)

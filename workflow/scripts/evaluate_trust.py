@@ -6,15 +6,15 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    from tissuestate import reliance
     from tissuestate.arrays import load_arrays
     from tissuestate.cohort.composition import states_of_tissue
-    from tissuestate.conformal import ConformalSets
+    from tissuestate.evaluation import trust as reliance
+    from tissuestate.evaluation.predictions import read_predictions
+    from tissuestate.evaluation.sets import ConformalSets
     from tissuestate.features.novelty import Novelty
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import read_classes
-    from tissuestate.predictions import read_predictions
 
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     classes = read_classes(inputs.classes)

@@ -4,11 +4,11 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.baselines import fit_predict
+    from tissuestate.evaluation.predictions import tabulate
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import HEADS, encode, read_classes
     from tissuestate.models.cost import peak_memory_mb, write_cost
-    from tissuestate.predictions import tabulate
 
     classes = read_classes(snakemake.input.classes)
     x, obs = read_features(snakemake.input.features)

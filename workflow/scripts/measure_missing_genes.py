@@ -7,10 +7,10 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
-    from tissuestate.chain import Chain
+    from tissuestate.evaluation.chain import Chain
+    from tissuestate.evaluation.missing_genes import missing_curve, missing_sets
     from tissuestate.files import atomic
     from tissuestate.labels import encode, read_classes
-    from tissuestate.missing_genes import missing_curve, missing_sets
 
     source = snakemake.input
     classes = read_classes(source.classes)

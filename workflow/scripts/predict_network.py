@@ -7,15 +7,15 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.calibrate import calibrate_heads
-    from tissuestate.conformal import fit_sets
+    from tissuestate.evaluation.calibration import calibrate_heads
+    from tissuestate.evaluation.predictions import tabulate
+    from tissuestate.evaluation.sets import fit_sets
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import encode, read_classes
     from tissuestate.models.cost import peak_memory_mb, read_cost, write_cost
     from tissuestate.models.network import load_network
     from tissuestate.models.training import predict_logits
-    from tissuestate.predictions import tabulate
 
     inputs, output = snakemake.input, snakemake.output
     classes = read_classes(inputs.classes)

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from tissuestate.compare import compare
+from tissuestate.evaluation.predictions import read_predictions
+from tissuestate.evaluation.scores import score
 from tissuestate.labels import HEADS
-from tissuestate.predictions import read_predictions
 from tissuestate.protocols import FITTED_ON_ALL, HONEST
-from tissuestate.scores import score
 
 KEYS = ["protocol", "part", "model"]
 

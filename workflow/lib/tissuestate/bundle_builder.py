@@ -11,8 +11,8 @@ from tissuestate.arrays import save_arrays
 from tissuestate.bundle import CARD, describe_data, metric_records, versions, write_bundle
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
+from tissuestate.evaluation.missing_genes import least_genes
 from tissuestate.features.plane import TrainingMap
-from tissuestate.missing_genes import least_genes
 from tissuestate.tables import plain_labels, read_table
 
 QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with its least in the config

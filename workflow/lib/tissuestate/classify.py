@@ -11,12 +11,14 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tissuestate.abstention import reasons
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle, read_bundle
-from tissuestate.chain import Chain
-from tissuestate.conformal import ConformalSets
 from tissuestate.errors import InputError
+from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.chain import Chain
+from tissuestate.evaluation.sets import ConformalSets
+from tissuestate.evaluation.support import doubts, untold_states
+from tissuestate.evaluation.tandem import in_tandem
 from tissuestate.features.plane import TrainingMap
 from tissuestate.inputs import Block, Genes, by_sample, check_frame, mrin_of, numbers, units_of
 from tissuestate.labels import HEADS, TASKS, UNITS
@@ -31,8 +33,6 @@ from tissuestate.matrices.screening import (
 )
 from tissuestate.models.architecture import WEIGHTS
 from tissuestate.result import Predictions
-from tissuestate.support import doubts, untold_states
-from tissuestate.tandem import in_tandem
 
 __all__ = ["Classifier", "Predictions"]
 

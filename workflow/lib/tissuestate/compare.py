@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
+from tissuestate.evaluation.scores import measure, score_heads
 from tissuestate.labels import HEADS
-from tissuestate.scores import measure, score_heads
 
 METRICS = ("balanced_accuracy", "accuracy")
 COLUMNS = [

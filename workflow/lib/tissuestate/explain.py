@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.labels import HEADS, TASKS
-from tissuestate.predictions import read_predictions
 
 if TYPE_CHECKING:
     from tissuestate.classify import Classifier

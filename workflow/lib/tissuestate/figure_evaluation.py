@@ -9,7 +9,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tissuestate.calibrate import calibration_error
+from tissuestate.evaluation.calibration import calibration_error
+from tissuestate.evaluation.trust import shown_probabilities
 from tissuestate.figure_style import (
     GREY,
     PALETTE,
@@ -21,7 +22,6 @@ from tissuestate.figure_style import (
     whiskers,
 )
 from tissuestate.labels import encode
-from tissuestate.reliance import shown_probabilities
 from tissuestate.wording import HEADS as TITLES
 from tissuestate.wording import head_title
 

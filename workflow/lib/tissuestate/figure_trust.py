@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from tissuestate.conformal import LEVEL
+from tissuestate.evaluation.missing_genes import least_genes
+from tissuestate.evaluation.sets import LEVEL
 from tissuestate.figure_style import DROPPED, GREY, KEPT, PALETTE, STYLE
-from tissuestate.missing_genes import least_genes
 from tissuestate.wording import HEADS as TITLES
 from tissuestate.wording import head_title
 

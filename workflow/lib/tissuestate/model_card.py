@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tissuestate.cohort.composition import pairs_without_common_batch
+from tissuestate.evaluation.support import missing_states
 from tissuestate.labels import SPLITS
-from tissuestate.support import missing_states
 
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 

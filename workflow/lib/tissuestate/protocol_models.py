@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.baselines import fit_predict
+from tissuestate.evaluation.predictions import tabulate
 from tissuestate.labels import HEADS, TASKS, encode, features_of_model
 from tissuestate.models import search as tune
 from tissuestate.models.samples import select
 from tissuestate.models.training import Hyperparameters, Recipe, fit_task, predict_proba
 from tissuestate.models.trials import best
-from tissuestate.predictions import tabulate
 
 logger = logging.getLogger(__name__)
 

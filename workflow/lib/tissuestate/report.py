@@ -16,11 +16,11 @@ from tissuestate.cohort.composition import (
     split_table,
     states_of,
 )
+from tissuestate.evaluation.tandem import TANDEM, within
 from tissuestate.figure_expression import before_and_after
 from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS
 from tissuestate.protocol_page import protocols_in_brief
 from tissuestate.tables import read_table
-from tissuestate.tandem import TANDEM, within
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
 ASKED = (*(asked for head in HEADS for asked in (head, within(head))), TANDEM)
@@ -39,7 +39,7 @@ class Run:
     kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
     column model. comparison: of all models with DL PCA (see `tissuestate.compare`).
-    sets, answered: of the bundled network (see `tissuestate.reliance`), None where not measured.
+    sets, answered: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
     protocols: the tables crossvalidation, leaks and outside of `tissuestate.assess`, or none.
     """
 

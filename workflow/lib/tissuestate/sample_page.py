@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tissuestate.abstention import no_tumour
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle import Bundle
 from tissuestate.cohort.composition import pairs_without_common_batch
+from tissuestate.evaluation.abstention import no_tumour
 from tissuestate.features.plane import TrainingMap
 
 LEAST_SHOWN = 0.005

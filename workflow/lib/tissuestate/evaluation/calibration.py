@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.tandem import in_tandem
+from tissuestate.evaluation.tandem import in_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 ENOUGH = 20  # samples of a bin, where bins hold equally many

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.abstention import reasons
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.conformal import ConformalSets
+from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.sets import ConformalSets
+from tissuestate.evaluation.support import StatesOfTissue
+from tissuestate.evaluation.tandem import in_tandem
 from tissuestate.labels import HEADS, encode
-from tissuestate.support import StatesOfTissue
-from tissuestate.tandem import in_tandem
 
 ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
 POINTS = 200  # of a curve at most
@@ -83,7 +83,7 @@ def abstention_curve(
     new: whether each sample of `predictions` is unlike the training samples; states_of_tissue: what
     those had of each tissue. Rule 'confidence'
     answers the most probable calls first (those of new samples last), rule 'abstention' is what
-    `tissuestate.abstention` lets pass. A subtype that the tandem does not ask for has no answer by
+    `tissuestate.evaluation.abstention` lets pass. A subtype that the tandem does not ask for has no answer by
     the latter, and a wrong one where the former has come to it.
     """
     test = (predictions["split"] == "test").to_numpy()

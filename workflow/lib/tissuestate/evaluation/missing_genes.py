@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.tandem import in_tandem
+from tissuestate.evaluation.tandem import in_tandem
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the genes that are missing
 DRAWS = 3  # of random genes

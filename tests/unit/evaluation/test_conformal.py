@@ -1,7 +1,7 @@
 """Conformal sets: the usual quantile where donors are single, and coverage that holds."""
 
 import numpy as np
-from tissuestate.conformal import ConformalSets
+from tissuestate.evaluation.sets import ConformalSets
 
 
 def test_with_too_few_donors_nothing_can_be_left_out():

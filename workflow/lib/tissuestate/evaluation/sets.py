@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import donor_quantile
+from tissuestate.evaluation.tandem import in_tandem
 from tissuestate.labels import encode
-from tissuestate.tandem import in_tandem
 
 LEVEL = 0.9
 

@@ -9,10 +9,10 @@ from sklearn import metrics as witness
 from tissuestate.benchmark_table import compare_models
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
+from tissuestate.evaluation.predictions import read_predictions, tabulate
+from tissuestate.evaluation.scores import confusion, measure, roc, score, score_heads
+from tissuestate.evaluation.tandem import TANDEM, route_subtypes, within
 from tissuestate.labels import HEADS, encode
-from tissuestate.predictions import read_predictions, tabulate
-from tissuestate.scores import confusion, measure, roc, score, score_heads
-from tissuestate.tandem import TANDEM, route_subtypes, within
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate import figure_trust
-from tissuestate.abstention import NEW, reasons, undecided
-from tissuestate.conformal import ConformalSets, fit_sets
+from tissuestate.evaluation.abstention import NEW, reasons, undecided
+from tissuestate.evaluation.missing_genes import least_genes, missing_curve, missing_sets
+from tissuestate.evaluation.predictions import tabulate
+from tissuestate.evaluation.sets import ConformalSets, fit_sets
+from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.figure_style import save
-from tissuestate.missing_genes import least_genes, missing_curve, missing_sets
-from tissuestate.predictions import tabulate
-from tissuestate.reliance import abstention_curve, set_coverage
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "neoplastic"],

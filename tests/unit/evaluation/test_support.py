@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.abstention import reasons
 from tissuestate.cohort.composition import contrasts, states_of_tissue
-from tissuestate.support import doubts, gap, missing_states, untold_states
+from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.support import doubts, gap, missing_states, untold_states
 
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
 SEEN = {

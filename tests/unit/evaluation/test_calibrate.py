@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
-from tissuestate.calibrate import (
+from tissuestate.evaluation.calibration import (
     calibrate_heads,
     calibration_error,
     chance_calibration_error,

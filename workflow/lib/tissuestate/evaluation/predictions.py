@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tissuestate.evaluation.tandem import route_subtypes
 from tissuestate.labels import HEADS
 from tissuestate.tables import read_table
-from tissuestate.tandem import route_subtypes
 
 
 def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:

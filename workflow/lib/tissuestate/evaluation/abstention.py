@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tissuestate.support import TUMOUR, StatesOfTissue, gap, untold_states
+from tissuestate.evaluation.support import TUMOUR, StatesOfTissue, gap, untold_states
 
 LEAST = 0.5  # probability that a class needs to be called
 ODDS = 1.5  # how many times as probable as the second it has to be
