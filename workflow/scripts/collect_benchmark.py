@@ -5,7 +5,7 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.benchmark_table import compare_models
+    from tissuestate.benchmark.table import compare_models
     from tissuestate.files import atomic
     from tissuestate.models.cost import read_cost
     from tissuestate.tables import read_table

@@ -5,7 +5,7 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.compare import compare
+    from tissuestate.benchmark.comparison import compare
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes

@@ -3,7 +3,7 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.baselines import fit_predict
+    from tissuestate.benchmark.baselines import fit_predict
     from tissuestate.evaluation.predictions import tabulate
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features

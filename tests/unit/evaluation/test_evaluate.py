@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as witness
-from tissuestate.benchmark_table import compare_models
+from tissuestate.benchmark.table import compare_models
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.evaluation.predictions import read_predictions, tabulate

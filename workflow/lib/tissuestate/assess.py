@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.compare import compare
+from tissuestate.benchmark.comparison import compare
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.evaluation.scores import score
 from tissuestate.labels import HEADS

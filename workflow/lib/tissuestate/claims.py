@@ -15,7 +15,7 @@ HOLDS, FAILS, OPEN = "holds", "fails", "open"
 def check_claims(comparison: pd.DataFrame) -> pd.DataFrame:
     """Whether DL PCA scores higher than each rival: model, head, gain, low, high, verdict.
 
-    comparison: of all models with DL PCA (see `tissuestate.compare`). gain: of DL PCA, in balanced
+    comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`). gain: of DL PCA, in balanced
     accuracy, with its 95 % interval. Claims about models that the run has not are left out.
     """
     scored = comparison[comparison["metric"] == "balanced_accuracy"].set_index(["model", "head"])

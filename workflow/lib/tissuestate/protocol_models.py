@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.baselines import fit_predict
+from tissuestate.benchmark.baselines import fit_predict
 from tissuestate.evaluation.predictions import tabulate
 from tissuestate.labels import HEADS, TASKS, encode, features_of_model
 from tissuestate.models import search as tune

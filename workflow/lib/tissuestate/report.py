@@ -38,7 +38,7 @@ class Run:
 
     kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
-    column model. comparison: of all models with DL PCA (see `tissuestate.compare`).
+    column model. comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`).
     sets, answered: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
     protocols: the tables crossvalidation, leaks and outside of `tissuestate.assess`, or none.
     """

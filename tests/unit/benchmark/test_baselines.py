@@ -7,7 +7,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from tissuestate.baselines import MODELS, fit_predict
+from tissuestate.benchmark.baselines import MODELS, fit_predict
 from tissuestate.errors import InputError
 
 CLASSES = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung", "skin")}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.compare import compare
+from tissuestate.benchmark.comparison import compare
 
 CLASSES = {"disease_state": [], "tissue": ["liver", "lung"], "subtype": [], "subtypes_of": {}}
 
