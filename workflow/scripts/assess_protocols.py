@@ -5,10 +5,10 @@ from pathlib import Path
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate import assess
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
-    from tissuestate.protocol_page import protocol_facts
+    from tissuestate.protocols import results as assess
+    from tissuestate.protocols.page import protocol_facts
     from tissuestate.render import render
 
     params, output = snakemake.params, snakemake.output

@@ -7,7 +7,7 @@ with logged(snakemake.log[0]):
     from tissuestate.h5ad import read_features
     from tissuestate.labels import read_classes
     from tissuestate.models.training import read_recipe
-    from tissuestate.protocol_models import Training, ask_models, read_hyperparameters
+    from tissuestate.protocols.models import Training, ask_models, read_hyperparameters
 
     source, params, asked = snakemake.input, snakemake.params, snakemake.wildcards
     training = Training(

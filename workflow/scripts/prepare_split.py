@@ -6,8 +6,8 @@ with logged(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.h5ad import write_h5ad
-    from tissuestate.protocol_features import prepare
-    from tissuestate.protocols import FITTED_ON_ALL, split_of
+    from tissuestate.protocols.features import prepare
+    from tissuestate.protocols.splits import FITTED_ON_ALL, split_of
     from tissuestate.tables import plain_labels
 
     params, asked = snakemake.params, snakemake.wildcards

@@ -89,7 +89,7 @@ def beside_paper(metrics: pd.DataFrame, paper: pd.DataFrame, leaks: pd.DataFrame
     """The paper's test results beside ours: head, metric, paper, ours, low, high, n, difference.
 
     `metrics` has head, metric, value, low, high, n; `paper` has head, metric, value. The order is
-    the paper's; a metric that we lack stays empty. Where `leaks` (see `tissuestate.assess`) has
+    the paper's; a metric that we lack stays empty. Where `leaks` (see `tissuestate.protocols.results`) has
     the paper's protocol, its value, low and high follow as again, again_low and again_high.
     """
     keys = ["head", "metric"]

@@ -19,7 +19,7 @@ from tissuestate.cohort.composition import (
 from tissuestate.evaluation.tandem import TANDEM, within
 from tissuestate.figure_expression import before_and_after
 from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS
-from tissuestate.protocol_page import protocols_in_brief
+from tissuestate.protocols.page import protocols_in_brief
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
@@ -40,7 +40,7 @@ class Run:
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
     column model. comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`).
     sets, answered: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
-    protocols: the tables crossvalidation, leaks and outside of `tissuestate.assess`, or none.
+    protocols: the tables crossvalidation, leaks and outside of `tissuestate.protocols.results`, or none.
     """
 
     kept: pd.DataFrame

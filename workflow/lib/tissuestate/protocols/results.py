@@ -10,7 +10,7 @@ from tissuestate.benchmark.comparison import compare
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.evaluation.scores import score
 from tissuestate.labels import HEADS
-from tissuestate.protocols import FITTED_ON_ALL, HONEST
+from tissuestate.protocols.splits import FITTED_ON_ALL, HONEST
 
 KEYS = ["protocol", "part", "model"]
 

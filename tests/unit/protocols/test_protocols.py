@@ -5,15 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from reading import MARKUP, Page
-from tissuestate import assess
 from tissuestate.cohort.split import fold_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.models.training import Hyperparameters, Recipe
-from tissuestate.protocol_features import prepare
-from tissuestate.protocol_models import Training, ask_models
-from tissuestate.protocol_page import protocol_facts, protocols_in_brief
-from tissuestate.protocols import FITTED_ON_ALL, split_of
+from tissuestate.protocols import results as assess
+from tissuestate.protocols.features import prepare
+from tissuestate.protocols.models import Training, ask_models
+from tissuestate.protocols.page import protocol_facts, protocols_in_brief
+from tissuestate.protocols.splits import FITTED_ON_ALL, split_of
 from tissuestate.render import render
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")

@@ -12,7 +12,7 @@ WORST = 5  # wrong calls listed of a class
 
 
 def protocol_facts(tables: Mapping[str, pd.DataFrame], searched: bool) -> dict[str, Any]:
-    """The facts of the page, from the tables of `tissuestate.assess`.
+    """The facts of the page, from the tables of `tissuestate.protocols.results`.
 
     searched: whether each training had a search for hyper-parameters of its own.
     """
