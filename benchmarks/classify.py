@@ -37,7 +37,7 @@ CASES = {"1 sample, TSV": 1, "1,000 samples, TSV": 1000, "10,000 samples, Parque
 def write_bundle(folder: Path, genes: int, components: int) -> None:
     """A bundle of random arrays that has every part of a real one."""
     from tissuestate.arrays import save_arrays
-    from tissuestate.bundle import write_bundle
+    from tissuestate.bundle.format import write_bundle
     from tissuestate.evaluation.sets import ConformalSets
     from tissuestate.expression.correction import SurrogateVariableCorrection
     from tissuestate.expression.imputation import ConditionalMean

@@ -13,7 +13,7 @@ import anndata
 import pandas as pd
 import pytest
 from conftest import ROOT
-from tissuestate.bundle import CARD, read_bundle, write_bundle
+from tissuestate.bundle.format import CARD, read_bundle, write_bundle
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 from tissuestate.arrays import save_arrays
-from tissuestate.bundle import CARD, read_bundle, write_bundle
-from tissuestate.bundle_builder import QUALITIES, BundleSources, build_bundle, describe_bundle
+from tissuestate.bundle.build import QUALITIES, BundleSources, build_bundle, describe_bundle
+from tissuestate.bundle.card import card_facts
+from tissuestate.bundle.format import CARD, read_bundle, write_bundle
 from tissuestate.classify import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
@@ -29,7 +30,6 @@ from tissuestate.features.novelty import Novelty
 from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.matrices.gene_map import GeneMap
-from tissuestate.model_card import card_facts
 from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
 from tissuestate.new_samples import (

@@ -29,7 +29,7 @@ put_first("PATH", Path(sys.executable).parent)
 # Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tissuestate.bundle import find_description, read_bundle
+from tissuestate.bundle.format import find_description, read_bundle
 from tissuestate.startup.config import check_config, check_yaml, complete_config, write_out
 from tissuestate.demo.sheet import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError

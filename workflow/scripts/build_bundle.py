@@ -5,9 +5,9 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
-    from tissuestate.bundle import keep_bundle
-    from tissuestate.bundle_builder import BundleSources, build_bundle, describe_bundle
-    from tissuestate.model_card import card_facts
+    from tissuestate.bundle.build import BundleSources, build_bundle, describe_bundle
+    from tissuestate.bundle.card import card_facts
+    from tissuestate.bundle.format import keep_bundle
     from tissuestate.render import render
 
     source = snakemake.input

@@ -6,7 +6,7 @@ with logged(snakemake.log[0]):
     import json
     from pathlib import Path
 
-    from tissuestate.bundle import read_bundle
+    from tissuestate.bundle.format import read_bundle
     from tissuestate.figure_expression import embedding, tissue_marks
     from tissuestate.files import atomic
     from tissuestate.render import figure_bytes, render

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.arrays import load_arrays
-from tissuestate.bundle import Bundle, read_bundle
+from tissuestate.bundle.format import Bundle, read_bundle
 from tissuestate.errors import InputError
 from tissuestate.evaluation.abstention import reasons
 from tissuestate.evaluation.chain import Chain

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.arrays import load_arrays
-from tissuestate.bundle import Bundle
+from tissuestate.bundle.format import Bundle
 from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.evaluation.abstention import no_tumour
 from tissuestate.features.plane import TrainingMap

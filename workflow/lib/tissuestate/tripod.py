@@ -9,7 +9,7 @@ from tissuestate.cohort.composition import pairs_without_common_batch
 def checklist_facts(description: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the checklist says of a run.
 
-    description: of the bundle (see `tissuestate.bundle`). settings: the run's config.
+    description: of the bundle (see `tissuestate.bundle.format`). settings: the run's config.
     """
     data, protocols = description["data"], settings["protocols"]
     return {

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tissuestate.arrays import save_arrays
-from tissuestate.bundle import CARD, describe_data, metric_records, versions, write_bundle
+from tissuestate.bundle.format import CARD, describe_data, metric_records, versions, write_bundle
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.evaluation.missing_genes import least_genes

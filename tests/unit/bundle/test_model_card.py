@@ -4,7 +4,7 @@ import math
 
 import pytest
 from reading import MARKUP, table_rows
-from tissuestate.model_card import card_facts
+from tissuestate.bundle.card import card_facts
 from tissuestate.render import render
 
 

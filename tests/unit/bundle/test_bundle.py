@@ -7,8 +7,8 @@ import tomllib
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate import bundle
 from tissuestate.arrays import save_arrays
+from tissuestate.bundle import format as bundle
 from tissuestate.errors import InputError
 
 DESCRIPTION = {
