@@ -140,8 +140,8 @@ def write_samples(folder: Path, samples: int, genes: int) -> Path:
 
 def classify(bundle: str, sheet: str, output: str) -> None:
     """What the workflow does with a sheet of new samples."""
-    from tissuestate.classify import Classifier, Predictions
-    from tissuestate.new_samples import read_new_samples
+    from tissuestate.classification.classifier import Classifier, Predictions
+    from tissuestate.classification.new_samples import read_new_samples
     from tissuestate.sheet.sheet import read_sheet
 
     classifier = Classifier.load(bundle)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
+from tissuestate.classification.page import Background, PlanePicture, sample_facts
 from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.render import figure_bytes, render
-from tissuestate.sample_page import Background, PlanePicture, sample_facts
 
 playwright = pytest.importorskip("playwright.sync_api")
 

@@ -15,9 +15,9 @@ from test_classify import GENES, gene_map, trained  # noqa: F401
 from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate.bundle import format as bundle
 from tissuestate.checksums import file_checksum
-from tissuestate.classify import Classifier, Predictions
+from tissuestate.classification.classifier import Classifier, Predictions
+from tissuestate.classification.new_samples import read_new_samples
 from tissuestate.errors import InputError
-from tissuestate.new_samples import read_new_samples
 from tissuestate.sheet.sheet import read_sheet
 
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}

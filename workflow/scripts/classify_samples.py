@@ -5,15 +5,15 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     import json
 
-    from tissuestate.classify import Classifier
-    from tissuestate.files import atomic
-    from tissuestate.new_samples import (
+    from tissuestate.classification.classifier import Classifier
+    from tissuestate.classification.new_samples import (
         call_samples,
         describe,
         origins,
         read_new_samples,
         read_qualities,
     )
+    from tissuestate.files import atomic
     from tissuestate.refusals import by_sample, refusal
     from tissuestate.sheet.samples import fetched
     from tissuestate.sheet.sheet import read_sheet

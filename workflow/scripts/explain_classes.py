@@ -3,8 +3,13 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.classify import Classifier
-    from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
+    from tissuestate.classification.classifier import Classifier
+    from tissuestate.classification.explanation import (
+        Explainer,
+        class_gene_facts,
+        class_genes,
+        right_calls,
+    )
     from tissuestate.files import atomic
     from tissuestate.render import render
 

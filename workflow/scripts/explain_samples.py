@@ -4,10 +4,10 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import pandas as pd
-    from tissuestate.classify import Classifier
-    from tissuestate.explain import COLUMNS, Explainer, top_genes
+    from tissuestate.classification.classifier import Classifier
+    from tissuestate.classification.explanation import COLUMNS, Explainer, top_genes
+    from tissuestate.classification.new_samples import read_new_samples
     from tissuestate.files import atomic
-    from tissuestate.new_samples import read_new_samples
     from tissuestate.refusals import by_sample
     from tissuestate.sheet.samples import fetched
     from tissuestate.sheet.sheet import read_sheet

@@ -7,10 +7,15 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate.bundle.format import read_bundle
+    from tissuestate.classification.page import (
+        Background,
+        PlanePicture,
+        sample_facts,
+        training_samples,
+    )
     from tissuestate.figure_expression import embedding, tissue_marks
     from tissuestate.files import atomic
     from tissuestate.render import figure_bytes, render
-    from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
     from tissuestate.tables import read_table
 
     source = snakemake.input

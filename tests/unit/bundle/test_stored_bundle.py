@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tissuestate.classify import Classifier
+from tissuestate.classification.classifier import Classifier
 from tissuestate.matrices.read import read_matrix
 
 DATA = Path(__file__).parents[1] / "data"

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tissuestate.classification.inputs import Genes
 from tissuestate.cohort.merge import assemble
-from tissuestate.inputs import Genes
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import GeneRows
 from tissuestate.matrices.genes import are_transcripts

@@ -149,7 +149,7 @@ def read_bundle(path: str | Path) -> Bundle:
     """Open a bundle given as its folder or its bundle.json, and verify every checksum.
 
     Raises InputError for a missing, damaged, altered or newer bundle. Reads no array and builds
-    no network: see `tissuestate.classify`.
+    no network: see `tissuestate.classification.classifier`.
     """
     path = Path(path)
     folder = path.parent if path.name == DESCRIPTION else path

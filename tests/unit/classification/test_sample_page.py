@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from reading import MARKUP, Page
+from tissuestate.classification.page import BINS, GENES, Background, PlanePicture, sample_facts
 from tissuestate.render import render
-from tissuestate.sample_page import BINS, GENES, Background, PlanePicture, sample_facts
 from tissuestate.wording import class_title
 
 SHARES = {

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.checksums import file_checksum
-from tissuestate.classify import Classifier, Predictions
+from tissuestate.classification.classifier import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import read_quality, shortfalls

@@ -15,14 +15,27 @@ from tissuestate.arrays import save_arrays
 from tissuestate.bundle.build import QUALITIES, BundleSources, build_bundle, describe_bundle
 from tissuestate.bundle.card import card_facts
 from tissuestate.bundle.format import CARD, read_bundle, write_bundle
-from tissuestate.classify import Classifier, Predictions
+from tissuestate.classification.classifier import Classifier, Predictions
+from tissuestate.classification.explanation import (
+    Explainer,
+    class_gene_facts,
+    class_genes,
+    right_calls,
+)
+from tissuestate.classification.new_samples import (
+    call_samples,
+    origins,
+    poor_reads,
+    read_new_samples,
+    read_qualities,
+)
+from tissuestate.classification.page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.predictions import tabulate
 from tissuestate.evaluation.sets import fit_sets
 from tissuestate.evaluation.support import gap
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
-from tissuestate.explain import Explainer, class_gene_facts, class_genes, right_calls
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
@@ -32,15 +45,7 @@ from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
-from tissuestate.new_samples import (
-    call_samples,
-    origins,
-    poor_reads,
-    read_new_samples,
-    read_qualities,
-)
 from tissuestate.render import figure_bytes, render
-from tissuestate.sample_page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.sheet.sheet import read_sheet
 
 GENES = [f"GENE{number}" for number in range(60)]

@@ -13,6 +13,16 @@ import pandas as pd
 
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle.format import Bundle, read_bundle
+from tissuestate.classification.inputs import (
+    Block,
+    Genes,
+    by_sample,
+    check_frame,
+    mrin_of,
+    numbers,
+    units_of,
+)
+from tissuestate.classification.result import Predictions
 from tissuestate.errors import InputError
 from tissuestate.evaluation.abstention import reasons
 from tissuestate.evaluation.chain import Chain
@@ -20,7 +30,6 @@ from tissuestate.evaluation.sets import ConformalSets
 from tissuestate.evaluation.support import doubts, untold_states
 from tissuestate.evaluation.tandem import in_tandem
 from tissuestate.features.plane import TrainingMap
-from tissuestate.inputs import Block, Genes, by_sample, check_frame, mrin_of, numbers, units_of
 from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.screening import (
@@ -32,7 +41,6 @@ from tissuestate.matrices.screening import (
     zeros_and_below,
 )
 from tissuestate.models.architecture import WEIGHTS
-from tissuestate.result import Predictions
 
 __all__ = ["Classifier", "Predictions"]
 

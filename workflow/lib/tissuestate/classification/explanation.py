@@ -20,7 +20,7 @@ from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.labels import HEADS, TASKS
 
 if TYPE_CHECKING:
-    from tissuestate.classify import Classifier
+    from tissuestate.classification.classifier import Classifier
 
 STEPS = (32, 128, 512, 2048, 8192)  # of the integral; more where the fewer do not suffice
 WITHIN = 0.005  # of the difference: how far the contributions' sum may be from it

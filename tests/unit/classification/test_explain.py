@@ -7,10 +7,16 @@ import pandas as pd
 import pytest
 import torch
 from reading import MARKUP, Page
+from tissuestate.classification.explanation import (
+    SHOWN,
+    Explainer,
+    class_gene_facts,
+    class_genes,
+    top_genes,
+)
 from tissuestate.demo.genome import synthesise_genome
 from tissuestate.demo.reads import MARKERS, draw_genes, expression
 from tissuestate.evaluation.chain import Chain
-from tissuestate.explain import SHOWN, Explainer, class_gene_facts, class_genes, top_genes
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
