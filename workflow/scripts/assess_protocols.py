@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
     from tissuestate.labels import read_classes
     from tissuestate.protocols import results as assess
     from tissuestate.protocols.page import protocol_facts
-    from tissuestate.render import render
+    from tissuestate.report.render import render
 
     params, output = snakemake.params, snakemake.output
     classes = read_classes(snakemake.input.classes)

@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
     from tissuestate.bundle.build import BundleSources, build_bundle, describe_bundle
     from tissuestate.bundle.card import card_facts
     from tissuestate.bundle.format import keep_bundle
-    from tissuestate.render import render
+    from tissuestate.report.render import render
 
     source = snakemake.input
     sources = BundleSources(

@@ -9,8 +9,8 @@ with logged(snakemake.log[0]):
     import anndata
     import pandas as pd
     from tissuestate.files import atomic
-    from tissuestate.paper_page import RunResults, beside_paper, paper_facts, read_settings
-    from tissuestate.render import render
+    from tissuestate.report.paper import RunResults, beside_paper, paper_facts, read_settings
+    from tissuestate.report.render import render
     from tissuestate.tables import read_table
 
     source, output = snakemake.input, snakemake.output

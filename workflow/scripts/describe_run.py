@@ -8,10 +8,10 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     import yaml
-    from tissuestate.crate import describe_run
     from tissuestate.files import atomic
-    from tissuestate.render import render
-    from tissuestate.tripod import checklist_facts
+    from tissuestate.report.checklist import checklist_facts
+    from tissuestate.report.crate import describe_run
+    from tissuestate.report.render import render
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     description = json.loads(Path(source.bundle).read_text(encoding="utf-8"))

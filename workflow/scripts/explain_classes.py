@@ -11,7 +11,7 @@ with logged(snakemake.log[0]):
         right_calls,
     )
     from tissuestate.files import atomic
-    from tissuestate.render import render
+    from tissuestate.report.render import render
 
     source, output = snakemake.input, snakemake.output
     classifier = Classifier.load(source.bundle)

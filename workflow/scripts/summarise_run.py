@@ -8,9 +8,9 @@ with logged(snakemake.log[0]):
 
     import anndata
     from tissuestate.files import atomic
-    from tissuestate.render import render
-    from tissuestate.report import Run, read_metrics, summarise
-    from tissuestate.summary_table import tabulate_summary
+    from tissuestate.report.render import render
+    from tissuestate.report.summary import Run, read_metrics, summarise
+    from tissuestate.report.summary_table import tabulate_summary
     from tissuestate.tables import plain_labels, read_table
 
     def table(path, **options):

@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
     )
     from tissuestate.figure_expression import embedding, tissue_marks
     from tissuestate.files import atomic
-    from tissuestate.render import figure_bytes, render
+    from tissuestate.report.render import figure_bytes, render
     from tissuestate.tables import read_table
 
     source = snakemake.input

@@ -5,7 +5,7 @@ import math
 import pytest
 from reading import MARKUP, table_rows
 from tissuestate.bundle.card import card_facts
-from tissuestate.render import render
+from tissuestate.report.render import render
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
-from tissuestate.render import figure_bytes, render
+from tissuestate.report.render import figure_bytes, render
 from tissuestate.sheet.sheet import read_sheet
 
 GENES = [f"GENE{number}" for number in range(60)]

@@ -25,7 +25,7 @@ from tissuestate.features.transformers import AllGenes, ForestGenes, PrincipalCo
 from tissuestate.models.frozen import FrozenNetwork
 from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
-from tissuestate.render import render
+from tissuestate.report.render import render
 
 TISSUES = ("kidney", "liver", "lung", "thyroid")
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")

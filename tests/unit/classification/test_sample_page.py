@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from reading import MARKUP, Page
 from tissuestate.classification.page import BINS, GENES, Background, PlanePicture, sample_facts
-from tissuestate.render import render
-from tissuestate.wording import class_title
+from tissuestate.report.render import render
+from tissuestate.report.wording import class_title
 
 SHARES = {
     "disease_state": {"neoplastic": 0.996, "non-neoplastic": 0.004},

@@ -14,7 +14,7 @@ from tissuestate.protocols.features import prepare
 from tissuestate.protocols.models import Training, ask_models
 from tissuestate.protocols.page import protocol_facts, protocols_in_brief
 from tissuestate.protocols.splits import FITTED_ON_ALL, split_of
-from tissuestate.render import render
+from tissuestate.report.render import render
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 CLASSES = {

@@ -8,7 +8,7 @@ from matplotlib.ticker import NullFormatter
 
 from tissuestate.figure_style import PALETTE, STYLE, new_figure, whiskers
 from tissuestate.labels import HEADS
-from tissuestate.wording import MODELS, head_title, model_title
+from tissuestate.report.wording import MODELS, head_title, model_title
 
 
 def _models(table: pd.DataFrame) -> list[str]:

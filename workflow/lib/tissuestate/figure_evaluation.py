@@ -22,8 +22,8 @@ from tissuestate.figure_style import (
     whiskers,
 )
 from tissuestate.labels import encode
-from tissuestate.wording import HEADS as TITLES
-from tissuestate.wording import head_title
+from tissuestate.report.wording import HEADS as TITLES
+from tissuestate.report.wording import head_title
 
 INSET_FROM = 0.95  # area of every curve from which an inset covers none of them
 

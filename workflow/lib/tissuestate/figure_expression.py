@@ -21,7 +21,7 @@ from tissuestate.figure_style import (
     say_nothing_to_show,
 )
 from tissuestate.labels import STATES
-from tissuestate.wording import measure_title
+from tissuestate.report.wording import measure_title
 
 STAGES = {"before": GREY, "after": PALETTE[0]}
 

@@ -15,7 +15,7 @@ from tissuestate.figure_style import (
     new_figure,
     say_nothing_to_show,
 )
-from tissuestate.wording import head_title
+from tissuestate.report.wording import head_title
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from tissuestate.evaluation.missing_genes import least_genes
 from tissuestate.evaluation.sets import LEVEL
 from tissuestate.figure_style import DROPPED, GREY, KEPT, PALETTE, STYLE
-from tissuestate.wording import HEADS as TITLES
-from tissuestate.wording import head_title
+from tissuestate.report.wording import HEADS as TITLES
+from tissuestate.report.wording import head_title
 
 KINDS = {"random": "random genes", "faint": "the faintest genes"}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from reading import MARKUP, Page
-from tissuestate.render import _environment, number, render, signed, with_interval
+from tissuestate.report.render import _environment, number, render, signed, with_interval
 
 
 @pytest.mark.parametrize(

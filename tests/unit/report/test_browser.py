@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tissuestate.classification.page import Background, PlanePicture, sample_facts
 from tissuestate.figure_expression import embedding, tissue_marks
-from tissuestate.render import figure_bytes, render
+from tissuestate.report.render import figure_bytes, render
 
 playwright = pytest.importorskip("playwright.sync_api")
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT
 from reading import MARKUP, Page
-from tissuestate.paper_page import PAPER, RunResults, beside_paper, paper_facts, read_settings
-from tissuestate.render import render
+from tissuestate.report.paper import PAPER, RunResults, beside_paper, paper_facts, read_settings
+from tissuestate.report.render import render
 
 PRINTED = pd.DataFrame(
     [("tissue", "accuracy", 0.97), ("subtype", "accuracy", 0.92)],

@@ -8,10 +8,10 @@ import pytest
 from conftest import DEFAULTS, ROOT
 from reading import MARKUP, table_rows
 from rocrate.rocrate import ROCrate
-from tissuestate.crate import PROFILES, describe_run
-from tissuestate.render import render
+from tissuestate.report.checklist import checklist_facts
+from tissuestate.report.crate import PROFILES, describe_run
+from tissuestate.report.render import render
 from tissuestate.startup.config import read_layers
-from tissuestate.tripod import checklist_facts
 
 SETTINGS = read_layers(DEFAULTS, ROOT / "config" / "config.yaml")
 

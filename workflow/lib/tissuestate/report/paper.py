@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.claims import CHEAPER, FAILS, HOLDS, check_claims, check_cost
 from tissuestate.labels import HEADS
+from tissuestate.report.claims import CHEAPER, FAILS, HOLDS, check_claims, check_cost
 
 
 @dataclass(frozen=True)

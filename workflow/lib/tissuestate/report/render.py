@@ -11,7 +11,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from tissuestate import wording
+from tissuestate.report import wording
 
 TEMPLATES = Path(__file__).parent / "report" / "templates"
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tissuestate.claims import check_claims, check_cost
+from tissuestate.report.claims import check_claims, check_cost
 
 
 def comparison(*rows) -> pd.DataFrame:

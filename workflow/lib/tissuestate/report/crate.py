@@ -14,7 +14,7 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from tissuestate.checksums import file_checksum
-from tissuestate.render import render
+from tissuestate.report.render import render
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from reading import MARKUP, Page
 from tissuestate.cohort.composition import contrasts, cramers_v, split_table
-from tissuestate.render import render
-from tissuestate.report import Run, summarise, winners
-from tissuestate.summary_table import tabulate_summary
+from tissuestate.report.render import render
+from tissuestate.report.summary import Run, summarise, winners
+from tissuestate.report.summary_table import tabulate_summary
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
