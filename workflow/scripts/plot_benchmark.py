@@ -3,8 +3,8 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.figure_benchmark import benchmark_bars, cost_bars
-    from tissuestate.figure_style import save
+    from tissuestate.report.figures.benchmark import benchmark_bars, cost_bars
+    from tissuestate.report.figures.style import save
     from tissuestate.report.summary import read_metrics
     from tissuestate.tables import read_table
 

@@ -4,9 +4,14 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.evaluation.predictions import read_predictions
-    from tissuestate.figure_evaluation import confusion_matrices, reliability, roc_curves, top_k
-    from tissuestate.figure_style import save
     from tissuestate.labels import HEADS, read_classes
+    from tissuestate.report.figures.evaluation import (
+        confusion_matrices,
+        reliability,
+        roc_curves,
+        top_k,
+    )
+    from tissuestate.report.figures.style import save
     from tissuestate.tables import read_table
 
     classes = read_classes(snakemake.input.classes)

@@ -4,8 +4,12 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import anndata
-    from tissuestate.figure_expression import correction_diagnostics, principal_components, project
-    from tissuestate.figure_style import save
+    from tissuestate.report.figures.expression import (
+        correction_diagnostics,
+        principal_components,
+        project,
+    )
+    from tissuestate.report.figures.style import save
     from tissuestate.tables import read_table
 
     tables, explained = {}, {}

@@ -3,8 +3,12 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.figure_integrity import gene_body_coverage, gis_histogram, mrin_distribution
-    from tissuestate.figure_style import save
+    from tissuestate.report.figures.integrity import (
+        gene_body_coverage,
+        gis_histogram,
+        mrin_distribution,
+    )
+    from tissuestate.report.figures.style import save
     from tissuestate.tables import read_table
 
     qc = read_table(snakemake.input.qc, flags=["kept"])

@@ -4,8 +4,8 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     import pandas as pd
-    from tissuestate.figure_models import learning_curves, tuning_history
-    from tissuestate.figure_style import save
+    from tissuestate.report.figures.models import learning_curves, tuning_history
+    from tissuestate.report.figures.style import save
     from tissuestate.tables import read_table
 
     task = snakemake.wildcards.task

@@ -3,8 +3,8 @@
 from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
-    from tissuestate.figure_style import save
-    from tissuestate.figure_trust import (
+    from tissuestate.report.figures.style import save
+    from tissuestate.report.figures.trust import (
         accuracy_answered,
         missing_genes,
         novelty_scores,

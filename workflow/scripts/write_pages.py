@@ -13,8 +13,8 @@ with logged(snakemake.log[0]):
         sample_facts,
         training_samples,
     )
-    from tissuestate.figure_expression import embedding, tissue_marks
     from tissuestate.files import atomic
+    from tissuestate.report.figures.expression import embedding, tissue_marks
     from tissuestate.report.render import figure_bytes, render
     from tissuestate.tables import read_table
 

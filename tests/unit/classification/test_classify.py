@@ -41,10 +41,10 @@ from tissuestate.expression.imputation import ConditionalMean
 from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.novelty import Novelty
 from tissuestate.features.transformers import PrincipalComponents
-from tissuestate.figure_expression import embedding, tissue_marks
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
+from tissuestate.report.figures.expression import embedding, tissue_marks
 from tissuestate.report.render import figure_bytes, render
 from tissuestate.sheet.sheet import read_sheet
 

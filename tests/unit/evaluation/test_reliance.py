@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate import figure_trust
 from tissuestate.evaluation.abstention import NEW, reasons, undecided
 from tissuestate.evaluation.missing_genes import least_genes, missing_curve, missing_sets
 from tissuestate.evaluation.predictions import tabulate
 from tissuestate.evaluation.sets import ConformalSets, fit_sets
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
-from tissuestate.figure_style import save
+from tissuestate.report.figures import trust as figure_trust
+from tissuestate.report.figures.style import save
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "neoplastic"],

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.classification.page import Background, PlanePicture, sample_facts
-from tissuestate.figure_expression import embedding, tissue_marks
+from tissuestate.report.figures.expression import embedding, tissue_marks
 from tissuestate.report.render import figure_bytes, render
 
 playwright = pytest.importorskip("playwright.sync_api")

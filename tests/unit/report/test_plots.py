@@ -6,17 +6,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tissuestate.figure_benchmark import benchmark_bars, cost_bars
-from tissuestate.figure_evaluation import confusion_matrices, reliability, roc_curves, top_k
-from tissuestate.figure_expression import (
+from tissuestate.report.figures.benchmark import benchmark_bars, cost_bars
+from tissuestate.report.figures.evaluation import confusion_matrices, reliability, roc_curves, top_k
+from tissuestate.report.figures.expression import (
     correction_diagnostics,
     embedding,
     principal_components,
     project,
 )
-from tissuestate.figure_integrity import gene_body_coverage, gis_histogram, mrin_distribution
-from tissuestate.figure_models import learning_curves, tuning_history
-from tissuestate.figure_style import save
+from tissuestate.report.figures.integrity import (
+    gene_body_coverage,
+    gis_histogram,
+    mrin_distribution,
+)
+from tissuestate.report.figures.models import learning_curves, tuning_history
+from tissuestate.report.figures.style import save
 
 TISSUES = [f"tissue {number}" for number in range(14)]
 CLASSES = {

@@ -17,9 +17,9 @@ from tissuestate.cohort.composition import (
     states_of,
 )
 from tissuestate.evaluation.tandem import TANDEM, within
-from tissuestate.figure_expression import before_and_after
 from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS
 from tissuestate.protocols.page import protocols_in_brief
+from tissuestate.report.figures.expression import before_and_after
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")

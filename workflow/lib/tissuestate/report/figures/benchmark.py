@@ -6,8 +6,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from tissuestate.figure_style import PALETTE, STYLE, new_figure, whiskers
 from tissuestate.labels import HEADS
+from tissuestate.report.figures.style import PALETTE, STYLE, new_figure, whiskers
 from tissuestate.report.wording import MODELS, head_title, model_title
 
 

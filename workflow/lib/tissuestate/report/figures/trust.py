@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tissuestate.evaluation.missing_genes import least_genes
 from tissuestate.evaluation.sets import LEVEL
-from tissuestate.figure_style import DROPPED, GREY, KEPT, PALETTE, STYLE
+from tissuestate.report.figures.style import DROPPED, GREY, KEPT, PALETTE, STYLE
 from tissuestate.report.wording import HEADS as TITLES
 from tissuestate.report.wording import head_title
 

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tissuestate.figure_style import (
+from tissuestate.labels import STATES
+from tissuestate.report.figures.style import (
     GREY,
     MARKERS,
     PALETTE,
@@ -20,7 +21,6 @@ from tissuestate.figure_style import (
     new_figure,
     say_nothing_to_show,
 )
-from tissuestate.labels import STATES
 from tissuestate.report.wording import measure_title
 
 STAGES = {"before": GREY, "after": PALETTE[0]}

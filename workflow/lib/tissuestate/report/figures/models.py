@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from tissuestate.figure_style import (
+from tissuestate.report.figures.style import (
     DROPPED,
     GREY,
     KEPT,

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from tissuestate.evaluation.calibration import calibration_error
 from tissuestate.evaluation.trust import shown_probabilities
-from tissuestate.figure_style import (
+from tissuestate.labels import encode
+from tissuestate.report.figures.style import (
     GREY,
     PALETTE,
     STYLE,
@@ -21,7 +22,6 @@ from tissuestate.figure_style import (
     say_nothing_to_show,
     whiskers,
 )
-from tissuestate.labels import encode
 from tissuestate.report.wording import HEADS as TITLES
 from tissuestate.report.wording import head_title
 

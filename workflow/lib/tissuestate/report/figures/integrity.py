@@ -6,7 +6,14 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tissuestate.figure_style import DROPPED, KEPT, PALETTE, STYLE, new_figure, say_nothing_to_show
+from tissuestate.report.figures.style import (
+    DROPPED,
+    KEPT,
+    PALETTE,
+    STYLE,
+    new_figure,
+    say_nothing_to_show,
+)
 
 
 def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
