@@ -81,3 +81,8 @@ rule compare_models:
         seed=lookup("seed", within=config),
     script:
         "../scripts/compare_models.py"
+
+
+rule benchmark:
+    input:
+        "<results>/benchmark/benchmark.tsv",

@@ -47,38 +47,6 @@ rule build_bundle:
         "../scripts/build_bundle.py"
 
 
-rule explain_classes:
-    input:
-        bundle="<results>/bundle/bundle.json",
-        cohort="<results>/cohort/cohort.h5ad",
-        predictions=f"<results>/evaluation/{BUNDLED}/predictions.tsv",
-    output:
-        table=report(
-            f"<results>/evaluation/{BUNDLED}/genes.tsv",
-            caption="../report/drivers.rst",
-            category="7 Model",
-        ),
-        html=report(
-            f"<results>/evaluation/{BUNDLED}/genes.html",
-            caption="../report/drivers.rst",
-            category="7 Model",
-        ),
-    log:
-        "<logs>/explain_classes.log",
-    benchmark:
-        "<benchmarks>/explain_classes.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000, per_input=4),
-        runtime=minutes(60),
-    params:
-        code=code_digest("explain_classes.py"),
-    script:
-        "../scripts/explain_classes.py"
-
-
 rule classify:
     log:
         "<logs>/classify.log",
@@ -93,35 +61,6 @@ rule classify:
         " --config bundle=results/bundle samples=new_samples.tsv' | tee {log:q} >&2; exit 1"
 
 
-rule describe_run:
+rule bundle:
     input:
-        bundle="<results>/bundle/bundle.json",
-        samples="<results>/cohort/samples.tsv",
-        cohort="<results>/cohort/cohort.h5ad",
-        products=list(run_products()),
-        snakefile=local(str(WORKFLOW / "Snakefile")),
-    output:
-        config="<results>/run/config.yaml",
-        snakefile="<results>/run/Snakefile",
-        checklist=report(
-            "<results>/run/TRIPOD-AI.md",
-            caption="../report/tripod.rst",
-            category="7 Model",
-        ),
-        crate="<results>/ro-crate-metadata.json",
-    log:
-        "<logs>/describe_run.log",
-    benchmark:
-        "<benchmarks>/describe_run.tsv"
-    conda:
-        "../../envs/crate.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    params:
-        code=code_digest("describe_run.py"),
-        settings=dict(config),
-        products=list(run_products().values()),
-    script:
-        "../scripts/describe_run.py"
+        "<results>/bundle/bundle.json",

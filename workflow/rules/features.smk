@@ -25,3 +25,29 @@ rule extract_features:
         fit_on=lookup("fit_on", within=config),
     script:
         "../scripts/extract_features.py"
+
+
+rule fit_novelty:
+    input:
+        features="<results>/features/{features}.h5ad",
+    output:
+        novelty="<results>/features/{features}.novelty.npz",
+    log:
+        "<logs>/fit_novelty/{features}.log",
+    benchmark:
+        "<benchmarks>/fit_novelty/{features}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(10, per_gb=20),
+    params:
+        code=code_digest("fit_novelty.py"),
+    script:
+        "../scripts/fit_novelty.py"
+
+
+rule features:
+    input:
+        expand("<results>/features/{features}.h5ad", features=config["features"]["kinds"]),

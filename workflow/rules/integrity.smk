@@ -29,3 +29,62 @@ rule profile_integrity:
         given=reads_as_given,
     script:
         "../scripts/profile_integrity.py"
+
+
+if not CLASSIFYING:
+
+    rule score_integrity:
+        input:
+            profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
+            bed="<reference>/transcripts.bed",
+            samples="<results>/cohort/samples.tsv",
+        output:
+            mrin="<results>/integrity/mrin.tsv",
+            gis="<results>/integrity/gis.tsv",
+            reference="<results>/integrity/reference.npz",
+            coverage="<results>/integrity/coverage.tsv",
+            multiqc_mrin="<results>/integrity/mrin_mqc.tsv",
+            multiqc_coverage="<results>/integrity/coverage_mqc.tsv",
+        log:
+            "<logs>/score_integrity.log",
+        benchmark:
+            "<benchmarks>/score_integrity.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 2
+        resources:
+            mem_mb=memory(2000, per_input=0.5),
+            runtime=minutes(10, per_gb=5),
+        params:
+            code=code_digest("score_integrity.py"),
+            fit_on=lookup("fit_on", within=config),
+            min_mrin=lookup("quality/min_mrin", within=config),
+        script:
+            "../scripts/score_integrity.py"
+
+else:
+
+    rule apply_integrity:
+        input:
+            profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
+            bed="<reference>/transcripts.bed",
+            reference=local(f"{BUNDLE}/integrity.npz"),
+        output:
+            mrin="<results>/integrity/mrin.tsv",
+        log:
+            "<logs>/apply_integrity.log",
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000, per_input=0.5),
+            runtime=minutes(10),
+        params:
+            code=code_digest("apply_integrity.py"),
+        script:
+            "../scripts/apply_integrity.py"
+
+
+rule integrity:
+    input:
+        "<results>/integrity/mrin.tsv" if FROM_READS else [],

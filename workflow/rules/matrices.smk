@@ -20,3 +20,66 @@ rule fetch_recount3:
         project="{project}",
     script:
         "../scripts/fetch_recount3.py"
+
+
+if config["rnaseqdb"] and not CLASSIFYING:
+
+    rule fetch_rnaseqdb:
+        output:
+            file="<results>/rnaseqdb/{file}.txt.gz",
+        log:
+            "<logs>/fetch_rnaseqdb/{file}.log",
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(500),
+            runtime=minutes(60),
+        params:
+            **rnaseqdb_download(),
+            code=code_digest("fetch_file.py"),
+        script:
+            "../scripts/fetch_file.py"
+
+
+    rule list_rnaseqdb:
+        input:
+            matrices=rnaseqdb_matrices(),
+            table=shipped(config["rnaseqdb"]["table"]),
+        output:
+            sheet="<results>/rnaseqdb/samples.tsv",
+        log:
+            "<logs>/list_rnaseqdb.log",
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=minutes(20),
+        params:
+            code=code_digest("list_rnaseqdb.py"),
+        script:
+            "../scripts/list_rnaseqdb.py"
+
+
+if not CLASSIFYING:
+
+    rule map_genes:
+        input:
+            annotation="<reference>/annotation.gtf" if FROM_READS else [],
+        output:
+            genes="<results>/cohort/gene_ids.tsv.gz",
+        log:
+            "<logs>/map_genes.log",
+        benchmark:
+            "<benchmarks>/map_genes.tsv"
+        conda:
+            "../../envs/orgdb.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000, per_input=2),
+            runtime=minutes(20),
+        params:
+            code=code_digest("map_genes.py"),
+        script:
+            "../scripts/map_genes.py"

@@ -103,3 +103,8 @@ rule assess_protocols:
         searched=lookup("protocols/evaluations", within=config),
     script:
         "../scripts/assess_protocols.py"
+
+
+rule protocols:
+    input:
+        protocol_tables(),

@@ -1,36 +1,6 @@
 # Which samples go on: alignment, assignment and mRIN against the thresholds; MultiQC over all of it.
 
 
-rule score_integrity:
-    input:
-        profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
-        bed="<reference>/transcripts.bed",
-        samples="<results>/cohort/samples.tsv",
-    output:
-        mrin="<results>/integrity/mrin.tsv",
-        gis="<results>/integrity/gis.tsv",
-        reference="<results>/integrity/reference.npz",
-        coverage="<results>/integrity/coverage.tsv",
-        multiqc_mrin="<results>/integrity/mrin_mqc.tsv",
-        multiqc_coverage="<results>/integrity/coverage_mqc.tsv",
-    log:
-        "<logs>/score_integrity.log",
-    benchmark:
-        "<benchmarks>/score_integrity.tsv"
-    conda:
-        "../../envs/python.yaml"
-    threads: 2
-    resources:
-        mem_mb=memory(2000, per_input=0.5),
-        runtime=minutes(10, per_gb=5),
-    params:
-        code=code_digest("score_integrity.py"),
-        fit_on=lookup("fit_on", within=config),
-        min_mrin=lookup("quality/min_mrin", within=config),
-    script:
-        "../scripts/score_integrity.py"
-
-
 rule decide_quality:
     input:
         samples="<results>/cohort/samples.tsv",
@@ -97,3 +67,8 @@ rule summarise_quality:
         " $(for folder in align counts trimmed; do"
         " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"
         " > {log:q} 2>&1"
+
+
+rule quality:
+    input:
+        ["<results>/qc/samples.tsv", "<results>/multiqc/multiqc.html"] if FROM_READS else [],

@@ -164,3 +164,9 @@ if CLASSIFYING:
             bundle=bundle_to_fit,
         script:
             "../scripts/check_reference.py"
+
+
+rule reference:
+    input:
+        STAR_INDEX if FROM_READS else [],
+        "<reference>/transcripts.bed" if FROM_READS else [],

@@ -202,3 +202,103 @@ rule summarise_run:
         code=code_digest("summarise_run.py"),
     script:
         "../scripts/summarise_run.py"
+
+
+rule plot_trust:
+    input:
+        sets="<results>/evaluation/{model}/sets.tsv",
+        abstention="<results>/evaluation/{model}/abstention.tsv",
+        novelty="<results>/evaluation/{model}/novelty.tsv",
+        missing="<results>/evaluation/{model}/missing_genes.tsv",
+    output:
+        sets=figure("trust/{model}.sets", "5 Evaluation"),
+        abstention=figure("trust/{model}.abstention", "5 Evaluation"),
+        novelty=figure("trust/{model}.novelty", "5 Evaluation"),
+        missing=figure("trust/{model}.missing", "5 Evaluation"),
+    log:
+        "<logs>/plot_trust/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_trust/{model}.tsv"
+    wildcard_constraints:
+        model="dl_[a-z]+",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_digest("plot_trust.py"),
+    script:
+        "../scripts/plot_trust.py"
+
+
+rule explain_classes:
+    input:
+        bundle="<results>/bundle/bundle.json",
+        cohort="<results>/cohort/cohort.h5ad",
+        predictions=f"<results>/evaluation/{BUNDLED}/predictions.tsv",
+    output:
+        table=report(
+            f"<results>/evaluation/{BUNDLED}/genes.tsv",
+            caption="../report/drivers.rst",
+            category="7 Model",
+        ),
+        html=report(
+            f"<results>/evaluation/{BUNDLED}/genes.html",
+            caption="../report/drivers.rst",
+            category="7 Model",
+        ),
+    log:
+        "<logs>/explain_classes.log",
+    benchmark:
+        "<benchmarks>/explain_classes.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(60),
+    params:
+        code=code_digest("explain_classes.py"),
+    script:
+        "../scripts/explain_classes.py"
+
+
+rule describe_run:
+    input:
+        bundle="<results>/bundle/bundle.json",
+        samples="<results>/cohort/samples.tsv",
+        cohort="<results>/cohort/cohort.h5ad",
+        products=list(run_products()),
+        snakefile=local(str(WORKFLOW / "Snakefile")),
+    output:
+        config="<results>/run/config.yaml",
+        snakefile="<results>/run/Snakefile",
+        checklist=report(
+            "<results>/run/TRIPOD-AI.md",
+            caption="../report/tripod.rst",
+            category="7 Model",
+        ),
+        crate="<results>/ro-crate-metadata.json",
+    log:
+        "<logs>/describe_run.log",
+    benchmark:
+        "<benchmarks>/describe_run.tsv"
+    conda:
+        "../../envs/crate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_digest("describe_run.py"),
+        settings=dict(config),
+        products=list(run_products().values()),
+    script:
+        "../scripts/describe_run.py"
+
+
+rule report:
+    input:
+        final_products(),

@@ -41,3 +41,8 @@ rule align_reads:
         given=reads_as_given,
     script:
         "../scripts/align_reads.sh"
+
+
+rule alignment:
+    input:
+        per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),

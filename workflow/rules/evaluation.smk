@@ -1,47 +1,58 @@
-# How far to trust a call: missing genes, samples unlike any in training, sets of classes, abstention.
+# How often calls are right, and how far to trust one: metrics, missing genes, sets of classes, abstention.
 
 
-rule fit_imputation:
+rule predict_network:
     input:
-        normalised="<results>/expression/normalised.h5ad",
+        features=features_of,
+        classes="<results>/cohort/classes.json",
+        multitask=networks_of("multitask"),
+        subtype=networks_of("subtype"),
+        costs=costs_of_networks,
     output:
-        imputation="<results>/expression/imputation.npz",
+        predictions="<results>/evaluation/{model,dl_[a-z]+}/predictions.tsv",
+        calibration="<results>/evaluation/{model,dl_[a-z]+}/calibration.json",
+        cost="<results>/evaluation/{model,dl_[a-z]+}/cost.json",
     log:
-        "<logs>/fit_imputation.log",
+        "<logs>/predict_network/{model}.log",
     benchmark:
-        "<benchmarks>/fit_imputation.tsv"
+        "<benchmarks>/predict_network/{model}.tsv"
     conda:
-        "../../envs/python.yaml"
+        "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=memory(2000, per_input=6),
-        runtime=minutes(10, per_gb=20),
+        mem_mb=memory(2000, per_input=4),
+        runtime=minutes(20),
     params:
-        code=code_digest("fit_imputation.py"),
-        fit_on=lookup("fit_on", within=config),
+        code=code_digest("predict_network.py"),
     script:
-        "../scripts/fit_imputation.py"
+        "../scripts/predict_network.py"
 
 
-rule fit_novelty:
+rule evaluate_predictions:
     input:
-        features="<results>/features/{features}.h5ad",
+        predictions="<results>/evaluation/{model}/predictions.tsv",
+        classes="<results>/cohort/classes.json",
     output:
-        novelty="<results>/features/{features}.novelty.npz",
+        metrics="<results>/evaluation/{model}/metrics.tsv",
+        per_class="<results>/evaluation/{model}/per_class.tsv",
+        confusion="<results>/evaluation/{model}/confusion.tsv",
+        roc="<results>/evaluation/{model}/roc.tsv",
     log:
-        "<logs>/fit_novelty/{features}.log",
+        "<logs>/evaluate_predictions/{model}.log",
     benchmark:
-        "<benchmarks>/fit_novelty/{features}.tsv"
+        "<benchmarks>/evaluate_predictions/{model}.tsv"
     conda:
-        "../../envs/python.yaml"
-    threads: 2
+        "../../envs/torch.yaml"
+    threads: 1
     resources:
-        mem_mb=memory(2000, per_input=6),
-        runtime=minutes(10, per_gb=20),
+        mem_mb=memory(2000),
+        runtime=minutes(20),
     params:
-        code=code_digest("fit_novelty.py"),
+        code=code_digest("evaluate_predictions.py"),
+        resamples=lookup("evaluation/resamples", within=config),
+        seed=lookup("seed", within=config),
     script:
-        "../scripts/fit_novelty.py"
+        "../scripts/evaluate_predictions.py"
 
 
 rule measure_missing_genes:
@@ -107,30 +118,6 @@ rule evaluate_trust:
         "../scripts/evaluate_trust.py"
 
 
-rule plot_trust:
+rule evaluation:
     input:
-        sets="<results>/evaluation/{model}/sets.tsv",
-        abstention="<results>/evaluation/{model}/abstention.tsv",
-        novelty="<results>/evaluation/{model}/novelty.tsv",
-        missing="<results>/evaluation/{model}/missing_genes.tsv",
-    output:
-        sets=figure("trust/{model}.sets", "5 Evaluation"),
-        abstention=figure("trust/{model}.abstention", "5 Evaluation"),
-        novelty=figure("trust/{model}.novelty", "5 Evaluation"),
-        missing=figure("trust/{model}.missing", "5 Evaluation"),
-    log:
-        "<logs>/plot_trust/{model}.log",
-    benchmark:
-        "<benchmarks>/plot_trust/{model}.tsv"
-    wildcard_constraints:
-        model="dl_[a-z]+",
-    conda:
-        "../../envs/python.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    params:
-        code=code_digest("plot_trust.py"),
-    script:
-        "../scripts/plot_trust.py"
+        expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),

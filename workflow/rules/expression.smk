@@ -56,3 +56,30 @@ rule correct_expression:
         seed=lookup("seed", within=config),
     script:
         "../scripts/correct_expression.py"
+
+
+rule fit_imputation:
+    input:
+        normalised="<results>/expression/normalised.h5ad",
+    output:
+        imputation="<results>/expression/imputation.npz",
+    log:
+        "<logs>/fit_imputation.log",
+    benchmark:
+        "<benchmarks>/fit_imputation.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000, per_input=6),
+        runtime=minutes(10, per_gb=20),
+    params:
+        code=code_digest("fit_imputation.py"),
+        fit_on=lookup("fit_on", within=config),
+    script:
+        "../scripts/fit_imputation.py"
+
+
+rule expression:
+    input:
+        "<results>/expression/corrected.h5ad",

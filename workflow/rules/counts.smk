@@ -30,3 +30,8 @@ rule count_reads:
         given=reads_as_given,
     script:
         "../scripts/count_reads.sh"
+
+
+rule counts:
+    input:
+        per_sample("<results>/counts/{sample}.tsv"),

@@ -90,55 +90,10 @@ rule train_network:
         "../scripts/train_network.py"
 
 
-rule predict_network:
+rule models:
     input:
-        features=features_of,
-        classes="<results>/cohort/classes.json",
-        multitask=networks_of("multitask"),
-        subtype=networks_of("subtype"),
-        costs=costs_of_networks,
-    output:
-        predictions="<results>/evaluation/{model,dl_[a-z]+}/predictions.tsv",
-        calibration="<results>/evaluation/{model,dl_[a-z]+}/calibration.json",
-        cost="<results>/evaluation/{model,dl_[a-z]+}/cost.json",
-    log:
-        "<logs>/predict_network/{model}.log",
-    benchmark:
-        "<benchmarks>/predict_network/{model}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 2
-    resources:
-        mem_mb=memory(2000, per_input=4),
-        runtime=minutes(20),
-    params:
-        code=code_digest("predict_network.py"),
-    script:
-        "../scripts/predict_network.py"
-
-
-rule evaluate_predictions:
-    input:
-        predictions="<results>/evaluation/{model}/predictions.tsv",
-        classes="<results>/cohort/classes.json",
-    output:
-        metrics="<results>/evaluation/{model}/metrics.tsv",
-        per_class="<results>/evaluation/{model}/per_class.tsv",
-        confusion="<results>/evaluation/{model}/confusion.tsv",
-        roc="<results>/evaluation/{model}/roc.tsv",
-    log:
-        "<logs>/evaluate_predictions/{model}.log",
-    benchmark:
-        "<benchmarks>/evaluate_predictions/{model}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=minutes(20),
-    params:
-        code=code_digest("evaluate_predictions.py"),
-        resamples=lookup("evaluation/resamples", within=config),
-        seed=lookup("seed", within=config),
-    script:
-        "../scripts/evaluate_predictions.py"
+        expand(
+            "<results>/models/{task}.{features}/weights.safetensors",
+            task=TASKS,
+            features=config["features"]["kinds"],
+        ),

@@ -4,27 +4,6 @@
 KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
 
 
-rule apply_integrity:
-    input:
-        profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
-        bed="<reference>/transcripts.bed",
-        reference=local(f"{BUNDLE}/integrity.npz"),
-    output:
-        mrin="<results>/integrity/mrin.tsv",
-    log:
-        "<logs>/apply_integrity.log",
-    conda:
-        "../../envs/python.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000, per_input=0.5),
-        runtime=minutes(10),
-    params:
-        code=code_digest("apply_integrity.py"),
-    script:
-        "../scripts/apply_integrity.py"
-
-
 rule classify_samples:
     input:
         bundle=of_now(local(f"{BUNDLE}/bundle.json")),
