@@ -40,7 +40,7 @@ rule align_reads:
         flaw=flaw_of,
         given=reads_as_given,
     script:
-        "../scripts/align_reads.sh"
+        "../scripts/alignment/align_reads.sh"
 
 
 rule alignment:

@@ -22,11 +22,11 @@ rule fit_baseline:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
     params:
-        code=code_digest("fit_baseline.py"),
+        code=code_digest("benchmark/fit_baseline.py"),
         model="{model}",
         seed=lookup("seed", within=config),
     script:
-        "../scripts/fit_baseline.py"
+        "../scripts/benchmark/fit_baseline.py"
 
 
 rule collect_benchmark:
@@ -50,9 +50,9 @@ rule collect_benchmark:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("collect_benchmark.py"),
+        code=code_digest("benchmark/collect_benchmark.py"),
     script:
-        "../scripts/collect_benchmark.py"
+        "../scripts/benchmark/collect_benchmark.py"
 
 
 rule compare_models:
@@ -76,11 +76,11 @@ rule compare_models:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        code=code_digest("compare_models.py"),
+        code=code_digest("benchmark/compare_models.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/compare_models.py"
+        "../scripts/benchmark/compare_models.py"
 
 
 rule benchmark:

@@ -41,10 +41,10 @@ rule build_bundle:
         mem_mb=memory(2000, per_input=2),
         runtime=minutes(20),
     params:
-        code=code_digest("build_bundle.py"),
+        code=code_digest("bundle/build_bundle.py"),
         config=bundle_config(),
     script:
-        "../scripts/build_bundle.py"
+        "../scripts/bundle/build_bundle.py"
 
 
 rule classify:

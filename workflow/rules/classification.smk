@@ -28,13 +28,13 @@ rule classify_samples:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
-        code=code_digest("classify_samples.py"),
+        code=code_digest("classification/classify_samples.py"),
         matrices=MATRICES,
         given=as_given(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         reads=lambda wildcards: {name: checksums(files_of(name, READS)) for name in FROM_READS},
     script:
-        "../scripts/classify_samples.py"
+        "../scripts/classification/classify_samples.py"
 
 
 rule explain_samples:
@@ -55,12 +55,12 @@ rule explain_samples:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(60),
     params:
-        code=code_digest("explain_samples.py"),
+        code=code_digest("classification/explain_samples.py"),
         given=as_given(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         matrices=MATRICES,
     script:
-        "../scripts/explain_samples.py"
+        "../scripts/classification/explain_samples.py"
 
 
 rule write_pages:
@@ -79,9 +79,9 @@ rule write_pages:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        code=code_digest("write_pages.py"),
+        code=code_digest("classification/write_pages.py"),
     script:
-        "../scripts/write_pages.py"
+        "../scripts/classification/write_pages.py"
 
 
 rule classify:

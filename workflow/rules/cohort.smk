@@ -22,13 +22,13 @@ rule split_samples:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("split_samples.py"),
+        code=code_digest("cohort/split_samples.py"),
         given=as_given(*LABELS),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/split_samples.py"
+        "../scripts/cohort/split_samples.py"
 
 
 rule assemble_cohort:
@@ -59,13 +59,13 @@ rule assemble_cohort:
         mem_mb=memory(3000, per_input=4 if MATRICES or config["rnaseqdb"] else 0.3),
         runtime=minutes(30, per_gb=20),
     params:
-        code=code_digest("assemble_cohort.py"),
+        code=code_digest("cohort/assemble_cohort.py"),
         given=as_given(*MATRICES),
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),
     script:
-        "../scripts/assemble_cohort.py"
+        "../scripts/cohort/assemble_cohort.py"
 
 
 rule cohort:

@@ -29,7 +29,7 @@ rule count_reads:
         flaw=flaw_of,
         given=reads_as_given,
     script:
-        "../scripts/count_reads.sh"
+        "../scripts/counts/count_reads.sh"
 
 
 rule counts:

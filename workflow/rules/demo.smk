@@ -23,10 +23,10 @@ if DEMO:
             mem_mb=memory(2000),
             runtime=minutes(20),
         params:
-            code=code_digest("simulate_cohort.py"),
+            code=code_digest("demo/simulate_cohort.py"),
             seed=config["seed"],
             pairs=DEMO["pairs"],
         message:
             "Simulating the demo cohort: genome, annotation, reads and their truth"
         script:
-            "../scripts/simulate_cohort.py"
+            "../scripts/demo/simulate_cohort.py"

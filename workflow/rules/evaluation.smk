@@ -23,9 +23,9 @@ rule predict_network:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
-        code=code_digest("predict_network.py"),
+        code=code_digest("evaluation/predict_network.py"),
     script:
-        "../scripts/predict_network.py"
+        "../scripts/evaluation/predict_network.py"
 
 
 rule evaluate_predictions:
@@ -48,11 +48,11 @@ rule evaluate_predictions:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        code=code_digest("evaluate_predictions.py"),
+        code=code_digest("evaluation/evaluate_predictions.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/evaluate_predictions.py"
+        "../scripts/evaluation/evaluate_predictions.py"
 
 
 rule measure_missing_genes:
@@ -81,10 +81,10 @@ rule measure_missing_genes:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(20, per_gb=120),
     params:
-        code=code_digest("measure_missing_genes.py"),
+        code=code_digest("evaluation/measure_missing_genes.py"),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/measure_missing_genes.py"
+        "../scripts/evaluation/measure_missing_genes.py"
 
 
 rule evaluate_trust:
@@ -111,11 +111,11 @@ rule evaluate_trust:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(10),
     params:
-        code=code_digest("evaluate_trust.py"),
+        code=code_digest("evaluation/evaluate_trust.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/evaluate_trust.py"
+        "../scripts/evaluation/evaluate_trust.py"
 
 
 rule evaluation:

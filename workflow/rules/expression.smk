@@ -18,11 +18,11 @@ rule normalise_expression:
         mem_mb=memory(1000, per_input=5),
         runtime=minutes(10, per_gb=10),
     params:
-        code=code_digest("normalise_expression.py"),
+        code=code_digest("expression/normalise_expression.py"),
         method=lookup("normalisation", within=config),
         fit_on=lookup("fit_on", within=config),
     script:
-        "../scripts/normalise_expression.py"
+        "../scripts/expression/normalise_expression.py"
 
 
 rule correct_expression:
@@ -47,7 +47,7 @@ rule correct_expression:
         mem_mb=memory(2000, per_input=10),
         runtime=minutes(20, per_gb=120),
     params:
-        code=code_digest("correct_expression.py"),
+        code=code_digest("expression/correct_expression.py"),
         method=lookup("correction/method", within=config),
         n_sv=lookup("correction/n_sv", within=config),
         design=lookup("correction/design", within=config),
@@ -55,7 +55,7 @@ rule correct_expression:
         fit_on=lookup("fit_on", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/correct_expression.py"
+        "../scripts/expression/correct_expression.py"
 
 
 rule fit_imputation:
@@ -74,10 +74,10 @@ rule fit_imputation:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(10, per_gb=20),
     params:
-        code=code_digest("fit_imputation.py"),
+        code=code_digest("expression/fit_imputation.py"),
         fit_on=lookup("fit_on", within=config),
     script:
-        "../scripts/fit_imputation.py"
+        "../scripts/expression/fit_imputation.py"
 
 
 rule expression:

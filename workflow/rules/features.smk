@@ -19,12 +19,12 @@ rule extract_features:
         mem_mb=memory(2000, per_input=10),
         runtime=minutes(20, per_gb=60),
     params:
-        code=code_digest("extract_features.py"),
+        code=code_digest("features/extract_features.py"),
         kind="{features}",
         settings=feature_settings,
         fit_on=lookup("fit_on", within=config),
     script:
-        "../scripts/extract_features.py"
+        "../scripts/features/extract_features.py"
 
 
 rule fit_novelty:
@@ -43,9 +43,9 @@ rule fit_novelty:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(10, per_gb=20),
     params:
-        code=code_digest("fit_novelty.py"),
+        code=code_digest("features/fit_novelty.py"),
     script:
-        "../scripts/fit_novelty.py"
+        "../scripts/features/fit_novelty.py"
 
 
 rule features:

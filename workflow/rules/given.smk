@@ -126,7 +126,7 @@ def calls_digest():
     rows = [[name, *(ROWS[name][column] for column in decides)] for name in ROWS]
     files = [checksums(files_of(name, ("matrix",))) for name in ROWS]
     reads = [reads_digest(name) for name in FROM_READS]
-    scripts = ("classify_samples.py", "write_pages.py")
+    scripts = ("classification/classify_samples.py", "classification/write_pages.py")
     code = [code_digest(script)(None) for script in scripts]
     return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
 

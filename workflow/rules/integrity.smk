@@ -23,12 +23,12 @@ rule profile_integrity:
         mem_mb=memory(1500),
         runtime=minutes(10, per_gb=10),
     params:
-        code=code_digest("profile_integrity.py"),
+        code=code_digest("integrity/profile_integrity.py"),
         refuse=CLASSIFYING,
         flaw=flaw_of,
         given=reads_as_given,
     script:
-        "../scripts/profile_integrity.py"
+        "../scripts/integrity/profile_integrity.py"
 
 
 if not CLASSIFYING:
@@ -56,11 +56,11 @@ if not CLASSIFYING:
             mem_mb=memory(2000, per_input=0.5),
             runtime=minutes(10, per_gb=5),
         params:
-            code=code_digest("score_integrity.py"),
+            code=code_digest("integrity/score_integrity.py"),
             fit_on=lookup("fit_on", within=config),
             min_mrin=lookup("quality/min_mrin", within=config),
         script:
-            "../scripts/score_integrity.py"
+            "../scripts/integrity/score_integrity.py"
 
 else:
 
@@ -80,9 +80,9 @@ else:
             mem_mb=memory(1000, per_input=0.5),
             runtime=minutes(10),
         params:
-            code=code_digest("apply_integrity.py"),
+            code=code_digest("integrity/apply_integrity.py"),
         script:
-            "../scripts/apply_integrity.py"
+            "../scripts/integrity/apply_integrity.py"
 
 
 rule integrity:

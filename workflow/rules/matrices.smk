@@ -15,11 +15,11 @@ rule fetch_recount3:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
-        code=code_digest("fetch_recount3.py"),
+        code=code_digest("matrices/fetch_recount3.py"),
         data_source="{data_source}",
         project="{project}",
     script:
-        "../scripts/fetch_recount3.py"
+        "../scripts/matrices/fetch_recount3.py"
 
 
 if config["rnaseqdb"] and not CLASSIFYING:
@@ -37,9 +37,9 @@ if config["rnaseqdb"] and not CLASSIFYING:
             runtime=minutes(60),
         params:
             **rnaseqdb_download(),
-            code=code_digest("fetch_file.py"),
+            code=code_digest("reference/fetch_file.py"),
         script:
-            "../scripts/fetch_file.py"
+            "../scripts/reference/fetch_file.py"
 
 
     rule list_rnaseqdb:
@@ -57,9 +57,9 @@ if config["rnaseqdb"] and not CLASSIFYING:
             mem_mb=memory(1000),
             runtime=minutes(20),
         params:
-            code=code_digest("list_rnaseqdb.py"),
+            code=code_digest("matrices/list_rnaseqdb.py"),
         script:
-            "../scripts/list_rnaseqdb.py"
+            "../scripts/matrices/list_rnaseqdb.py"
 
 
 if not CLASSIFYING:
@@ -80,6 +80,6 @@ if not CLASSIFYING:
             mem_mb=memory(2000, per_input=2),
             runtime=minutes(20),
         params:
-            code=code_digest("map_genes.py"),
+            code=code_digest("matrices/map_genes.py"),
         script:
-            "../scripts/map_genes.py"
+            "../scripts/matrices/map_genes.py"

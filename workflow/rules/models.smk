@@ -20,7 +20,7 @@ rule tune_network:
         runtime=minutes(120, per_gb=600),
         gpu=1,
     params:
-        code=code_digest("tune_network.py"),
+        code=code_digest("models/tune_network.py"),
         task="{task}",
         round="{round}",
         worker="{worker}",
@@ -33,7 +33,7 @@ rule tune_network:
         # Outside the outputs, which are wiped when a job fails: an interrupted share goes on here.
         journal=lambda wildcards, output: f"{output.trials}.journal",
     script:
-        "../scripts/tune_network.py"
+        "../scripts/models/tune_network.py"
 
 
 rule choose_hyperparameters:
@@ -53,9 +53,9 @@ rule choose_hyperparameters:
         mem_mb=memory(500),
         runtime=minutes(10),
     params:
-        code=code_digest("choose_hyperparameters.py"),
+        code=code_digest("models/choose_hyperparameters.py"),
     script:
-        "../scripts/choose_hyperparameters.py"
+        "../scripts/models/choose_hyperparameters.py"
 
 
 rule train_network:
@@ -80,14 +80,14 @@ rule train_network:
         runtime=minutes(60, per_gb=120),
         gpu=1,
     params:
-        code=code_digest("train_network.py"),
+        code=code_digest("models/train_network.py"),
         task="{task}",
         epochs=lookup("training/epochs", within=config),
         recipe=lookup("training/recipe", within=config),
         seed=lookup("seed", within=config),
         device=lookup("device", within=config),
     script:
-        "../scripts/train_network.py"
+        "../scripts/models/train_network.py"
 
 
 rule models:

@@ -27,7 +27,7 @@ rule prepare_split:
         mem_mb=memory(2000, per_input=12),
         runtime=minutes(30, per_gb=240),
     params:
-        code=code_digest("prepare_split.py"),
+        code=code_digest("protocols/prepare_split.py"),
         kinds=PROTOCOL_FEATURES,
         folds=lookup("protocols/folds", within=config),
         validation=share_of_validation(),
@@ -36,7 +36,7 @@ rule prepare_split:
         features=lookup("features", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/prepare_split.py"
+        "../scripts/protocols/prepare_split.py"
 
 
 rule predict_split:
@@ -59,7 +59,7 @@ rule predict_split:
         mem_mb=memory(2000, per_input=8),
         runtime=minutes(60, per_gb=600),
     params:
-        code=code_digest("predict_split.py"),
+        code=code_digest("protocols/predict_split.py"),
         kinds=PROTOCOL_FEATURES,
         models=lookup("protocols/models", within=config),
         search=protocol_search(),
@@ -68,7 +68,7 @@ rule predict_split:
         device=lookup("device", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/predict_split.py"
+        "../scripts/protocols/predict_split.py"
 
 
 rule assess_protocols:
@@ -97,12 +97,12 @@ rule assess_protocols:
         mem_mb=memory(2000, per_input=200),
         runtime=minutes(60),
     params:
-        code=code_digest("assess_protocols.py"),
+        code=code_digest("protocols/assess_protocols.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
         searched=lookup("protocols/evaluations", within=config),
     script:
-        "../scripts/assess_protocols.py"
+        "../scripts/protocols/assess_protocols.py"
 
 
 rule protocols:

@@ -18,12 +18,12 @@ rule decide_quality:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("decide_quality.py"),
+        code=code_digest("quality/decide_quality.py"),
         min_aligned=lookup("quality/min_aligned", within=config),
         min_assigned=lookup("quality/min_assigned", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
-        "../scripts/decide_quality.py"
+        "../scripts/quality/decide_quality.py"
 
 
 rule summarise_quality:

@@ -38,11 +38,11 @@ for kind in ("genome", "annotation"):
                 mem_mb=memory(500),
                 runtime=minutes(240),
             params:
-                code=code_digest("fetch_file.py"),
+                code=code_digest("reference/fetch_file.py"),
                 url=config["reference"][kind]["path"],
                 checksum=config["reference"][kind]["checksum"],
             script:
-                "../scripts/fetch_file.py"
+                "../scripts/reference/fetch_file.py"
 
 
 rule prepare_reference:
@@ -64,10 +64,10 @@ rule prepare_reference:
         mem_mb=memory(1000),
         runtime=minutes(10, per_gb=20),
     params:
-        code=code_digest("prepare_reference.py"),
+        code=code_digest("reference/prepare_reference.py"),
         given=as_given(*REFERENCE[:2]),
     script:
-        "../scripts/prepare_reference.py"
+        "../scripts/reference/prepare_reference.py"
 
 
 # For samples that come as CRAM, whose header has the checksums of the genome that it was made on.
@@ -110,7 +110,7 @@ rule index_genome:
         sparsity=lookup("reference/star_sparsity", within=config),
         overhang=lookup("reference/star_overhang", within=config),
     script:
-        "../scripts/index_genome.sh"
+        "../scripts/reference/index_genome.sh"
 
 
 rule derive_transcripts:
@@ -133,11 +133,11 @@ rule derive_transcripts:
         mem_mb=memory(1000, per_input=1),
         runtime=minutes(20),
     params:
-        code=code_digest("derive_transcripts.py"),
+        code=code_digest("reference/derive_transcripts.py"),
         given=as_given(*REFERENCE[2:]),
         bundle=bundle_to_fit,
     script:
-        "../scripts/derive_transcripts.py"
+        "../scripts/reference/derive_transcripts.py"
 
 
 # Made here for one bundle or cohort, the reference may serve another; it is then looked at again.
@@ -160,10 +160,10 @@ if CLASSIFYING:
             mem_mb=memory(1000, per_input=1),
             runtime=minutes(20),
         params:
-            code=code_digest("check_reference.py"),
+            code=code_digest("reference/check_reference.py"),
             bundle=bundle_to_fit,
         script:
-            "../scripts/check_reference.py"
+            "../scripts/reference/check_reference.py"
 
 
 rule reference:

@@ -20,10 +20,10 @@ rule plot_integrity:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        code=code_digest("plot_integrity.py"),
+        code=code_digest("report/plot_integrity.py"),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
-        "../scripts/plot_integrity.py"
+        "../scripts/report/plot_integrity.py"
 
 
 rule plot_expression:
@@ -45,9 +45,9 @@ rule plot_expression:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(20),
     params:
-        code=code_digest("plot_expression.py"),
+        code=code_digest("report/plot_expression.py"),
     script:
-        "../scripts/plot_expression.py"
+        "../scripts/report/plot_expression.py"
 
 
 rule plot_training:
@@ -68,9 +68,9 @@ rule plot_training:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("plot_training.py"),
+        code=code_digest("report/plot_training.py"),
     script:
-        "../scripts/plot_training.py"
+        "../scripts/report/plot_training.py"
 
 
 rule plot_evaluation:
@@ -96,9 +96,9 @@ rule plot_evaluation:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("plot_evaluation.py"),
+        code=code_digest("report/plot_evaluation.py"),
     script:
-        "../scripts/plot_evaluation.py"
+        "../scripts/report/plot_evaluation.py"
 
 
 rule plot_benchmark:
@@ -119,9 +119,9 @@ rule plot_benchmark:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("plot_benchmark.py"),
+        code=code_digest("report/plot_benchmark.py"),
     script:
-        "../scripts/plot_benchmark.py"
+        "../scripts/report/plot_benchmark.py"
 
 
 rule compare_paper:
@@ -161,10 +161,10 @@ rule compare_paper:
         mem_mb=memory(500),
         runtime=minutes(10),
     params:
-        code=code_digest("compare_paper.py"),
+        code=code_digest("report/compare_paper.py"),
         config=bundle_config(),
     script:
-        "../scripts/compare_paper.py"
+        "../scripts/report/compare_paper.py"
 
 
 rule summarise_run:
@@ -199,9 +199,9 @@ rule summarise_run:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        code=code_digest("summarise_run.py"),
+        code=code_digest("report/summarise_run.py"),
     script:
-        "../scripts/summarise_run.py"
+        "../scripts/report/summarise_run.py"
 
 
 rule plot_trust:
@@ -228,9 +228,9 @@ rule plot_trust:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("plot_trust.py"),
+        code=code_digest("report/plot_trust.py"),
     script:
-        "../scripts/plot_trust.py"
+        "../scripts/report/plot_trust.py"
 
 
 rule explain_classes:
@@ -260,9 +260,9 @@ rule explain_classes:
         mem_mb=memory(2000, per_input=4),
         runtime=minutes(60),
     params:
-        code=code_digest("explain_classes.py"),
+        code=code_digest("report/explain_classes.py"),
     script:
-        "../scripts/explain_classes.py"
+        "../scripts/report/explain_classes.py"
 
 
 rule describe_run:
@@ -292,11 +292,11 @@ rule describe_run:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_digest("describe_run.py"),
+        code=code_digest("report/describe_run.py"),
         settings=dict(config),
         products=list(run_products().values()),
     script:
-        "../scripts/describe_run.py"
+        "../scripts/report/describe_run.py"
 
 
 rule report:
