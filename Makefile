@@ -19,7 +19,7 @@ setup-dev: ## the same, and what tests and linters need
 	@envs/setup.sh requirements-dev.txt
 
 # Snakemake's self-contained report, made anew where the run has changed its summary.
-report = [ $(1)/results/report.html -nt $(1)/results/summary.html ] || \
+report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
 	PYTHONWARNINGS=ignore snakemake --directory $(1) $(2) --quiet all --report results/report.html; \
 	echo "The report is $(abspath $(1))/results/report.html"
 

@@ -36,16 +36,16 @@ rule all:
 
 rule align:
     input: "reads/{{sample}}_1.fastq.gz", "reads/{{sample}}_2.fastq.gz"
-    output: temp("align/{{sample}}.bam")
+    output: temp("alignment/{{sample}}.bam")
     shell: "touch {{output}}"
 
 rule count:
-    input: "align/{{sample}}.bam"
+    input: "alignment/{{sample}}.bam"
     output: "counts/{{sample}}"
     shell: "touch {{output}}"
 
 rule profile:
-    input: "align/{{sample}}.bam"
+    input: "alignment/{{sample}}.bam"
     output: "profiles/{{sample}}"
     shell: "touch {{output}}"
 """
@@ -138,7 +138,7 @@ from tissuestate.sheet.samples import read_samples
 samples = read_samples("split.tsv")
 names = samples["sample"].tolist()
 mrin = pd.DataFrame({"sample": names, "mrin": 0.0, "z": 0.0, "p": 0.5, "transcripts": 9000})
-logs = {name: f"results/align/{name}.Log.final.out" for name in names}
+logs = {name: f"results/alignment/{name}.Log.final.out" for name in names}
 decide_quality(samples, mrin, logs, {n: f"results/counts/{n}.tsv.summary" for n in names})
 """
 
@@ -192,7 +192,7 @@ def link_results(folder: Path, results: Path) -> None:
     places = {
         "counts": "counts/{}.tsv",
         "profile.npz": "integrity/profiles/{}.npz",
-        "log": "align/{}.Log.final.out",
+        "log": "alignment/{}.Log.final.out",
     }
     for part in ("align", "counts", "integrity/profiles", "trimmed", "multiqc"):
         (folder / "results" / part).mkdir(parents=True)
@@ -201,7 +201,7 @@ def link_results(folder: Path, results: Path) -> None:
         for source, place in places.items():
             (folder / "results" / place.format(name)).hardlink_to(folder / source)
         summary = folder / "results" / "counts" / f"{name}.tsv.summary"
-        summary.write_text(SUMMARY.format(bam=f"results/align/{name}.bam"))
+        summary.write_text(SUMMARY.format(bam=f"results/alignment/{name}.bam"))
         trimmed = folder / "results" / "trimmed" / f"{name}.fastp.json"
         trimmed.write_text(report.replace("SAMPLE", name))
     subprocess.run([sys.executable, "-c", MULTIQC], cwd=folder, check=True)
@@ -226,7 +226,7 @@ def summarise_command() -> tuple[str, ...]:
     command = "".join(parts).replace(":q}", "}").split(" > {log")[0]
     for name, path in {
         "params.results": "results",
-        "output": "results/multiqc/multiqc.html",
+        "output": "results/quality/multiqc.html",
         "input.mrin": "results/integrity/mrin_mqc.tsv",
         "input.coverage": "results/integrity/coverage_mqc.tsv",
     }.items():

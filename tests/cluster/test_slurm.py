@@ -224,7 +224,7 @@ def starved_run(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> 
             f'exec {shutil.which(program)} "$@"\n'
         )
         wrapper.chmod(0o755)
-    targets = ("results/reference/star/SA", "results/cohort/gene_ids.tsv.gz")
+    targets = ("results/reference/star/SA", "results/matrices/gene_ids.tsv.gz")
     one_minute = ("--set-resources", "map_genes:runtime=19*attempt-18")
     return start(slurm, folder, *one_minute, "--", *targets), folder
 
@@ -268,7 +268,7 @@ def disturbed(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The folder of a run that lost a node, its controller for a while, and its main process."""
     folder = tmp_path_factory.mktemp("disturbed")
     prepare(folder)
-    targets = ("results/bundle/bundle.json", "results/evaluation/paper.tsv")
+    targets = ("results/bundle/bundle.json", "results/report/paper.tsv")
     run = start(slurm, folder, "--", *targets)
 
     def running(rule: str) -> dict[str, str]:

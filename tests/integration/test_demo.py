@@ -32,7 +32,7 @@ def table(path: Path, **options: object) -> pd.DataFrame:
 
 def test_degraded_and_empty_samples_are_excluded_and_no_others(demo: Path) -> None:
     truth = table(demo / "results/demo/truth_samples.tsv").set_index("sample")
-    qc = table(demo / "results/qc/samples.tsv").set_index("sample")
+    qc = table(demo / "results/quality/samples.tsv").set_index("sample")
     spoiled = set(truth.index[truth["degraded"] | truth["empty"]])
     dropped = set(qc.index[~qc["kept"]])
     print(f"degraded {truth['degraded'].sum()}, empty {truth['empty'].sum()}, dropped {dropped}")
@@ -97,7 +97,7 @@ def test_all_models_are_compared(demo: Path) -> None:
 def test_cross_validation_and_the_studies_left_out_are_scored(demo: Path) -> None:
     folder = demo / "results/protocols"
     folds = table(folder / "crossvalidation.tsv")
-    kept = table(demo / "results/qc/samples.tsv")["kept"].sum()
+    kept = table(demo / "results/quality/samples.tsv")["kept"].sum()
     assert (folds.loc[folds["head"] == "tissue", "n"] == kept).all()
     outside = table(folder / "outside.tsv")
     assert set(outside["part"]) == {"atlas", "oncology"}
@@ -114,7 +114,7 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     config = ["--config", "bundle=results/bundle", "samples=new.tsv"]
     run = snakemake(demo, "classify", "--quiet", "rules", *config)
     assert run.returncode == 0, run.stdout[-5000:]
-    calls = table(demo / "results/classify/calls.tsv").set_index("sample").loc[chosen.index]
+    calls = table(demo / "results/classification/calls.tsv").set_index("sample").loc[chosen.index]
     columns = [name for name in chosen.columns if name.startswith("tissue:")]
     difference = (calls[columns] - chosen[columns]).abs().to_numpy().max()
     print(f"largest difference of a probability: {difference:.2e}")
@@ -124,9 +124,9 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     answered = calls["tissue_abstained"].isna()
     assert (calls["tissue"] == chosen["tissue_call"])[answered].all()
     assert calls.loc[~answered, "tissue"].isna().all()
-    genes = table(demo / "results/classify/genes.tsv", dtype={"sample": str})
+    genes = table(demo / "results/classification/genes.tsv", dtype={"sample": str})
     for sample in chosen.index:
-        page = (demo / f"results/classify/pages/{sample}.html").read_text()
+        page = (demo / f"results/classification/pages/{sample}.html").read_text()
         assert "Tissue of origin" in page and "RNA integrity against the training cohort" in page
         assert ("The genes behind the call" in page) == (sample in set(genes["sample"]))
 

@@ -59,7 +59,7 @@ def airway(snakemake, data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     }
     config = configure(folder, data, rows)
     targets = [f"results/counts/{run}.tsv" for run in AIRWAY]
-    targets += ["results/integrity/mrin.tsv", "results/qc/samples.tsv"]
+    targets += ["results/integrity/mrin.tsv", "results/quality/samples.tsv"]
     run = snakemake(folder, "--configfile", str(config), "--quiet", "rules", "--", *targets)
     assert run.returncode == 0, run.stdout[-5000:]
     return folder
@@ -84,7 +84,7 @@ def test_the_unique_mapping_rate_is_that_of_star_itself(
     command += [*reads, "--readFilesCommand", "zcat", "--outFileNamePrefix", f"{tmp_path}/"]
     subprocess.run([*command, *STAR_OPTIONS.split()], check=True, capture_output=True)
     ours, theirs = (
-        rate(airway / f"results/align/{run}.Log.final.out"),
+        rate(airway / f"results/alignment/{run}.Log.final.out"),
         rate(tmp_path / "Log.final.out"),
     )
     print(f"uniquely mapped: {ours} by the workflow, {theirs} by STAR run by hand")
@@ -148,12 +148,12 @@ def test_a_bam_from_another_build_is_named(
 
 def test_a_bam_serves_as_well_as_reads(snakemake, airway: Path, data: Path, tmp_path: Path) -> None:
     shutil.copytree(airway / "results/reference", tmp_path / "results/reference")
-    bams = {run: {"bam": f"{airway}/results/align/{run}.bam"} for run in AIRWAY}
+    bams = {run: {"bam": f"{airway}/results/alignment/{run}.bam"} for run in AIRWAY}
     config = configure(tmp_path, data, bams)
     arguments = ["--configfile", str(config), "--quiet", "rules", "--rerun-triggers", "mtime"]
-    run = snakemake(tmp_path, *arguments, "--", "results/qc/samples.tsv")
+    run = snakemake(tmp_path, *arguments, "--", "results/quality/samples.tsv")
     assert run.returncode == 0, run.stdout
     ours, theirs = (
-        pd.read_csv(folder / "results/qc/samples.tsv", sep="\t") for folder in (tmp_path, airway)
+        pd.read_csv(folder / "results/quality/samples.tsv", sep="\t") for folder in (tmp_path, airway)
     )
     pd.testing.assert_frame_equal(ours[["sample", "mrin"]], theirs[["sample", "mrin"]])

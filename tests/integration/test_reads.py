@@ -64,13 +64,13 @@ def align(snakemake, folder: Path, rows: dict[str, dict[str, str]], *arguments: 
 
 def reads_of(folder: Path, sample: str) -> tuple[int, str]:
     """Reads or pairs that STAR was given, and its log."""
-    text = (folder / f"results/align/{sample}.Log.final.out").read_text()
+    text = (folder / f"results/alignment/{sample}.Log.final.out").read_text()
     return int(text.split("Number of input reads |")[1].split()[0]), text
 
 
 def test_trimmed_reads_are_aligned_and_counted(trimmed: Path) -> None:
     for sample, mates in SAMPLES.items():
-        report = json.loads((trimmed / f"results/trimmed/{sample}.fastp.json").read_text())
+        report = json.loads((trimmed / f"results/alignment/{sample}.fastp.json").read_text())
         assert report["summary"]["before_filtering"]["total_reads"] == PAIRS * mates
         passed = report["summary"]["after_filtering"]["total_reads"]
         assert reads_of(trimmed, sample)[0] == passed / mates
@@ -89,12 +89,12 @@ def test_a_run_of_the_archive_is_downloaded_trimmed_and_aligned_in_one_job(
     stand_in(tmp_path / "bin", "prefetch", PREFETCH)
     stand_in(tmp_path / "bin", "fasterq-dump", FASTERQ_DUMP)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    targets = [f"results/align/{name}.Log.final.out" for name in ("paired", "single")]
+    targets = [f"results/alignment/{name}.Log.final.out" for name in ("paired", "single")]
     rows = {"paired": {"sra": "SRR000001"}, "single": {"sra": "SRR000002"}}
     run = align(snakemake, trimmed, rows, "--", *targets)
     assert run.returncode == 0, run.stdout[-5000:]
     for name, mates in (("paired", 2), ("single", 1)):
-        report = json.loads((trimmed / f"results/trimmed/{name}.fastp.json").read_text())
+        report = json.loads((trimmed / f"results/alignment/{name}.fastp.json").read_text())
         assert report["summary"]["before_filtering"]["total_reads"] == PAIRS * mates
     assert not list((trimmed / "results/align").glob(".*"))
     again = align(snakemake, trimmed, rows, "-n", "--", *targets)
@@ -115,7 +115,7 @@ def test_what_goes_wrong_before_the_alignment_is_named(
     others = gzip.decompress(second).splitlines(keepends=True)
     (trimmed / "few.fastq.gz").write_bytes(gzip.compress(b"".join(others[:-8])))
     whole = "results/demo/reads/A101-KID_1.fastq.gz"
-    target = ("--", "results/align/bad.Log.final.out")
+    target = ("--", "results/alignment/bad.Log.final.out")
     for reads, words in (
         ({"fastq_1": "cut.fastq.gz"}, "truncated or damaged"),
         ({"fastq_1": "part.fastq.gz"}, "not a multiple of 4"),

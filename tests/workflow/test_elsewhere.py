@@ -190,7 +190,7 @@ use rule normalise_expression from tissuestate as ts_normalise_expression with:
 
 
 rule own_map:
-    output: "cohort/results/cohort/gene_ids.tsv.gz"
+    output: "cohort/results/matrices/gene_ids.tsv.gz"
     params: table="symbol\\tensembl\\tentrez\\taliases\\ttranscripts"
     shell: "(echo '{{params.table}}'; cut -sf 1 counts.tsv | tail -n +2 | sed 's/$/\\t\\t\\t\\t/')"
         " | gzip > {{output}}"

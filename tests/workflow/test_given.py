@@ -231,7 +231,7 @@ def test_the_demo_writes_over_no_reference_in_its_folder(
 @pytest.mark.parametrize(
     ("column", "file"),
     [
-        ("bam", "results/align/z.bam"),
+        ("bam", "results/alignment/z.bam"),
         ("matrix", "results/counts/m.tsv"),
         ("matrix", "./results/../results/cohort/cohort.h5ad"),
         ("matrix", "linked.tsv"),

@@ -12,17 +12,17 @@ rule align_reads:
     output:
         bam=branch(
             config["keep_alignments"],
-            then="<results>/align/{sample}.bam",
-            otherwise=temp("<results>/align/{sample}.bam"),
+            then="<results>/alignment/{sample}.bam",
+            otherwise=temp("<results>/alignment/{sample}.bam"),
         ),
         bai=branch(
             config["keep_alignments"],
-            then="<results>/align/{sample}.bam.bai",
-            otherwise=temp("<results>/align/{sample}.bam.bai"),
+            then="<results>/alignment/{sample}.bam.bai",
+            otherwise=temp("<results>/alignment/{sample}.bam.bai"),
         ),
-        log="<results>/align/{sample}.Log.final.out",
-        json=branch(config["trim"], then="<results>/trimmed/{sample}.fastp.json", otherwise=[]),
-        html=branch(config["trim"], then="<results>/trimmed/{sample}.fastp.html", otherwise=[]),
+        log="<results>/alignment/{sample}.Log.final.out",
+        json=branch(config["trim"], then="<results>/alignment/{sample}.fastp.json", otherwise=[]),
+        html=branch(config["trim"], then="<results>/alignment/{sample}.fastp.html", otherwise=[]),
     log:
         "<logs>/align_reads/{sample}.log",
     benchmark:
@@ -45,4 +45,4 @@ rule align_reads:
 
 rule alignment:
     input:
-        per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
+        per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),

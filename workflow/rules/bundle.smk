@@ -19,7 +19,7 @@ rule build_bundle:
         missing_genes=f"<results>/evaluation/{BUNDLED}/missing_genes.tsv",
         samples="<results>/cohort/samples.tsv",
         cohort="<results>/cohort/cohort.h5ad",
-        genes="<results>/cohort/gene_ids.tsv.gz",
+        genes="<results>/matrices/gene_ids.tsv.gz",
         integrity="<results>/integrity/reference.npz" if FROM_READS else [],
         bed="<reference>/transcripts.bed" if FROM_READS else [],
     output:

@@ -10,7 +10,7 @@ rule classify_samples:
         sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
-        star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
+        star_logs=per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
         matrices=[given(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS and KNOWS_INTEGRITY else [],
         profiles=(

@@ -3,7 +3,7 @@
 rule split_samples:
     input:
         sheet=of_now(SAMPLES or []),
-        rnaseqdb="<results>/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
+        rnaseqdb="<results>/matrices/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
         classes=CLASSES,
     output:
         samples=report(
@@ -34,10 +34,10 @@ rule split_samples:
 rule assemble_cohort:
     input:
         samples="<results>/cohort/samples.tsv",
-        qc="<results>/qc/samples.tsv" if FROM_READS else [],
+        qc="<results>/quality/samples.tsv" if FROM_READS else [],
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[given(matrix) for matrix in MATRICES] + rnaseqdb_matrices(),
-        genes="<results>/cohort/gene_ids.tsv.gz",
+        genes="<results>/matrices/gene_ids.tsv.gz",
         classes=CLASSES,
     output:
         cohort="<results>/cohort/cohort.h5ad",

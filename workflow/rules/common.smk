@@ -115,7 +115,7 @@ def given(path):
     """
     if path.startswith("recount3://"):
         project = ".".join(Path(path.removeprefix("recount3://")).parts)
-        return f"<results>/recount3/{project}.parquet"
+        return f"<results>/matrices/recount3/{project}.parquet"
     if "://" in path:
         return storage(path)
     prefixed = MODIFIER.path_modifier.prefix
@@ -210,21 +210,21 @@ def final_products():
         return ["<results>/calls.tsv", "<results>/pages"]
     products = [
         "<results>/bundle/bundle.json",
-        f"<results>/evaluation/{BUNDLED}/genes.html",
+        f"<results>/report/genes.html",
         "<results>/benchmark/benchmark.tsv",
-        "<results>/summary.html",
-        "<results>/evaluation/paper.tsv",
+        "<results>/report/summary.html",
+        "<results>/report/paper.tsv",
         "<results>/ro-crate-metadata.json",
-        "<results>/figures/expression/pca.png",
-        f"<results>/figures/trust/{BUNDLED}.sets.png",
-        "<results>/figures/benchmark/accuracy.png",
+        "<results>/report/figures/expression/pca.png",
+        f"<results>/report/figures/trust/{BUNDLED}.sets.png",
+        "<results>/report/figures/benchmark/accuracy.png",
         *expand(
-            "<results>/figures/training/{task}.{features}.learning.png",
+            "<results>/report/figures/training/{task}.{features}.learning.png",
             task=TASKS,
             features=config["features"]["kinds"],
         ),
         *expand(
-            "<results>/figures/evaluation/{model}.confusion.png",
+            "<results>/report/figures/evaluation/{model}.confusion.png",
             model=[m for m in MODELS if m.startswith("dl_")],
         ),
     ]
@@ -232,8 +232,8 @@ def final_products():
         products.append("<results>/protocols/protocols.html")
     if FROM_READS:
         products += [
-            "<results>/multiqc/multiqc.html",
-            "<results>/figures/integrity/mrin.png",
+            "<results>/quality/multiqc.html",
+            "<results>/report/figures/integrity/mrin.png",
         ]
     return products
 
@@ -342,7 +342,7 @@ def figure(name, category):
     kind = Path(name).name.rpartition(".")[2]
     of = "{task}, {features}" if "{task}" in name else "{model}" if "{model}" in name else "cohort"
     return report(
-        f"<results>/figures/{name}.png",
+        f"<results>/report/figures/{name}.png",
         caption=f"../report/{kind}.rst",
         category=category,
         labels={"figure": kind, "of": of},
@@ -384,7 +384,7 @@ def rnaseqdb_matrices():
     """RNAseqDB's matrices, where the cohort is built on them."""
     if not config["rnaseqdb"]:
         return []
-    return [f"<results>/rnaseqdb/{Path(file).name}" for file in rnaseqdb_table()["file"]]
+    return [f"<results>/matrices/rnaseqdb/{Path(file).name}" for file in rnaseqdb_table()["file"]]
 
 
 def rnaseqdb_download():
@@ -406,7 +406,7 @@ def rnaseqdb_download():
 def alignment(wildcards):
     """The alignments of a sample: STAR's BAM, or the BAM or CRAM that its sheet row names."""
     row = ROWS[wildcards.sample]
-    made = f"<results>/align/{wildcards.sample}.bam"
+    made = f"<results>/alignment/{wildcards.sample}.bam"
     return given(row["bam"]) if row["origin"] == "bam" else made
 
 
@@ -561,7 +561,7 @@ def run_products():
         f"<results>/evaluation/{BUNDLED}/metrics.tsv": "Metrics of the bundled model on test samples",
         "<results>/benchmark/benchmark.tsv": "Every model: accuracy, time and memory",
         "<results>/benchmark/comparison.tsv": "Every model beside DL PCA on the same test samples",
-        "<results>/summary.html": "The run on one page",
+        "<results>/report/summary.html": "The run on one page",
         "<results>/bundle/MODEL_CARD.md": "The model card of the bundle",
     }
     if protocol_predictions():

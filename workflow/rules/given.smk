@@ -153,7 +153,7 @@ def check_bundle():
 
 def products_of_reads(sample):
     patterns = ("counts/{}.tsv", "counts/{}.tsv.summary", "integrity/profiles/{}.npz")
-    patterns += ("align/{}.Log.final.out", "align/{}.bam", "align/{}.bam.bai")
+    patterns += ("alignment/{}.Log.final.out", "alignment/{}.bam", "alignment/{}.bam.bai")
     return [concrete(f"<results>/{pattern.format(sample)}") for pattern in patterns]
 
 

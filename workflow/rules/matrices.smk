@@ -3,7 +3,7 @@
 
 rule fetch_recount3:
     output:
-        matrix="<results>/recount3/{data_source}.{project}.parquet",
+        matrix="<results>/matrices/recount3/{data_source}.{project}.parquet",
     log:
         "<logs>/fetch_recount3/{data_source}.{project}.log",
     wildcard_constraints:
@@ -26,7 +26,7 @@ if config["rnaseqdb"] and not CLASSIFYING:
 
     rule fetch_rnaseqdb:
         output:
-            file="<results>/rnaseqdb/{file}.txt.gz",
+            file="<results>/matrices/rnaseqdb/{file}.txt.gz",
         log:
             "<logs>/fetch_rnaseqdb/{file}.log",
         conda:
@@ -47,7 +47,7 @@ if config["rnaseqdb"] and not CLASSIFYING:
             matrices=rnaseqdb_matrices(),
             table=shipped(config["rnaseqdb"]["table"]),
         output:
-            sheet="<results>/rnaseqdb/samples.tsv",
+            sheet="<results>/matrices/rnaseqdb/samples.tsv",
         log:
             "<logs>/list_rnaseqdb.log",
         conda:
@@ -68,7 +68,7 @@ if not CLASSIFYING:
         input:
             annotation="<reference>/annotation.gtf" if FROM_READS else [],
         output:
-            genes="<results>/cohort/gene_ids.tsv.gz",
+            genes="<results>/matrices/gene_ids.tsv.gz",
         log:
             "<logs>/map_genes.log",
         benchmark:

@@ -5,10 +5,10 @@ rule decide_quality:
     input:
         samples="<results>/cohort/samples.tsv",
         mrin="<results>/integrity/mrin.tsv",
-        star_logs=per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
+        star_logs=per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
     output:
-        qc="<results>/qc/samples.tsv",
+        qc="<results>/quality/samples.tsv",
     log:
         "<logs>/decide_quality.log",
     conda:
@@ -28,18 +28,18 @@ rule decide_quality:
 
 rule summarise_quality:
     input:
-        per_sample("<results>/align/{sample}.Log.final.out", origins=("fastq", "sra")),
+        per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
         per_sample("<results>/counts/{sample}.tsv.summary"),
         branch(
             config["trim"],
-            then=per_sample("<results>/trimmed/{sample}.fastp.json", origins=("fastq", "sra")),
+            then=per_sample("<results>/alignment/{sample}.fastp.json", origins=("fastq", "sra")),
             otherwise=[],
         ),
         mrin="<results>/integrity/mrin_mqc.tsv",
         coverage="<results>/integrity/coverage_mqc.tsv",
     output:
         report(
-            "<results>/multiqc/multiqc.html",
+            "<results>/quality/multiqc.html",
             caption="../report/multiqc.rst",
             category="1 Quality",
         ),
@@ -64,11 +64,11 @@ rule summarise_quality:
         ' --cl-config "fn_clean_trim: []"'
         ' --cl-config "fn_clean_exts: [{{type: regex, pattern: {params.ending}}}]"'
         " --title tissuestate --filename {output:q} {input.mrin:q} {input.coverage:q}"
-        " $(for folder in align counts trimmed; do"
+        " $(for folder in alignment counts; do"
         " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"
         " > {log:q} 2>&1"
 
 
 rule quality:
     input:
-        ["<results>/qc/samples.tsv", "<results>/multiqc/multiqc.html"] if FROM_READS else [],
+        ["<results>/quality/samples.tsv", "<results>/quality/multiqc.html"] if FROM_READS else [],

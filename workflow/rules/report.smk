@@ -6,7 +6,7 @@ rule plot_integrity:
         mrin="<results>/integrity/mrin.tsv",
         coverage="<results>/integrity/coverage.tsv",
         gis="<results>/integrity/gis.tsv",
-        qc="<results>/qc/samples.tsv",
+        qc="<results>/quality/samples.tsv",
     output:
         mrin=figure("integrity/mrin", "1 Quality"),
         coverage=figure("integrity/coverage", "1 Quality"),
@@ -134,19 +134,19 @@ rule compare_paper:
         benchmark="<results>/benchmark/benchmark.tsv",
         leaks="<results>/protocols/leaks.tsv" if protocol_predictions() else [],
         paper=shipped("resources/paper_results.tsv"),
-        confusion="<results>/figures/evaluation/dl_pca.confusion.png",
-        roc="<results>/figures/evaluation/dl_pca.roc.png",
-        topk="<results>/figures/evaluation/dl_pca.topk.png",
-        accuracy="<results>/figures/benchmark/accuracy.png",
-        cost="<results>/figures/benchmark/cost.png",
+        confusion="<results>/report/figures/evaluation/dl_pca.confusion.png",
+        roc="<results>/report/figures/evaluation/dl_pca.roc.png",
+        topk="<results>/report/figures/evaluation/dl_pca.topk.png",
+        accuracy="<results>/report/figures/benchmark/accuracy.png",
+        cost="<results>/report/figures/benchmark/cost.png",
     output:
         table=report(
-            "<results>/evaluation/paper.tsv",
+            "<results>/report/paper.tsv",
             caption="../report/paper.rst",
             category="5 Evaluation",
         ),
         html=report(
-            "<results>/evaluation/paper.html",
+            "<results>/report/paper.html",
             caption="../report/paper.rst",
             category="5 Evaluation",
         ),
@@ -169,7 +169,7 @@ rule compare_paper:
 
 rule summarise_run:
     input:
-        qc="<results>/qc/samples.tsv" if FROM_READS else [],
+        qc="<results>/quality/samples.tsv" if FROM_READS else [],
         genes="<results>/cohort/genes.tsv",
         cohort="<results>/cohort/cohort.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
@@ -183,11 +183,11 @@ rule summarise_run:
         truth="results/demo/truth_samples.tsv" if DEMO else [],
     output:
         html=report(
-            "<results>/summary.html",
+            "<results>/report/summary.html",
             caption="../report/summary.rst",
             category="0 Summary",
         ),
-        table="<results>/summary.tsv",
+        table="<results>/report/summary.tsv",
     log:
         "<logs>/summarise_run.log",
     benchmark:
@@ -240,12 +240,12 @@ rule explain_classes:
         predictions=f"<results>/evaluation/{BUNDLED}/predictions.tsv",
     output:
         table=report(
-            f"<results>/evaluation/{BUNDLED}/genes.tsv",
+            f"<results>/report/genes.tsv",
             caption="../report/drivers.rst",
             category="7 Model",
         ),
         html=report(
-            f"<results>/evaluation/{BUNDLED}/genes.html",
+            f"<results>/report/genes.html",
             caption="../report/drivers.rst",
             category="7 Model",
         ),
@@ -273,10 +273,10 @@ rule describe_run:
         products=list(run_products()),
         snakefile=local(str(WORKFLOW / "Snakefile")),
     output:
-        config="<results>/run/config.yaml",
-        snakefile="<results>/run/Snakefile",
+        config="<results>/report/run/config.yaml",
+        snakefile="<results>/report/run/Snakefile",
         checklist=report(
-            "<results>/run/TRIPOD-AI.md",
+            "<results>/report/run/TRIPOD-AI.md",
             caption="../report/tripod.rst",
             category="7 Model",
         ),

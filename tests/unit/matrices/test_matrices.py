@@ -245,7 +245,7 @@ def test_absent_column_names_the_nearest(write):
 
 
 def test_the_only_sample_of_a_file_needs_no_name(write):
-    matrix = read_matrix(write("Geneid\tresults/align/x.bam\nTP53\t4\n"), {"P1": ""})
+    matrix = read_matrix(write("Geneid\tresults/alignment/x.bam\nTP53\t4\n"), {"P1": ""})
     assert matrix.samples == ["P1"] and matrix.values.tolist() == [[4]]
 
 

@@ -151,7 +151,7 @@ def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_fo
     write_multiqc_mrin(results / "integrity/mrin_mqc.tsv", pd.Series(0.1, names), -0.11)
     curves = pd.DataFrame(1.0, names, ["1", "2"])
     write_multiqc_coverage(results / "integrity/coverage_mqc.tsv", curves)
-    target = "results/multiqc/multiqc.html"
+    target = "results/quality/multiqc.html"
     run = snakemake(demo_folder, "--allowed-rules", "summarise_quality", "--", target)
     assert run.returncode == 0, run.stdout[-3000:]
     shown = re.findall(r'data-original-sn="([^"]*)"', (demo_folder / target).read_text())
