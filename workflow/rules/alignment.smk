@@ -38,7 +38,7 @@ rule align_reads:
         trim=lookup("trim", within=config),
         refuse=CLASSIFYING,
         flaw=flaw_of,
-        given=reads_as_given,
+        given=reads_fingerprints,
     script:
         "../scripts/alignment/align_reads.sh"
 

@@ -11,7 +11,7 @@ rule classify_samples:
         counts=per_sample("<results>/counts/{sample}.tsv"),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
         star_logs=per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
-        matrices=[given(matrix) for matrix in MATRICES],
+        matrices=[user_path(matrix) for matrix in MATRICES],
         mrin="<results>/integrity/mrin.tsv" if FROM_READS and KNOWS_INTEGRITY else [],
         profiles=(
             per_sample("<results>/integrity/profiles/{sample}.npz") if KNOWS_INTEGRITY else []
@@ -30,7 +30,7 @@ rule classify_samples:
     params:
         code=code_digest("classification/classify_samples.py"),
         matrices=MATRICES,
-        given=as_given(SAMPLES, *MATRICES),
+        given=input_fingerprints(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         reads=lambda wildcards: {name: checksums(files_of(name, READS)) for name in FROM_READS},
     script:
@@ -43,7 +43,7 @@ rule explain_samples:
         bundle=local(f"{BUNDLE}/bundle.json"),
         sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
-        matrices=[given(matrix) for matrix in MATRICES],
+        matrices=[user_path(matrix) for matrix in MATRICES],
     output:
         genes="<results>/genes.tsv",
     log:
@@ -56,7 +56,7 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         code=code_digest("classification/explain_samples.py"),
-        given=as_given(SAMPLES, *MATRICES),
+        given=input_fingerprints(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         matrices=MATRICES,
     script:

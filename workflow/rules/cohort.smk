@@ -1,5 +1,6 @@
 # From the sheet and the counts to one AnnData of raw values: split, gene ids, gene intersection.
 
+
 rule split_samples:
     input:
         sheet=of_now(SAMPLES or []),
@@ -23,7 +24,7 @@ rule split_samples:
         runtime=minutes(10),
     params:
         code=code_digest("cohort/split_samples.py"),
-        given=as_given(*LABELS),
+        given=input_fingerprints(*LABELS),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
@@ -36,7 +37,7 @@ rule assemble_cohort:
         samples="<results>/cohort/samples.tsv",
         qc="<results>/quality/samples.tsv" if FROM_READS else [],
         counts=per_sample("<results>/counts/{sample}.tsv"),
-        matrices=[given(matrix) for matrix in MATRICES] + rnaseqdb_matrices(),
+        matrices=[user_path(matrix) for matrix in MATRICES] + rnaseqdb_matrices(),
         genes="<results>/matrices/gene_ids.tsv.gz",
         classes=CLASSES,
     output:
@@ -60,7 +61,7 @@ rule assemble_cohort:
         runtime=minutes(30, per_gb=20),
     params:
         code=code_digest("cohort/assemble_cohort.py"),
-        given=as_given(*MATRICES),
+        given=input_fingerprints(*MATRICES),
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),

@@ -27,7 +27,7 @@ rule count_reads:
         strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
         refuse=CLASSIFYING,
         flaw=flaw_of,
-        given=reads_as_given,
+        given=reads_fingerprints,
     script:
         "../scripts/counts/count_reads.sh"
 

@@ -27,7 +27,7 @@ def checksums(files):
     return [look_up(file) if is_here(file) else None for file in files]
 
 
-def as_given(*files):
+def input_fingerprints(*files):
     """The checksums of files that config or sheet name: a parameter of the rules that read them.
 
     Snakemake itself looks no further than the time of a file that is older than what was made of it,
@@ -36,9 +36,9 @@ def as_given(*files):
     return [checksum for checksum in checksums(filter(None, files)) if checksum]
 
 
-def reads_as_given(wildcards):
+def reads_fingerprints(wildcards):
     """The checksums of a sample's FASTQ files or BAM, by column."""
-    return [as_given(*files_of(wildcards.sample, (column,))) for column in READS]
+    return [input_fingerprints(*files_of(wildcards.sample, (column,))) for column in READS]
 
 
 def flaw_of(wildcards):

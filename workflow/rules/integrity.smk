@@ -26,7 +26,7 @@ rule profile_integrity:
         code=code_digest("integrity/profile_integrity.py"),
         refuse=CLASSIFYING,
         flaw=flaw_of,
-        given=reads_as_given,
+        given=reads_fingerprints,
     script:
         "../scripts/integrity/profile_integrity.py"
 

@@ -41,11 +41,10 @@ if config["rnaseqdb"] and not CLASSIFYING:
         script:
             "../scripts/reference/fetch_file.py"
 
-
     rule list_rnaseqdb:
         input:
             matrices=rnaseqdb_matrices(),
-            table=shipped(config["rnaseqdb"]["table"]),
+            table=packaged_path(config["rnaseqdb"]["table"]),
         output:
             sheet="<results>/matrices/rnaseqdb/samples.tsv",
         log:

@@ -65,7 +65,7 @@ rule prepare_reference:
         runtime=minutes(10, per_gb=20),
     params:
         code=code_digest("reference/prepare_reference.py"),
-        given=as_given(*REFERENCE[:2]),
+        given=input_fingerprints(*REFERENCE[:2]),
     script:
         "../scripts/reference/prepare_reference.py"
 
@@ -116,7 +116,7 @@ rule index_genome:
 rule derive_transcripts:
     input:
         transcripts=(
-            given(config["reference"]["transcripts"])
+            user_path(config["reference"]["transcripts"])
             if config["reference"]["transcripts"]
             else "<reference>/annotation.gtf"
         ),
@@ -134,7 +134,7 @@ rule derive_transcripts:
         runtime=minutes(20),
     params:
         code=code_digest("reference/derive_transcripts.py"),
-        given=as_given(*REFERENCE[2:]),
+        given=input_fingerprints(*REFERENCE[2:]),
         bundle=bundle_to_fit,
     script:
         "../scripts/reference/derive_transcripts.py"

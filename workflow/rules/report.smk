@@ -133,7 +133,7 @@ rule compare_paper:
         comparison="<results>/benchmark/comparison.tsv",
         benchmark="<results>/benchmark/benchmark.tsv",
         leaks="<results>/protocols/leaks.tsv" if protocol_predictions() else [],
-        paper=shipped("resources/paper_results.tsv"),
+        paper=packaged_path("resources/paper_results.tsv"),
         confusion="<results>/report/figures/evaluation/dl_pca.confusion.png",
         roc="<results>/report/figures/evaluation/dl_pca.roc.png",
         topk="<results>/report/figures/evaluation/dl_pca.topk.png",

@@ -1,0 +1,300 @@
+# The input functions and parameters that rules share, stage by stage, and what a run ends with.
+from tissuestate.models.trials import Schedule
+from tissuestate.text import is_cram
+
+
+def figure(name, category):
+    """A figure of the report; its caption is the file named like the last part of its name."""
+    kind = Path(name).name.rpartition(".")[2]
+    of = "{task}, {features}" if "{task}" in name else "{model}" if "{model}" in name else "cohort"
+    return report(
+        f"<results>/report/figures/{name}.png",
+        caption=f"../report/{kind}.rst",
+        category=category,
+        labels={"figure": kind, "of": of},
+    )
+
+
+def is_url(path):
+    return str(path).startswith(("http://", "https://"))
+
+
+def reference_file(kind):
+    """The genome or annotation as given: a local file, or the download of its URL."""
+    path = config["reference"][kind]["path"]
+    if path is None:
+        return lambda wildcards: stop_without_reference(kind)
+    return f"<reference>/downloads/{Path(path).name}" if is_url(path) else user_path(path)
+
+
+def reads_of(wildcards):
+    """The FASTQ files of a sample: {'fastq_1': [...], 'fastq_2': [...]}; none of an archive's run."""
+    row = ROWS[wildcards.sample]
+    return {
+        key: [user_path(file) for file in row[key].split(",")]
+        for key in ("fastq_1", "fastq_2")
+        if row.get(key)
+    }
+
+
+def rnaseqdb_table():
+    from tissuestate.tables import read_strings
+
+    return read_strings(packaged_path(config["rnaseqdb"]["table"]))
+
+
+def rnaseqdb_matrices():
+    """RNAseqDB's matrices, where the cohort is built on them."""
+    if not config["rnaseqdb"]:
+        return []
+    return [f"<results>/matrices/rnaseqdb/{Path(file).name}" for file in rnaseqdb_table()["file"]]
+
+
+def rnaseqdb_download():
+    """Params of one matrix's download: its address or local copy, and its git blob id."""
+    table = rnaseqdb_table()
+    rows = {Path(row.file).name: row for row in table.itertuples()}
+
+    def address(wildcards):
+        row = rows[f"{wildcards.file}.txt.gz"]
+        local = config["rnaseqdb"]["local"]
+        return f"{local}/{Path(row.file).name}" if local else row.url
+
+    def checksum(wildcards):
+        return f"git-blob:{rows[f'{wildcards.file}.txt.gz'].blob}"
+
+    return {"url": address, "checksum": checksum}
+
+
+def alignment(wildcards):
+    """The alignments of a sample: STAR's BAM, or the BAM or CRAM that its sheet row names."""
+    row = ROWS[wildcards.sample]
+    made = f"<results>/alignment/{wildcards.sample}.bam"
+    return user_path(row["bam"]) if row["origin"] == "bam" else made
+
+
+def sequences_of(wildcards):
+    """The checksums of the genome's sequences, beside which a CRAM is held; of BAM none are known."""
+    file = ROWS[wildcards.sample]["bam"]
+    cram = (
+        is_cram(file) if is_here(file) and os.path.isfile(file) else file.lower().endswith(".cram")
+    )
+    return "<reference>/genome.dict" if cram else []
+
+
+def per_sample(pattern, origins=("fastq", "sra", "bam")):
+    """`pattern` for every sample that comes from reads of one of `origins`."""
+    samples = [name for name in FROM_READS if ROWS[name]["origin"] in origins]
+    return expand(pattern, sample=samples)
+
+
+def tuning_schedule():
+    """How the evaluations of a search are shared: the config's numbers, if they go together."""
+    schedule = {key: config["tuning"][key] for key in ("evaluations", "workers", "rounds")}
+    try:
+        Schedule(**schedule)
+    except InputError as error:
+        stop(error)
+    return schedule
+
+
+def trials_of(rounds):
+    """The trials of all workers in `rounds`, of the task and features of the wildcards."""
+    return expand(
+        "<results>/models/{{task}}.{{features}}/tuning/{round}.{worker}.jsonl",
+        round=rounds,
+        worker=range(1, config["tuning"]["workers"] + 1),
+    )
+
+
+def earlier_trials(wildcards):
+    return expand(trials_of(range(1, int(wildcards.round))), **wildcards)
+
+
+def model_files(task, features):
+    return expand(
+        "<results>/models/{task}.{features}/{file}",
+        task=task,
+        features=features,
+        file=["network.json", "weights.safetensors"],
+    )
+
+
+def networks_of(task):
+    """Input function: weights and description of a model's network for `task`; none without subtypes."""
+
+    def files(wildcards):
+        return model_files(task, FEATURES_OF[wildcards.model]) if task in TASKS else []
+
+    return files
+
+
+def feature_settings(wildcards):
+    """Of the config, what these features depend on: a change of it leaves the other kinds alone."""
+    return {
+        "pca": {"components": config["features"]["components"]},
+        "rf": {"forest_genes": config["features"]["forest_genes"], "seed": config["seed"]},
+        "all": {},
+    }[wildcards.features]
+
+
+def features_of(wildcards):
+    return f"<results>/features/{FEATURES_OF[wildcards.model]}.h5ad"
+
+
+def transformer_of(wildcards):
+    return f"<results>/features/{FEATURES_OF[wildcards.model]}.npz"
+
+
+def novelty_of(wildcards):
+    return f"<results>/features/{FEATURES_OF[wildcards.model]}.novelty.npz"
+
+
+def costs_of_networks(wildcards):
+    features = FEATURES_OF[wildcards.model]
+    return expand("<results>/models/{task}.{features}/cost.json", task=TASKS, features=features)
+
+
+def protocol_hyperparameters():
+    """What tuning chose for the networks of the protocols; none where each training searches anew."""
+    if config["protocols"]["evaluations"]:
+        return []
+    kinds = {features_of_model(m) for m in config["protocols"]["models"] if m.startswith("dl_")}
+    return expand(
+        "<results>/models/{task}.{features}/hyperparameters.json",
+        task=TASKS,
+        features=sorted(kinds),
+    )
+
+
+def protocol_search():
+    """The search that takes place in each training, where it is a nested one."""
+    chosen = {key: config["tuning"][key] for key in ("epochs", "space")}
+    return {**chosen, "evaluations": config["protocols"]["evaluations"]}
+
+
+def share_of_validation():
+    """The share of validation samples among those that are not test samples."""
+    train, validation, _ = config["split"]["fractions"]
+    return validation / (train + validation)
+
+
+def protocol_predictions():
+    """Every fold of every seed, the first seed's with each leak, and each value that is left out."""
+    chosen = config["protocols"]
+    pattern = "<results>/protocols/{protocol}/{part}/predictions.tsv.gz"
+    parts = [
+        [f"seed{seed}.fold{fold}" for fold in range(1, chosen["folds"] + 1)]
+        for seed in range(1, chosen["seeds"] + 1)
+    ]
+    return [
+        *expand(pattern, protocol="crossvalidation", part=sum(parts, [])),
+        *expand(pattern, protocol=chosen["leaks"], part=sum(parts[:1], [])),
+        *(
+            file
+            for column in chosen["leave_out"]
+            for file in expand(pattern, protocol=column, part=values_of(column))
+        ),
+    ]
+
+
+def protocol_tables():
+    """What the protocols found, for the summary; none where the config asks for none."""
+    names = ["crossvalidation", "leaks", "outside", "outside_classes"]
+    return expand("<results>/protocols/{name}.tsv", name=names if protocol_predictions() else [])
+
+
+def values_of(column):
+    """The sources, studies or projects of the cohort, as sheet and RNAseqDB's table name them."""
+    from tissuestate.matrices.rnaseqdb import project_of
+
+    named = set() if SHEET is None else set(SHEET[column])
+    if config["rnaseqdb"]:
+        table = rnaseqdb_table()
+        named |= set(table["file"].map(project_of) if column == "project" else table[column])
+    if not named - {""}:
+        stop(
+            f"config: protocols: leave_out names {column!r}, which no row of the sheet fills in; "
+            "fill it in, or take it off the list."
+        )
+    return sorted(named - {""})
+
+
+def run_products():
+    """What the run's crate lists of its results, with what each of them is; the metrics first."""
+    products = {
+        f"<results>/evaluation/{BUNDLED}/metrics.tsv": "Metrics of the bundled model on test samples",
+        "<results>/benchmark/benchmark.tsv": "Every model: accuracy, time and memory",
+        "<results>/benchmark/comparison.tsv": "Every model beside DL PCA on the same test samples",
+        "<results>/report/summary.html": "The run on one page",
+        "<results>/bundle/MODEL_CARD.md": "The model card of the bundle",
+    }
+    if protocol_predictions():
+        products["<results>/protocols/protocols.html"] = "The models under other protocols"
+    return products
+
+
+def bundle_files():
+    """What the bundle holds beside bundle.json and the model card."""
+    names = [
+        "normaliser.npz",
+        "imputation.npz",
+        "correction.npz",
+        "features.npz",
+        "novelty.npz",
+        "genes.tsv.gz",
+        "training.npz",
+    ]
+    names += [
+        f"{task}/{file}" for task in TASKS for file in ("network.json", "weights.safetensors")
+    ]
+    names += ["integrity.npz", "transcripts.bed"] if FROM_READS else []
+    return expand("<results>/bundle/{name}", name=names)
+
+
+def bundle_config():
+    """The parts of the config that made the model, to be kept with it."""
+    kept = (
+        "seed",
+        "quality",
+        "split",
+        "fit_on",
+        "cohort",
+        "normalisation",
+        "correction",
+    )
+    return {key: config[key] for key in (*kept, "features", "tuning", "training")}
+
+
+def final_products():
+    """What a plain run ends with: calls of new samples, or the trained bundle and all of its report."""
+    if CLASSIFYING:
+        return ["<results>/calls.tsv", "<results>/pages"]
+    products = [
+        "<results>/bundle/bundle.json",
+        f"<results>/report/genes.html",
+        "<results>/benchmark/benchmark.tsv",
+        "<results>/report/summary.html",
+        "<results>/report/paper.tsv",
+        "<results>/ro-crate-metadata.json",
+        "<results>/report/figures/expression/pca.png",
+        f"<results>/report/figures/trust/{BUNDLED}.sets.png",
+        "<results>/report/figures/benchmark/accuracy.png",
+        *expand(
+            "<results>/report/figures/training/{task}.{features}.learning.png",
+            task=TASKS,
+            features=config["features"]["kinds"],
+        ),
+        *expand(
+            "<results>/report/figures/evaluation/{model}.confusion.png",
+            model=[m for m in MODELS if m.startswith("dl_")],
+        ),
+    ]
+    if protocol_predictions():
+        products.append("<results>/protocols/protocols.html")
+    if FROM_READS:
+        products += [
+            "<results>/quality/multiqc.html",
+            "<results>/report/figures/integrity/mrin.png",
+        ]
+    return products
