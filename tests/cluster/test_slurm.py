@@ -292,7 +292,7 @@ def disturbed(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> Pa
     wait_until("a network is trained", lambda: running("train_network"), 1800)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    # As the README says: cancel what the dead process has left, unlock, and run again.
+    # As docs/cluster.md says: cancel what the dead process has left, unlock, and run again.
     for job in slurm.command("squeue", "-h", "-o", "%i %j").splitlines():
         if job.split()[1].startswith("tissuestate_"):
             slurm.command("scancel", job.split()[0])

@@ -293,8 +293,8 @@ def test_an_edited_script_reruns_its_rule(run: Run) -> None:
         assert run.planned() == run.after("normalise_expression")
 
 
-def test_readme_names_every_stage_and_its_rules(run: Run) -> None:
-    section = (ROOT / "README.md").read_text().split("## Rerun one stage")[1].split("\n## ")[0]
+def test_documents_name_every_stage_and_its_rules(run: Run) -> None:
+    section = (ROOT / "docs/reruns.md").read_text().split("## One stage")[1].split("\n## ")[0]
     table = re.findall(r"^\| `(\w+)` \| (.*) \|$", section, flags=re.M)
     named = {stage: set(re.findall(r"`(\w+)`", rules)) for stage, rules in table}
     targets = set(re.findall(r"^rule (\w+):", (ROOT / STAGES).read_text(), flags=re.M))
