@@ -14,7 +14,7 @@ import pandas as pd
 from tissuestate.classification.classifier import Classifier
 from tissuestate.matrices.read import read_matrix
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def numbers(record: dict[str, Any]) -> list[float]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tissuestate.report import wording
 
-TEMPLATES = Path(__file__).parent / "report" / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, facts: Mapping[str, Any]) -> str:
