@@ -71,7 +71,7 @@ def test_it_learns_what_can_be_learnt():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_lowers_the_loss(optimizer):
-    chosen = Hyperparameters(0.01, 16, (24, 16, 16, 12, 12), 0.0, optimizer, "tanh", 1e-4)
+    chosen = Hyperparameters(0.01, 16, (24, 16, 16, 12, 12), 0.0, optimizer, "tanh")
     history = fit(hyperparameters=chosen).history
     assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
 

@@ -23,7 +23,6 @@ BACKWARD: dict[str, Backward] = {
     "elu": lambda g, x, y: aten.elu_backward.default(g, 1, 1, 1, True, y),
     "selu": lambda g, x, y: aten.elu_backward.default(g, *_SELU, 1, True, y),
     "gelu": lambda g, x, y: aten.gelu_backward.default(g, x),
-    "silu": lambda g, x, y: aten.silu_backward.default(g, x),
     "tanh": lambda g, x, y: aten.tanh_backward.default(g, y),
     "sigmoid": lambda g, x, y: aten.sigmoid_backward.default(g, y),
 }
@@ -105,12 +104,10 @@ class HandGradients:
             return []
         units = [len(bias) for bias in self.biases[DROPOUT_FROM:]]
         # Sixteen random bits a unit, four units a draw: draws of floats take a tenth of an epoch.
-        # MPS does not promise all 64 bits of a draw.
-        place = "cuda" if self.flat.is_cuda else "cpu"
-        draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=place)
+        draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=self.flat.device)
         bits = draws.random_(-(2**63), None).view(torch.int16)[: n * sum(units)]
         kept = torch.empty(n, sum(units), dtype=torch.uint8, device=self.flat.device)
-        bits = bits.view(n, -1).to(self.flat.device)
+        bits = bits.view(n, -1)
         torch.lt(bits, limit, out=kept)  # many times as fast as to bool
         return list((kept * (1 / self.keep)).split(units, 1))
 

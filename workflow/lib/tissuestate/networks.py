@@ -21,7 +21,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "selu": nn.SELU,
     "gelu": nn.GELU,
-    "silu": nn.SiLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
@@ -89,10 +88,9 @@ class ClassifierNetwork(nn.Module):
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """The device to compute on: as named, or for 'auto' CUDA, else MPS, else the CPU."""
+    """The device to compute on: as named, or for 'auto' CUDA, else the CPU."""
     found = {
         "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if device == "auto":

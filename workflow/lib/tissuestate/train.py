@@ -49,14 +49,13 @@ class Hyperparameters:
     dropout: float = 0.2
     optimizer: str = "adam"
     activation: str = "relu"
-    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         _checked(self.optimizer, OPTIMIZERS, "optimizer")
-        if self.learning_rate <= 0 or self.batch_size < 1 or self.weight_decay < 0:
+        if self.learning_rate <= 0 or self.batch_size < 1:
             raise InputError(
-                f"learning rate {self.learning_rate}, batch size {self.batch_size} and weight "
-                f"decay {self.weight_decay} must be above 0, at least 1 and at least 0."
+                f"learning rate {self.learning_rate} and batch size {self.batch_size} must be "
+                "above 0 and at least 1."
             )
 
     @classmethod
@@ -319,7 +318,6 @@ def fit_network(
             hyperparameters.optimizer,
             gradients.flat,
             gradients.slope,
-            hyperparameters.weight_decay,
         )
         train_once = partial(
             _pass,
