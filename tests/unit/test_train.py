@@ -1,6 +1,7 @@
 """Training: it learns, repeats itself to the bit, and keeps its best epoch."""
 
 import json
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -12,7 +13,8 @@ from sklearn.metrics import log_loss
 from tissuestate import train
 from tissuestate.architecture import Architecture
 from tissuestate.errors import InputError
-from tissuestate.gradients import soft_targets
+from tissuestate.linear_start import begin_linear
+from tissuestate.loss import soft_targets
 from tissuestate.networks import ClassifierNetwork
 from tissuestate.tasks import encode, read_task, select
 from tissuestate.train import (
@@ -25,6 +27,7 @@ from tissuestate.train import (
     predict_proba,
     read_recipe,
 )
+from torch.nn import functional
 
 CLASSES = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
 SMALL = Hyperparameters(0.003, 16, (24, 16, 16, 12, 12), 0.1)
@@ -120,7 +123,7 @@ def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
         head: soft_targets(torch.from_numpy(y[head]), len(names), 0)
         for head, names in CLASSES.items()
     }
-    loss = train._begin_linear(network, torch.from_numpy(x), targets)
+    loss = begin_linear(network, torch.from_numpy(x), targets)
     expected = 0.0
     for head, p in predict_proba(network, x).items():
         known = y[head] >= 0
@@ -163,6 +166,39 @@ def test_samples_without_a_label_of_a_head_do_not_teach_it():
 def test_a_head_without_any_label_does_no_harm():
     trained = fit(y_changes={"tissue": np.full(200, -1)}, epochs=2)
     assert np.isfinite(trained.history.to_numpy(dtype=float)).all()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_gradients_by_hand_train_as_those_of_autograd(name, optimizer, monkeypatch):
+    options = {"recipe": read_recipe(name), "epochs": 5}
+    options["hyperparameters"] = replace(SMALL, optimizer=optimizer)
+    by_hand = fit(**options)
+    monkeypatch.setattr(train, "is_faster_by_hand", lambda network, batch_size: False)
+    by_autograd = fit(**options)
+    np.testing.assert_allclose(by_hand.history, by_autograd.history, atol=1e-5)
+    weights = by_autograd.network.state_dict()
+    for tensor, found in by_hand.network.state_dict().items():
+        torch.testing.assert_close(found, weights[tensor], rtol=0, atol=1e-5)
+
+
+def test_without_dropout_an_epoch_is_that_of_a_plain_loop_in_torch(monkeypatch):
+    monkeypatch.setattr(train, "is_faster_by_hand", lambda network, batch_size: False)
+    x, y = samples(200, 0)
+    chosen = replace(SMALL, dropout=0.0)
+    found = fit(epochs=1, hyperparameters=chosen)
+    torch.manual_seed(1)
+    network = ClassifierNetwork(Architecture(8, chosen.widths, 0.0, "relu", CLASSES))
+    network.standardise(*train._input_scale(torch.from_numpy(x)))
+    optimizer = torch.optim.Adam(network.parameters(), chosen.learning_rate)
+    for rows in torch.randperm(200).split(chosen.batch_size):
+        optimizer.zero_grad()
+        logits = network(torch.from_numpy(x)[rows])
+        codes = {head: torch.from_numpy(y[head])[rows] for head in CLASSES}
+        sum(functional.cross_entropy(logits[head], codes[head]) for head in CLASSES).backward()
+        optimizer.step()
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(found.network.state_dict()[name], tensor, rtol=0, atol=1e-6)
 
 
 def test_a_loss_that_is_not_finite_is_told():

@@ -1,18 +1,22 @@
-"""A network's gradients worked out by hand, for batches too small for autograd's bookkeeping.
+"""A small network's gradients by hand: a search's networks train twice as fast with them.
 
 The gradients of a plain stack of layers are a few matrix products. For widths of a hundred and
-batches of some dozen samples, recording and replaying them takes longer than the products.
+batches of some dozen samples, autograd's bookkeeping takes longer than the products, and so does
+an optimiser's step on a dozen tensors instead of one.
 """
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from tissuestate.networks import ACTIVATIONS, DROPOUT_FROM, ClassifierNetwork
+from tissuestate.networks import ACTIVATIONS, ClassifierNetwork
 
 aten = torch.ops.aten
+
+# The most multiplications of a batch's forward pass with which the loop on autograd takes at least
+# 1.5 times as long on a CPU (benchmarks/training.tsv: "search", but not "small batches").
+MOST_MULTIPLICATIONS = 8_000_000
 
 # The gradient before an activation from that after it, the value before and the value after.
 Backward = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -28,42 +32,25 @@ BACKWARD: dict[str, Backward] = {
 }
 
 
-def soft_targets(codes: torch.Tensor, n_classes: int, smoothing: float) -> torch.Tensor:
-    """What cross-entropy compares the log-probabilities with: samples × classes.
+def is_faster_by_hand(network: ClassifierNetwork, batch_size: int) -> bool:
+    """Whether `HandGradients` are worth their code: on a GPU, and for small networks on a CPU.
 
-    codes: a class number a sample, -1 where unknown: a row of zeros, which teaches nothing. As
-    torch's `cross_entropy` has it, with label smoothing.
+    On a GPU their step is one graph, and the optimiser's is one kernel.
     """
-    known = codes >= 0
-    targets = functional.one_hot(codes.clamp(min=0), n_classes).float()
-    targets = (1 - smoothing) * targets + smoothing / n_classes
-    return targets * known[:, None]
-
-
-def batch_shares(targets: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-    """Minus each sample's targets, divided by the number of labelled samples of its batch.
-
-    targets: `soft_targets`, samples × classes. batch: the number of each sample's batch, from 0
-    upwards. Summed with the log-probabilities over a batch they make its cross-entropy.
-    """
-    labelled = targets.any(dim=1).to(targets.dtype)
-    counts = labelled.new_zeros(int(batch[-1]) + 1).index_add_(0, batch, labelled)
-    return targets / -counts.clamp_(min=1).index_select(0, batch)[:, None]
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    return network.shift.is_cuda or weights * batch_size <= MOST_MULTIPLICATIONS
 
 
 class HandGradients:
     """The gradients of a network's loss, with its parameters as one vector for an optimiser.
 
-    The network's parameters become views of `flat`; `slope` is the gradient, as long as that. The
-    loss is the cross-entropy with soft targets of each head, a mean over the labelled samples of a
-    batch, summed over the heads. Autograd has no part in it: `torch.inference_mode` spares its
-    bookkeeping.
+    The network's parameters become views of `flat`, and the gradient is `flat.grad`. The loss is
+    that of `loss.differentiate`, without autograd.
     """
 
     def __init__(self, network: ClassifierNetwork) -> None:
         architecture = network.architecture
         self.sizes = [len(names) for names in architecture.heads.values()]
-        self.keep = 1 - architecture.dropout
         self.activate = ACTIVATIONS[architecture.activation]().forward
         self.backward = BACKWARD[architecture.activation]
         named = dict(network.named_parameters())
@@ -76,48 +63,32 @@ class HandGradients:
             [named[f"heads.{head}.bias"] for head in architecture.heads],
             [named[f"direct.{head}.weight"] for head in network.direct],
         ]
-        total = sum(p.numel() for group in groups for p in group)
-        first = groups[0][0]
-        self.flat = torch.empty(total, dtype=first.dtype, device=first.device)
-        self.slope = torch.zeros_like(self.flat)
-        values, slopes, start = [], [], 0
+        values = torch.cat([p.detach().flatten() for group in groups for p in group])
+        self.flat = nn.Parameter(values)
+        self.flat.grad = torch.zeros_like(values)
+        weights, slopes, start = [], [], 0
         for group in filter(None, groups):
             shape = (sum(len(p) for p in group), *group[0].shape[1:])
             end = start + sum(p.numel() for p in group)
-            value = self.flat[start:end].view(shape)
-            torch.cat([p.data for p in group], out=value)
-            for p, part in zip(group, value.split([len(p) for p in group]), strict=True):
+            weight = values[start:end].view(shape)
+            for p, part in zip(group, weight.split([len(p) for p in group]), strict=True):
                 p.data = part
-            values.append(value)
-            slopes.append(self.slope[start:end].view(shape))
+            weights.append(weight)
+            slopes.append(self.flat.grad[start:end].view(shape))
             start = end
         n = len(hidden)
-        self.weights, self.biases, self.output = values[:n], values[n : 2 * n], values[2 * n :]
+        self.weights, self.biases, self.output = weights[:n], weights[n : 2 * n], weights[2 * n :]
         self.turned = [weight.t() for weight in self.weights]
         self.weight_slopes, self.bias_slopes = slopes[:n], slopes[n : 2 * n]
         self.output_slopes = slopes[2 * n :]
 
-    def masks(self, n: int) -> list[torch.Tensor]:
-        """What dropout multiplies n samples by: samples × units of each layer that it follows."""
-        limit = round(self.keep * 2**16) - 2**15  # of the 16-bit numbers that keep a unit
-        if limit == 2**15:  # which all of them do: torch would take it for the least of them
-            return []
-        units = [len(bias) for bias in self.biases[DROPOUT_FROM:]]
-        # Sixteen random bits a unit, four units a draw: draws of floats take a tenth of an epoch.
-        draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=self.flat.device)
-        bits = draws.random_(-(2**63), None).view(torch.int16)[: n * sum(units)]
-        kept = torch.empty(n, sum(units), dtype=torch.uint8, device=self.flat.device)
-        bits = bits.view(n, -1)
-        torch.lt(bits, limit, out=kept)  # many times as fast as to bool
-        return list((kept * (1 / self.keep)).split(units, 1))
-
-    def step(
+    @torch.inference_mode()
+    def differentiate(
         self, z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
     ) -> torch.Tensor:
-        """Write the gradients of a batch into `slope`; returns its loss.
+        """Write the gradients of a batch into `flat.grad`; the result is its loss.
 
-        z: standardised inputs, samples × features. shares: of each head, minus the soft targets
-        divided by the number of labelled samples of the batch. masks: those of the batch.
+        z, shares, masks: as for `loss.differentiate`.
         """
         inputs: list[torch.Tensor] = [z]
         before: list[torch.Tensor] = []
@@ -150,41 +121,3 @@ class HandGradients:
             if number:
                 slope = slope @ self.weights[number]
         return sum(losses[1:], losses[0])
-
-
-Step = Callable[[torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor]], torch.Tensor]
-
-
-def replayed(step: Step) -> Step:
-    """`HandGradients.step` recorded as a CUDA graph for each size of batch, and replayed.
-
-    To launch its fifty or so small kernels one by one takes many times as long as they run.
-    """
-    recorded: dict[int, tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]] = {}
-
-    def record(
-        z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
-    ) -> tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]:
-        fixed = [tensor.clone() for tensor in (z, *shares, *masks)]
-        arguments = fixed[0], fixed[1 : 1 + len(shares)], fixed[1 + len(shares) :]
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # the libraries make ready what cannot be recorded
-            step(*arguments)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            loss = step(*arguments)
-        return graph, fixed, loss
-
-    def replay(
-        z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
-    ) -> torch.Tensor:
-        if len(z) not in recorded:
-            recorded[len(z)] = record(z, shares, masks)
-        graph, fixed, loss = recorded[len(z)]
-        torch._foreach_copy_(fixed, [z, *shares, *masks])
-        graph.replay()
-        return loss.clone()
-
-    return replay
