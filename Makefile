@@ -42,7 +42,7 @@ test-cluster: ## run the demo on a real SLURM of several nodes, started here (ne
 	OMP_NUM_THREADS=1 pytest tests/cluster
 
 docs: setup ## renew the tables that docs/ has from the schemas
-	python -m tissuestate.config_docs docs workflow/schemas
+	python -m tissuestate.startup.config_docs docs workflow/schemas
 
 lint: setup-dev ## check style and types
 	ruff check .

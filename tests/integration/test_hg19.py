@@ -154,6 +154,7 @@ def test_a_bam_serves_as_well_as_reads(snakemake, airway: Path, data: Path, tmp_
     run = snakemake(tmp_path, *arguments, "--", "results/quality/samples.tsv")
     assert run.returncode == 0, run.stdout
     ours, theirs = (
-        pd.read_csv(folder / "results/quality/samples.tsv", sep="\t") for folder in (tmp_path, airway)
+        pd.read_csv(folder / "results/quality/samples.tsv", sep="\t")
+        for folder in (tmp_path, airway)
     )
     pd.testing.assert_frame_equal(ours[["sample", "mrin"]], theirs[["sample", "mrin"]])

@@ -289,7 +289,9 @@ def test_an_edited_module_reruns_the_rules_that_import_it(run: Run) -> None:
 
 
 def test_an_edited_script_reruns_its_rule(run: Run) -> None:
-    with run.changed("workflow/scripts/expression/normalise_expression.py", lambda text: text + "# edited\n"):
+    with run.changed(
+        "workflow/scripts/expression/normalise_expression.py", lambda text: text + "# edited\n"
+    ):
         assert run.planned() == run.after("normalise_expression")
 
 

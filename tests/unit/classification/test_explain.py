@@ -159,7 +159,7 @@ def test_for_a_linear_network_a_contribution_is_weight_times_deviation(explainer
     model, values = model
     torch.manual_seed(0)
     linear = load_network(model.folder / "multitask").double()
-    linear.hidden = torch.nn.Identity()
+    linear.hidden = torch.nn.Sequential()
     linear.heads = torch.nn.ModuleDict(
         {"tissue": torch.nn.Linear(len(model.chain.features.names_), 4)}
     )

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from tissuestate.gradients import HandGradients, batch_shares, replayed, soft_targets
 from tissuestate.models.architecture import Architecture
+from tissuestate.models.cuda_graphs import replayed
+from tissuestate.models.hand_gradients import HandGradients
+from tissuestate.models.loss import batch_shares, soft_targets
 from tissuestate.models.network import ClassifierNetwork
 from tissuestate.models.training import (
     OPTIMIZERS,
@@ -65,26 +67,25 @@ def test_few_samples_begin_as_on_the_cpu_and_with_equal_bits():
     assert (one.history - here.history).abs().iloc[0].max() < 1e-3
 
 
-def test_replayed_gradients_are_those_worked_out_anew():
+def test_replayed_gradients_are_those_worked_out_again():
     torch.manual_seed(3)
     network = ClassifierNetwork(Architecture(20, (48, 32, 32, 24, 16), 0.3, "gelu", CLASSES, True))
     gradients = HandGradients(network.cuda())
-    step = replayed(gradients.step)
+    step = replayed(gradients.differentiate)
     for size in (32, 12, 32):
         x, y = samples(size, size)
-        number = torch.zeros(size, dtype=torch.long, device="cuda")
-        given = (
+        batch = torch.zeros(size, dtype=torch.long, device="cuda")
+        of_batch = (
             torch.from_numpy(x).cuda(),
             [
-                batch_shares(
-                    soft_targets(torch.from_numpy(y[head]), len(names), 0.1).cuda(), number
-                )
+                batch_shares(soft_targets(torch.from_numpy(y[head]), len(names), 0.1).cuda(), batch)
                 for head, names in CLASSES.items()
             ],
-            gradients.masks(size),
+            network.dropout_masks(size),
         )
-        loss, slope = gradients.step(*given).clone(), gradients.slope.clone()
-        gradients.slope.zero_()
-        assert torch.equal(step(*given), loss)
-        assert torch.equal(gradients.slope, slope)
-        gradients.flat += 0.01  # as an optimiser would change them
+        loss = gradients.differentiate(*of_batch).clone()
+        slope = gradients.flat.grad.clone()
+        gradients.flat.grad.zero_()
+        assert torch.equal(step(*of_batch), loss)
+        assert torch.equal(gradients.flat.grad, slope)
+        gradients.flat.data += 0.01  # as an optimiser would change them

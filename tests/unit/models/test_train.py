@@ -1,6 +1,7 @@
 """Training: it learns, repeats itself to the bit, and keeps its best epoch."""
 
 import json
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from tissuestate.errors import InputError
-from tissuestate.gradients import soft_targets
 from tissuestate.labels import encode
-from tissuestate.models import training as train
+from tissuestate.models import training
 from tissuestate.models.architecture import Architecture
+from tissuestate.models.linear_start import begin_linear
+from tissuestate.models.loss import soft_targets
 from tissuestate.models.network import ClassifierNetwork
 from tissuestate.models.samples import read_task, select
 from tissuestate.models.training import (
@@ -26,6 +28,7 @@ from tissuestate.models.training import (
     predict_proba,
     read_recipe,
 )
+from torch.nn import functional
 
 CLASSES = {"disease_state": ("healthy", "tumour"), "tissue": ("brain", "liver", "lung")}
 SMALL = Hyperparameters(0.003, 16, (24, 16, 16, 12, 12), 0.1)
@@ -72,7 +75,7 @@ def test_it_learns_what_can_be_learnt():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_lowers_the_loss(optimizer):
-    chosen = Hyperparameters(0.01, 16, (24, 16, 16, 12, 12), 0.0, optimizer, "tanh", 1e-4)
+    chosen = Hyperparameters(0.01, 16, (24, 16, 16, 12, 12), 0.0, optimizer, "tanh")
     history = fit(hyperparameters=chosen).history
     assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
 
@@ -121,7 +124,7 @@ def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
         head: soft_targets(torch.from_numpy(y[head]), len(names), 0)
         for head, names in CLASSES.items()
     }
-    loss = train._begin_linear(network, torch.from_numpy(x), targets)
+    loss = begin_linear(network, torch.from_numpy(x), targets)
     expected = 0.0
     for head, p in predict_proba(network, x).items():
         known = y[head] >= 0
@@ -164,6 +167,39 @@ def test_samples_without_a_label_of_a_head_do_not_teach_it():
 def test_a_head_without_any_label_does_no_harm():
     trained = fit(y_changes={"tissue": np.full(200, -1)}, epochs=2)
     assert np.isfinite(trained.history.to_numpy(dtype=float)).all()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_gradients_by_hand_train_as_those_of_autograd(name, optimizer, monkeypatch):
+    options = {"recipe": read_recipe(name), "epochs": 5}
+    options["hyperparameters"] = replace(SMALL, optimizer=optimizer)
+    by_hand = fit(**options)
+    monkeypatch.setattr(training, "is_faster_by_hand", lambda network, batch_size: False)
+    by_autograd = fit(**options)
+    np.testing.assert_allclose(by_hand.history, by_autograd.history, atol=1e-5)
+    weights = by_autograd.network.state_dict()
+    for tensor, found in by_hand.network.state_dict().items():
+        torch.testing.assert_close(found, weights[tensor], rtol=0, atol=1e-5)
+
+
+def test_without_dropout_an_epoch_is_that_of_a_plain_loop_in_torch(monkeypatch):
+    monkeypatch.setattr(training, "is_faster_by_hand", lambda network, batch_size: False)
+    x, y = samples(200, 0)
+    chosen = replace(SMALL, dropout=0.0)
+    found = fit(epochs=1, hyperparameters=chosen)
+    torch.manual_seed(1)
+    network = ClassifierNetwork(Architecture(8, chosen.widths, 0.0, "relu", CLASSES))
+    network.standardise(*training._input_scale(torch.from_numpy(x)))
+    optimizer = torch.optim.Adam(network.parameters(), chosen.learning_rate)
+    for rows in torch.randperm(200).split(chosen.batch_size):
+        optimizer.zero_grad()
+        logits = network(torch.from_numpy(x)[rows])
+        codes = {head: torch.from_numpy(y[head])[rows] for head in CLASSES}
+        sum(functional.cross_entropy(logits[head], codes[head]) for head in CLASSES).backward()
+        optimizer.step()
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(found.network.state_dict()[name], tensor, rtol=0, atol=1e-6)
 
 
 def test_a_loss_that_is_not_finite_is_told():

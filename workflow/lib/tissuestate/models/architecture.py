@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from tissuestate.errors import InputError
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh", "sigmoid")
 WEIGHTS, DESCRIPTION = "weights.safetensors", "network.json"
 
 

@@ -33,7 +33,6 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "elu": _elu,
     "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * _elu(x)),
     "gelu": _gelu,
-    "silu": lambda x: x * _sigmoid(x),
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
 }

@@ -25,7 +25,6 @@ _RANGES = {
     "batch_size": "randint",
     "width": "randint",
     "dropout": "uniform",
-    "weight_decay": "loguniform",
 }
 _CHOICES = ("optimizer", "activation")
 
@@ -35,13 +34,13 @@ class SearchSpace:
 
     space: `learning_rate` [low, high] (log-uniform), `batch_size` and `width` [low, high]
     (randint, both ends included; one draw a hidden layer), `dropout` [low, high] (uniform),
-    `optimizer` and `activation` (lists to choose from), and optionally `weight_decay` [low, high]
-    (log-uniform). Where both ends are equal, or a list has one entry, nothing is drawn.
+    `optimizer` and `activation` (lists to choose from). Where both ends are equal, or a list has
+    one entry, nothing is drawn.
     """
 
     def __init__(self, space: Mapping[str, Sequence[Any]]) -> None:
         unknown = set(space) - {*_RANGES, *_CHOICES}
-        missing = {*_RANGES, *_CHOICES} - {"weight_decay"} - set(space)
+        missing = {*_RANGES, *_CHOICES} - set(space)
         if unknown or missing:
             raise InputError(
                 f"search space: unknown {sorted(unknown)}, missing {sorted(missing)}; "

@@ -17,17 +17,23 @@ from scipy.special import softmax
 from torch.nn import functional
 
 from tissuestate.errors import InputError
-from tissuestate.gradients import HandGradients, Step, batch_shares, replayed, soft_targets
 from tissuestate.models.architecture import Architecture
+from tissuestate.models.cuda_graphs import replayed
+from tissuestate.models.hand_gradients import HandGradients, is_faster_by_hand
+from tissuestate.models.linear_start import begin_linear
+from tissuestate.models.loss import Differentiate, batch_shares, differentiate, soft_targets
 from tissuestate.models.network import ClassifierNetwork, choose_device
 from tissuestate.models.samples import TaskData
-from tissuestate.updates import OPTIMIZERS, updater
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 1024  # rows a forward pass takes when predicting
-RIDGE = 1.0  # the penalty of scikit-learn's LogisticRegression
 FEW = 1000  # samples: with more, a linear start was no gain, and on all genes takes a minute
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 class Diverged(ArithmeticError):
@@ -49,14 +55,13 @@ class Hyperparameters:
     dropout: float = 0.2
     optimizer: str = "adam"
     activation: str = "relu"
-    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _checked(self.optimizer, OPTIMIZERS, "optimizer")
-        if self.learning_rate <= 0 or self.batch_size < 1 or self.weight_decay < 0:
+        _checked(self.optimizer, tuple(OPTIMIZERS), "optimizer")
+        if self.learning_rate <= 0 or self.batch_size < 1:
             raise InputError(
-                f"learning rate {self.learning_rate}, batch size {self.batch_size} and weight "
-                f"decay {self.weight_decay} must be above 0, at least 1 and at least 0."
+                f"learning rate {self.learning_rate} and batch size {self.batch_size} must be "
+                "above 0 and at least 1."
             )
 
     @classmethod
@@ -135,6 +140,24 @@ def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterat
         torch.use_deterministic_algorithms(deterministic)
 
 
+def _build(
+    n_features: int,
+    classes: Mapping[str, Sequence[str]],
+    hyperparameters: Hyperparameters,
+    direct: bool,
+) -> ClassifierNetwork:
+    """A network in evaluation mode, which leaves dropout to the masks that training draws."""
+    architecture = Architecture(
+        n_features=n_features,
+        widths=hyperparameters.widths,
+        dropout=hyperparameters.dropout,
+        activation=hyperparameters.activation,
+        heads={head: tuple(names) for head, names in classes.items()},
+        direct=direct,
+    )
+    return ClassifierNetwork(architecture).eval()
+
+
 def _input_scale(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Shift of each feature and one divisor for all; 1 where nothing varies."""
     variance, mean = torch.var_mean(x, dim=0, correction=0)
@@ -161,44 +184,6 @@ def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     return total / (codes >= 0).sum().clamp(min=1)
 
 
-def _begin_linear(
-    network: ClassifierNetwork, z: torch.Tensor, targets: Mapping[str, torch.Tensor]
-) -> float:
-    """Fit the direct path alone, as ridge logistic regression; returns its cross-entropy.
-
-    z, targets: standardised inputs and, for each head, `soft_targets`. The hidden layers' share of
-    the logits is zero at first, and grows where it is of use.
-    """
-    named = dict(network.named_parameters())
-    weights = [named[f"direct.{head}.weight"] for head in targets]
-    biases = [named[f"heads.{head}.bias"] for head in targets]
-    with torch.no_grad():
-        for head in targets:
-            for name in (f"direct.{head}.weight", f"heads.{head}.weight", f"heads.{head}.bias"):
-                named[name].zero_()
-    optimizer = torch.optim.LBFGS([*weights, *biases], max_iter=100, line_search_fn="strong_wolfe")
-
-    def measured() -> torch.Tensor:
-        """Cross-entropy and penalty, sums over the heads."""
-        found = torch.zeros(2, device=z.device)
-        for target, weight, bias in zip(targets.values(), weights, biases, strict=True):
-            scores = torch.log_softmax(torch.addmm(bias, z, weight.t()), 1)
-            both = torch.stack([-(target * scores).sum(), RIDGE / 2 * weight.square().sum()])
-            found = found + both / target.any(1).sum().clamp(min=1)
-        return found
-
-    def penalised() -> torch.Tensor:
-        optimizer.zero_grad()
-        total = measured().sum()
-        total.backward()
-        return total
-
-    optimizer.step(penalised)
-    optimizer.zero_grad()
-    with torch.no_grad():
-        return float(measured()[0])
-
-
 def _validate(
     network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
@@ -216,7 +201,7 @@ def _validate(
     return measured
 
 
-class _Course:
+class BestEpoch:
     """How a network did after each epoch, and its weights after the best."""
 
     def __init__(
@@ -228,7 +213,7 @@ class _Course:
         self.best_weights: dict[str, torch.Tensor] = {}
 
     def note(self, epoch: int, loss: float) -> bool:
-        """Judge the network on the validation samples; False where a loss is no finite number."""
+        """Validate the network after an epoch; False if a loss is not a finite number."""
         measured = {"epoch": epoch, "loss": loss} | _validate(self.network, self.x, self.y)
         validation_loss = measured["validation_loss"]
         if not np.isfinite([loss, validation_loss]).all():
@@ -241,19 +226,32 @@ class _Course:
         return True
 
 
-@torch.inference_mode()
-def _pass(
+def _choose_step(
+    network: ClassifierNetwork, hyperparameters: Hyperparameters
+) -> tuple[Differentiate, torch.optim.Optimizer]:
+    """How gradients are worked out, and the optimiser that uses them."""
+    parameters = list(network.parameters())
+    step: Differentiate = partial(differentiate, network, parameters)
+    if is_faster_by_hand(network, hyperparameters.batch_size):
+        by_hand = HandGradients(network)
+        step, parameters = by_hand.differentiate, [by_hand.flat]
+        if network.shift.is_cuda:
+            step = replayed(step)
+    optimizer = OPTIMIZERS[hyperparameters.optimizer](parameters, lr=hyperparameters.learning_rate)
+    return step, optimizer
+
+
+def train_epoch(
+    network: ClassifierNetwork,
+    step: Differentiate,
+    optimizer: torch.optim.Optimizer,
     z: torch.Tensor,
     targets: Mapping[str, torch.Tensor],
     batch_size: int,
-    draw_masks: Callable[[int], list[torch.Tensor]],
-    differentiate: Step,
-    advance: Callable[[], None],
 ) -> float:
-    """Train on every sample once, in batches drawn at random; returns the mean loss.
+    """Train on every sample once, in batches drawn at random; the result is the mean loss.
 
-    z, targets: standardised inputs and, for each head, `soft_targets`. draw_masks, differentiate:
-    `HandGradients.masks` and its `step`; after each batch follows `advance`.
+    z, targets: standardised inputs and, for each head, `soft_targets`.
     """
     order = torch.randperm(len(z)).to(z.device)
     batch = torch.arange(len(z), device=z.device) // batch_size  # of each sample as drawn
@@ -261,13 +259,31 @@ def _pass(
         batch_shares(target.index_select(0, order), batch).split(batch_size)
         for target in targets.values()
     ]
-    parts = [mask.split(batch_size) for mask in draw_masks(len(z))]
+    masks = [mask.split(batch_size) for mask in network.dropout_masks(len(z))]
     losses = []
-    for step, rows in enumerate(order.split(batch_size)):
-        given = [share[step] for share in shares], [part[step] for part in parts]
-        losses.append(differentiate(z.index_select(0, rows), *given))
-        advance()
+    for number, rows in enumerate(order.split(batch_size)):
+        of_batch = [share[number] for share in shares], [mask[number] for mask in masks]
+        losses.append(step(z.index_select(0, rows), *of_batch))
+        optimizer.step()
     return float(torch.stack(losses) @ batch.bincount().float()) / len(z)
+
+
+def _train(best: BestEpoch, train_once: Callable[[], float], epochs: int, progress: bool) -> None:
+    """Train until all epochs are done or a loss is not a finite number; load the best weights."""
+    for epoch in range(1, epochs + 1):
+        if not best.note(epoch, train_once()):
+            logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
+            break
+        if progress and epoch % max(1, epochs // 20) == 0:
+            logger.info(
+                "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
+                *(epoch, epochs),
+                *(best.history[-1][name] for name in ("loss", "validation_loss")),
+                *(best.best_loss, best.best_epoch),
+            )
+    if not best.best_weights:
+        raise Diverged(f"no epoch of {epochs} had a finite loss")
+    best.network.load_state_dict(best.best_weights)
 
 
 def fit_network(
@@ -288,7 +304,7 @@ def fit_network(
     """Train a network and keep the epoch of least validation cross-entropy (summed over heads).
 
     x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
-    number a sample, -1 where unknown (left out of the loss). Equal arguments, threads and device
+    number per sample, -1 if unknown (left out of the loss). Equal arguments, threads and device
     give bit-identical weights. `progress` logs twenty lines on the way. Raises `Diverged` if the
     loss never was a finite number.
     """
@@ -300,58 +316,26 @@ def fit_network(
             for values in (x, x_validation)
         )
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        architecture = Architecture(
-            n_features=x.shape[1],
-            widths=hyperparameters.widths,
-            dropout=hyperparameters.dropout,
-            activation=hyperparameters.activation,
-            heads={head: tuple(names) for head, names in classes.items()},
-            direct=recipe.direct,
-        )
-        network = ClassifierNetwork(architecture).to(place).eval()  # dropout is the gradients'
+        network = _build(x.shape[1], classes, hyperparameters, recipe.direct).to(place)
         network.standardise(*_input_scale(train_x))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
-        begun = None
-        if recipe.direct and len(x) <= min(architecture.n_features, FEW):
-            begun = _begin_linear(network, train_x, _targets(y, classes, place))
-        gradients = HandGradients(network)
-        update = updater(
-            hyperparameters.optimizer,
-            gradients.flat,
-            gradients.slope,
-            hyperparameters.weight_decay,
-        )
+        best = BestEpoch(network, check_x, check_y)
+        if recipe.direct and len(x) <= min(x.shape[1], FEW):
+            best.note(0, begin_linear(network, train_x, _targets(y, classes, place)))
         train_once = partial(
-            _pass,
+            train_epoch,
+            network,
+            *_choose_step(network, hyperparameters),
             train_x,
             _targets(y, classes, place, recipe.label_smoothing),
             hyperparameters.batch_size,
-            gradients.masks,
-            replayed(gradients.step) if place.type == "cuda" else gradients.step,
-            partial(update, lr=hyperparameters.learning_rate),
         )
-        course = _Course(network, check_x, check_y)
-        if begun is not None:
-            course.note(0, begun)
-        for epoch in range(1, epochs + 1):
-            if not course.note(epoch, train_once()):
-                logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
-                break
-            if progress and epoch % max(1, epochs // 20) == 0:
-                logger.info(
-                    "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
-                    *(epoch, epochs),
-                    *(course.history[-1][name] for name in ("loss", "validation_loss")),
-                    *(course.best_loss, course.best_epoch),
-                )
-        if not course.best_weights:
-            raise Diverged(f"no epoch of {epochs} had a finite loss")
-        network.load_state_dict(course.best_weights)
+        _train(best, train_once, epochs, progress)
         network = copy.deepcopy(network).cpu()  # whose tensors are no views of one vector
     return Trained(
         network=network,
-        history=pd.DataFrame(course.history),
-        best_epoch=course.best_epoch,
+        history=pd.DataFrame(best.history),
+        best_epoch=best.best_epoch,
         fit_seconds=time.perf_counter() - started,
     )
 

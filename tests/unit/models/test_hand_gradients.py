@@ -1,11 +1,12 @@
-"""Gradients by hand: those that autograd finds, and, with dropout, those of the loss itself."""
+"""Gradients by hand: those that autograd finds."""
 
 import copy
 
 import pytest
 import torch
-from tissuestate.gradients import BACKWARD, HandGradients, batch_shares, soft_targets
 from tissuestate.models.architecture import ACTIVATIONS, Architecture
+from tissuestate.models.hand_gradients import BACKWARD, HandGradients, is_faster_by_hand
+from tissuestate.models.loss import batch_shares, differentiate, soft_targets
 from tissuestate.models.network import ClassifierNetwork
 from torch.nn import functional
 
@@ -40,7 +41,7 @@ def test_they_are_those_of_autograd(activation, direct):
     plain = copy.deepcopy(network)
     z, codes, shares = batch()
     gradients = HandGradients(network)
-    loss = gradients.step(z, shares, gradients.masks(len(z)))
+    loss = gradients.differentiate(z, shares, [])
     expected = sum(
         functional.cross_entropy(
             logits,
@@ -55,37 +56,32 @@ def test_they_are_those_of_autograd(activation, direct):
     expected.backward()
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
     # The network's parameters are views of the vector: with the gradients in it, they are theirs.
-    gradients.flat.copy_(gradients.slope)
+    gradients.flat.data.copy_(gradients.flat.grad)
     found = dict(network.named_parameters())
     for name, parameter in plain.named_parameters():
         torch.testing.assert_close(found[name].data, parameter.grad, rtol=1e-5, atol=1e-7)
 
 
-def test_with_dropout_they_tell_how_the_loss_changes():
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_with_dropout_they_are_those_of_the_loop(activation):
+    network = build(activation, dropout=0.5)
+    plain = copy.deepcopy(network)
     z, _, shares = batch()
-    gradients = HandGradients(build("tanh", dropout=0.5))
-    start, way = gradients.flat.clone(), torch.randn(len(gradients.flat)).double()
-    masks = gradients.masks(len(z))
-
-    def loss(distance: float) -> float:
-        gradients.flat.copy_(start + distance * way)
-        return float(gradients.step(z, shares, masks))
-
-    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
-    without = HandGradients(build("tanh")).step(z, shares, [])
-    assert abs(loss(0) - float(without)) > 1e-6, "units are dropped"
-    assert float(gradients.slope @ way) == pytest.approx(slope, rel=1e-6)
+    masks = [mask.double() for mask in network.dropout_masks(len(z))]
+    gradients, parameters = HandGradients(network), list(plain.parameters())
+    loss = gradients.differentiate(z, shares, masks)
+    torch.testing.assert_close(loss, differentiate(plain, parameters, z, shares, masks))
+    without = HandGradients(build(activation)).differentiate(z, shares, [])
+    assert abs(float(loss) - float(without)) > 1e-6, "units are dropped"
+    gradients.flat.data.copy_(gradients.flat.grad)
+    for found, expected in zip(network.parameters(), parameters, strict=True):
+        torch.testing.assert_close(found.data, expected.grad)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 1e-6, 0.2, 0.5])
-def test_dropout_keeps_its_share_of_the_units_and_their_sum(dropout):
-    masks = HandGradients(build(dropout=dropout)).masks(30_001)
-    assert [mask.shape for mask in masks] == (
-        [(30_001, units) for units in (6, 5, 4)] if dropout > 1e-5 else []
-    )
-    for mask in masks:
-        assert float((mask > 0).float().mean()) == pytest.approx(1 - dropout, abs=0.005)
-        torch.testing.assert_close(mask.unique(), torch.tensor([0, 1 / (1 - dropout)]))
+def test_they_are_for_small_networks_in_small_batches():
+    network = build()
+    assert is_faster_by_hand(network, 32)
+    assert not is_faster_by_hand(network, 10**6)
 
 
 def test_shares_are_counted_in_each_batch_by_itself():
@@ -98,8 +94,8 @@ def test_shares_are_counted_in_each_batch_by_itself():
 def test_a_batch_without_a_label_teaches_nothing():
     gradients = HandGradients(build())
     z, _, shares = batch()
-    assert float(gradients.step(z, [torch.zeros_like(share) for share in shares], [])) == 0
-    assert not gradients.slope.any()
+    assert float(gradients.differentiate(z, [torch.zeros_like(s) for s in shares], [])) == 0
+    assert not gradients.flat.grad.any()
 
 
 def test_every_activation_has_a_gradient():
