@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from tissuestate.expression import diagnostics
 from tissuestate.expression.diagnostics import Measures
 
@@ -83,20 +82,10 @@ def test_variance_of_a_batch_that_biology_determines_is_not_measurable():
     assert math.isnan(diagnostics.explained(gram(Y), None))
 
 
-def test_the_linear_model_is_discriminant_analysis():
-    rng = np.random.default_rng(4)
-    labels = np.resize(["a", "b", "c"], 300)
-    x = rng.normal(size=(300, 5)) + (labels == "a")[:, None] - 2.0 * (labels == "b")[:, None]
-    model = LinearDiscriminantAnalysis(priors=np.full(3, 1 / 3)).fit(x[:200], labels[:200])
-    classes, score = diagnostics._discriminant(x[:200], labels[:200], x[200:])
-    called = classes[np.argmax(score, axis=1)]
-    assert np.mean(called == model.predict(x[200:])) > 0.97
-
-
-def test_classes_of_one_sample_in_each_fold_are_told_apart_by_distance():
+def test_classes_of_one_sample_in_each_fold_are_not_measurable():
     scores = np.repeat(np.eye(3), 2, axis=0) + np.arange(6)[:, None] * 1e-3
     labels = np.repeat(list("abc"), 2)
-    assert diagnostics.predictability(scores, labels, np.arange(6), folds=2) == 1
+    assert math.isnan(diagnostics.predictability(scores, labels, np.arange(6), folds=2))
 
 
 def test_predictability_sees_labels_that_are_there_and_none_that_are_not():
@@ -117,9 +106,6 @@ def test_samples_of_a_donor_are_never_on_both_sides():
     labels = rng.permutation(np.resize(["a", "b"], 60))[donors]
     scores = rng.normal(size=(60, 30))[donors] + rng.normal(0, 0.01, (300, 30))
     assert diagnostics.predictability(scores, labels, donors) < 0.75
-    fold = diagnostics._folds(labels, donors.astype(str), 5, 0)
-    assert all(len(np.unique(fold[donors == donor])) == 1 for donor in range(60))
-    assert set(fold) == set(range(5))
 
 
 def test_a_subset_is_seeded_and_keeps_replicates_whole(twice):

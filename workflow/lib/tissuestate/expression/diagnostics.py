@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.linalg
-from sklearn.covariance import ledoit_wolf
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import StratifiedGroupKFold
 
 BATCHES = ("study", "source")
 BIOLOGY = ("tissue", "disease_state", "subtype")
@@ -217,7 +218,8 @@ def predictability(
     """Cross-validated balanced accuracy of a linear model that predicts labels from scores.
 
     Shrunken linear discriminant analysis with equal priors; all samples of a group (donor) are in
-    one fold; classes with fewer groups than two are left out. NaN with fewer than two classes.
+    one fold; classes with fewer groups than two are left out. NaN with fewer than two classes, or
+    if training folds have no more samples than classes.
 
     With `batch`, a sample is to be told apart from those classes only that its own batch holds,
     and a batch of one class is left out: where a class occurs in one batch alone, the batch must
@@ -236,40 +238,20 @@ def predictability(
     if len(classes) < 2:
         return float("nan")
     smallest = int(sizes[np.isin(names, classes)].min())
-    fold = _folds(label, group, max(2, min(folds, smallest)), seed)
+    splitter = StratifiedGroupKFold(max(2, min(folds, smallest)), shuffle=True, random_state=seed)
     called = np.empty(len(label), dtype=label.dtype)
-    for held_out in np.unique(fold):
-        train, test = fold != held_out, fold == held_out
-        seen, score = _discriminant(x[train], label[train], x[test])
+    for train, test in splitter.split(x, label, group):
+        seen = np.unique(label[train])
+        if len(train) <= len(seen):
+            return float("nan")
+        priors = np.full(len(seen), 1 / len(seen))
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
+        score = model.fit(x[train], label[train]).decision_function(x[test])
+        if score.ndim == 1:
+            score = np.column_stack([np.zeros_like(score), score])
         possible = held.loc[batch[test], seen].to_numpy() > 0
         called[test] = seen[np.argmax(np.where(possible, score, -np.inf), axis=1)]
     return float(np.mean([np.mean(called[label == name] == name) for name in classes]))
-
-
-def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """A fold for each sample: groups whole, the groups of a class spread evenly."""
-    _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
-    shuffled = np.random.default_rng(seed).permutation(len(first))
-    order = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
-    fold = np.empty(len(first), dtype=int)
-    fold[order] = np.arange(len(order)) % folds
-    return fold[codes]
-
-
-def _discriminant(
-    x: np.ndarray, labels: np.ndarray, new: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The classes, and the score of each (column) for new samples, by linear discriminants.
-
-    Equal priors; the covariance within classes, pooled, is shrunken as Ledoit & Wolf 2004.
-    """
-    classes, codes = np.unique(labels, return_inverse=True)
-    means = np.stack([x[codes == code].mean(axis=0) for code in range(len(classes))])
-    covariance = ledoit_wolf(x - means[codes], assume_centered=True)[0]
-    if not covariance.any():  # one sample a class: nothing is known of the spread within classes
-        covariance = np.eye(len(covariance))
-    directions = np.linalg.solve(covariance, means.T)
-    return classes, new @ directions - 0.5 * np.einsum("ij,ji->i", means, directions)
 
 
 def diagnose(

@@ -1,6 +1,6 @@
 """Leading singular vectors of a large matrix by block Krylov iteration.
 
-`scipy.sparse.linalg.eigsh` finds the leading ones as accurately in 0.6 to 1.3 times the time, but
+`scipy.sparse.linalg.eigsh` finds the leading ones as accurately in 0.7 to 1.9 times the time, but
 not the one vector most correlated with a target, which then takes 1.7 to 2.4 times as long.
 """
 
