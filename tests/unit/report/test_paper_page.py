@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from conftest import ROOT
+from conftest import DEFAULTS, ROOT
 from reading import MARKUP, Page
 from tissuestate.report.paper import PAPER, RunResults, beside_paper, paper_facts, read_settings
 from tissuestate.report.render import render
+from tissuestate.startup.config import read_layers
 
 PRINTED = pd.DataFrame(
     [("tissue", "accuracy", 0.97), ("subtype", "accuracy", 0.92)],
@@ -101,7 +101,7 @@ def test_classes_stand_below_their_head():
 
 
 def test_the_papers_own_config_has_its_settings():
-    config = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    config = read_layers(DEFAULTS, ROOT / "config" / "paper.yaml")
     found = read_settings(config, 10116, 17993, ["GTEx", "TCGA"])
     assert found == replace(PAPER, recipe="paper")
 
