@@ -11,8 +11,8 @@ from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.evaluation.predictions import read_predictions, tabulate
 from tissuestate.evaluation.scores import confusion, measure, roc, score, score_heads
-from tissuestate.evaluation.tandem import TANDEM, route_subtypes, within
-from tissuestate.labels import HEADS, encode
+from tissuestate.evaluation.tandem import route_subtypes
+from tissuestate.labels import HEADS, TANDEM, encode, within
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
