@@ -243,7 +243,7 @@ def test_a_fitted_correction_needs_no_r():
     code = (
         "import sys; sys.modules['rpy2'] = None\n"
         "import numpy as np, pandas as pd\n"
-        "from tissuestate.correction import SurrogateVariableCorrection as S\n"
+        "from tissuestate.expression.correction import SurrogateVariableCorrection as S\n"
         "Y = np.random.default_rng(0).normal(size=(30, 50))\n"
         "d = pd.DataFrame({'tissue': ['a', 'b'] * 15})\n"
         "c = S.from_arrays(S('supervised', 2).fit(Y, d).to_arrays())\n"
@@ -329,7 +329,7 @@ def test_a_variable_that_is_one_sample_is_not_applied():
 
 def test_programs_started_after_r_find_their_own_libraries():
     code = (
-        "import os, numpy, subprocess; from tissuestate import sva; "
+        "import os, numpy, subprocess; from tissuestate.expression import bioconductor as sva; "
         "sva.local_fdr(numpy.linspace(0.01, 0.99, 99)); "
         "print(os.environ.get('LD_LIBRARY_PATH'), flush=True); "
         "subprocess.run('echo ${LD_LIBRARY_PATH-None}', shell=True)"
