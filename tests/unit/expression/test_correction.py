@@ -134,6 +134,7 @@ def test_irw_without_a_design_protects_nothing_where_r_fails():
     assert fit.weights.max() > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("samples", "columns", "genes"),
@@ -226,6 +227,7 @@ def test_a_samples_bytes_do_not_depend_on_its_company(dtype):
         assert correction.transform(Y[i : i + 1]).tobytes() == together[i].tobytes()
 
 
+@pytest.mark.slow
 def test_saving_and_loading_changes_nothing(tmp_path):
     Y, obs = simulated(80, 300, 3, seed=13)
     correction = SurrogateVariableCorrection(seed=4).fit(Y, obs[["tissue"]], obs=obs)
@@ -398,6 +400,7 @@ def cohort(seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     return Y, obs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_by_default_the_batch_of_a_small_cohort_goes_and_its_biology_stays(seed):
     Y, obs = cohort(seed)
@@ -430,6 +433,7 @@ def test_a_batch_confounded_with_the_biology_is_left_alone():
     assert correction.method_ == "none"
 
 
+@pytest.mark.slow
 def test_by_default_replicated_specimens_find_each_other(real):
     """Two pipelines quantified the same specimens; held-out donors are corrected as well."""
     Y, obs = real

@@ -134,6 +134,7 @@ def test_sample_without_figures_is_told(tmp_path):
         decide_quality(samples, mrin, {}, {})
 
 
+@pytest.mark.slow
 def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_folder):
     """The rule itself, on files of its inputs: MultiQC would take such endings off."""
     names = ["P1", "P1.sorted", "P1.dedup", "P1_counts", "P2", "P2.aligned", "P3.trim", "P4.report"]
