@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from tissuestate.startup.config_docs import config_table, read_schema, sheet_table, with_table
+from tissuestate.startup.config_docs import config_table, insert_table, read_schema, sheet_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -164,7 +164,7 @@ def test_picture_is_readable_at_its_own_width() -> None:
 def test_tables_of_the_documents_are_those_of_the_schemas(page, schema, table) -> None:
     text = (ROOT / "docs" / page).read_text()
     made = table(read_schema(ROOT / "workflow" / "schemas" / schema))
-    assert text == with_table(text, schema, made), "run make docs"
+    assert text == insert_table(text, schema, made), "run make docs"
     rows = [line.split(" | ") for line in made.splitlines()]
     assert len(rows) > 15 and {len(row) for row in rows} == {len(rows[0])}
 

@@ -9,7 +9,7 @@ import pytest
 from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.refusals import refusal, write_refusal
+from tissuestate.refusals import read_refusal, write_refusal
 
 
 def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
@@ -34,10 +34,10 @@ def test_arrays_come_back_and_equal_arrays_make_equal_bytes(tmp_path: Path) -> N
 def test_a_refusal_is_one_line_in_the_place_of_any_file(tmp_path: Path) -> None:
     write_refusal(tmp_path / "a.bam", "P1.fq: no FASTQ\nat line 3")
     assert (tmp_path / "a.bam").read_bytes() == b"refused: P1.fq: no FASTQ at line 3\n"
-    assert refusal(tmp_path / "a.bam") == "P1.fq: no FASTQ at line 3"
+    assert read_refusal(tmp_path / "a.bam") == "P1.fq: no FASTQ at line 3"
     save_arrays(tmp_path / "x.npz", {"a": np.zeros(3)})
     (tmp_path / "empty").write_bytes(b"")
-    assert refusal(tmp_path / "x.npz") == "" == refusal(tmp_path / "empty")
+    assert read_refusal(tmp_path / "x.npz") == "" == read_refusal(tmp_path / "empty")
 
 
 def test_objects_are_refused_on_the_way_in_and_out(tmp_path: Path) -> None:

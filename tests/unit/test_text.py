@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.errors import InputError, nearest
+from tissuestate.errors import InputError, suggest_nearest
 from tissuestate.matrices.read import read_matrix
-from tissuestate.text import describe, opened, read_text
+from tissuestate.text import detect_kind, open_content, read_text
 
 TABLE = b"gene\ts1\ts2\n" + b"".join(b"G%d\t%d\t7\n" % (i, i) for i in range(50))
 
@@ -86,8 +86,8 @@ def test_what_is_no_table_is_named_and_not_read(name: str, gz: bool, tmp_path: P
     content = NO_TABLES[name]
     path = tmp_path / "counts.tsv"
     path.write_bytes(gzip.compress(content) if gz else content)
-    assert describe(path).name.startswith(name)
-    assert describe(path).zipped == gz
+    assert detect_kind(path).name.startswith(name)
+    assert detect_kind(path).zipped == gz
     sentence = name.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(InputError, match=sentence) as caught:
         read_matrix(path)
@@ -105,7 +105,7 @@ def test_gzip_in_gzip_is_told(tmp_path: Path) -> None:
 
 def test_utf16_without_its_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / "counts.tsv").write_bytes(TABLE.decode().encode("utf-16-le"))
-    assert describe(tmp_path / "counts.tsv").name == "UTF-16 text"
+    assert detect_kind(tmp_path / "counts.tsv").name == "UTF-16 text"
 
 
 @pytest.mark.parametrize("text", [
@@ -114,13 +114,13 @@ def test_utf16_without_its_mark_is_told(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_text_is_text(text: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_text(text, encoding="utf-8")
-    assert describe(tmp_path / "x").name == ""
+    assert detect_kind(tmp_path / "x").name == ""
 
 
 def test_members_without_content_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"") + gzip.compress(TABLE))
-    assert describe(tmp_path / "x.gz").head == TABLE
-    with opened(tmp_path / "x.gz") as stream:
+    assert detect_kind(tmp_path / "x.gz").head == TABLE
+    with open_content(tmp_path / "x.gz") as stream:
         assert stream.read() == TABLE
 
 
@@ -157,4 +157,4 @@ def test_blocks_of_bgzip_end_with_their_mark(tmp_path: Path) -> None:
     ],
 )
 def test_nearest_passes_over_case_and_punctuation(word, words, found) -> None:
-    assert nearest(word, words) == (f" Did you mean {found!r}?" if found else "")
+    assert suggest_nearest(word, words) == (f" Did you mean {found!r}?" if found else "")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT, simulate_two, write_config
 from tissuestate.errors import InputError
-from tissuestate.startup.fingerprints import Checksums, remove_others
+from tissuestate.startup.fingerprints import Checksums, remove_outdated
 
 LABELS = {"study": "A", "source": "A", "disease_state": "neoplastic", "tissue": "liver"}
 TARGETS = [f"results/counts/{name}.tsv" for name in ("x", "y", "z")]
@@ -262,16 +262,16 @@ def test_a_checksum_is_of_the_content_whatever_the_time(tmp_path: Path) -> None:
     file.write_bytes(b"one")
     os.utime(file, (1, 1))
     found = Checksums(memory)
-    assert found.of(file) == hashlib.sha256(b"one").hexdigest()
-    found.read([file])
+    assert found.full_checksum(file) == hashlib.sha256(b"one").hexdigest()
+    found.look_up_all([file])
     other = tmp_path / "other"
     other.write_bytes(b"two")
     os.utime(other, (1, 1))  # the same size and time
     other.replace(file)
-    assert Checksums(memory).of(file) == hashlib.sha256(b"two").hexdigest()
-    assert Checksums(memory).of(tmp_path / "nowhere") is None
+    assert Checksums(memory).full_checksum(file) == hashlib.sha256(b"two").hexdigest()
+    assert Checksums(memory).full_checksum(tmp_path / "nowhere") is None
     memory.write_text("[")
-    assert Checksums(memory).of(file) == hashlib.sha256(b"two").hexdigest()
+    assert Checksums(memory).full_checksum(file) == hashlib.sha256(b"two").hexdigest()
 
 
 def test_what_was_made_from_other_content_is_removed(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_what_was_made_from_other_content_is_removed(tmp_path: Path) -> None:
 
     def made(digest: str, adopt: bool) -> bool:
         product.write_text("calls")
-        remove_others(record, {"calls": digest}, {"calls": [product]}, adopt)
+        remove_outdated(record, {"calls": digest}, {"calls": [product]}, adopt)
         return product.exists()
 
     assert not made("a", adopt=False), "of calls that nobody knows nothing is kept"

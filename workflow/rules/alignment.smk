@@ -4,7 +4,7 @@
 
 rule align_reads:
     input:
-        unpack(of_now(reads_of)),
+        unpack(after_removing_outdated(fastq_files_of)),
         # On a shared disk the large files stand for all, which are made together: each that is named
         # makes planning ten thousand samples half a second longer.
         index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],
@@ -37,8 +37,8 @@ rule align_reads:
         accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
         trim=lookup("trim", within=config),
         refuse=CLASSIFYING,
-        flaw=flaw_of,
-        given=reads_fingerprints,
+        flaw=flaw_of_sample,
+        fingerprints=reads_fingerprints,
     script:
         "../scripts/alignment/align_reads.sh"
 

@@ -16,25 +16,25 @@ LIBRARY = WORKFLOW / "lib"
 sys.path.insert(0, str(LIBRARY))
 
 
-def put_first(variable, folder):
+def prepend_path(variable, folder):
     """Put a folder in front of a search path that every job inherits."""
     rest = os.environ.get(variable)
     os.environ.update({variable: os.pathsep.join(filter(None, [str(folder), rest]))})
 
 
-put_first("PYTHONPATH", LIBRARY)
+prepend_path("PYTHONPATH", LIBRARY)
 # Programs that came with this Python, MultiQC among them, are found without activating its environment.
-put_first("PATH", Path(sys.executable).parent)
+prepend_path("PATH", Path(sys.executable).parent)
 # Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle.format import find_description, read_bundle
-from tissuestate.startup.config import check_config, check_yaml, complete_config, write_out
+from tissuestate.startup.config import check_config, check_yaml, complete_config, expand_short_forms
 from tissuestate.demo.sheet import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
-from tissuestate.sheet.content import check_files, flaws
+from tissuestate.sheet.content import check_files, find_flaws
 from tissuestate.startup import digests
 from tissuestate.labels import features_of_model
 from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
@@ -57,7 +57,7 @@ try:
         config,
         WORKFLOW / "schemas" / "config.schema.yaml",
         files=CONFIG_FILES,
-        overrides=write_out(OVERRIDES, OVERRIDES),
+        overrides=expand_short_forms(OVERRIDES, OVERRIDES),
     )
 except InputError as error:
     stop(error)
@@ -85,14 +85,14 @@ FILES_ARE_FETCHED = bool(workflow.storage_settings.default_storage_provider)
 DEMO = None if CLASSIFYING else config["demo"]
 
 
-def simulated(path):
+def is_simulated(path):
     """Whether the demo makes this file, which is in its own folder then."""
     return bool(DEMO) and Path(path).is_relative_to("results/demo")
 
 
-def is_here(path):
+def is_on_disk(path):
     """Whether a file that config or sheet name is on this disk from the beginning."""
-    return not (FILES_ARE_FETCHED or "://" in path or simulated(path))
+    return not (FILES_ARE_FETCHED or "://" in path or is_simulated(path))
 
 
 def packaged_path(path):
@@ -100,7 +100,7 @@ def packaged_path(path):
     return local(path if Path(path).exists() else str(WORKFLOW.parent / path))
 
 
-def concrete(path):
+def path_in_run(path):
     """The path of a result in this run: pathvars filled in, below the prefix of a module."""
     return MODIFIER.path_modifier.replace_prefix(MODIFIER.pathvars.apply(path))
 
@@ -116,7 +116,7 @@ def user_path(path):
     if "://" in path:
         return storage(path)
     prefixed = MODIFIER.path_modifier.prefix
-    return str(Path(path).absolute()) if prefixed and is_here(path) else path
+    return str(Path(path).absolute()) if prefixed and is_on_disk(path) else path
 
 
 def warn_of_components(samples):
@@ -138,7 +138,7 @@ def check_sheet_files(sheet):
     if not CLASSIFYING:
         check_files(sheet)
         return
-    FLAWS.update(flaws(sheet))
+    FLAWS.update(find_flaws(sheet))
     if FLAWS and len(FLAWS) == len(sheet):
         raise InputError(next(iter(FLAWS.values())))
     for sentence in FLAWS.values():
@@ -164,11 +164,11 @@ def load_sheet():
             return None
         if DEMO and workflow.is_main_process:
             check_no_other_sheet(SAMPLES)
-            check_own_folder(concrete("results/demo"))
+            check_own_folder(path_in_run("results/demo"))
         sheet = read_sheet(SAMPLES, classes, labelled=not CLASSIFYING)
         # Not in each job: it may run where the files of other samples are not.
         if workflow.is_main_process and DEMO:
-            check_simulated(sheet, concrete("results/demo/reads"))
+            check_simulated(sheet, path_in_run("results/demo/reads"))
         if workflow.is_main_process and not FILES_ARE_FETCHED:
             check_sheet_files(sheet[sheet["origin"] != "fastq"] if DEMO else sheet)
         if workflow.is_main_process and CLASSIFYING:

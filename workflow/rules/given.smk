@@ -4,7 +4,7 @@ import shutil
 from functools import cache
 from itertools import chain
 
-from tissuestate.startup.fingerprints import Checksums, digest_of, remove_others
+from tissuestate.startup.fingerprints import Checksums, digest_of, remove_outdated
 
 CHECKSUMS = Checksums(".snakemake/tissuestate/checksums.json")
 READS = ("fastq_1", "fastq_2", "bam")
@@ -13,18 +13,18 @@ REFERENCE += [config["reference"]["transcripts"]] if config["reference"]["transc
 LABELS = [str(path) for path in (SAMPLES, CLASSES) if path]
 
 
-def files_of(sample, columns=(*READS, "matrix")):
+def files_of_sample(sample, columns=(*READS, "matrix")):
     """The files that a sample's row names, in the order of the columns."""
     return [file for column in columns for file in ROWS[sample][column].split(",") if file]
 
 
-def checksums(files):
+def file_checksums(files):
     """The SHA-256 of each file, None of one that is not here from the beginning.
 
     Of a cohort's reads, which may be a hundred terabytes, large files are not read whole.
     """
-    look_up = CHECKSUMS.of if CLASSIFYING else CHECKSUMS.sampled
-    return [look_up(file) if is_here(file) else None for file in files]
+    look_up = CHECKSUMS.full_checksum if CLASSIFYING else CHECKSUMS.sampled_checksum
+    return [look_up(file) if is_on_disk(file) else None for file in files]
 
 
 def input_fingerprints(*files):
@@ -33,31 +33,31 @@ def input_fingerprints(*files):
     Snakemake itself looks no further than the time of a file that is older than what was made of it,
     as another in its place is that kept its own.
     """
-    return [checksum for checksum in checksums(filter(None, files)) if checksum]
+    return [checksum for checksum in file_checksums(filter(None, files)) if checksum]
 
 
 def reads_fingerprints(wildcards):
     """The checksums of a sample's FASTQ files or BAM, by column."""
-    return [input_fingerprints(*files_of(wildcards.sample, (column,))) for column in READS]
+    return [input_fingerprints(*files_of_sample(wildcards.sample, (column,))) for column in READS]
 
 
-def flaw_of(wildcards):
+def flaw_of_sample(wildcards):
     """Why a new sample is refused whose files are of another kind than their column's, if it is."""
     if not CLASSIFYING or FILES_ARE_FETCHED:
         return ""
     if workflow.is_main_process:
         return FLAWS.get(wildcards.sample, "")
-    return flaws(SHEET.loc[[wildcards.sample]]).get(wildcards.sample, "")
+    return find_flaws(SHEET.loc[[wildcards.sample]]).get(wildcards.sample, "")
 
 
-def all_files():
+def user_files():
     """Every file that config and sheet name, and the place in which it is named."""
     named = dict.fromkeys(LABELS, "config")
     if FROM_READS:
         named |= dict.fromkeys(REFERENCE, "reference")
     for sample in ROWS:
-        named |= dict.fromkeys(files_of(sample), f"sample {sample!r}")
-    return {file: place for file, place in named.items() if file and is_here(file)}
+        named |= dict.fromkeys(files_of_sample(sample), f"sample {sample!r}")
+    return {file: place for file, place in named.items() if file and is_on_disk(file)}
 
 
 def written_by_this_run(file, roots):
@@ -74,14 +74,16 @@ def written_by_this_run(file, roots):
     return False
 
 
-def check_given():
+def check_user_files():
     """Refuse a file of the user's where this run writes one of its own, and a reference that is not
     there; then look all checksums up, side by side.
 
     Called when all rules are known.
     """
-    files = all_files()
-    roots = {os.path.realpath(path): path for path in map(concrete, ("<results>", "<reference>"))}
+    files = user_files()
+    roots = {
+        os.path.realpath(path): path for path in map(path_in_run, ("<results>", "<reference>"))
+    }
     for file, place in files.items():
         if place == "reference" and not os.path.isfile(file):
             stop(
@@ -94,19 +96,19 @@ def check_given():
                 "written over; move it out of the folder of results."
             )
     try:
-        CHECKSUMS.read(files, sampled=not CLASSIFYING)
+        CHECKSUMS.look_up_all(files, sampled=not CLASSIFYING)
     except InputError as error:
         stop(error)
 
 
 def reference_digest():
-    return digest_of(checksums(filter(None, REFERENCE)), config["reference"]["star_overhang"])
+    return digest_of(file_checksums(filter(None, REFERENCE)), config["reference"]["star_overhang"])
 
 
 def reads_digest(sample):
     """What decides the counts and the mRIN profile of a sample."""
     row = [ROWS[sample][column] for column in ("sra", "strandedness")]
-    files = [checksums(files_of(sample, (column,))) for column in READS]
+    files = [file_checksums(files_of_sample(sample, (column,))) for column in READS]
     return digest_of(files, row, config["trim"], reference_digest())
 
 
@@ -124,7 +126,7 @@ def calls_digest():
     """What decides all calls: bundle, rows, files, reference, code."""
     decides = ("origin", "column", "unit", "strandedness", "sra")
     rows = [[name, *(ROWS[name][column] for column in decides)] for name in ROWS]
-    files = [checksums(files_of(name, ("matrix",))) for name in ROWS]
+    files = [file_checksums(files_of_sample(name, ("matrix",))) for name in ROWS]
     reads = [reads_digest(name) for name in FROM_READS]
     scripts = ("classification/classify_samples.py", "classification/write_pages.py")
     code = [code_digest(script)(None) for script in scripts]
@@ -134,11 +136,11 @@ def calls_digest():
 def check_place_of_calls():
     """Stop at files of others where the calls would be written."""
     names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
-    there = [name for name in names if Path(concrete(f"<results>/{name}")).exists()]
+    there = [name for name in names if Path(path_in_run(f"<results>/{name}")).exists()]
     ours = ("<results>/made_from.json", "<logs>/classify_samples.log")
-    if there and not any(Path(concrete(path)).exists() for path in ours):
+    if there and not any(Path(path_in_run(path)).exists() for path in ours):
         stop(
-            f"{concrete('<results>')} holds {there[0]}, which no run of this workflow has made; "
+            f"{path_in_run('<results>')} holds {there[0]}, which no run of this workflow has made; "
             "classify into another folder: 'pathvars={results: FOLDER}'."
         )
 
@@ -154,10 +156,10 @@ def check_bundle():
 def products_of_reads(sample):
     patterns = ("counts/{}.tsv", "counts/{}.tsv.summary", "integrity/profiles/{}.npz")
     patterns += ("alignment/{}.Log.final.out", "alignment/{}.bam", "alignment/{}.bam.bai")
-    return [concrete(f"<results>/{pattern.format(sample)}") for pattern in patterns]
+    return [path_in_run(f"<results>/{pattern.format(sample)}") for pattern in patterns]
 
 
-def locked(files):
+def is_locked(files):
     """Whether another run is making one of these files now; Snakemake will refuse this one."""
     locks = Path(".snakemake/locks").glob("*")
     held = set(
@@ -166,21 +168,21 @@ def locked(files):
     return not held.isdisjoint(files)
 
 
-def of_now(files):
+def after_removing_outdated(files):
     """An input function that gives `files`, once what was made from others is removed.
 
     When inputs are asked for it is known whether anything is to be run, and nothing has been yet.
     """
 
     def inputs(wildcards):
-        remove_what_is_of_others()
+        remove_outdated_results()
         return files(wildcards) if callable(files) else files
 
     return inputs
 
 
 @cache
-def remove_what_is_of_others():
+def remove_outdated_results():
     """Before a run begins: results of other files, rows, bundle or reference are removed.
 
     Snakemake remembers what results were made from, unless its memory is lost or it is told to look
@@ -200,25 +202,25 @@ def remove_what_is_of_others():
         made_from["calls"] = calls_digest()
         names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
         names += ("integrity/mrin.tsv", "integrity/reference.txt")
-        products["calls"] = [concrete(f"<results>/{name}") for name in names]
+        products["calls"] = [path_in_run(f"<results>/{name}") for name in names]
     else:
-        made_from["cohort"] = digest_of(checksums([*LABELS, *MATRICES]))
-        products["cohort"] = [concrete("<results>/cohort/samples.tsv")]
-        products["cohort"] += [concrete("<results>/cohort/cohort.h5ad")]
-    records = [(concrete("<results>/made_from.json"), made_from, products, not CLASSIFYING)]
+        made_from["cohort"] = digest_of(file_checksums([*LABELS, *MATRICES]))
+        products["cohort"] = [path_in_run("<results>/cohort/samples.tsv")]
+        products["cohort"] += [path_in_run("<results>/cohort/cohort.h5ad")]
+    records = [(path_in_run("<results>/made_from.json"), made_from, products, not CLASSIFYING)]
     if FROM_READS:
         names = ("genome.fa", "annotation.gtf", "chromosomes.tsv", "genome.dict", "transcripts.bed")
         made = [*STAR_INDEX, *(f"<reference>/{name}" for name in names)]
         reference = {"reference": reference_digest()}
-        place = concrete("<reference>/made_from.json")
-        records.append((place, reference, {"reference": list(map(concrete, made))}, True))
+        place = path_in_run("<reference>/made_from.json")
+        records.append((place, reference, {"reference": list(map(path_in_run, made))}, True))
     for record, digests, files, adopt in records:
-        if locked(chain.from_iterable(files.values())):
+        if is_locked(chain.from_iterable(files.values())):
             continue
         if workflow.touch:  # what is there is taken for what is given now
             files = dict.fromkeys(files, ())
         try:
-            removed = remove_others(record, digests, files, adopt)
+            removed = remove_outdated(record, digests, files, adopt)
         except InputError as error:
             stop(error)
         if removed:
@@ -230,7 +232,7 @@ def remove_what_is_of_others():
         check_bundle()
 
 
-def bundle_to_fit(wildcards, input):
+def bundle_to_match(wildcards, input):
     """The bundle that the reference must be that of; '' in training.
 
     It asks for `input`, so that Snakemake takes no other bundle for a reason to run again.
@@ -238,15 +240,15 @@ def bundle_to_fit(wildcards, input):
     return BUNDLE or ""
 
 
-def tell_calls():
+def report_calls():
     """At the end of a run: where the calls are; exit code 1 where a sample has none."""
-    file = Path(concrete("<results>/calls.json"))
+    file = Path(path_in_run("<results>/calls.json"))
     if not file.is_file():
         return
     records = json.loads(file.read_text(encoding="utf-8"))
     refused = [record for record in records if record["refused"]]
     called = len(records) - len(refused)
-    logger.info(f"{called} of {len(records)} samples called: {concrete('<results>/calls.tsv')}")
+    logger.info(f"{called} of {len(records)} samples called: {path_in_run('<results>/calls.tsv')}")
     if refused:
         first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
         more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
@@ -255,6 +257,6 @@ def tell_calls():
 
 def remove_orphans():
     """After a run that failed: without calls there are no genes behind them and no pages."""
-    if not Path(concrete("<results>/calls.json")).is_file():
-        Path(concrete("<results>/genes.tsv")).unlink(missing_ok=True)
-        shutil.rmtree(concrete("<results>/pages"), ignore_errors=True)
+    if not Path(path_in_run("<results>/calls.json")).is_file():
+        Path(path_in_run("<results>/genes.tsv")).unlink(missing_ok=True)
+        shutil.rmtree(path_in_run("<results>/pages"), ignore_errors=True)

@@ -27,7 +27,7 @@ def reference_file(kind):
     return f"<reference>/downloads/{Path(path).name}" if is_url(path) else user_path(path)
 
 
-def reads_of(wildcards):
+def fastq_files_of(wildcards):
     """The FASTQ files of a sample: {'fastq_1': [...], 'fastq_2': [...]}; none of an archive's run."""
     row = ROWS[wildcards.sample]
     return {
@@ -66,18 +66,20 @@ def rnaseqdb_download():
     return {"url": address, "checksum": checksum}
 
 
-def alignment(wildcards):
+def alignment_file(wildcards):
     """The alignments of a sample: STAR's BAM, or the BAM or CRAM that its sheet row names."""
     row = ROWS[wildcards.sample]
     made = f"<results>/alignment/{wildcards.sample}.bam"
     return user_path(row["bam"]) if row["origin"] == "bam" else made
 
 
-def sequences_of(wildcards):
+def sequence_checksums_of(wildcards):
     """The checksums of the genome's sequences, beside which a CRAM is held; of BAM none are known."""
     file = ROWS[wildcards.sample]["bam"]
     cram = (
-        is_cram(file) if is_here(file) and os.path.isfile(file) else file.lower().endswith(".cram")
+        is_cram(file)
+        if is_on_disk(file) and os.path.isfile(file)
+        else file.lower().endswith(".cram")
     )
     return "<reference>/genome.dict" if cram else []
 
@@ -120,7 +122,7 @@ def model_files(task, features):
     )
 
 
-def networks_of(task):
+def network_files_of(task):
     """Input function: weights and description of a model's network for `task`; none without subtypes."""
 
     def files(wildcards):
@@ -193,7 +195,7 @@ def protocol_predictions():
         *(
             file
             for column in chosen["leave_out"]
-            for file in expand(pattern, protocol=column, part=values_of(column))
+            for file in expand(pattern, protocol=column, part=named_values_of(column))
         ),
     ]
 
@@ -204,7 +206,7 @@ def protocol_tables():
     return expand("<results>/protocols/{name}.tsv", name=names if protocol_predictions() else [])
 
 
-def values_of(column):
+def named_values_of(column):
     """The sources, studies or projects of the cohort, as sheet and RNAseqDB's table name them."""
     from tissuestate.matrices.rnaseqdb import project_of
 

@@ -47,7 +47,7 @@ for kind in ("genome", "annotation"):
 
 rule prepare_reference:
     input:
-        genome=of_now(reference_file("genome")),
+        genome=after_removing_outdated(reference_file("genome")),
         annotation=reference_file("annotation"),
     output:
         genome="<reference>/genome.fa",
@@ -65,7 +65,7 @@ rule prepare_reference:
         runtime=minutes(10, per_gb=20),
     params:
         code=code_digest("reference/prepare_reference.py"),
-        given=input_fingerprints(*REFERENCE[:2]),
+        fingerprints=input_fingerprints(*REFERENCE[:2]),
     script:
         "../scripts/reference/prepare_reference.py"
 
@@ -134,8 +134,8 @@ rule derive_transcripts:
         runtime=minutes(20),
     params:
         code=code_digest("reference/derive_transcripts.py"),
-        given=input_fingerprints(*REFERENCE[2:]),
-        bundle=bundle_to_fit,
+        fingerprints=input_fingerprints(*REFERENCE[2:]),
+        bundle=bundle_to_match,
     script:
         "../scripts/reference/derive_transcripts.py"
 
@@ -161,7 +161,7 @@ if CLASSIFYING:
             runtime=minutes(20),
         params:
             code=code_digest("reference/check_reference.py"),
-            bundle=bundle_to_fit,
+            bundle=bundle_to_match,
         script:
             "../scripts/reference/check_reference.py"
 

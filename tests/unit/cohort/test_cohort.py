@@ -8,7 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.cohort.merge import assemble, keep_samples, training_classes
+from tissuestate.cohort.merge import assemble_cohort, keep_samples, training_classes
 from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import write_h5ad
@@ -75,7 +75,7 @@ def two_sources(tmp_path):
 
 def test_sources_meet_on_symbols(two_sources):
     samples, counts = two_sources
-    cohort, table = assemble(samples, GENE_MAP, counts)
+    cohort, table = assemble_cohort(samples, GENE_MAP, counts)
     assert cohort.obs_names.tolist() == ["r2", "s2", "s3", "s1", "r1"]
     assert cohort.var_names.tolist() == ["A1BG", "KRAS", "TP53"]
     np.testing.assert_array_equal(
@@ -95,18 +95,18 @@ def test_sources_meet_on_symbols(two_sources):
 def test_missing_genes_are_told(two_sources, caplog):
     samples, counts = two_sources
     with caplog.at_level(logging.INFO):
-        assemble(samples, GENE_MAP, counts, expected_genes=4)
+        assemble_cohort(samples, GENE_MAP, counts, expected_genes=4)
     assert "has 3 genes where 4 are expected; genes that a data set alone costs: a 1" in caplog.text
     assert "b.tsv: 5 of 6 genes found as Ensembl ids" in caplog.text
     caplog.clear()
-    assemble(samples, GENE_MAP, counts, expected_genes=3)
+    assemble_cohort(samples, GENE_MAP, counts, expected_genes=3)
     assert "expected" not in caplog.text
 
 
 def test_logarithms_are_summed_as_numbers(tmp_path):
     path = tmp_path / "log.tsv"
     path.write_text("gene\ts1\nKRAS\t3\nKRAS\t4\nTP53\t-1\n")  # log2(7 + 1), log2(15 + 1)
-    cohort, _ = assemble(sheet([("s1", "a", str(path), "log2", "train")]), GENE_MAP)
+    cohort, _ = assemble_cohort(sheet([("s1", "a", str(path), "log2", "train")]), GENE_MAP)
     np.testing.assert_allclose(cohort[:, "KRAS"].X, np.log2(7 + 15 + 1), rtol=1e-6)
     assert cohort[:, "TP53"].X == -1
 
@@ -120,7 +120,7 @@ def of_two(tmp_path, first: np.ndarray, second: np.ndarray, unit: str, **changes
     for name, values in (("s1", first), ("s2", second)):
         pd.DataFrame({name: values}, MANY).to_csv(tmp_path / f"{name}.tsv", sep="\t")
     rows = [(name, "a", str(tmp_path / f"{name}.tsv"), unit, "train") for name in ("s1", "s2")]
-    return assemble(sheet(rows).assign(**changes), MANY_MAP)[0]
+    return assemble_cohort(sheet(rows).assign(**changes), MANY_MAP)[0]
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_rows_that_are_no_genes_are_left_out_and_told(tmp_path, caplog):
     (tmp_path / "a.tsv").write_text(f"gene\ts1\ts2\n{rows}{more}")
     path = str(tmp_path / "a.tsv")
     with caplog.at_level(logging.INFO):
-        cohort, _ = assemble(sheet([("s1", "a", path, "count", "train")]), GENE_MAP)
+        cohort, _ = assemble_cohort(sheet([("s1", "a", path, "count", "train")]), GENE_MAP)
     assert cohort.var_names.tolist() == ["KRAS", "MYC", "TP53"]
     assert "4 ids are unknown and left out, such as no_feature, TOTAL, EGFP" in caplog.text
 
@@ -193,7 +193,7 @@ def test_transcripts_that_cannot_be_placed_are_told(tmp_path, caplog):
     def assembled(lost: int):
         rows = "".join(f"ENST{n:011d}.1\t{n + 1 if n < 4 else lost}\n" for n in range(8))
         path.write_text(f"Name\ts1\n{rows}")
-        return assemble(sheet([("s1", "a", str(path), "count", "train")]), known)[0]
+        return assemble_cohort(sheet([("s1", "a", str(path), "count", "train")]), known)[0]
 
     with pytest.raises(
         InputError, match="4 of its 8 transcripts, with 80% of the reads, cannot be"
@@ -203,7 +203,7 @@ def test_transcripts_that_cannot_be_placed_are_told(tmp_path, caplog):
     assert assembled(1).X.tolist() == [[1, 2, 3, 4]]
     assert "4 of its 8 transcripts, with 29% of the reads, cannot be placed" in caplog.text
     with pytest.raises(InputError, match="transcripts, with 100% of the reads, cannot be placed"):
-        assemble(sheet([("s1", "a", str(path), "count", "train")]), GENE_MAP)
+        assemble_cohort(sheet([("s1", "a", str(path), "count", "train")]), GENE_MAP)
 
 
 def test_equal_rows_of_a_gene_count_once(counts_of_two, tmp_path, caplog):
@@ -213,7 +213,9 @@ def test_equal_rows_of_a_gene_count_once(counts_of_two, tmp_path, caplog):
     for name, more in (("once", table.iloc[:0]), ("twice", table.iloc[:400])):
         pd.concat([table, more]).to_csv(tmp_path / f"{name}.tsv", sep="\t")
     once, twice = (
-        assemble(sheet([("s1", "a", str(tmp_path / f"{name}.tsv"), "count", "train")]), MANY_MAP)[0]
+        assemble_cohort(
+            sheet([("s1", "a", str(tmp_path / f"{name}.tsv"), "count", "train")]), MANY_MAP
+        )[0]
         for name in ("once", "twice")
     )
     np.testing.assert_array_equal(once.X, twice.X)
@@ -236,11 +238,11 @@ def test_unknown_ids_are_told(two_sources, tmp_path):
     (tmp_path / "b.tsv").write_text("gene\ts3\nENSMUSG00000000001\t1\nENSMUSG00000000002\t1\n")
     told = r"b\.tsv: 0 of its 2 genes are known \(they look like Ensembl ids, such as 'ENS"
     with pytest.raises(InputError, match=told):
-        assemble(samples, GENE_MAP, counts)
+        assemble_cohort(samples, GENE_MAP, counts)
     rows = "".join(f"{name}\t1\n" for name in ("Tp53", "Kras", "Myc", "Gapdh", "TP53", "Actb"))
     (tmp_path / "b.tsv").write_text(f"gene\ts3\n{rows}")
     with pytest.raises(InputError, match=r"1 of its 6 genes are known .*those of mouse or rat"):
-        assemble(samples, GENE_MAP, counts)
+        assemble_cohort(samples, GENE_MAP, counts)
 
 
 def test_empty_intersection_is_told(two_sources, tmp_path):
@@ -249,7 +251,7 @@ def test_empty_intersection_is_told(two_sources, tmp_path):
     with pytest.raises(
         InputError, match=r"no gene is common.*a 3 \(gene symbols\), b 1 \(Ensembl ids\), reads 4"
     ):
-        assemble(samples, GENE_MAP, counts)
+        assemble_cohort(samples, GENE_MAP, counts)
 
 
 def test_counts_on_other_genes_are_told(two_sources):
@@ -257,13 +259,13 @@ def test_counts_on_other_genes_are_told(two_sources):
     path = counts["r1"]
     path.write_text(path.read_text().replace("ENSG00000000004", "ENSG00000000005"))
     with pytest.raises(InputError, match=r"r1\.tsv: sample 'r1' was counted on other genes"):
-        assemble(samples, GENE_MAP, counts)
+        assemble_cohort(samples, GENE_MAP, counts)
 
 
 def test_sample_without_counts_is_told(two_sources):
     samples, counts = two_sources
     with pytest.raises(InputError, match="sample 'r1' comes from reads and has no count table"):
-        assemble(samples, GENE_MAP, {"r2": counts["r2"]})
+        assemble_cohort(samples, GENE_MAP, {"r2": counts["r2"]})
 
 
 def test_missing_values_policy_reaches_the_files(two_sources, tmp_path):
@@ -271,15 +273,15 @@ def test_missing_values_policy_reaches_the_files(two_sources, tmp_path):
     text = (tmp_path / "a.tsv").read_text().replace("TP53\t1", "TP53\tNA")
     (tmp_path / "a.tsv").write_text(text)
     with pytest.raises(InputError, match="1 values of 1 genes are missing"):
-        assemble(samples, GENE_MAP, counts)
-    cohort, _ = assemble(samples, GENE_MAP, counts, missing="drop")
+        assemble_cohort(samples, GENE_MAP, counts)
+    cohort, _ = assemble_cohort(samples, GENE_MAP, counts, missing="drop")
     assert cohort.var_names.tolist() == ["A1BG", "KRAS"]
 
 
 def test_equal_inputs_give_equal_bytes(two_sources, tmp_path):
     samples, counts = two_sources
     for name in ("1.h5ad", "2.h5ad"):
-        cohort, _ = assemble(samples, GENE_MAP, counts)
+        cohort, _ = assemble_cohort(samples, GENE_MAP, counts)
         write_h5ad(tmp_path / name, cohort)
     assert (tmp_path / "1.h5ad").read_bytes() == (tmp_path / "2.h5ad").read_bytes()
     again = anndata.read_h5ad(tmp_path / "1.h5ad")
@@ -311,7 +313,7 @@ def test_classes_are_those_of_training_samples(two_sources, root):
     samples, counts = two_sources
     samples.loc[samples["sample"] == "s3", ["tissue", "subtype"]] = ["liver", ""]
     samples.loc[samples["sample"] == "s1", ["tissue", "subtype"]] = ["lung", "luad"]
-    cohort, _ = assemble(samples, GENE_MAP, counts)
+    cohort, _ = assemble_cohort(samples, GENE_MAP, counts)
     classes = ClassTable.read(root / "resources" / "classes.tsv")
     assert training_classes(cohort, classes) == {
         "disease_state": ["neoplastic"],
@@ -334,7 +336,7 @@ def test_real_cohort(data, root, tmp_path):
     real_sheet(data / "tcga_gtex").to_csv(tmp_path / "real.tsv", sep="\t", index=False)
     samples = read_sheet(tmp_path / "real.tsv", ClassTable.read(root / "resources/classes.tsv"))
     samples["split"] = split_samples(samples)
-    cohort, table = assemble(samples, build_gene_map(found), missing="zero")
+    cohort, table = assemble_cohort(samples, build_gene_map(found), missing="zero")
     assert cohort.shape[0] == 1825
     assert 3262 <= cohort.shape[1] <= 3300  # 3,262 without looking at aliases and Entrez ids
     assert np.isfinite(cohort.X).all()

@@ -23,7 +23,7 @@ from tissuestate.demo.reads import (
     ReadSimulator,
     draw_genes,
     draw_samples,
-    expression,
+    expected_expression,
     simulate_cohort,
     write_fastq,
 )
@@ -268,7 +268,7 @@ def test_short_decay_piles_reads_up_at_the_three_prime_end(genome: SyntheticGeno
 
 def test_expression_follows_the_truth(genes: pd.DataFrame) -> None:
     sheet = demo_sheet()
-    log2 = np.log2([expression(genes, row, SEED) for _, row in sheet.iterrows()])
+    log2 = np.log2([expected_expression(genes, row, SEED) for _, row in sheet.iterrows()])
     deviation = log2 - genes["baseline"].to_numpy()
     markers = genes["marker_of"].to_numpy()
     assert {name: int((markers == name).sum()) for name in MARKERS} == MARKERS
@@ -289,7 +289,7 @@ def test_expression_follows_the_truth(genes: pd.DataFrame) -> None:
 def test_two_libraries_of_one_specimen_share_its_biology(genes: pd.DataFrame) -> None:
     sheet = demo_sheet().assign(study="atlas")
     log2 = pd.DataFrame(
-        [np.log2(expression(genes, row, SEED)) for _, row in sheet.iterrows()],
+        [np.log2(expected_expression(genes, row, SEED)) for _, row in sheet.iterrows()],
         index=sheet["sample"],
     )
     twice = sheet[sheet["specimen"].duplicated()]
@@ -317,6 +317,6 @@ def test_classes_without_a_simulation_are_refused(genes: pd.DataFrame) -> None:
     row = demo_sheet().iloc[0].copy()
     row["tissue"] = "spleen"
     with pytest.raises(InputError, match="no tissue 'spleen'; use one of kidney, liver"):
-        expression(genes, row, SEED)
+        expected_expression(genes, row, SEED)
     with pytest.raises(InputError, match="too few"):
         draw_genes(synthesise_genome(1, genes=50), 1)

@@ -11,7 +11,11 @@ import pytest
 from tissuestate.errors import InputError
 from tissuestate.integrity import intervals as alignments
 from tissuestate.integrity.coverage import check_sequences, coverage_of_bam
-from tissuestate.integrity.intervals import read_intervals, references, sequence_checksums
+from tissuestate.integrity.intervals import (
+    read_chromosome_lengths,
+    read_intervals,
+    sequence_checksums,
+)
 from tissuestate.reference.transcripts import Transcript, representative_transcripts
 
 CHROMS = {"chr1": 30_000, "chr2": 12_000, "chr3": 500, "chrM": 900}
@@ -215,7 +219,7 @@ def test_star_alignments_of_real_reads_equal_the_witness(data, tmp_path):
         *("--outFileNamePrefix", f"{tmp_path}/", "--readMapNumber", "4000"),
     )
     bam = tmp_path / "Aligned.sortedByCoord.out.bam"
-    chroms = references(bam)
+    chroms = read_chromosome_lengths(bam)
     expected = witness(bam, tmp_path, chroms)
     whole = [Transcript(name, name, "+", ((0, size),)) for name, size in chroms.items()]
     for transcript, depth in zip(whole, depths(bam, whole), strict=True):
@@ -301,7 +305,7 @@ def test_a_cram_has_the_intervals_of_its_bam(
         expected = joined(bam)
         assert expected.shape[1] > 300
         np.testing.assert_array_equal(joined(cram, threads), expected)
-        assert references(cram) == references(bam)
+        assert read_chromosome_lengths(cram) == read_chromosome_lengths(bam)
     assert reference_server == []
     subprocess.run(["samtools", "view", "-o", "/dev/null", cram], check=False, capture_output=True)
     assert reference_server, "sequences would have been asked for"

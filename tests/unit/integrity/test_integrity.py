@@ -13,7 +13,7 @@ from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.integrity.mrin import (
     MRIN,
-    deviations,
+    abundant_deviations,
     score_cohort,
     score_samples,
     truncated_normal,
@@ -64,7 +64,7 @@ def test_mrin_z_p_and_gis_equal_the_original_code(original):
 
 def test_only_transcripts_above_two_reads_a_base_count():
     profile = Profile(np.array([0.1, 0.2, 0.3]), np.array([2.0, 2.0001, 0]), np.ones(100), 9)
-    np.testing.assert_array_equal(deviations(profile), [np.nan, 0.2, np.nan])
+    np.testing.assert_array_equal(abundant_deviations(profile), [np.nan, 0.2, np.nan])
 
 
 def test_normal_of_a_truncated_cohort_is_close_to_the_draws_of_the_original():

@@ -251,7 +251,7 @@ def test_columns_of_parquet_that_are_no_numbers(cells, tmp_path):
     with pytest.raises(InputError, match=r"column 'P1': it holds .*; expected numbers"):
         read_matrix(tmp_path / "m.parquet", wanted)
     matrix = read_matrix(tmp_path / "m.parquet", wanted, missing="keep")
-    assert list(matrix.refused) == ["P1"]
+    assert list(matrix.refusals) == ["P1"]
     assert matrix.values[1].tolist() == [1, 2, 3]
 
 
@@ -259,7 +259,7 @@ def test_columns_of_parquet_that_are_no_numbers(cells, tmp_path):
 def test_a_parquet_file_of_no_numbers_says_what_it_holds(cells, tmp_path):
     pd.DataFrame({"gene": ["a", "b"], "P1": cells}).to_parquet(tmp_path / "m.parquet")
     matrix = read_matrix(tmp_path / "m.parquet", {"P1": ""}, missing="keep")
-    assert re.search("column 'P1': it holds (text|bool); expected numbers", matrix.refused["P1"])
+    assert re.search("column 'P1': it holds (text|bool); expected numbers", matrix.refusals["P1"])
     with pytest.raises(InputError, match=r"beside the ids .'P1' holds .*; expected numbers"):
         read_matrix(tmp_path / "m.parquet")
 
@@ -286,7 +286,7 @@ def test_a_column_of_no_values_in_parquet(tmp_path):
     table = pd.DataFrame({"gene": ["a", "b"], "P1": [None, None], "P2": [1.0, 2.0]})
     table.to_parquet(tmp_path / "m.parquet")
     matrix = read_matrix(tmp_path / "m.parquet", missing="keep")
-    assert "all 2 values in column 'P1' are missing" in matrix.refused["P1"]
+    assert "all 2 values in column 'P1' are missing" in matrix.refusals["P1"]
 
 
 def test_page_checksums_are_verified_and_damage_ends_in_a_sentence(tmp_path):

@@ -57,9 +57,9 @@ def refused(path: Path, wanted: dict[str, str], sentence: str, **options) -> Mat
     with pytest.raises(InputError, match=sentence):
         read_matrix(path, wanted, **options)
     matrix = read_matrix(path, wanted, missing="keep", **options)
-    (found,) = matrix.refused.values()
+    (found,) = matrix.refusals.values()
     assert pd.Series([found]).str.contains(sentence, regex=True).all(), found
-    assert np.isnan(matrix.values[matrix.samples.index(*matrix.refused)]).all()
+    assert np.isnan(matrix.values[matrix.samples.index(*matrix.refusals)]).all()
     return matrix
 
 
@@ -89,7 +89,7 @@ def test_a_written_column_must_be_there_and_an_empty_one_takes_the_only(kind, wr
         assert read_matrix(path, {"P1": "P2"}).samples == ["P1"]
         assert read_matrix(path, {"P2": ""}).columns == ["P2"]
         assert not caplog.text
-    assert matrix.taken == {"P1": "P2"} and not read_matrix(path, {"P1": "P2"}).taken
+    assert matrix.sole_columns == {"P1": "P2"} and not read_matrix(path, {"P1": "P2"}).sole_columns
     assert (matrix.samples, matrix.columns) == (["P1"], ["P2"])
     np.testing.assert_array_equal(matrix.values[0], COUNTS["P2"])
 
@@ -365,11 +365,11 @@ def test_a_last_row_that_was_cut(write, caplog):
         with pytest.raises(InputError, match=r"row 13: the last row, .* was cut short"):
             read_matrix(write(cut))
     whole = read_matrix(write(text[:-1]))
-    assert whole.unended
+    assert whole.lacks_line_end
     assert "its last row has no line end; the file may be cut short" in caplog.text
     np.testing.assert_array_equal(whole.values, COUNTS.T)
-    assert not read_matrix(write(text)).unended
-    assert read_matrix(write(decimals[:-1])).unended
+    assert not read_matrix(write(text)).lacks_line_end
+    assert read_matrix(write(decimals[:-1])).lacks_line_end
 
 
 # ---- one bad sample of many ----------------------------------------------------------------------
@@ -391,7 +391,7 @@ def test_a_sample_with_a_bad_cell_is_refused_and_the_others_are_read(cell, sente
     lines = COUNTS.to_csv(sep="\t", index_label="gene").split("\n")
     lines[3] = lines[3].replace("\t8\t", f"\t{cell}\t")
     matrix = refused(write("\n".join(lines)), {"a": "P1", "b": "P2", "c": "P3"}, sentence)
-    assert list(matrix.refused) == ["b"]
+    assert list(matrix.refusals) == ["b"]
     np.testing.assert_array_equal(matrix.values[[0, 2]], COUNTS[["P1", "P3"]].T)
 
 
@@ -400,11 +400,11 @@ def test_each_bad_sample_has_its_own_reason(write):
     frame.iloc[3, 0], frame.iloc[5, 1], frame["P3"] = "x", -1, "NA"
     path = write(frame.to_csv(sep="\t", index_label="gene"))
     matrix = read_matrix(path, dict.fromkeys(["P1", "P2", "P3", "P4"], ""), missing="keep")
-    assert sorted(matrix.refused) == ["P1", "P2", "P3", "P4"]
-    assert "row 5, column 'P1': found 'x'" in matrix.refused["P1"]
-    assert "-1 for gene" in matrix.refused["P2"]
-    assert "all 12 values in column 'P3' are missing" in matrix.refused["P3"]
-    assert "no column 'P4'" in matrix.refused["P4"]
+    assert sorted(matrix.refusals) == ["P1", "P2", "P3", "P4"]
+    assert "row 5, column 'P1': found 'x'" in matrix.refusals["P1"]
+    assert "-1 for gene" in matrix.refusals["P2"]
+    assert "all 12 values in column 'P3' are missing" in matrix.refusals["P3"]
+    assert "no column 'P4'" in matrix.refusals["P4"]
     assert np.isnan(matrix.values).all()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
-from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import COLUMNS, GeneMap
 from tissuestate.matrices.gene_sources import build_gene_map
 
@@ -128,18 +128,18 @@ def test_alias_gives_way_to_the_gene_itself(gene_map):
 )
 def test_kind_and_count_are_told(ids, kind, sentence, gene_map):
     found = gene_map.to_symbols(ids)[1]
-    assert (found.kind, found.sentence()) == (kind, sentence)
+    assert (found.kind, found.describe()) == (kind, sentence)
 
 
 def test_sentence_has_thousands_separators(gene_map):
     ids = ["A1BG"] * 17412 + ["x"] * 581
-    assert gene_map.to_symbols(ids)[1].sentence().startswith("17,412 of 17,993 genes found as")
+    assert gene_map.to_symbols(ids)[1].describe().startswith("17,412 of 17,993 genes found as")
 
 
 def test_unknown_ids_are_counted_with_examples(gene_map):
     found = gene_map.to_symbols(["A1BG", "TOTAL", "", "EGFP", "ERCC-1", "ERCC-2"])[1]
-    assert found.left_out() == "5 ids are unknown and left out, such as TOTAL, EGFP, ERCC-1"
-    assert gene_map.to_symbols(["A1BG"])[1].left_out() == ""
+    assert found.describe_unknown() == "5 ids are unknown and left out, such as TOTAL, EGFP, ERCC-1"
+    assert gene_map.to_symbols(["A1BG"])[1].describe_unknown() == ""
 
 
 def test_numbers_of_rows_are_no_entrez_ids():
@@ -192,7 +192,7 @@ def test_where_no_id_is_unknown_none_is_named(gene_map):
         (["A1BG"], "(expected human"),
         (["A1BG", "x"], "(found 'x'; expected human"),
     ):
-        problem = id_problem(ids, gene_map.to_symbols(ids)[1])
+        problem = describe_id_problem(ids, gene_map.to_symbols(ids)[1])
         assert problem.startswith(f"check the gene ids and the species {start} gene symbols")
 
 

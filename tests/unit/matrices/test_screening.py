@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from tissuestate.matrices.screening import (
     BY_LENGTH,
-    by_length,
-    dates,
+    find_dates,
+    find_unit_conflict,
     foreign_species,
     guess_unit,
     likeness,
+    may_be_length_normalised,
     screen_expression,
     screen_transcripts,
     screen_values,
-    unit_conflict,
 )
 
 RNG = np.random.default_rng(5)
@@ -46,7 +46,7 @@ EXPECTED = COUNTS + np.where(RNG.random(3000) < 0.2, RNG.random(3000), 0)
 def test_units_look_like_what_they_are(values, unit):
     values = np.array(values, dtype=float)
     assert guess_unit(values) == unit
-    assert unit_conflict(values, unit) == ""
+    assert find_unit_conflict(values, unit) == ""
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_units_look_like_what_they_are(values, unit):
     ],
 )
 def test_a_unit_that_cannot_be_is_told(values, unit, sentence):
-    assert re.search(sentence, unit_conflict(values, unit))
+    assert re.search(sentence, find_unit_conflict(values, unit))
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,14 @@ def test_other_species_show_in_their_ids(ids, species):
     ],
 )
 def test_values_that_may_be_divided_by_gene_length(values, unit, divided):
-    assert by_length(values, unit) == divided
+    assert may_be_length_normalised(values, unit) == divided
 
 
 def test_gene_names_that_a_spreadsheet_made_dates():
     damaged = ["2-Sep", "Mar-01", "1-Dec", "2001-03-01", "2001-03-01 00:00:00"]
-    assert dates(["TP53", *damaged, "SEPT2", "MARCHF1", "HLA-A", "7SK", "RP11-34-5"]) == damaged
+    assert (
+        find_dates(["TP53", *damaged, "SEPT2", "MARCHF1", "HLA-A", "7SK", "RP11-34-5"]) == damaged
+    )
 
 
 def test_likeness_is_the_correlation_over_the_genes_present():
@@ -141,7 +143,7 @@ def test_likeness_is_the_correlation_over_the_genes_present():
 )
 def test_doubts_about_values_are_told(values, unit, sentences):
     found = screen_values(values, unit)
-    assert found.refused == "" and len(found.warnings) == len(sentences)
+    assert found.refusal == "" and len(found.warnings) == len(sentences)
     for sentence, warning in zip(sentences, found.warnings, strict=True):
         assert sentence in warning
 
@@ -165,8 +167,8 @@ def test_small_fpkm_are_told_from_logarithms():
     ],
 )
 def test_what_is_no_bulk_sample_is_refused(values, unit, sentence):
-    assert sentence in screen_expression(values, unit).refused
-    assert screen_expression(COUNTS, "count").refused == ""
+    assert sentence in screen_expression(values, unit).refusal
+    assert screen_expression(COUNTS, "count").refusal == ""
 
 
 def test_transcripts_without_a_gene_are_told_with_their_share_of_reads():
@@ -177,7 +179,7 @@ def test_transcripts_without_a_gene_are_told_with_their_share_of_reads():
         values, "count", ~known & False, known
     )
     few = screen_transcripts(values / np.where(known, 1, 9), "count", transcripts, known)
-    assert few.refused == ""
+    assert few.refusal == ""
     assert "500 of its 2,000 transcripts, with 10% of the reads" in few.warnings[0]
     most = screen_transcripts(values * np.where(known, 1, 9), "count", transcripts, known)
-    assert "with 90% of the reads, cannot be placed on a gene" in most.refused
+    assert "with 90% of the reads, cannot be placed on a gene" in most.refusal

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.reference.download import fetch
+from tissuestate.reference.download import fetch_file
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -103,7 +103,7 @@ def pauses(monkeypatch) -> list[float]:
 
 
 def get(server: Server, target: Path, checksum: str | None = SHA256, **options) -> None:
-    fetch(server.url(target.name), target, checksum, timeout=1, **options)
+    fetch_file(server.url(target.name), target, checksum, timeout=1, **options)
 
 
 def test_plain_download(server, target, pauses):
@@ -223,7 +223,7 @@ def test_no_server_and_no_network(target):
         with pytest.raises(
             InputError, match=r"after 2 attempts .*(refused|resolve).*check the net"
         ):
-            fetch(url, target, attempts=2, timeout=2)
+            fetch_file(url, target, attempts=2, timeout=2)
 
 
 @pytest.mark.parametrize(
@@ -231,15 +231,15 @@ def test_no_server_and_no_network(target):
 )
 def test_no_address(url, target):
     with pytest.raises(InputError, match=r"no address to load from|not downloaded"):
-        fetch(url, target, attempts=1, timeout=2)
+        fetch_file(url, target, attempts=1, timeout=2)
 
 
 def test_local_copy(tmp_path, target):
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
-    fetch(source, target, SHA256)
+    fetch_file(source, target, SHA256)
     assert target.read_bytes() == CONTENT
     with pytest.raises(InputError, match=r"source: its sha256 is .* expected"):
-        fetch(source, target, SHA256[:-4] + "0000")
+        fetch_file(source, target, SHA256[:-4] + "0000")
     with pytest.raises(InputError, match="there is no such local copy"):
-        fetch(tmp_path / "nothing", target)
+        fetch_file(tmp_path / "nothing", target)

@@ -7,9 +7,9 @@ import pytest
 from tissuestate.errors import InputError
 from tissuestate.reference.transcripts import (
     Transcript,
-    on_genome,
     read_bed,
     representative_transcripts,
+    select_on_genome,
     write_bed,
 )
 
@@ -172,10 +172,10 @@ def test_transcripts_that_the_genome_does_not_hold_are_told_or_left_out():
     lengths = {"chr1": 100}
     inside = [Transcript(f"t{i}", "chr1", "+", ((i, i + 10),)) for i in range(20)]
     patch = Transcript("p", "chr6_apd_hap1", "+", ((0, 10),))
-    assert on_genome("x.bed", [*inside, patch], lengths) == inside
+    assert select_on_genome("x.bed", [*inside, patch], lengths) == inside
     with pytest.raises(InputError, match=r"x\.bed: transcript b ends at base 101 of chr1"):
-        on_genome("x.bed", [*inside, Transcript("b", "chr1", "-", ((0, 101),))], lengths)
+        select_on_genome("x.bed", [*inside, Transcript("b", "chr1", "-", ((0, 101),))], lengths)
     with pytest.raises(InputError, match=r"1 of its 21 transcripts .* chr2 \(1 transcripts\)"):
-        on_genome("x.bed", [*inside, Transcript("c", "chr2", "+", ((0, 5),))], lengths)
+        select_on_genome("x.bed", [*inside, Transcript("c", "chr2", "+", ((0, 5),))], lengths)
     with pytest.raises(InputError, match="share none"):
-        on_genome("x.bed", [Transcript("d", "1", "+", ((0, 5),))], lengths)
+        select_on_genome("x.bed", [Transcript("d", "1", "+", ((0, 5),))], lengths)

@@ -68,7 +68,7 @@ def test_sheet_is_read_with_defaults(write, classes):
     assert set(sheet["strandedness"]) == {"auto"}
     assert list(sheet["specimen"]) == list(sheet["sample"])
     assert sheet.loc[1, "fastq_2"] == "L1_2.fq,L2_2.fq"
-    assert classes.present(sheet) == {
+    assert classes.classes_present(sheet) == {
         "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
         "tissue": ["kidney", "liver"],
         "subtype": ["kirc"],
@@ -269,7 +269,7 @@ def test_real_cohort(data, classes, tmp_path):
     check_files(sheet)
     assert len(sheet) == 1825
     assert sheet["specimen"].duplicated().sum() == 389
-    present = classes.present(sheet)
+    present = classes.classes_present(sheet)
     assert len(present["tissue"]) == 14
     assert len(present["subtype"]) == 10
 

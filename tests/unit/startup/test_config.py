@@ -10,8 +10,8 @@ from tissuestate.startup.config import (
     check_config,
     check_yaml,
     complete_config,
+    expand_short_forms,
     read_layers,
-    write_out,
 )
 from tissuestate.startup.config_docs import keys, read_schema
 
@@ -125,7 +125,7 @@ def test_a_mistake_names_the_line_of_the_file_that_has_it(schema, tmp_path, monk
         words = words or {}
         config = {**read_layers(first, second), **words}
         with pytest.raises(InputError) as caught:
-            files, overrides = [first, second], write_out(words, words)
+            files, overrides = [first, second], expand_short_forms(words, words)
             check_config(complete_config(config, DEFAULTS, words), schema, files, overrides)
         return str(caught.value)
 

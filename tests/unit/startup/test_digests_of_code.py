@@ -51,7 +51,13 @@ def digest_after(library: Path, change: Callable[[str], str] | None, file: str =
     """The script's digest with a file changed, as a process of its own would compute it."""
     if change:
         (library / file).write_text(change((library / file).read_text()))
-    for cached in (code_digest, digests._needs, digests._text, digests._tree, digests._code):
+    for cached in (
+        code_digest,
+        digests._find_dependencies,
+        digests._read_text,
+        digests._parse_tree,
+        digests._dump_code,
+    ):
         cached.cache_clear()
     return code_digest(library, library.parent / "script.py")
 

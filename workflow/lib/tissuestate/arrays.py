@@ -36,7 +36,7 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
             entries = archive.infolist()
             _check_sizes(path, entries)
             return {
-                entry.filename.removesuffix(".npy"): _array(archive.read(entry))
+                entry.filename.removesuffix(".npy"): _parse_array(archive.read(entry))
                 for entry in entries
             }
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
@@ -52,7 +52,7 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
             raise ValueError(f"{entry.filename} is compressed")
 
 
-def _array(content: bytes) -> np.ndarray:
+def _parse_array(content: bytes) -> np.ndarray:
     """The array that a npy file holds; its header must announce just the bytes that follow."""
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)

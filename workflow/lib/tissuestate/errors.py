@@ -15,17 +15,17 @@ class InputError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
+def suggest_nearest(word: str, words: Iterable[str]) -> str:
     """' Did you mean ...?' with the word most like `word`, or nothing where none is near.
 
     Case and all but letters and digits count for nothing: R writes X1.T for 1-T, others 1_T.
     """
     known: dict[str, str] = {}
     for name in sorted(words):
-        known.setdefault(_letters(name), name)
-    found = difflib.get_close_matches(_letters(word), list(known), n=1, cutoff=0.6)
+        known.setdefault(_keep_letters(name), name)
+    found = difflib.get_close_matches(_keep_letters(word), list(known), n=1, cutoff=0.6)
     return f" Did you mean {known[found[0]]!r}?" if found else ""
 
 
-def _letters(word: str) -> str:
+def _keep_letters(word: str) -> str:
     return re.sub(r"[\W_]", "", word).lower() or word

@@ -12,7 +12,7 @@ from tissuestate.errors import InputError
 
 
 @contextmanager
-def logged(path: str | Path) -> Iterator[None]:
+def log_to(path: str | Path) -> Iterator[None]:
     """Send log records, stdout and stderr to `path` while the block runs.
 
     An `InputError` ends the process with exit code 1 and its sentence; running out of disk space

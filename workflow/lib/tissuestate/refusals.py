@@ -6,7 +6,7 @@ from pathlib import Path
 from tissuestate.files import atomic
 
 
-def by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]:
+def paths_by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]:
     """{sample: its file}, of files that are called as their samples with `suffix`."""
     return {Path(path).name.removesuffix(suffix): path for path in paths}
 
@@ -14,7 +14,7 @@ def by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]
 REFUSED = b"refused: "  # how a file begins that a job wrote in place of what it could not make
 
 
-def refusal(path: str | Path) -> str:
+def read_refusal(path: str | Path) -> str:
     """Why a sample was refused, where this stands in the place of one of its files; else ''."""
     with Path(path).open("rb") as handle:
         if handle.read(len(REFUSED)) != REFUSED:

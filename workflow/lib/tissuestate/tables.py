@@ -34,7 +34,7 @@ def read_strings(path: str | Path, samples: Iterable[str] | None = None) -> pd.D
     With `samples`, it has a row for each of them and for no other, in any order. Raises InputError
     for a table that is damaged or cut short, and for rows that are not those expected.
     """
-    text = _text(Path(path))
+    text = _read_text(Path(path))
     if text and not text.endswith("\n"):
         raise InputError(f"{path}: its last line is cut off; delete the file and run again.")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
@@ -74,16 +74,16 @@ def read_table(
     """
     table = read_strings(path, samples)
     for name in flags:
-        column(path, table, name)
+        require_column(path, table, name)
     for name in table:
         if name in flags:
-            table[name] = _flags(path, name, table[name])
+            table[name] = _parse_flags(path, name, table[name])
         elif name not in TEXT and name not in text and not name.endswith(_TEXT_ENDINGS):
-            table[name] = _numbers(path, name, table[name])
+            table[name] = _parse_numbers(path, name, table[name])
     return table
 
 
-def column(path: str | Path, table: pd.DataFrame, name: str) -> pd.Series:
+def require_column(path: str | Path, table: pd.DataFrame, name: str) -> pd.Series:
     """A column of a table that was read from `path`. Raises InputError where it lacks it."""
     if name not in table:
         raise InputError(
@@ -95,7 +95,7 @@ def column(path: str | Path, table: pd.DataFrame, name: str) -> pd.Series:
 
 def check_samples(path: str | Path, table: pd.DataFrame, samples: Iterable[str]) -> None:
     """Raise InputError where the rows of a table are not those of `samples`, in any order."""
-    found, expected = column(path, table, "sample"), list(samples)
+    found, expected = require_column(path, table, "sample"), list(samples)
     twice, here, known = found[found.duplicated()].tolist(), set(found), set(expected)
     missing = [name for name in expected if name not in here]
     other = [name for name in found if name not in known]
@@ -116,7 +116,7 @@ def plain_labels(obs: pd.DataFrame) -> pd.DataFrame:
     return obs.astype(object).where(obs.notna(), "").astype(str)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
@@ -126,26 +126,26 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error}); run its stage again.") from error
 
 
-def _numbers(path: str | Path, name: str, cells: pd.Series) -> pd.Series:
+def _parse_numbers(path: str | Path, name: str, cells: pd.Series) -> pd.Series:
     numbers = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         if cell:
             try:
                 numbers[row] = float(cell)
             except ValueError:
-                raise _wrong(path, row, name, cell, "a number") from None
+                raise _cell_error(path, row, name, cell, "a number") from None
     whole = len(cells) > 0 and cells.str.fullmatch("-?[0-9]{1,18}").all()
     return pd.Series(cells.astype("int64") if whole else numbers, index=cells.index)
 
 
-def _flags(path: str | Path, name: str, cells: pd.Series) -> pd.Series:
+def _parse_flags(path: str | Path, name: str, cells: pd.Series) -> pd.Series:
     for row, cell in enumerate(cells):
         if cell not in _FLAGS:
-            raise _wrong(path, row, name, cell, "True or False")
+            raise _cell_error(path, row, name, cell, "True or False")
     return cells.map(_FLAGS).astype(bool)
 
 
-def _wrong(path: str | Path, row: int, name: str, cell: str, expected: str) -> InputError:
+def _cell_error(path: str | Path, row: int, name: str, cell: str, expected: str) -> InputError:
     return InputError(
         f"{path}, row {row + 2}, column {name}: found {cell!r}; expected {expected}. Delete the "
         "file and run again."

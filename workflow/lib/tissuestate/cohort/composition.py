@@ -58,7 +58,7 @@ def contrasts(kept: pd.DataFrame, head: str = "disease_state") -> pd.DataFrame:
 
 def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
     if head == "disease_state":
-        return list(combinations(states_of(labelled), 2))
+        return list(combinations(present_states(labelled), 2))
     if head == "tissue":
         return list(combinations(sorted(labelled[head].unique()), 2))
     own = labelled.groupby("tissue")[head].unique()
@@ -76,7 +76,7 @@ def pairs_without_common_batch(
     ]
 
 
-def states_of(kept: pd.DataFrame) -> list[str]:
+def present_states(kept: pd.DataFrame) -> list[str]:
     """The disease states that occur, in their usual order."""
     return [state for state in STATES if (kept["disease_state"] == state).any()]
 
@@ -84,7 +84,7 @@ def states_of(kept: pd.DataFrame) -> list[str]:
 def states_of_tissue(kept: pd.DataFrame) -> dict[str, dict[str, int]]:
     """For each tissue how many training samples it has of each state (of all that occur)."""
     training = kept[kept["split"] == "train"]
-    counts = pd.crosstab(training["tissue"], training["disease_state"])[states_of(training)]
+    counts = pd.crosstab(training["tissue"], training["disease_state"])[present_states(training)]
     return {str(tissue): row.astype(int).to_dict() for tissue, row in counts.iterrows()}
 
 

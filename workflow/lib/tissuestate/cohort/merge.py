@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
-from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.genes import KINDS, Recognition
@@ -51,7 +51,7 @@ class _Part:
     rows: np.ndarray  # positions in the cohort
     values: np.ndarray  # rows × symbols, float32
     symbols: np.ndarray  # sorted, unique
-    found: Recognition
+    recognition: Recognition
 
 
 def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.Data
     return kept
 
 
-def assemble(
+def assemble_cohort(
     samples: pd.DataFrame,
     gene_map: GeneMap,
     counts: Mapping[str, str | Path] | None = None,
@@ -121,7 +121,7 @@ def assemble(
         genes_of[part.dataset] = genes_of.get(part.dataset, names) & names
     common = np.array(sorted(set.intersection(*genes_of.values())), dtype=str)
     table = _gene_table(genes_of, [*parts, *([first] if first else [])])
-    _report_genes(table, len(common), expected_genes)
+    _log_genes(table, len(common), expected_genes)
 
     values = np.empty((len(samples), len(common)), dtype=np.float32)
     while parts:
@@ -141,9 +141,9 @@ def assemble(
 
 
 def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
-    """The classes present among training samples: see `ClassTable.present`."""
+    """The classes present among training samples: see `ClassTable.classes_present`."""
     obs = cohort.obs.astype(str)
-    return classes.present(obs[obs["split"] == "train"])
+    return classes.classes_present(obs[obs["split"] == "train"])
 
 
 class _Reader:
@@ -172,9 +172,9 @@ class _Reader:
             mapped = self._map(matrix.ids)
             _screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
             _check_ids(Path(path), mapped)
-            values = _collapse(Path(path), mapped, matrix.values, unit)
+            values = _collapse_rows(Path(path), mapped, matrix.values, unit)
             parts.append(
-                _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.found)
+                _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.recognition)
             )
         return parts
 
@@ -191,34 +191,34 @@ class _Reader:
                 "count all samples with one annotation."
             )
         mapped = self._counted[1]
-        row = _collapse(path, mapped, values[None], "count")
-        return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.found)
+        row = _collapse_rows(path, mapped, values[None], "count")
+        return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.recognition)
 
     def _map(self, ids: np.ndarray) -> MappedRows:
         key = ids.tobytes()
         if key not in self._mapped:
-            self._mapped[key] = MappedRows.of(ids.tolist(), self.gene_map)
+            self._mapped[key] = MappedRows.from_ids(ids.tolist(), self.gene_map)
         return self._mapped[key]
 
 
 def _check_ids(path: Path, mapped: MappedRows) -> None:
     """Log what the ids are. Raises InputError if too few are known."""
-    found, left_out = mapped.found, mapped.found.left_out()
+    found, left_out = mapped.recognition, mapped.recognition.describe_unknown()
     added = len(mapped.rows.repeated)
-    log.info("%s: %s", path, found.sentence())
+    log.info("%s: %s", path, found.describe())
     if added:
         log.info("%s: %s genes were added up from several ids", path, f"{added:,}")
     if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
         raise InputError(
             f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they look "
             f"like {KINDS[found.kind]}, such as {mapped.ids[0]!r}); "
-            f"{id_problem(mapped.ids, found)}."
+            f"{describe_id_problem(mapped.ids, found)}."
         )
     if left_out:
         log.info("%s: %s", path, left_out)
 
 
-def _collapse(path: Path, mapped: MappedRows, values: np.ndarray, unit: str) -> np.ndarray:
+def _collapse_rows(path: Path, mapped: MappedRows, values: np.ndarray, unit: str) -> np.ndarray:
     """Samples × symbols; see `GeneRows.collapse`."""
     result, once = mapped.rows.collapse(values, [unit] * len(values))
     if once.any():
@@ -241,7 +241,7 @@ def _screen_file(
         doubts.add(name, where, screen_values(row, unit))
         placed = screen_transcripts(row, unit, mapped.transcripts, mapped.known)
         doubts.add(name, where, placed)
-    doubts.tell()
+    doubts.log_all()
 
 
 def _screen_cohort(
@@ -253,7 +253,7 @@ def _screen_cohort(
     for (name, matrix, column, unit), row in zip(about, values, strict=True):
         where = f"{matrix}, column {column or name!r}" if matrix else str(counts[name])
         doubts.add(name, f"{where}, sample {name!r}", screen_expression(row, unit))
-    doubts.tell()
+    doubts.log_all()
 
 
 class _Doubts:
@@ -266,14 +266,14 @@ class _Doubts:
 
     def add(self, name: str, where: str, screened: Screened) -> None:
         """Note a sample's warnings. Raises InputError where it is refused."""
-        if screened.refused:
-            raise InputError(f"{where}: {screened.refused}")
+        if screened.refusal:
+            raise InputError(f"{where}: {screened.refusal}")
         for sentence in screened.warnings:
             kind = _NUMBERS.sub("#", sentence)
             self._samples.setdefault(kind, []).append(name)
             self._sentences.setdefault(kind, sentence)
 
-    def tell(self) -> None:
+    def log_all(self) -> None:
         """Log each doubt once."""
         for kind, names in self._samples.items():
             some = f"{len(names):,} samples, such as {names[0]}"
@@ -305,7 +305,7 @@ def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
 def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFrame:
     rows = []
     for dataset, genes in genes_of.items():
-        found = [part.found for part in parts if part.dataset == dataset]
+        found = [part.recognition for part in parts if part.dataset == dataset]
         kinds = sorted({recognition.kind for recognition in found})
         others = [names for name, names in genes_of.items() if name != dataset]
         rows.append(
@@ -321,7 +321,7 @@ def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns).sort_values("dataset", ignore_index=True)
 
 
-def _report_genes(table: pd.DataFrame, common: int, expected: int | None) -> None:
+def _log_genes(table: pd.DataFrame, common: int, expected: int | None) -> None:
     found = ", ".join(f"{r.dataset} {r.genes:,} ({KINDS[r.id_type]})" for r in table.itertuples())
     if common == 0:
         raise InputError(

@@ -62,7 +62,7 @@ def synthesise_genome(seed: int, genes: int = 300, chromosomes: int = 2) -> Synt
         position = 2000
         first = len(placed)
         for number in numbers:
-            exons = _exons(rng, position)
+            exons = _draw_exons(rng, position)
             count = len(exons)
             isoforms = [tuple(range(count))]
             if rng.random() < 0.2:
@@ -90,7 +90,7 @@ def synthesise_genome(seed: int, genes: int = 300, chromosomes: int = 2) -> Synt
     return SyntheticGenome(sequences, tuple(placed))
 
 
-def _exons(rng: np.random.Generator, position: int) -> np.ndarray:
+def _draw_exons(rng: np.random.Generator, position: int) -> np.ndarray:
     """Exons of one gene that begins at `position`."""
     count = int(rng.integers(3, 9))
     shares = rng.dirichlet(np.full(count, 4.0))

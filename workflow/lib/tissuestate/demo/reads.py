@@ -115,7 +115,7 @@ def draw_samples(
     decay = []
     for name, bad in zip(sheet["sample"], is_degraded, strict=True):
         low, high = np.log(DEGRADED_DECAY if bad else INTACT_DECAY)
-        decay.append(float(np.exp(_generator(seed, 4, name).uniform(low, high)).round(1)))
+        decay.append(float(np.exp(_seed_generator(seed, 4, name).uniform(low, high)).round(1)))
     return pd.DataFrame(
         {
             "sample": sheet["sample"].to_numpy(),
@@ -127,7 +127,7 @@ def draw_samples(
     )
 
 
-def expression(genes: pd.DataFrame, row: pd.Series, seed: int) -> np.ndarray:
+def expected_expression(genes: pd.DataFrame, row: pd.Series, seed: int) -> np.ndarray:
     """Return the expected relative expression of each gene (linear scale) in one sheet row."""
     log2 = genes["baseline"].to_numpy().copy()
     effect, marker_of = genes["effect"].to_numpy(), genes["marker_of"].to_numpy()
@@ -144,12 +144,12 @@ def expression(genes: pd.DataFrame, row: pd.Series, seed: int) -> np.ndarray:
         log2 += FIELD_EFFECT * np.where(marker_of == "disease_state:neoplastic", effect, 0.0)
     if row["study"] == "oncology":
         log2 += genes["batch"].to_numpy()
-    log2 += _generator(seed, 5, row["specimen"]).normal(0, SPECIMEN_SD, len(genes))
-    log2 += _generator(seed, 6, row["sample"]).normal(0, LIBRARY_SD, len(genes))
+    log2 += _seed_generator(seed, 5, row["specimen"]).normal(0, SPECIMEN_SD, len(genes))
+    log2 += _seed_generator(seed, 6, row["sample"]).normal(0, LIBRARY_SD, len(genes))
     return np.exp2(log2)
 
 
-def _generator(seed: int, purpose: int, name: str) -> np.random.Generator:
+def _seed_generator(seed: int, purpose: int, name: str) -> np.random.Generator:
     """A generator for one purpose and one named thing, whatever is drawn for others."""
     return np.random.default_rng([seed, purpose, zlib.crc32(name.encode())])
 
@@ -270,8 +270,8 @@ def simulate_sample(
         junk=EMPTY_JUNK if truth["empty"] else JUNK_SHARE,
         strandedness=row["strandedness"],
     )
-    rng = _generator(seed, 7, row["sample"])
-    mates = simulator.draw(expression(genes, row, seed), library, rng)
+    rng = _seed_generator(seed, 7, row["sample"])
+    mates = simulator.draw(expected_expression(genes, row, seed), library, rng)
     for column, codes in zip(("fastq_1", "fastq_2"), mates, strict=True):
         paths = row[column].split(",") if row[column] else []
         bounds = np.linspace(0, len(codes), len(paths) + 1).astype(int)
@@ -292,9 +292,9 @@ def simulate_cohort(
 ) -> None:
     """Write the genome, its annotation, every FASTQ file the sheet names, and the truth.
 
-    The sheet is as `tissuestate.sheet.sheet.read_sheet` returns it; a strandedness that it leaves open
-    (auto) is none. `genes_path` and `samples_path` get what `draw_genes` and
-    `draw_samples` return. Raises InputError for a class the simulation does not know.
+    sheet: as `tissuestate.sheet.sheet.read_sheet` returns it; strandedness auto is simulated as
+    none. genes_path, samples_path: files for the tables of `draw_genes` and `draw_samples`.
+    Raises InputError for a class that the simulation does not know.
     """
     genome = synthesise_genome(seed)
     genes = draw_genes(genome, seed)

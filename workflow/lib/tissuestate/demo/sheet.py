@@ -25,7 +25,7 @@ TWO_ORGANS = {"liver": "kidney", "thyroid": "lung"}  # the same donors give to b
 SINGLE_END = ("A304-LUN", "P205-T")
 TWO_LANES = ("A103-KID", "P304-T")
 REVERSE = ("A403-THY", "P103-T", "P405-N")
-UNSAID = ("A203-LIV", "P402-T")  # unstranded, but the workflow has to find out
+UNSTATED = ("A203-LIV", "P402-T")  # unstranded, but the workflow has to find out
 READS = "results/demo/reads"
 USERS_SHEET = "config/samples.tsv"  # where users of Snakemake put theirs
 
@@ -39,17 +39,19 @@ def demo_sheet() -> pd.DataFrame:
             donors = [f"P{number}{block * SPECIMENS + j + 1:02d}" for j in range(SPECIMENS)]
             patients.append([(donor, subtype) for donor in donors])
             for position, donor in enumerate(donors):
-                rows += _specimen(position, "oncology", donor, "T", "neoplastic", tissue, subtype)
+                rows += _specimen_rows(
+                    position, "oncology", donor, "T", "neoplastic", tissue, subtype
+                )
         # Adjacent tissue comes from patients with a tumour in the cohort, all but the first.
         beside = [patients[j % len(patients)][j][0] for j in range(SPECIMENS)]
         beside[0] = f"P{number}90"
         for position, donor in enumerate(beside):
-            rows += _specimen(position, "oncology", donor, "N", "peri-neoplastic", tissue, "")
+            rows += _specimen_rows(position, "oncology", donor, "N", "peri-neoplastic", tissue, "")
         organ = tissue[:3].upper()
         for position in range(SPECIMENS):
             giver = TWO_ORGANS.get(tissue, tissue) if position == 1 else tissue
             donor = f"A{[*SUBTYPES].index(giver) + 1}{position + 1:02d}"
-            rows += _specimen(position, "atlas", donor, organ, "non-neoplastic", tissue, "")
+            rows += _specimen_rows(position, "atlas", donor, organ, "non-neoplastic", tissue, "")
     return pd.DataFrame(rows).sort_values("sample", ignore_index=True)
 
 
@@ -58,8 +60,8 @@ def check_no_other_sheet(sheet: str | Path) -> None:
     users = Path(USERS_SHEET)
     if users.is_file() and not (Path(sheet).exists() and users.samefile(sheet)):
         raise InputError(
-            f"{USERS_SHEET} is there{_first_file(users)}, but this run is the demo, which reads "
-            f"{sheet}. For your samples, name your own config with --configfile (samples: "
+            f"{USERS_SHEET} is there{_first_file_named(users)}, but this run is the demo, which "
+            f"reads {sheet}. For your samples, name your own config with --configfile (samples: "
             f"{USERS_SHEET}, demo: null; see README.md); to run the demo all the same, do so in "
             "another folder."
         )
@@ -119,7 +121,7 @@ def _check_simulated(path: Path, sample: str) -> None:
         )
 
 
-def _first_file(sheet: Path) -> str:
+def _first_file_named(sheet: Path) -> str:
     """', and names FILE': the first file that a sheet names, where it can be read."""
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(sheet)), delimiter="\t"))
@@ -132,7 +134,7 @@ def _first_file(sheet: Path) -> str:
     return ""
 
 
-def _specimen(
+def _specimen_rows(
     position: int, home: str, donor: str, part: str, state: str, tissue: str, subtype: str
 ) -> list[dict[str, str]]:
     """Rows of one specimen: the first of a class goes to both studies, the last to the other."""
@@ -156,7 +158,7 @@ def _specimen(
                 "disease_state": state,
                 "tissue": tissue,
                 "subtype": subtype,
-                "strandedness": _strandedness(sample),
+                "strandedness": _stated_strandedness(sample),
                 "fastq_1": first,
                 "fastq_2": "" if sample in SINGLE_END else second,
             }
@@ -164,11 +166,11 @@ def _specimen(
     return rows
 
 
-def _strandedness(sample: str) -> str:
+def _stated_strandedness(sample: str) -> str:
     """What the sheet says of a sample's strandedness."""
     if sample in REVERSE:
         return "reverse"
-    return "auto" if sample in UNSAID else "none"
+    return "auto" if sample in UNSTATED else "none"
 
 
 if __name__ == "__main__":

@@ -17,15 +17,15 @@ from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.integrity.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
 from tissuestate.reference.transcripts import read_bed
-from tissuestate.refusals import refusal
+from tissuestate.refusals import read_refusal
 
 _BLOCK = 256  # transcripts at a time, so that memory stays near that of the matrix itself
 _ALPHA_FROM, _ALPHA_STEP = -0.05, 0.0005
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
-def deviations(profile: Profile) -> np.ndarray:
+def abundant_deviations(profile: Profile) -> np.ndarray:
     """Return d of the transcripts that are abundant enough, NaN elsewhere (step 4)."""
     return np.where(profile.abundance > MIN_ABUNDANCE, profile.d, np.nan)
 
@@ -47,22 +47,22 @@ def load_profiles(
                 f"{path}: {len(profile.d)} transcripts, expected {transcripts}; make the profile "
                 "anew from its BAM."
             )
-        matrix[row] = deviations(profile)
+        matrix[row] = abundant_deviations(profile)
         coverage[row] = profile.coverage
     return matrix, coverage
 
 
-def _columns(matrix: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+def _column_blocks(matrix: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield blocks of columns, transposed and copied: a row a transcript."""
     for start in range(0, matrix.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
         yield block, np.ascontiguousarray(matrix[:, block].T)
 
 
-def _medians(matrix: np.ndarray) -> np.ndarray:
+def _column_medians(matrix: np.ndarray) -> np.ndarray:
     """Median of each column, NaN left out; NaN where a column has nothing else."""
     medians = np.full(matrix.shape[1], np.nan)
-    for block, rows in _columns(matrix):
+    for block, rows in _column_blocks(matrix):
         rows.sort(axis=1)  # NaN last
         count = np.count_nonzero(~np.isnan(rows), axis=1)
         any_ = np.flatnonzero(count)
@@ -130,11 +130,11 @@ class MRIN:
 
     def fit(self, deviations: np.ndarray) -> Self:
         """Learn medians and normal from reference samples × transcripts (NaN = missing)."""
-        self.median_ = _medians(deviations)
+        self.median_ = _column_medians(deviations)
         self.mrin_ = self._mrin(deviations)[0]
         self.alpha_, self.mu_, self.sigma_ = truncated_normal(self.mrin_)
         if np.isnan(self.sigma_):
-            logger.warning(
+            log.warning(
                 "the mRINs of %d reference samples do not suffice for a normal distribution: "
                 "z and p stay empty",
                 len(self.mrin_),
@@ -160,7 +160,7 @@ class MRIN:
         mrin, _ = self._mrin(deviations)
         scores = np.full(len(self.transcripts), np.nan)
         samples = np.zeros(len(self.transcripts), np.int64)
-        for block, rows in _columns(deviations):
+        for block, rows in _column_blocks(deviations):
             rows -= self.median_[block, None]
             present = ~np.isnan(rows) & ~np.isnan(mrin)
             count = samples[block] = present.sum(axis=1)
@@ -268,7 +268,7 @@ def score_samples(profiles: Mapping[str, str | Path], bed: str | Path, model: MR
             f"{bed}: other transcripts than those of the reference cohort; use the BED file that "
             "belongs to it."
         )
-    profiles = {sample: path for sample, path in profiles.items() if not refusal(path)}
+    profiles = {sample: path for sample, path in profiles.items() if not read_refusal(path)}
     matrix, _ = load_profiles(list(profiles.values()), bed_digest, len(model.transcripts))
     scores = model.score(matrix)
     scores.insert(0, "sample", list(profiles))

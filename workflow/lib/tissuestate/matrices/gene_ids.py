@@ -6,7 +6,7 @@ from tissuestate.matrices.genes import Recognition, are_transcripts
 from tissuestate.matrices.screening import foreign_species
 
 
-def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
+def describe_id_problem(ids: Sequence[str], recognition: Recognition) -> str:
     """What to do where too few gene ids are known."""
     species = foreign_species(ids)
     if species:

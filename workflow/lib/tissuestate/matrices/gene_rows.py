@@ -31,7 +31,7 @@ class GeneRows:
     alike: np.ndarray  # members of the same number may be the same row twice
 
     @classmethod
-    def of(cls, genes: np.ndarray, ids: Sequence[str], transcripts: np.ndarray) -> "GeneRows":
+    def from_ids(cls, genes: np.ndarray, ids: Sequence[str], transcripts: np.ndarray) -> "GeneRows":
         """From each row: its gene (a number, below 0: none), id, and whether it is a transcript."""
         whole = np.isin(genes, genes[~transcripts])
         genes = np.where(transcripts & whole, -1, genes)
@@ -109,10 +109,10 @@ class MappedRows:
     rows: GeneRows  # whose genes are positions in `symbols`
     transcripts: np.ndarray  # which ids are transcripts
     known: np.ndarray  # which have a symbol
-    found: Recognition
+    recognition: Recognition
 
     @classmethod
-    def of(
+    def from_ids(
         cls, ids: Sequence[str], gene_map: GeneMap, own_names: Collection[str] = ()
     ) -> "MappedRows":
         """From the table's ids; an unknown id that is among `own_names` is its own symbol."""
@@ -126,5 +126,5 @@ class MappedRows:
         if len(distinct) and distinct[0] == "":
             distinct, places = distinct[1:], places - 1
         transcripts = are_transcripts(ids)
-        rows = GeneRows.of(places, ids, transcripts)
+        rows = GeneRows.from_ids(places, ids, transcripts)
         return cls(list(ids), distinct, rows, transcripts, known, found)

@@ -41,11 +41,11 @@ class Recognition:
     unknown: tuple[str, ...] = ()  # the first of the others
     row_numbers: bool = False  # whether the ids are numbers, of rows or counts, not of genes
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """Such as '17,412 of 17,993 genes found as Ensembl ids'."""
         return f"{self.n_recognised:,} of {self.n_ids:,} genes found as {KINDS[self.kind]}"
 
-    def left_out(self) -> str:
+    def describe_unknown(self) -> str:
         """Such as '12 ids are unknown and left out, such as TOTAL' ('' where there are none)."""
         if not self.unknown:
             return ""
@@ -71,7 +71,7 @@ def are_row_numbers(numbers: Sequence[str], found: np.ndarray, rows: int) -> boo
     return repeated or few or bool(share < ENTREZ_KNOWN[0])
 
 
-def kind_of_most(recognised: Counter[str], kinds: np.ndarray) -> str:
+def most_common_kind(recognised: Counter[str], kinds: np.ndarray) -> str:
     """The kind of 95 % of the recognised ids; where none is recognised, of all."""
     counts = recognised or Counter(kinds)
     if not counts:

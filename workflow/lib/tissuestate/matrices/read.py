@@ -12,10 +12,10 @@ import pyarrow as pa
 from tissuestate.errors import InputError
 from tissuestate.matrices.binary import read_h5ad, read_parquet
 from tissuestate.matrices.columns import Matrix, Request
-from tissuestate.matrices.delimited import are_genes, column_of, parse, read_delimited
-from tissuestate.matrices.layouts import COUNTED, lay_out
-from tissuestate.matrices.screening import number_rows
-from tissuestate.text import HDF5, PARQUET, describe
+from tissuestate.matrices.delimited import are_genes, column_values, parse_table, read_delimited
+from tissuestate.matrices.layouts import COUNTED, recognise_layout
+from tissuestate.matrices.screening import are_row_positions
+from tissuestate.text import HDF5, PARQUET, detect_kind
 
 __all__ = ["COUNTED", "Matrix", "Missing", "read_counts", "read_matrix", "sample_names"]
 
@@ -56,7 +56,7 @@ def read_matrix(
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the matrix is empty (0 bytes).")
     request = Request(path, wanted, missing == "keep")
-    kind = describe(path)
+    kind = detect_kind(path)
     if kind.name in (HDF5, PARQUET) and kind.zipped:
         raise InputError(f"{path}: {kind}; unpack it with gunzip.")
     if kind.name == HDF5:
@@ -70,20 +70,20 @@ def read_matrix(
     known = (matrix.ids != "") | ~np.isnan(matrix.values).all(axis=0)
     known &= are_genes(matrix.ids)
     if not known.all():
-        matrix = _select(matrix, known)
+        matrix = _select_genes(matrix, known)
     if len(matrix.ids) == 0:
         raise InputError(f"{path}: the matrix has no genes.")
-    if number_rows(matrix.ids):
+    if are_row_positions(matrix.ids):
         raise InputError(
             f"{path}: its first column numbers the rows ({matrix.ids[0]}, {matrix.ids[1]}, …); "
             "write the gene ids there (in pandas index=False, in R row.names = FALSE)."
         )
-    return _fill(path, _check_values(matrix, request, unit), missing)
+    return _fill_missing(path, _check_values(matrix, request, unit), missing)
 
 
 def sample_names(path: str | Path) -> list[str]:
     """The samples of a text matrix, from its header alone."""
-    return list(lay_out(Path(path), "count", "auto").values)
+    return list(recognise_layout(Path(path), "count", "auto").values)
 
 
 def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
@@ -93,22 +93,22 @@ def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
     quick to compare. Raises InputError as `read_matrix` does.
     """
     path = Path(path)
-    layout = lay_out(path, "count", "none")
+    layout = recognise_layout(path, "count", "none")
     if len(layout.values) != 1:
         raise InputError(f"{path}: {len(layout.values)} samples in the counts of one sample.")
     column = next(iter(layout.values.values()))
     try:
-        table, unended = parse(path, layout, [column])
+        table, lacks_line_end = parse_table(path, layout, [column])
     except pa.ArrowException as error:
         read_matrix(path)  # which says what is wrong
         raise InputError(f"{path}: not a table of counts ({error}).") from error
-    counts = column_of(table, column)
-    if unended or len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():
+    counts = column_values(table, column)
+    if lacks_line_end or len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():
         read_matrix(path)
     return table[str(layout.ids[0])].combine_chunks(), counts
 
 
-def _select(matrix: Matrix, genes: np.ndarray) -> Matrix:
+def _select_genes(matrix: Matrix, genes: np.ndarray) -> Matrix:
     return replace(matrix, values=matrix.values[:, genes], ids=matrix.ids[genes])
 
 
@@ -139,7 +139,7 @@ def _check_values(matrix: Matrix, request: Request, unit: str) -> Matrix:
     return matrix
 
 
-def _fill(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
+def _fill_missing(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
     """The matrix without missing values, or with those that are kept."""
     absent = np.isnan(matrix.values)
     if not absent.any():
@@ -151,7 +151,7 @@ def _fill(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
         if missing in ("error", "zero"):
             raise InputError(sentence)
         if missing == "keep":
-            matrix.refused.setdefault(matrix.samples[row], sentence)
+            matrix.refusals.setdefault(matrix.samples[row], sentence)
     if missing == "keep":
         return matrix
     genes = absent.any(axis=0)
@@ -169,4 +169,4 @@ def _fill(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
     if genes.all():
         raise InputError(f"{path}: every gene has missing values: nothing would be left.")
     log.warning("%s: %d genes with missing values are left out", path, genes.sum())
-    return _select(matrix, ~genes)
+    return _select_genes(matrix, ~genes)

@@ -9,7 +9,7 @@ from recount3 import R3ResourceDescription
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.reference.download import fetch
+from tissuestate.reference.download import fetch_file
 
 # Three mirrors hold the same files; this one answers by https.
 MIRROR = "https://recount-opendata.s3.amazonaws.com/recount3/release/"
@@ -57,7 +57,7 @@ def fetch_project(data_source: str, project: str, target: str | Path) -> None:
 
 def _fetch_table(url: str, folder: Path) -> pd.DataFrame:
     file = folder / Path(url).name
-    fetch(url, file)
+    fetch_file(url, file)
     try:
         return pd.read_csv(file, sep="\t", comment="#", index_col=0)
     except (EOFError, OSError, ValueError) as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.refusals import refusal
+from tissuestate.refusals import read_refusal
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def read_star_log(path: str | Path) -> tuple[int, float]:
     Raises InputError for another file.
     """
     found = dict(
-        re.findall(r"^\s*(.+?) \|\t(\S+?)%?\s*$", _text(path), flags=re.MULTILINE),
+        re.findall(r"^\s*(.+?) \|\t(\S+?)%?\s*$", _read_text(path), flags=re.MULTILINE),
     )
     try:
         reads = int(found["Number of input reads"])
@@ -44,7 +44,7 @@ def read_count_summary(path: str | Path) -> tuple[int, float, float]:
     A pair or read that is aligned to several places counts once for each.
     Raises InputError for another file.
     """
-    rows = [line.split("\t") for line in _text(path).splitlines()[1:]]
+    rows = [line.split("\t") for line in _read_text(path).splitlines()[1:]]
     try:
         counts = {name: int(number) for name, number in rows}
         assigned, unmapped = counts["Assigned"], counts["Unassigned_Unmapped"]
@@ -73,7 +73,7 @@ def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQualit
     the alignments in the summary; all are NaN where the sample was refused.
     Raises InputError for another file.
     """
-    if refusal(summary):
+    if read_refusal(summary):
         return ReadQuality(np.nan, np.nan, np.nan)
     reads, aligned, assigned = read_count_summary(summary)
     if star_log is not None:
@@ -81,7 +81,7 @@ def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQualit
     return ReadQuality(reads, aligned, assigned)
 
 
-def shortfalls(found: ReadQuality, min_aligned: float, min_assigned: float) -> list[str]:
+def find_shortfalls(found: ReadQuality, min_aligned: float, min_assigned: float) -> list[str]:
     """Which figures of a sample are below the thresholds, each in words; NaN is below none."""
     reasons = []
     if found.aligned < min_aligned:
@@ -115,7 +115,7 @@ def decide_quality(
             raise InputError(f"sample {sample!r} has no count summary or no mRIN; run its stages.")
         found = read_quality(star_logs.get(sample), summaries[sample])
         score = scores.loc[sample]
-        reasons = shortfalls(found, min_aligned, min_assigned)
+        reasons = find_shortfalls(found, min_aligned, min_assigned)
         if np.isnan(score["mrin"]):
             reasons.append("mRIN not measurable: no transcript is covered well enough")
         elif score["mrin"] < min_mrin:
@@ -142,7 +142,7 @@ def decide_quality(
     return table
 
 
-def _text(path: str | Path) -> str:
+def _read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tissuestate.errors import InputError
 
 
-def check_fits(
+def check_reference_fits(
     bundle: str | Path, transcripts: bytes, genes: set[str], reference: str | Path
 ) -> None:
     """Raise InputError unless the reference is the one that a bundle's samples are counted on.
@@ -41,7 +41,8 @@ def check_fits(
         raise InputError(f"{bundle}: not a readable bundle ({error}); copy it again.") from error
     here = {name.partition(".")[0] for name in genes} | genes
     found = sum(
-        symbol in here or any(not here.isdisjoint(cell.split("|")) for cell in _ids(rows, symbol))
+        symbol in here
+        or any(not here.isdisjoint(cell.split("|")) for cell in _known_names(rows, symbol))
         for symbol in wanted
     )
     if found < least * len(wanted):
@@ -51,7 +52,7 @@ def check_fits(
         )
 
 
-def _ids(rows: dict[str, dict[str, str]], symbol: str) -> list[str]:
+def _known_names(rows: dict[str, dict[str, str]], symbol: str) -> list[str]:
     """The ids and other names of a gene, joined by '|'."""
     row = rows.get(symbol, {})
     return [row.get(column) or "" for column in ("ensembl", "entrez", "aliases")]

@@ -28,7 +28,7 @@ def write_chromosomes(path: str | Path, lengths: Mapping[str, int]) -> None:
     Path(path).write_text(text, encoding="utf-8")
 
 
-def checksums_in(header: str) -> dict[str, str]:
+def header_checksums(header: str) -> dict[str, str]:
     """{name: MD5 of the bases} of the chromosomes in a SAM header, as far as it states them.
 
     What `samtools dict` writes of a genome is such a header.
@@ -42,7 +42,7 @@ def checksums_in(header: str) -> dict[str, str]:
     return found
 
 
-def check_lacking(
+def check_missing_chromosomes(
     source: str | Path, kind: str, counts: Mapping[str, int], lengths: Mapping[str, int]
 ) -> None:
     """Raise InputError where a file has much, or a chromosome proper, that the genome lacks.

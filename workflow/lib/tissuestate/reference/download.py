@@ -27,7 +27,7 @@ class _OutOfReachError(_BrokenOffError):
     """A download of which all attempts failed to begin."""
 
 
-def fetch(
+def fetch_file(
     url: str | Path,
     target: str | Path,
     checksum: str | None = None,
@@ -50,7 +50,7 @@ def fetch(
     kind, digits = parse_checksum(checksum)
     target.parent.mkdir(parents=True, exist_ok=True)
     if "://" not in url:
-        _copy(Path(url), target, kind, digits)
+        _copy_local(Path(url), target, kind, digits)
         return
     partial = target.with_name(f".{target.name}.part")
     if checksum is None:
@@ -66,8 +66,8 @@ def fetch(
             session.mount(scheme, HTTPAdapter(max_retries=retries))
         for attempt in range(1, attempts + 1):
             try:
-                continued = _load(session, url, partial, timeout)
-                _verify(url, partial, target.name, kind, digits, continued)
+                continued = _download_rest(session, url, partial, timeout)
+                _verify_content(url, partial, target.name, kind, digits, continued)
                 partial.replace(target)
                 return
             except _BrokenOffError as error:
@@ -79,7 +79,7 @@ def fetch(
                     ) from error
 
 
-def _copy(source: Path, target: Path, kind: str | None, digits: str) -> None:
+def _copy_local(source: Path, target: Path, kind: str | None, digits: str) -> None:
     if not source.is_file():
         raise InputError(f"{source}: there is no such local copy; correct the path in the config.")
     if kind and (found := file_checksum(source, kind)) != digits:
@@ -91,7 +91,7 @@ def _copy(source: Path, target: Path, kind: str | None, digits: str) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _verify(
+def _verify_content(
     url: str, partial: Path, name: str, kind: str | None, digits: str, continued: bool
 ) -> None:
     """Raise InputError, and remove the file, if it is not what was asked for."""
@@ -115,7 +115,7 @@ def _verify(
         )
 
 
-def _load(session: requests.Session, url: str, partial: Path, timeout: float) -> bool:
+def _download_rest(session: requests.Session, url: str, partial: Path, timeout: float) -> bool:
     """Load the rest of `url` into `partial`; whether a part was there before.
 
     Raises _BrokenOffError or InputError.
@@ -124,7 +124,7 @@ def _load(session: requests.Session, url: str, partial: Path, timeout: float) ->
     headers = {"User-Agent": "tissuestate", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with _ask(session, url, headers, timeout) as answer:
+    with _request(session, url, headers, timeout) as answer:
         at = answer.headers.get("Content-Range", "")
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             if at.rpartition("/")[2] == str(have):
@@ -150,7 +150,7 @@ def _load(session: requests.Session, url: str, partial: Path, timeout: float) ->
     return continued
 
 
-def _ask(
+def _request(
     session: requests.Session, url: str, headers: dict[str, str], timeout: float
 ) -> requests.Response:
     """The answer of a server, with its content to come.

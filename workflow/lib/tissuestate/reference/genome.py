@@ -9,7 +9,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.reference.chromosomes import check_lacking, write_chromosomes
+from tissuestate.reference.chromosomes import check_missing_chromosomes, write_chromosomes
 from tissuestate.reference.gtf import open_unzipped, read_exons
 
 _GFF3 = re.compile(rb"\s*[^\s\";=]+=")  # how GFF3's attributes begin; GTF's have a space
@@ -116,7 +116,7 @@ def _check_fit(
 ) -> None:
     """Raise InputError if annotation and genome are of different builds or parts of one."""
     of_chrom = exons.groupby("chrom", observed=True)
-    check_lacking(annotation, "genes", of_chrom["gene_id"].nunique().to_dict(), lengths)
+    check_missing_chromosomes(annotation, "genes", of_chrom["gene_id"].nunique().to_dict(), lengths)
     for row in exons.loc[of_chrom["end"].idxmax()].itertuples():
         if row.chrom in lengths and row.end > lengths[row.chrom]:
             raise InputError(

@@ -28,13 +28,13 @@ class ClassTable:
         """The subtypes of all tissues."""
         return tuple(subtype for group in self.subtypes_of.values() for subtype in group)
 
-    def of(self, head: str) -> tuple[str, ...]:
+    def classes_of(self, head: str) -> tuple[str, ...]:
         """The classes of one head (disease_state, tissue or subtype)."""
         return {"disease_state": self.states, "tissue": self.tissues, "subtype": self.subtypes}[
             head
         ]
 
-    def present(self, samples: pd.DataFrame) -> dict[str, list[str] | dict[str, list[str]]]:
+    def classes_present(self, samples: pd.DataFrame) -> dict[str, list[str] | dict[str, list[str]]]:
         """The classes that occur among `samples`, in the table's order.
 
         Returns lists under disease_state, tissue and subtype, and under subtypes_of the subtypes
@@ -46,7 +46,10 @@ class ClassTable:
             for tissue, group in self.subtypes_of.items()
         }
         return {
-            **{head: [name for name in self.of(head) if name in here[head]] for head in HEADS},
+            **{
+                head: [name for name in self.classes_of(head) if name in here[head]]
+                for head in HEADS
+            },
             "subtypes_of": {tissue: group for tissue, group in groups.items() if group},
         }
 

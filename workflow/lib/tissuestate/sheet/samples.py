@@ -14,7 +14,7 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     return samples.set_index("sample", drop=False).rename_axis(None)
 
 
-def fetched(
+def with_local_matrices(
     samples: pd.DataFrame, matrices: Sequence[str], here: Sequence[str | Path]
 ) -> pd.DataFrame:
     """The samples with their matrices under the paths where a job has them, `here`.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tissuestate.errors import InputError, nearest
+from tissuestate.errors import InputError, suggest_nearest
 from tissuestate.labels import HEADS, STATES, UNITS
 from tissuestate.sheet.checks import check_class_sizes, check_name, check_names, check_unique
 from tissuestate.sheet.classes import ClassTable
@@ -104,7 +104,7 @@ def _check_labels(
         if names is None or not row[column]:
             check_name(path, number, column, row[column])
         elif row[column] not in names:
-            hint = nearest(row[column], names)
+            hint = suggest_nearest(row[column], names)
             if not hint and column != "disease_state":
                 hint = " A class of your own belongs into the class table that the config names."
             raise InputError(

@@ -37,15 +37,15 @@ class Checksums:
         self._known: dict[str, list[Any]] = known if isinstance(known, dict) else {}
         self._now: dict[str, str | None] = {}
 
-    def of(self, path: str | Path) -> str | None:
+    def full_checksum(self, path: str | Path) -> str | None:
         """The SHA-256 of a file in hexadecimal; None where there is no such file."""
         return self._look_up(str(path), sampled=False)
 
-    def sampled(self, path: str | Path) -> str | None:
+    def sampled_checksum(self, path: str | Path) -> str | None:
         """The same of a file up to `LARGE`; of a larger one its size, time and pieces decide."""
         return self._look_up(str(path), sampled=True)
 
-    def read(self, paths: Iterable[str | Path], sampled: bool = False) -> None:
+    def look_up_all(self, paths: Iterable[str | Path], sampled: bool = False) -> None:
         """Look up many files side by side, and remember them."""
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(lambda path: self._look_up(str(path), sampled), dict.fromkeys(paths)))
@@ -76,21 +76,21 @@ class Checksums:
         if isinstance(known, list) and known[:-1] == state:
             self._now[key] = known[-1]
             return known[-1]
-        digest = _pieces(file, about) if sampled else _whole(file)
+        digest = _digest_pieces(file, about) if sampled else _digest_whole(file)
         self._now[key] = digest
         if time.time() - max(about.st_mtime, about.st_ctime) > _SETTLED:
             self._known[key] = [*state, digest]
         return digest
 
 
-def _whole(file: Path) -> str:
+def _digest_whole(file: Path) -> str:
     try:
         return file_checksum(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
 
 
-def _pieces(file: Path, about: os.stat_result) -> str:
+def _digest_pieces(file: Path, about: os.stat_result) -> str:
     """A digest of size, time and pieces that are spread evenly from the first byte to the last."""
     digest = hashlib.sha256(f"{about.st_size} {about.st_mtime_ns}".encode())
     with file.open("rb") as stream:
@@ -106,7 +106,7 @@ def digest_of(*values: Any) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def remove_others(
+def remove_outdated(
     record: str | Path,
     made_from: Mapping[str, str],
     products: Mapping[str, Sequence[str | Path]],
