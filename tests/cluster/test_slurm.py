@@ -21,7 +21,7 @@ import pytest
 from conftest import ROOT, write_config
 from local_slurm import ACCOUNT, GPU_MODEL, LocalSlurm, wait_until
 from tissuestate.demo.genome import synthesise_genome
-from tissuestate.demo.reads import draw_genes, expression
+from tissuestate.demo.reads import draw_genes, expected_expression
 
 SEED = 2022
 FROM_READS = 6
@@ -62,7 +62,7 @@ def prepare(folder: Path) -> None:
     genes = draw_genes(synthesise_genome(SEED), SEED)
     others = sheet.drop(reads.index).assign(fastq_1="", fastq_2="", strandedness="")
     others = others.assign(matrix="counts.tsv", unit="count")
-    shares = {row["sample"]: expression(genes, row, SEED) for _, row in others.iterrows()}
+    shares = {row["sample"]: expected_expression(genes, row, SEED) for _, row in others.iterrows()}
     counts = {name: np.rint(2000 * x / x.mean()).astype(int) for name, x in shares.items()}
     pd.DataFrame(counts, index=genes["gene_id"]).to_csv(folder / "counts.tsv", sep="\t")
     pd.concat([reads, others]).fillna("").to_csv(folder / "samples.tsv", sep="\t", index=False)

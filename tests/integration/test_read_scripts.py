@@ -506,7 +506,7 @@ def test_killed_tools_are_told_and_the_next_run_begins_anew(
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         code, said = align_script(made, tmp_path, "a.fq", refuse=True)
-        assert code == 1 and "STAR was killed, most often for want of memory" in said, said
+        assert code == 1 and "STAR was killed" in said and "memory" in said, said
         assert not (tmp_path / "out/S.bam").exists(), "no sample is refused for it"
         code, said = make_index()
         assert code == 137 and "STAR was killed" in said and "star_sparsity" in said, said

@@ -92,5 +92,5 @@ def test_an_entry_longer_than_the_file_is_refused_before_it_is_read(tmp_path: Pa
     place = content.index(b"PK\x01\x02")
     sizes = struct.pack("<II", 2**31, 2**31)
     path.write_bytes(content[: place + 20] + sizes + content[place + 28 :])
-    with pytest.raises(InputError, match="announces more than its"):
+    with pytest.raises(InputError, match=r"x\.npz: .* announce more than"):
         load_arrays(path)

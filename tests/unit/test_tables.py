@@ -166,7 +166,7 @@ def test_classes_are_counted_whatever_they_are_called(sheet):
     ("text", "sentence"),
     [
         ("sample\tmrin\na\t0.1\nb\t0.", r"its last line is cut off"),
-        ("sample\tmrin\na\t0.1\nb\n", r"row 3: 1 cells where the header has 2"),
+        ("sample\tmrin\na\t0.1\nb\n", r"row 3: 1 cells, but the header has 2"),
         ("sample\tmrin\na\t0.1\n", r"sample 'b' has no row \(1 rows, 2 samples"),
         ("sample\tmrin\na\t0.1\nb\t0.1\nb\t0.2\n", r"sample 'b' has two rows"),
         ("sample\tmrin\na\t0.1\nb\t0.1\nc\t0.2\n", r"sample 'c' is not one of this run"),

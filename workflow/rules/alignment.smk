@@ -1,12 +1,12 @@
-# Reads of a sample, from the sheet or the archive and trimmed where the config says so, through
-# STAR with RNAseqDB's options; one sorted, indexed BAM a sample.
+# Reads of a sample, from the sheet or the archive and trimmed if the config says so, through
+# STAR with RNAseqDB's options; one sorted, indexed BAM per sample.
 
 
 rule align_reads:
     input:
         unpack(after_removing_outdated(fastq_files_of)),
-        # On a shared disk the large files stand for all, which are made together: each that is named
-        # makes planning ten thousand samples half a second longer.
+        # On a shared disk three files stand for all, which are made together: each file named here
+        # adds half a second to the planning of ten thousand samples.
         index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],
         fits=REFERENCE_FITS,
     output:

@@ -1,4 +1,4 @@
-# New samples through a bundle: reads or counts, no labels, each on its own.
+# Classification of new samples by a bundle: reads or counts, without labels, one by one.
 
 # A bundle that was trained on matrices has no mRIN to compare with.
 KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()

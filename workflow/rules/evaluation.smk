@@ -1,4 +1,4 @@
-# How often calls are right, and how far to trust one: metrics, missing genes, sets of classes, abstention.
+# Accuracy of calls and trust in each: metrics, missing genes, sets of classes, abstention.
 
 
 rule predict_network:

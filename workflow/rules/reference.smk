@@ -1,4 +1,4 @@
-# Genome, annotation, STAR index and the representative transcripts that mRIN looks at.
+# Genome, annotation, STAR index, and the representative transcripts for mRIN.
 
 STAR_INDEX = [
     f"<reference>/star/{name}"
@@ -70,7 +70,7 @@ rule prepare_reference:
         "../scripts/reference/prepare_reference.py"
 
 
-# For samples that come as CRAM, whose header has the checksums of the genome that it was made on.
+# For samples in CRAM, whose header has the checksums of the genome that it was made with.
 rule digest_sequences:
     input:
         genome="<reference>/genome.fa",
@@ -92,7 +92,7 @@ rule index_genome:
     input:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
-        # What is wrong with them, or is not the bundle's, is told first.
+        # Made first, since it finds faults of genome and annotation, and another bundle's reference.
         transcripts="<reference>/transcripts.bed",
     output:
         STAR_INDEX,
@@ -140,7 +140,7 @@ rule derive_transcripts:
         "../scripts/reference/derive_transcripts.py"
 
 
-# Made here for one bundle or cohort, the reference may serve another; it is then looked at again.
+# A reference made here for one bundle or cohort may serve another, and is then checked again.
 REFERENCE_FITS = []
 if CLASSIFYING:
     REFERENCE_FITS = "<results>/integrity/reference.txt"

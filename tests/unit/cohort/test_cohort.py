@@ -1,6 +1,7 @@
 """The cohort: ids brought together, symbols summed, the intersection; a small one by hand."""
 
 import logging
+import re
 import shutil
 import subprocess
 
@@ -96,7 +97,7 @@ def test_missing_genes_are_told(two_sources, caplog):
     samples, counts = two_sources
     with caplog.at_level(logging.INFO):
         assemble_cohort(samples, GENE_MAP, counts, expected_genes=4)
-    assert "has 3 genes where 4 are expected; genes that a data set alone costs: a 1" in caplog.text
+    assert re.search("has 3 genes, expected 4; .*: a 1$", caplog.text, re.MULTILINE)
     assert "b.tsv: 5 of 6 genes found as Ensembl ids" in caplog.text
     caplog.clear()
     assemble_cohort(samples, GENE_MAP, counts, expected_genes=3)
@@ -236,8 +237,7 @@ def test_a_copy_of_another_donors_sample_is_told(counts_of_two, tmp_path, caplog
 def test_unknown_ids_are_told(two_sources, tmp_path):
     samples, counts = two_sources
     (tmp_path / "b.tsv").write_text("gene\ts3\nENSMUSG00000000001\t1\nENSMUSG00000000002\t1\n")
-    told = r"b\.tsv: 0 of its 2 genes are known \(they look like Ensembl ids, such as 'ENS"
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=r"b\.tsv: 0 of its 2 genes .*Ensembl ids.*ENSMUSG"):
         assemble_cohort(samples, GENE_MAP, counts)
     rows = "".join(f"{name}\t1\n" for name in ("Tp53", "Kras", "Myc", "Gapdh", "TP53", "Actb"))
     (tmp_path / "b.tsv").write_text(f"gene\ts3\n{rows}")

@@ -371,7 +371,7 @@ def records(raw: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A function that writes 300 records anew with one field of each fifth, or of one, changed."""
+    """A function that writes 300 records again with one field of each fifth, or of one, changed."""
     folder = tmp_path_factory.mktemp("broken")
     raw = pysam.BGZFile(str(write_bam(folder / "whole.bam", 300, flags=(0,))), "rb").read()
     starts = records(raw)

@@ -232,7 +232,7 @@ def test_columns_are_told_by_header_and_rows(header, ending, delimiter, write):
         (table("X1 P1 P2 P3", "\t"), "row 2: 5 cells .*header has 4"),
         (table("gene P1"), "row 2: 4 cells .*header has 2"),
         (table("gene P1 P2 P3", "\t").replace("\t36\t", "\t36\t7"), "row 13: its cell 5, '7', st"),
-        (table("gene P1 P2 P3", "\t").replace("\t36\t", "\t36"), "row 13: 4 cells where the head"),
+        (table("gene P1 P2 P3", "\t").replace("\t36\t", "\t36"), "row 13: 4 cells, but the head"),
         (table("gene P1 P2 P3").split("\n", 1)[1], "first line is a row .*, not a header"),
         (table("gene P1 P2 P3") + "# made by\n", "row 14: a comment .'# made by'. among the rows"),
     ],

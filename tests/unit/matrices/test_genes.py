@@ -215,7 +215,7 @@ def test_map_survives_writing_with_equal_bytes(gene_map, tmp_path):
 def test_broken_map_is_refused(content, tmp_path):
     path = tmp_path / "genes.tsv.gz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="make it anew"):
+    with pytest.raises(InputError, match="make it again"):
         GeneMap.read(path)
 
 

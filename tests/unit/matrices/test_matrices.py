@@ -212,8 +212,8 @@ def damaged(old: str, new: str) -> str:
             "an Excel workbook or a zip file, not a table of text; unpack it, or save",
         ),
         (damaged("s2", "s1"), r"the column 's1' occurs 2 times"),
-        (damaged("\t9.0\n", ""), r"row 4: 3 cells where the header has 4; the file may be cut off"),
-        (damaged("4.0", "4.0\t7"), r"row 3: 5 cells where the header has 4"),
+        (damaged("\t9.0\n", ""), r"row 4: 3 cells, but the header has 4; the file may be cut off"),
+        (damaged("4.0", "4.0\t7"), r"row 3: 5 cells, but the header has 4"),
         (tsv(FRAME.T), None),
         (b"\xff\xfe\x00\x01" * 9, r"UTF-16 text, not a table of text; save it as tab-separated"),
         (tsv().replace("\n", "\r"), r"lines end as those of old Macintosh"),
@@ -285,7 +285,7 @@ def test_truncated_gzip(cut, tmp_path):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(InputError, match="there is no such matrix"):
+    with pytest.raises(InputError, match="no such matrix"):
         read_matrix(tmp_path / "x.tsv")
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -230,7 +231,7 @@ def test_no_server_and_no_network(target):
     "url", ["gopher://x/y", "ftp://host/file", "http://", "http://[bad/", "http://a b/c"]
 )
 def test_no_address(url, target):
-    with pytest.raises(InputError, match=r"no address to load from|not downloaded"):
+    with pytest.raises(InputError, match=re.escape(url)):
         fetch_file(url, target, attempts=1, timeout=2)
 
 
@@ -241,5 +242,5 @@ def test_local_copy(tmp_path, target):
     assert target.read_bytes() == CONTENT
     with pytest.raises(InputError, match=r"source: its sha256 is .* expected"):
         fetch_file(source, target, SHA256[:-4] + "0000")
-    with pytest.raises(InputError, match="there is no such local copy"):
+    with pytest.raises(InputError, match="nothing: no such local copy"):
         fetch_file(tmp_path / "nothing", target)

@@ -134,7 +134,7 @@ def edit(row: int, old: str, new: str) -> list[str]:
         (edit(0, "a1 ", "-a "), r"column sample: '-a' is not a safe name"),
         (edit(0, "d1", "$(id)"), r"column donor: '\$\(id\)' is not a safe name"),
         (edit(0, "d1", "-"), r"column donor: empty"),
-        (edit(0, "d1", "NA"), r"row 2, column donor: found 'NA'; name the donor, or"),
+        (edit(0, "d1", "NA"), r"row 2, column donor: found 'NA'; name the donor"),
         (edit(2, "d1", "D1"), r"row 4, column donor: 'D1' differs only in case from 'd1' in .*w 2"),
         (edit(4, "GTEx", "tcga"), r"row 6, column study: 'tcga' differs only in case from 'TCGA'"),
         (edit(2, "kidney -", "kidney NA"), r"column subtype: found 'NA'; leave it empty"),
@@ -147,7 +147,7 @@ def edit(row: int, old: str, new: str) -> list[str]:
         (edit(5, "/data/c2.bam - -", "- - m.tsv"), r"row 7, column unit: found 'nothing'"),
         (ROWS[:5], r"disease_state 'non-neoplastic' has one sample only"),
         (edit(5, "d5", "d4"), r"disease_state 'non-neoplastic' has one donor only"),
-        ([], r"a header and no row below it"),
+        ([], r"no row below it"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_a_sentence(rows, sentence, write, classes):
@@ -348,6 +348,8 @@ def test_two_ways_to_read_one_matrix_need_the_columns(column, other, write):
         return pd.DataFrame(rows).assign(matrix="m.tsv").to_csv(sep="\t", index=False)
 
     for columns in (("", ""), ("x", "")):
-        with pytest.raises(InputError, match=rf"row 3, column {column}: '{other}' where .* row 2"):
+        with pytest.raises(
+            InputError, match=rf"row 3, column {column}: found '{other}', but .* row 2"
+        ):
             read_sheet(write(sheet(*columns)), labelled=False)
     assert len(read_sheet(write(sheet("x", "y")), labelled=False)) == 2

@@ -1,4 +1,4 @@
-"""The words that every stage shares: states, questions, units, splits and tasks."""
+"""Vocabulary of all stages: states, heads, units, splits and tasks."""
 
 import json
 from collections.abc import Sequence
@@ -31,18 +31,18 @@ ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical mode
 
 
 def features_of_model(model: str) -> str:
-    """The kind of features that a network (dl_pca, ...) or a classical model is given."""
+    """The kind of features that a network (dl_pca, ...) or classical model uses."""
     if model.startswith("dl_"):
         return model.removeprefix("dl_")
     return "pca" if model in ON_COMPONENTS else "all"
 
 
 def read_classes(path: str | Path) -> dict[str, Any]:
-    """The class table: a list of classes a head, and `subtypes_of` each tissue that has any."""
+    """The class table: the classes of each head, and `subtypes_of` each tissue that has any."""
     classes = json.loads(Path(path).read_text(encoding="utf-8"))
     return {"subtype": [], "subtypes_of": {}, **classes}
 
 
 def encode(labels: Sequence[str] | pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """The number of each label in `classes`, -1 for a label that is not among them."""
+    """The position of each label in `classes`, -1 for others."""
     return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)

@@ -1,6 +1,6 @@
-"""Tables that one stage hands to another: tab-separated text, of which only measures are numbers.
+"""Tables between stages: tab-separated text, in which only measures are numbers.
 
-A sample may be called 007, 1e5, NA or TRUE: what a column holds is never told from its cells.
+A sample may be called 007, 1e5, NA or TRUE: the type of a column is never inferred from its cells.
 """
 
 import csv
@@ -15,7 +15,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 
-# Columns that hold names or sentences, in whichever table; all others hold numbers.
+# Columns that hold names or sentences, in any table; all others hold numbers.
 TEXT = frozenset(
     (
         *("sample", "donor", "study", "source", "split", "protocol", "part", "model", "leak"),
@@ -29,10 +29,10 @@ _FLAGS = {"True": True, "False": False}
 
 
 def read_strings(path: str | Path, samples: Iterable[str] | None = None) -> pd.DataFrame:
-    """A table that a stage wrote (plain or .gz) with every cell as it stands, '' where empty.
+    """A table that a stage wrote (plain or .gz) with every cell as text, '' if empty.
 
-    With `samples`, it has a row for each of them and for no other, in any order. Raises InputError
-    for a table that is damaged or cut short, and for rows that are not those expected.
+    With `samples`, it must have one row for each of them and no other, in any order. Raises
+    InputError for a table that is damaged or cut short, and for other rows than expected.
     """
     text = _read_text(Path(path))
     if text and not text.endswith("\n"):
@@ -48,7 +48,7 @@ def read_strings(path: str | Path, samples: Iterable[str] | None = None) -> pd.D
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(
-                f"{path}, row {number}: {len(row)} cells where the header has {len(header)}; the "
+                f"{path}, row {number}: {len(row)} cells, but the header has {len(header)}; the "
                 "table is damaged: delete the file and run again."
             )
     if len(set(header)) < len(header):
@@ -66,7 +66,7 @@ def read_table(
     flags: Collection[str] = (),
     samples: Iterable[str] | None = None,
 ) -> pd.DataFrame:
-    """A table that a stage wrote: names as text, all other columns as numbers (NaN where empty).
+    """A table that a stage wrote: names as text, all other columns as numbers (NaN if empty).
 
     Text are the columns of `TEXT`, those that end in _true, _call or _trained, and `text`; `flags`
     hold True or False. Raises InputError as `read_strings` does, and for a cell that is no number
@@ -84,7 +84,7 @@ def read_table(
 
 
 def require_column(path: str | Path, table: pd.DataFrame, name: str) -> pd.Series:
-    """A column of a table that was read from `path`. Raises InputError where it lacks it."""
+    """A column of a table that was read from `path`. Raises InputError if it is missing."""
     if name not in table:
         raise InputError(
             f"{path}: column {name!r} is missing (found {', '.join(map(str, table.columns))}); "
@@ -94,7 +94,7 @@ def require_column(path: str | Path, table: pd.DataFrame, name: str) -> pd.Serie
 
 
 def check_samples(path: str | Path, table: pd.DataFrame, samples: Iterable[str]) -> None:
-    """Raise InputError where the rows of a table are not those of `samples`, in any order."""
+    """Raise InputError if the rows of a table are not those of `samples`, in any order."""
     found, expected = require_column(path, table, "sample"), list(samples)
     twice, here, known = found[found.duplicated()].tolist(), set(found), set(expected)
     missing = [name for name in expected if name not in here]
@@ -112,7 +112,7 @@ def check_samples(path: str | Path, table: pd.DataFrame, samples: Iterable[str])
 
 
 def plain_labels(obs: pd.DataFrame) -> pd.DataFrame:
-    """Labels of an AnnData as strings, '' where there is none; a sample or class may be 'nan'."""
+    """Labels of an AnnData as strings, '' if missing; a sample or class may be called 'nan'."""
     return obs.astype(object).where(obs.notna(), "").astype(str)
 
 

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes, and the text of those that are text."""
+"""Kinds of files, recognised by their first bytes, and the content of text files."""
 
 import gzip
 import re
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from tissuestate.errors import InputError
 
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes from which the kind is recognised
 BOM = b"\xef\xbb\xbf"
 PARQUET, HDF5 = "a Parquet file", "an HDF5 file"
 BAM, CRAM, SAM = "a BAM file", "a CRAM file", "a SAM file"
@@ -25,7 +25,7 @@ _AGAIN = "download or copy the file again"
 _FROM_R = "write the table in R with write.table(x, FILE, sep = '\\t', quote = FALSE)"
 _AS_PARQUET = "write it as Parquet or as text separated by tabs"
 _BY_GZIP = "or pack it with gzip instead"
-# How the files of each kind begin. Those of letters alone count where other bytes are not text.
+# First bytes of the files of each kind. Letters alone count only if other bytes are not text.
 _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((_GZIP,), "a gzip file", "it is packed twice with gzip: unpack it once"),
     ((b"BZh",), "compressed with bzip2", f"unpack it with bunzip2, {_BY_GZIP}"),
@@ -81,7 +81,7 @@ _TEXT_BYTES = bytes({*b"\t\n\v\f\r", *range(32, 256)})
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file is: a name ('' = plain text, as far as it shows) and what to do about it."""
+    """Kind of a file: its name ('' = apparently plain text) and the advice for its user."""
 
     name: str
     advice: str
@@ -119,7 +119,7 @@ def is_cram(path: str | Path) -> bool:
 
 
 def _unzip_head(head: bytes) -> bytes:
-    """The first bytes of what is packed; blocks that hold nothing are passed over."""
+    """The first bytes of the unpacked content; empty blocks are skipped."""
     found = b""
     while head and not found:
         block = zlib.decompressobj(31)
@@ -175,7 +175,7 @@ def open_content(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file without BOM, with \\n line ends; InputError where it is none."""
+    """The text of a UTF-8 file without BOM, with \\n line ends; InputError if it is none."""
     kind = detect_kind(path)
     if kind.name or kind.zipped:
         advice = kind.advice if kind.name else "unpack it with gunzip"

@@ -4,7 +4,7 @@ from tissuestate.files import atomic
 from tissuestate.logs import log_to
 
 
-def listed(files):
+def as_list(files):
     return [files] if isinstance(files, str) else list(files)
 
 
@@ -14,7 +14,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.sheet.sheet import read_sheet
 
     classes = ClassTable.read(snakemake.input.classes)
-    sheets = listed(snakemake.input.sheet) + listed(snakemake.input.get("rnaseqdb", []))
+    sheets = as_list(snakemake.input.sheet) + as_list(snakemake.input.get("rnaseqdb", []))
     samples = read_sheet(sheets, classes)
     samples["split"] = split_samples(
         samples,

@@ -24,7 +24,7 @@ with log_to(snakemake.log[0]):
             profile = profile_bam(
                 source.bam, transcripts, snakemake.threads, chromosomes, sequences
             )
-        except InputError as error:  # where new samples are classified, the others go on
+        except InputError as error:  # in classification the other samples go on
             if not snakemake.params.refuse:
                 raise
             refused = str(error)

@@ -1,4 +1,4 @@
-"""Write the map of gene ids from org.Hs.eg.db and, where reads are counted, the annotation."""
+"""Write the map of gene ids from org.Hs.eg.db and, if reads are counted, the annotation."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""Before reads are aligned: whether a reference made for something else is the bundle's."""
+"""Check, before reads are aligned, that a reference made for other samples fits the bundle."""
 
 from tissuestate.logs import log_to
 

@@ -1,4 +1,4 @@
-"""One representative transcript a gene as BED12: derived from a GTF, or a BED given, checked."""
+"""Write one transcript per gene as BED12: derived from a GTF, or those of a BED file, checked."""
 
 from tissuestate.logs import log_to
 

@@ -1,4 +1,4 @@
-"""What a cohort is made of: samples by class and split, and how batches and classes go together."""
+"""Composition of a cohort: samples by class and split, and classes that batches share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
@@ -25,7 +25,7 @@ def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.
 
 
 def batches(samples: pd.DataFrame) -> pd.Series:
-    """The batch of each sample: its study, with the source where a study has several."""
+    """The batch of each sample: its study, with the source if a study has several."""
     study = samples["study"].astype(str)
     if "source" not in samples or (samples.groupby("study")["source"].nunique() < 2).all():
         return study
@@ -33,11 +33,11 @@ def batches(samples: pd.DataFrame) -> pd.Series:
 
 
 def contrasts(kept: pd.DataFrame, head: str = "disease_state") -> pd.DataFrame:
-    """For every two classes that a head tells apart, the batches that have samples of both.
+    """The batches that have samples of both classes, for each pair of classes of a head.
 
-    Subtypes: every two of one tissue. Returns the columns head, first, second, studies (the
-    batches, '' = none) and samples (in those). Where there is none, the two classes cannot be
-    told from the batches they come from.
+    Subtypes are paired within their tissue. Columns: head, first, second, studies (the
+    batches, '' = none) and samples (their number in those). Without a common batch, the two classes
+    cannot be distinguished from the batches that they come from.
     """
     labelled = kept[kept[head] != ""]
     counts = pd.crosstab(batches(labelled), labelled[head])
@@ -68,7 +68,7 @@ def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
 def pairs_without_common_batch(
     rows: Iterable[Mapping[str, Any]], *heads: str
 ) -> list[tuple[str, str]]:
-    """The pairs of these heads' classes that no batch holds, of `contrasts` as records."""
+    """The pairs of classes of `heads` that share no batch, from the records of `contrasts`."""
     return [
         (row["first"], row["second"])
         for row in rows

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Part:
-    """What one file gives: some rows of the cohort on its own genes."""
+    """Rows of the cohort that one file contributes, on its own genes."""
 
     dataset: str
     rows: np.ndarray  # positions in the cohort
@@ -55,10 +55,10 @@ class _Part:
 
 
 def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.DataFrame:
-    """The samples that quality control kept; those it did not look at (matrices) stay.
+    """The samples that passed quality control; samples from matrices, which have none, stay.
 
-    Raises InputError where a class that is left among validation or test samples has no training
-    sample any more, and where no sample is left.
+    Raises InputError if a class that is left among validation or test samples has no training
+    sample any more, and if no sample is left.
     """
     kept = samples
     if quality is not None:
@@ -66,7 +66,9 @@ def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.Data
         kept = samples[~samples["sample"].isin(dropped)]
         log.info("%d of %d samples pass quality control", len(kept), len(samples))
     if kept.empty:
-        raise InputError("no sample passes quality control; see the reasons in qc/samples.tsv.")
+        raise InputError(
+            "no sample passes quality control; see the reasons in quality/samples.tsv."
+        )
     training = kept[kept["split"] == "train"]
     for head in HEADS:
         lost = set(kept[head]) - {""} - set(training[head])
@@ -96,9 +98,9 @@ def assemble_cohort(
     together. Ids become symbols, rows of one symbol are summed (on the linear scale), symbols
     stand in alphabetical order.
 
-    Returns the cohort (samples × genes, float32, each sample in its own unit) and a table with a
-    row a data set: dataset, genes, recognised (ids), id_type, common_without (size of the
-    intersection had this data set been left out).
+    Returns the cohort (samples × genes, float32, each sample in its own unit) and a table with
+    one row per data set: dataset, genes, recognised (ids), id_type, common_without (size of the
+    intersection without this data set).
 
     Raises InputError for unreadable files, values that cannot be of the unit stated, a data set of
     which no gene id is known, an empty intersection, and a copy of another donor's sample.
@@ -147,7 +149,7 @@ def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
 
 
 class _Reader:
-    """Reads files on symbols; ids met before are not mapped again."""
+    """Reader of files, genes as symbols; equal lists of ids are mapped once."""
 
     def __init__(self, gene_map: GeneMap, missing: Missing) -> None:
         self.gene_map = gene_map
@@ -234,7 +236,7 @@ def _collapse_rows(path: Path, mapped: MappedRows, values: np.ndarray, unit: str
 def _screen_file(
     path: Path, names: list[str], values: np.ndarray, unit: str, mapped: MappedRows
 ) -> None:
-    """Raise InputError for the first sample that cannot be used; warn of doubts, once a file."""
+    """Raise InputError for the first sample that cannot be used; warn of each doubt once."""
     doubts = _Doubts(f"{path}: ")
     for name, row in zip(names, values, strict=True):
         where = f"{path}, column {name!r}, stated as {unit}"
@@ -247,7 +249,7 @@ def _screen_file(
 def _screen_cohort(
     values: np.ndarray, samples: pd.DataFrame, counts: Mapping[str, str | Path]
 ) -> None:
-    """The same, of the genes in use."""
+    """Raise InputError for the first sample unusable on the genes in use; warn of doubts once."""
     doubts = _Doubts("")
     about = samples[["sample", "matrix", "column", "unit"]].to_numpy(dtype=object)
     for (name, matrix, column, unit), row in zip(about, values, strict=True):
@@ -265,7 +267,7 @@ class _Doubts:
         self._sentences: dict[str, str] = {}
 
     def add(self, name: str, where: str, screened: Screened) -> None:
-        """Note a sample's warnings. Raises InputError where it is refused."""
+        """Note a sample's warnings. Raises InputError if it is refused."""
         if screened.refusal:
             raise InputError(f"{where}: {screened.refusal}")
         for sentence in screened.warnings:
@@ -281,9 +283,9 @@ class _Doubts:
 
 
 def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
-    """Raise InputError where two donors have the same values: one would test what the other taught.
+    """Raise InputError if two donors have the same values: a copy in the test set is no test.
 
-    The same values of one donor are warned about.
+    Equal values of one donor are logged as a warning.
     """
     first_of: dict[bytes, int] = {}
     names, donors = samples["sample"].tolist(), samples["donor"].tolist()
@@ -336,8 +338,7 @@ def _log_genes(table: pd.DataFrame, common: int, expected: int | None) -> None:
             if row.common_without > common
         ]
         log.warning(
-            "the gene intersection has %s genes where %s are expected; genes that a data set alone "
-            "costs: %s",
+            "the gene intersection has %s genes, expected %s; genes lost to one data set alone: %s",
             f"{common:,}",
             f"{expected:,}",
             ", ".join(cost) or "none",

@@ -29,7 +29,7 @@ def split_samples(
     with few donors gives its first to train, its second to test, its third to validation. The
     result depends on the labels, donors and seed, not on the order of the rows.
 
-    Raises InputError for fractions that are no shares and where a class would be left without a
+    Raises InputError for fractions that are no shares, and if a class would be left without a
     training sample.
     """
     shares = _check_fractions(fractions)
@@ -46,11 +46,11 @@ def split_samples(
 
 
 def fold_samples(samples: pd.DataFrame, folds: int, seed: int = 0) -> pd.Series:
-    """A fold for each sample, 1 to `folds`: donors whole, each fold as mixed as `split_samples`."""
+    """The fold of each sample, 1 to `folds`; donors stay whole, folds are stratified."""
     names, group = np.unique(samples["donor"].to_numpy(dtype=str), return_inverse=True)
     if not 2 <= folds <= len(names):
         raise InputError(
-            f"{folds} folds of {len(names)} donors: give at least 2 and at most one a donor."
+            f"{folds} folds of {len(names)} donors: give at least 2 and at most one per donor."
         )
     shares = np.full(folds, 1 / folds)
     chosen = _assign_parts(
@@ -80,7 +80,7 @@ def _check_fractions(fractions: Sequence[float]) -> np.ndarray:
 
 
 def _rank_names(names: np.ndarray, seed: int) -> np.ndarray:
-    """A rank for each name: a shuffle by hash, in which a new name leaves the others' order."""
+    """The rank of each name in a shuffle by hash: a new name leaves the order of the others."""
     digests = [hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8] for name in names]
     return np.argsort(np.argsort([int.from_bytes(digest) for digest in digests]))
 
@@ -92,7 +92,7 @@ def _assign_parts(
     shares: np.ndarray,
     fill: Sequence[int],
 ) -> np.ndarray:
-    """The part (0, 1 ...) of each group, rarest strata first, each group where it is most missed.
+    """The part (0, 1 ...) of each group: rarest strata first, to the part that lacks it most.
 
     A group goes where it adds least to Σ (n - target)² / target, over the strata and classes it
     has samples in (iterative stratification: Sechidis et al. 2011, for groups). The first groups

@@ -1,9 +1,9 @@
-"""The demo cohort's sample sheet: which donor gave what, and which study sequenced it.
+"""The demo cohort's sample sheet: its donors, their specimens, and the studies that sequenced them.
 
 Two studies: `atlas` collects mostly healthy donors, `oncology` mostly patients, as GTEx and TCGA
 do, and each lab has its own gene-specific bias. Unlike those two, the studies cross: each has some
 samples of every state, and one specimen in each class was sequenced by both. Without that, study
-and disease state could not be told apart and no correction could be shown to work.
+and disease state could not be distinguished, and no correction could be shown to work.
 """
 
 import csv
@@ -25,13 +25,13 @@ TWO_ORGANS = {"liver": "kidney", "thyroid": "lung"}  # the same donors give to b
 SINGLE_END = ("A304-LUN", "P205-T")
 TWO_LANES = ("A103-KID", "P304-T")
 REVERSE = ("A403-THY", "P103-T", "P405-N")
-UNSTATED = ("A203-LIV", "P402-T")  # unstranded, but the workflow has to find out
+UNSTATED = ("A203-LIV", "P402-T")  # unstranded; the sheet says auto
 READS = "results/demo/reads"
 USERS_SHEET = "config/samples.tsv"  # where users of Snakemake put theirs
 
 
 def demo_sheet() -> pd.DataFrame:
-    """Return the sheet of 84 samples, all columns strings, '' where a cell is empty."""
+    """The sheet of 84 samples, all columns strings, '' if a cell is empty."""
     rows = []
     for number, (tissue, subtypes) in enumerate(SUBTYPES.items(), start=1):
         patients: list[list[tuple[str, str]]] = []
@@ -56,7 +56,7 @@ def demo_sheet() -> pd.DataFrame:
 
 
 def check_no_other_sheet(sheet: str | Path) -> None:
-    """Raise InputError for a sheet of the user's in its usual place, which the demo passes over."""
+    """Raise InputError if the user has a sheet in the usual place, which the demo does not read."""
     users = Path(USERS_SHEET)
     if users.is_file() and not (Path(sheet).exists() and users.samefile(sheet)):
         raise InputError(
@@ -68,7 +68,7 @@ def check_no_other_sheet(sheet: str | Path) -> None:
 
 
 def check_own_folder(folder: str | Path) -> None:
-    """Raise InputError where the demo's folder is a link, or holds another genome or annotation."""
+    """Raise InputError if the demo's folder is a link, or holds another genome or annotation."""
     folder = Path(folder)
     for place in (folder, folder / "reads"):
         if place.is_symlink():
@@ -90,7 +90,7 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
     """Raise InputError unless all that the demo would write are files of its own.
 
     `sheet` is validated, `folder` is where the reads of this run are simulated: `READS` below the
-    prefix of a module. A file elsewhere is refused, and one in that folder that stands there and
+    prefix of a module. A file elsewhere is refused, and so is an existing file in that folder that
     is not simulated.
     """
     folder = Path(folder)
@@ -107,7 +107,7 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
 
 
 def _check_simulated(path: Path, sample: str) -> None:
-    """Raise InputError where a file stands that `tissuestate.demo.reads` did not write."""
+    """Raise InputError if a file exists that `tissuestate.demo.reads` did not write."""
     if not (path.exists() or path.is_symlink()):
         return
     try:
@@ -122,7 +122,7 @@ def _check_simulated(path: Path, sample: str) -> None:
 
 
 def _first_file_named(sheet: Path) -> str:
-    """', and names FILE': the first file that a sheet names, where it can be read."""
+    """' and names FILE' with the first file that a sheet names; '' if it cannot be read."""
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(sheet)), delimiter="\t"))
     except (InputError, csv.Error):
@@ -167,7 +167,7 @@ def _specimen_rows(
 
 
 def _stated_strandedness(sample: str) -> str:
-    """What the sheet says of a sample's strandedness."""
+    """The strandedness that the sheet states for a sample."""
     if sample in REVERSE:
         return "reverse"
     return "auto" if sample in UNSTATED else "none"

@@ -1,4 +1,4 @@
-"""Coverage: how many reads cover each exonic base, in memory that depends on the exons alone."""
+"""Coverage: reads on each exonic base, in memory that depends on the exons alone."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -32,7 +32,7 @@ class ExonicBases:
         self.count = int(self._before[-1])
 
     def rank(self, positions: np.ndarray) -> np.ndarray:
-        """How many exonic bases lie before each position."""
+        """Number of exonic bases before each position."""
         region = np.searchsorted(self._starts, positions, side="right") - 1
         inside = np.minimum(positions - self._starts[region], self._sizes[region])
         return np.where(region < 0, 0, self._before[region] + inside)
@@ -152,7 +152,7 @@ def check_sequences(
     """Raise InputError if most of a file's bases lie on chromosomes of other sequence.
 
     Chromosomes that are masked in one of two genomes differ in bases, but not in coordinates:
-    a few that differ do no harm.
+    a few that differ are accepted.
     lengths: the chromosomes of the file; found: the MD5 of those whose header states it; expected:
     the MD5 of the genome's.
     """
@@ -169,7 +169,7 @@ def check_sequences(
 
 
 def _list_some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+    """The first three names, and the number of further ones."""
     shown = ", ".join(names[:3]) or "no chromosomes"
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
@@ -181,10 +181,11 @@ def coverage_of_bam(
     chromosomes: Mapping[str, int] | None = None,
     sequences: Mapping[str, str] | None = None,
 ) -> Coverage:
-    """Return the coverage of the transcripts' exons by the reads of a file, in one pass.
+    """The coverage of the transcripts' exons by the reads of a file, in one pass.
 
     Each read that passes (see `read_intervals`) covers every base from its start to its end,
-    introns inside it included; mates count apart, strands together (Feng, Zhang & Zhang 2015).
+    introns inside it included; mates are counted separately, strands together (Feng, Zhang & Zhang
+    2015).
     bam: a BAM or CRAM file. chromosomes, sequences: lengths and MD5 of the genome's chromosomes, if
     the file may be of another genome.
     Raises InputError for a file of another genome build, or a damaged one.

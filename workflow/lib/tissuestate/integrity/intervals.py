@@ -1,10 +1,10 @@
 """Alignments: the intervals of the reads in a BAM or CRAM file.
 
 BAM is decoded in blocks with numpy: a Python object per read would cost more than everything else
-together, so the file is decompressed in blocks (several threads, if asked) and the fields of all
-records in a block are gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF) and
-4.2 (BAM).
-CRAM is read with pysam, its sequences left out: then no reference is needed, and none is asked for.
+together, so the file is decompressed in blocks (by several threads, if wanted) and the fields of
+all records in a block are gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF)
+and 4.2 (BAM).
+CRAM is read with pysam, its sequences left out, so that it needs no reference.
 """
 
 import struct
@@ -41,7 +41,7 @@ _CRAM_BATCH = 1 << 16  # reads at a time
 _BATCH = 1 << 20  # compressed bytes decoded at a time
 _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
-_FAR = 8 * _STRIDE  # guesses this far apart cost more than they save
+_FAR = 8 * _STRIDE  # distance of guesses from which they cost more than they save
 _MIN_PREFIX = 3
 _LONGEST = 1 << 27  # bytes of a record: the longest reads with all their tags take a tenth
 _PAD = 64  # zero bytes after a block of records, so that fixed-size views stay inside it
@@ -60,7 +60,7 @@ _CORE = np.dtype(
 )
 _ON_READ = np.uint32(0b1_1001_0011)  # M I S = X (0 1 4 7 8) advance along the read
 _ON_REFERENCE = np.uint32(0b1_1000_1101)  # M D N = X (0 2 3 7 8) advance along the reference
-_BROKEN = "the file is damaged, or its writer broken; make it anew."
+_BROKEN = "the file is damaged, or the program that wrote it has a fault; make it again."
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Intervals:
 
 @contextmanager
 def _open_alignments(path: Path, threads: int = 1) -> Iterator["AlignmentFile"]:
-    """Open a BAM or CRAM file without a word of htslib's; no sequences are decoded."""
+    """Open a BAM or CRAM file, htslib silenced; no sequences are decoded."""
     import pysam
 
     if not path.is_file():
@@ -201,7 +201,7 @@ def _read_batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
             if data[start : start + 4] != b"\x1f\x8b\x08\x04" or data[start + 12 : start + 14] != (
                 b"BC"
             ):
-                raise InputError(f"{path}: damaged at a BGZF block, or no BAM file; copy it anew.")
+                raise InputError(f"{path}: damaged at a BGZF block, or no BAM file; copy it again.")
             last = max(struct.unpack_from("<H", data, start + 16)[0] + 1, 18)
             if start + last > len(data):
                 break
@@ -213,23 +213,22 @@ def _read_batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
     if left or last != 28:  # an empty block of 28 bytes marks the end
         raise InputError(
             f"{path}: the end-of-file mark is missing: the file is cut off, or was still being "
-            "written; copy or make it anew."
+            "written; copy or make it again."
         )
 
 
 def _inflate_blocks(batch: list[memoryview], path: Path) -> list[bytes]:
     """Uncompress BGZF blocks, their checksums verified."""
     if any(struct.unpack_from("<I", block, len(block) - 4)[0] > 65536 for block in batch):
-        raise InputError(f"{path}: damaged at a BGZF block that is larger than any; copy it anew.")
+        raise InputError(f"{path}: damaged at a BGZF block that is larger than any; copy it again.")
     try:
         return [codec.decompress(block, 31, 65536) for block in batch]
     except DeflateError as error:
-        raise InputError(f"{path}: damaged inside ({error}); copy or make it anew.") from error
+        raise InputError(f"{path}: damaged inside ({error}); copy or make it again.") from error
 
 
 def _end_of_header(data: bytearray, size: int, path: Path) -> tuple[int, int]:
-    """Where the first record begins, 0 if data[:size] is too short to tell; and how many
-    chromosomes the header has."""
+    """Offset of the first record and number of chromosomes; (0, 0) if data[:size] ends before."""
     if data[:4] != b"BAM\x01":
         raise InputError(f"{path}: no BAM file; expected alignments in BAM format.")
     try:
@@ -247,9 +246,9 @@ def _end_of_header(data: bytearray, size: int, path: Path) -> tuple[int, int]:
 def _record_offsets(
     data: bytearray, begin: int, size: int, prefix: bytes = b""
 ) -> tuple[np.ndarray, int]:
-    """Offsets of the whole records in data[begin:size], and where the first partial one begins.
+    """Offsets of the whole records in data[begin:size], and that of the first partial one.
 
-    prefix: how the names of reads begin, as far as known. Each record tells only where the next
+    prefix: how the names of reads begin, as far as known. Each record states only where the next
     one begins, but records further on can be guessed from their names; the chains from all
     guesses are then followed at once. A chain that ends exactly where the next one begins proves
     that guess; if one does not, or guesses are too rare to be worth it, the records are followed
@@ -274,7 +273,7 @@ def _record_offsets(
 
 
 def _guess_starts(data: bytearray, begin: int, size: int, prefix: bytes) -> np.ndarray:
-    """Where records may begin: at `begin`, then about every `_STRIDE` bytes, ascending."""
+    """Offsets at which records may begin: `begin`, then about every `_STRIDE` bytes, ascending."""
     if len(prefix) < _MIN_PREFIX:
         return np.array([begin], np.int64)
     marks = range(begin + _STRIDE, size, _STRIDE)
@@ -286,7 +285,7 @@ def _guess_starts(data: bytearray, begin: int, size: int, prefix: bytes) -> np.n
 def _follow_chains(
     words: np.ndarray, starts: np.ndarray, limits: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Follow chains of records from `starts` up to `limits`: all offsets met, where each ends."""
+    """Follow chains of records from `starts` up to `limits`: all offsets met, and their ends."""
     at, met = starts, []
     while (going := at < limits).any():
         met.append(at)
@@ -297,7 +296,7 @@ def _follow_chains(
 
 
 def _common_prefix(data: bytearray, offsets: np.ndarray) -> bytes:
-    """How the names of some of the reads begin, all alike."""
+    """The prefix that the names of some of the reads share."""
     some = offsets[:: max(1, len(offsets) // 16)].tolist()
     names = [bytes(data[at + _NAME : at + _NAME + data[at + 12] - 1]) for at in some]
     first, last = min(names), max(names)  # what these two share, all share
@@ -315,7 +314,7 @@ def _strided_view(data: bytearray, dtype: np.dtype) -> np.ndarray:
 def _check_records(
     data: bytearray, offsets: np.ndarray, core: np.ndarray, chromosomes: int, path: Path
 ) -> None:
-    """Raise InputError where parts of a record exceed it or its chromosome is not in the header."""
+    """Raise InputError if parts of a record exceed it or its chromosome is not in the header."""
     sizes = _strided_view(data, np.dtype("<u4"))[offsets].astype(np.int64)
     bases = core["bases"].astype(np.int64)
     names = core["name_length"].astype(np.int64)
@@ -336,7 +335,7 @@ def _check_records(
 def _decode_records(
     data: bytearray, offsets: np.ndarray, chromosomes: int, path: Path
 ) -> Intervals:
-    """The intervals of the records at `offsets` that pass, once all are seen to hold together."""
+    """The intervals of the records at `offsets` that pass, after all have been checked."""
     core = _strided_view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
     _check_records(data, offsets, core, chromosomes, path)
     passing = (core["flag"] & EXCLUDED_FLAGS) == 0
@@ -368,7 +367,8 @@ def _decode_records(
 
 
 def _advanced_bases(operations: np.ndarray, kinds: np.uint32) -> np.ndarray:
-    """How far each operation of a CIGAR advances along the reference or the read.
+    """Bases that each operation of a CIGAR advances along the reference or the read.
 
-    kinds: which operations do, a bit each."""
+    kinds: one bit per operation, set if it advances.
+    """
     return (operations >> 4).astype(np.int64) * ((kinds >> (operations & 15)) & 1)

@@ -71,4 +71,6 @@ def write_multiqc_coverage(path: str | Path, coverage: pd.DataFrame) -> None:
             "ymin": 0,
         },
     }
-    _write_section(path, settings, coverage.dropna(), corner="")  # MultiQC: so the header is x
+    _write_section(
+        path, settings, coverage.dropna(), corner=""
+    )  # MultiQC then reads the header as x

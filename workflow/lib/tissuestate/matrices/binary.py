@@ -1,4 +1,4 @@
-"""Parquet and h5ad files read into matrices, whose insides are checked before they are used."""
+"""Parquet and h5ad files read into matrices, checked before their content is used."""
 
 import math
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
     if file.metadata.num_rows > _ROWS:
         raise InputError(f"{path}: {file.metadata.num_rows:,} rows are more than there are genes.")
     schema = file.schema_arrow
-    header = schema.names  # asked once: it is made anew each time
+    header = schema.names  # a property that makes the list at each access
     kinds = [k.value_type if pa.types.is_dictionary(k) else k for k in schema.types]
     texts = [i for i, kind in enumerate(kinds) if _is_text(kind)]
     index = (schema.pandas_metadata or {}).get("index_columns", [])
@@ -92,7 +92,7 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
 def _find_id_column(
     path: Path, header: list[str], texts: list[int], index: list[int], kinds: list[pa.DataType]
 ) -> int:
-    """The column of the ids: of text the index or the first that may name genes, or whole numbers.
+    """The position of the id column: text first, index before others; or whole numbers.
 
     `texts` are the columns of text, `index` those of the index of pandas.
     """
@@ -225,7 +225,7 @@ def _read_elements(path: Path, element: Any, axis: str) -> np.ndarray:
 
 
 def _check_stored(path: Path, data: "h5py.Dataset", what: str) -> None:
-    """Raise InputError where a file holds less than the shape that it announces."""
+    """Raise InputError if a file holds less data than its shape announces."""
     chunks = data.chunks
     size, stored = data.size * data.dtype.itemsize, data.id.get_storage_size()
     if chunks is None:
@@ -281,7 +281,7 @@ def _read_rows(path: Path, x: Any, shape: tuple[int, int], rows: np.ndarray) -> 
 
 
 def _shape_and_kind(x: Any) -> tuple[tuple[int, ...], str]:
-    """Shape of X, and csr or csc where it is sparse."""
+    """Shape of X, and csr or csc if it is sparse."""
     if not hasattr(x, "keys"):
         return tuple(x.shape), ""
     shape = x.attrs["shape"] if "shape" in x.attrs else x.attrs["h5sparse_shape"]
@@ -324,7 +324,7 @@ def _gather_rows(
 
 
 def _entry_ranges(pointers: np.ndarray, rows: np.ndarray | None) -> Iterator[tuple[int, int]]:
-    """Ranges of the entries of the rows wanted (all where None), none above the bound."""
+    """Ranges of the entries of `rows` (None: all), of at most `_BLOCK` entries each."""
     spans = [[0, int(pointers[-1])]]
     if rows is not None:
         spans = []

@@ -1,4 +1,4 @@
-"""Which columns of a matrix file the samples are, and what the file is read into."""
+"""Columns of a matrix file that hold samples, and the matrix that the file is read into."""
 
 import logging
 import re
@@ -35,11 +35,11 @@ class Matrix:
     samples: list[str]
     layout: str
     columns: list[str] = field(default_factory=list)  # where the samples stand in the file
-    refusals: dict[str, str] = field(default_factory=dict)  # sample: why; its values are NaN
+    refusals: dict[str, str] = field(default_factory=dict)  # sample: reason; its values are NaN
     sole_columns: dict[str, str] = field(
         default_factory=dict
-    )  # sample: the only column, of other name
-    lacks_line_end: bool = False  # no line end after the last row: the file may be cut
+    )  # sample: column of another name, the only one
+    lacks_line_end: bool = False  # the file may be cut short
 
 
 def is_annotation(name: str) -> bool:
@@ -57,10 +57,10 @@ def _plain_name(name: str) -> str:
 
 
 class Request:
-    """The samples that are wanted of a file, and those that cannot be had.
+    """Samples wanted from a file, and the reasons why some cannot be read.
 
-    wanted: column written for each sample ('' = left empty), or None for all that the file has;
-    keep: whether a sample that cannot be had is refused alone, and not the file by an InputError.
+    wanted: column that the sheet names for each sample ('' = none), or None for all samples.
+    keep: whether a sample that cannot be read is refused alone; otherwise it is an InputError.
     """
 
     def __init__(self, path: Path, wanted: Mapping[str, str] | None, keep: bool) -> None:
@@ -72,7 +72,7 @@ class Request:
         self.sole_columns: dict[str, str] = {}
 
     def refuse(self, sample: str, sentence: str) -> None:
-        """Leave a sample out, or raise InputError where one ends all."""
+        """Leave a sample out, or raise InputError if samples are not refused alone."""
         if not self.refuses_alone:
             raise InputError(sentence)
         self.refusals.setdefault(sample, str(InputError(sentence)))
@@ -84,7 +84,7 @@ class Request:
         layout: str,
         lacks_line_end: bool = False,
     ) -> Matrix:
-        """A row for each sample wanted, NaN where it was refused."""
+        """The matrix with a row for each sample wanted, NaN if it was refused."""
         samples = list(found) if self.wanted_columns is None else list(self.wanted_columns)
         values = np.full((len(samples), len(ids)), np.nan, dtype=np.float32)
         for row, sample in enumerate(samples):
@@ -106,9 +106,9 @@ class Request:
     ) -> dict[str, int]:
         """{sample: position} of the samples wanted that the file has.
 
-        others: columns that are taken where they are named, but are no samples by themselves.
-        ids: to see a transposed file. nameless: what a file of one sample says of its column, where
-        it has no name for the sample. unread: columns that such a file has but that are not read.
+        others: columns that are read only if the sheet names them.
+        ids: shows a transposed file. nameless: which column of a file of one sample is read, if the
+        file does not name its sample. unread: columns of such a file that are not read.
         above: the name above the ids.
         """
         if self.wanted_columns is None:

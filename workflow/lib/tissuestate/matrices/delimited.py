@@ -1,4 +1,4 @@
-"""Tables of text read into matrices, and what is wrong with those that are none."""
+"""Text tables read into matrices, with the faults of those that are damaged."""
 
 import csv
 import io
@@ -19,15 +19,15 @@ from tissuestate.matrices.screening import guess_unit
 from tissuestate.text import detect_kind, open_content
 
 _NOT_GENES = ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", "__")
-_BLOCK = 4096  # bytes: a file that was cut where a disk was full is often a multiple of them
-_ENOUGH = 10  # rows, from which on equal decimals are no chance
+_BLOCK = 4096  # bytes: a file cut short by a full disk is often a multiple of them
+_ENOUGH = 10  # rows from which equal numbers of decimals are no chance
 _CHANCE = 20  # counts by strand, below which the wrong one may be chance
 
 log = logging.getLogger(__name__)
 
 
 def are_genes(ids: np.ndarray) -> np.ndarray:
-    """False for the rows in which STAR and htseq-count sum up what is no gene."""
+    """Mask that leaves out the rows in which STAR and htseq-count sum up reads without a gene."""
     return np.array([not name.startswith(_NOT_GENES) for name in ids.tolist()], dtype=bool)
 
 
@@ -111,7 +111,7 @@ def parse_table(path: Path, layout: Layout, columns: Sequence[int]) -> tuple[pa.
 
 
 class _Lines:
-    """A stream of which the lines are counted while it is read."""
+    """A stream whose lines are counted while it is read."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -121,7 +121,7 @@ class _Lines:
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._stream.read(size)
-        # Three times as quick as bytes.count where lines are short.
+        # Three times as fast as bytes.count if lines are short.
         self._ends += int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == ord("\n")))
         self.end = chunk[-1:] or self.end
         return chunk
@@ -169,9 +169,9 @@ def _choose_strand(
     chosen: dict[str, int],
     stated: str,
 ) -> None:
-    """Read the strand that has more than three quarters of the stranded counts, where one has.
+    """Read the strand with more than three quarters of the stranded counts, if there is one.
 
-    Samples are refused where the sheet states the other one, or writes a column that is not read.
+    Samples are refused if the sheet states the other strand, or names a column that is not read.
     """
     genes = are_genes(ids)
     sums = [float(np.nansum(column_values(table, i)[genes])) for i in layout.sums]
@@ -207,7 +207,7 @@ def _choose_strand(
 
 
 def _read_rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
-    """First and last line number and cells of the rows, read slowly: to say what is wrong."""
+    """First and last line number and cells of the rows, read slowly, to describe faults."""
     with open_content(path) as stream:
         for _ in range(layout.skip):
             stream.readline()
@@ -250,7 +250,7 @@ def _refuse_filled(path: Path, layout: Layout, column: int) -> None:
 
 
 def _check_end(path: Path, layout: Layout, end: bytes) -> None:
-    """Raise InputError where a last row without line end shows that the file was cut."""
+    """Raise InputError if a last row without line end shows that the file was cut."""
     *before, (number, _, last) = list(_read_rows(path, layout)) or [(0, 0, [""])]
     cells = [cells[-1].strip() for _, _, cells in before]
     decimals = {len(cell.partition(".")[2]) for cell in cells}
@@ -275,9 +275,9 @@ def _check_end(path: Path, layout: Layout, end: bytes) -> None:
 def find_faults(
     path: Path, layout: Layout, columns: Sequence[int], *, first: bool
 ) -> dict[int, str]:
-    """{column: the first of its cells that is no number, in a sentence}, of the first one or all.
+    """{column: sentence on its first cell that is no number}, of all columns or the first.
 
-    Raises InputError for rows of another length than the header and where there is no row.
+    Raises InputError for rows of another length than the header and if there is no row.
     """
     faults: dict[int, str] = {}
     odd: tuple[int, list[str]] | None = None
@@ -322,6 +322,6 @@ def _describe_odd_row(
     short = len(cells) < len(layout.header)
     what = "the file may be cut off" if short and last else "correct the row"
     return (
-        f"{path}, row {number}: {len(cells)} cells where the header has {len(layout.header)}; "
+        f"{path}, row {number}: {len(cells)} cells, but the header has {len(layout.header)}; "
         f"{what} ({', '.join(map(repr, cells[-3:]))[:80]} at its end)."
     )

@@ -1,4 +1,4 @@
-"""What is wrong with gene ids of which too few were found."""
+"""Faults of gene ids of which too few were found."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from tissuestate.matrices.screening import foreign_species
 
 
 def describe_id_problem(ids: Sequence[str], recognition: Recognition) -> str:
-    """What to do where too few gene ids are known."""
+    """A sentence on why too few gene ids are known, and the remedy."""
     species = foreign_species(ids)
     if species:
         return f"the gene ids are those of {species}, the model knows human genes"

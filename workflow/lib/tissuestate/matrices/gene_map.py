@@ -31,10 +31,10 @@ _BESIDE = re.compile(r"[|;()\[\]\s_]+")
 
 
 class GeneMap:
-    """Symbols of genes and every other name they go by.
+    """Symbols of genes with all their other names.
 
-    Made from a frame with the columns `COLUMNS`, a row a symbol, several ids or names of one gene
-    joined by '|'.
+    Made from a frame with the columns `COLUMNS`, one row per symbol; several ids or names of one
+    gene are joined by '|'.
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
@@ -42,7 +42,7 @@ class GeneMap:
         symbols = self.table["symbol"].to_numpy(dtype=object)
         self._row = {symbol: row for row, symbol in enumerate(symbols)}
 
-    # Each is made when an id asks for it: for one sample that takes longer than all the rest.
+    # Each is made when first needed: for one sample this takes longer than all the rest.
 
     @cached_property
     def _ensembl(self) -> dict[str, str]:
@@ -57,7 +57,7 @@ class GeneMap:
         return self._look_up_table("transcripts")
 
     def _look_up_table(self, column: str) -> dict[str, str]:
-        """{id: symbol}; of an id that stands in two rows the first counts."""
+        """{id: symbol}; for an id in two rows the first counts."""
         found: dict[str, str] = {}
         for symbol, cell in zip(self.table["symbol"], self.table[column], strict=True):
             if cell:
@@ -84,10 +84,12 @@ class GeneMap:
         try:
             table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False)
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise InputError(f"{path}: not a readable gene map ({error}); make it anew.") from error
+            raise InputError(
+                f"{path}: not a readable gene map ({error}); make it again."
+            ) from error
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
-            raise InputError(f"{path}: a gene map has the column {missing[0]!r}; make it anew.")
+            raise InputError(f"{path}: a gene map has the column {missing[0]!r}; make it again.")
         return cls(table)
 
     def write(self, path: str | Path) -> None:
@@ -97,19 +99,19 @@ class GeneMap:
             temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
     def annotate(self, symbols: Iterable[str]) -> pd.DataFrame:
-        """Frame indexed by symbol with the columns ensembl and entrez ('' where not known)."""
+        """Frame indexed by symbol with the columns ensembl and entrez ('' if not known)."""
         frame = self.table.set_index("symbol")[["ensembl", "entrez"]]
         return frame.reindex(list(symbols)).fillna("").rename_axis(None)
 
     def to_symbols(self, ids: Iterable[str]) -> tuple[np.ndarray, Recognition]:
-        """The symbol of each id ('' where it is not known), how many were recognised, and as what.
+        """The symbol of each id ('' if it is not known), and how many were recognised as what.
 
         Ids may stand in quotes, Ensembl ids in small letters or with a version, Entrez ids as
         decimals (7105.0), and each with another name of the gene beside it (SYMBOL|ENTREZ,
         ENSG…_SYMBOL, SYMBOL (ENTREZ), GENCODE's piped transcripts) that does not say another gene.
-        An alias or previous symbol is taken for the symbol where it belongs to one gene only and
-        that gene is not itself among `ids`. Numbers of which too few are known, or that repeat much
-        as counts do, are none of genes.
+        An alias or previous symbol is taken for the symbol if it belongs to one gene only and
+        that gene is not itself among `ids`. Numbers are no gene ids if too few are known or many
+        are repeated, as counts are.
         """
         names = [str(name).strip().strip("\"'").strip() for name in ids]
         symbols, kinds = zip(*map(self._find_direct, names), strict=True) if names else ((), ())
@@ -138,7 +140,7 @@ class GeneMap:
         )
 
     def _find_direct(self, name: str) -> tuple[str, str]:
-        """Symbol and kind of an id, aliases not looked at; the kind alone where it is not known."""
+        """Symbol and kind of an id, aliases not looked at; the kind alone if it is not known."""
         if name in self._row:
             return name, "symbol"
         symbol, kind = self._find_id(name)

@@ -1,4 +1,4 @@
-"""How a text table is laid out: where its rows begin, which columns are ids, which samples."""
+"""Layouts of text tables: the line where rows begin, the columns of ids and of samples."""
 
 import csv
 import re
@@ -18,7 +18,7 @@ _ID_NAME = re.compile(
     r"(ids?|names?|symbols?)|genes?|transcripts?|target|feature|ensembl|entrez|hgnc|hugo|probe)"
     r"([^a-z0-9].*)?"
 )
-_SINGLE = {  # one sample a file: first columns of the header, counts, abundances, id column
+_SINGLE = {  # one sample per file: first columns of the header, counts, abundances, id column
     "RSEM": (("gene_id", "transcript_id(s)"), "expected_count", "TPM", 0),
     "RSEM isoforms": (("transcript_id", "gene_id"), "expected_count", "TPM", 1),
     "salmon": (("Name", "Length", "EffectiveLength"), "NumReads", "TPM", 0),
@@ -27,7 +27,7 @@ _SINGLE = {  # one sample a file: first columns of the header, counts, abundance
     "StringTie": (("Gene ID", "Gene Name", "Reference"), "", "TPM", 0),
 }
 _STRANDS = {"unstranded": "none", "stranded_first": "forward", "stranded_second": "reverse"}
-# Layouts whose values are counts where no other unit is asked for.
+# Layouts whose values are counts if no other unit is asked for.
 COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"} - {"StringTie"}
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 _GENERIC = ("quant", "abundance", "ReadsPerGene", "t_data", "gene_abund")  # names of any sample's
@@ -35,7 +35,7 @@ _GENERIC = ("quant", "abundance", "ReadsPerGene", "t_data", "gene_abund")  # nam
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows of a text table begin, which of its columns are ids and which are values."""
+    """Layout of a text table: its first row, the columns of ids and the columns of values."""
 
     name: str
     delimiter: str
@@ -43,13 +43,13 @@ class Layout:
     header: list[str]
     ids: tuple[int, ...]  # columns whose cells, joined by '|', are the ids
     values: dict[str, int]  # sample: column
-    others: dict[str, int] = field(default_factory=dict)  # taken only where they are named
+    others: dict[str, int] = field(default_factory=dict)  # read only if the sheet names them
     empty: tuple[int, ...] = ()  # columns without name that must hold nothing
     nameless: str = ""  # of one sample: which column is read
     unread: tuple[str, ...] = ()  # of one sample: columns that are there, but are not read
-    sums: tuple[int, ...] = ()  # columns added up over the file to tell its strand: STAR's
+    sums: tuple[int, ...] = ()  # columns whose sums show the strand: STAR's
     strands: dict[str, str] = field(default_factory=dict)  # column: strandedness that reads it
-    rows: int | None = None  # as many as the file says that it has
+    rows: int | None = None  # the number that the file announces
 
 
 def split_cells(path: Path, line: bytes, delimiter: str) -> list[str]:
@@ -68,7 +68,7 @@ def split_cells(path: Path, line: bytes, delimiter: str) -> list[str]:
 def recognise_layout(path: Path, unit: str, strandedness: str) -> Layout:
     """The layout of a text table, recognised from its first lines.
 
-    Raises InputError for a file that is none, by what it is instead.
+    Raises InputError for a file that is no text table, naming what it is.
     """
     kind = detect_kind(path)
     if kind.name:
@@ -107,7 +107,7 @@ def recognise_layout(path: Path, unit: str, strandedness: str) -> Layout:
 
 
 def _first_lines(path: Path) -> tuple[list[bytes], int]:
-    """The first line that is no comment with some that follow it, and the number before it."""
+    """The first line that is no comment with some that follow, and the number of lines before."""
     with open_content(path) as stream:
         line, skip = stream.readline(_LONGEST), 0
         while (line.startswith(b"#") and not line.startswith((b"#1.2", b"#1.3"))) or (
@@ -144,8 +144,8 @@ def _match_header(
 ) -> tuple[list[str], tuple[int, ...]]:
     """The header with a name for each cell of a row, and the columns that must be empty.
 
-    Those are where rows or header end in delimiters. A header that is one cell short lacks the name
-    above the ids, as R's write.table leaves it. Raises InputError where that cannot be told.
+    Those arise if rows or header end in delimiters. A header that is one cell short lacks the name
+    above the ids, as R's write.table leaves it. Raises InputError if this is ambiguous.
     """
     names, cells = list(header), list(row)
     while names and not names[-1]:
@@ -159,8 +159,8 @@ def _match_header(
         end = " ends in a delimiter and" if ended else ""
         found, above = (", ".join(map(repr, line[:4])) for line in (row, header))
         raise InputError(
-            f"{path}, row {number}: {len(row)} cells ({found}, …) where the header{end} has "
-            f"{len(header)} ({above}, …), so that it is open which names which; give each "
+            f"{path}, row {number}: {len(row)} cells ({found}, …), but the header{end} has "
+            f"{len(header)} ({above}, …), so that the names cannot be assigned; give each "
             "column its name, the ids too."
         )
     extra = range(len(names), max(len(row), len(names)))
@@ -168,7 +168,7 @@ def _match_header(
 
 
 def _headerless_layout(path: Path, plain: Layout, strandedness: str) -> Layout:
-    """The counts of htseq-count and STAR, which begin with their first row."""
+    """The layout of counts of htseq-count or STAR, which have no header."""
     width = len(plain.header)
     star = plain.header[0] == "N_unmapped" or (width == 4 and "ReadsPerGene" in path.name)
     if width != 2 and not (star and width == 4):
@@ -191,7 +191,7 @@ def _headerless_layout(path: Path, plain: Layout, strandedness: str) -> Layout:
 def _single_sample_layout(
     path: Path, layout: str, plain: Layout, unit: str, strandedness: str
 ) -> Layout:
-    """The tables of one sample that quantifiers write."""
+    """The layout of a table of one sample that a quantifier wrote."""
     header = plain.header
     _, counts, abundances, ids = _SINGLE[layout]
     counted = unit in ("count", "") and bool(counts)
@@ -230,7 +230,7 @@ def _single_sample_layout(
 
 
 def _many_samples_layout(path: Path, plain: Layout, rows: list[list[str]]) -> Layout:
-    """A column a sample, beside ids and what describes the genes."""
+    """The layout of a table with one column per sample, beside ids and descriptions of genes."""
     header = plain.header
     feature_counts = tuple(header[:6]) == _FEATURE_COUNTS
     first = 6 if feature_counts else 1
@@ -253,7 +253,7 @@ def _many_samples_layout(path: Path, plain: Layout, rows: list[list[str]]) -> La
 
 
 def _sample_names_of_bams(paths: list[str]) -> list[str]:
-    """The samples of BAM files: short names, or their folders where those are not unique."""
+    """The samples of BAM files: short names, or their folders if those are not unique."""
     parts = [path.rpartition("/") for path in paths]
     folders = [folder.rpartition("/")[2] for folder, _, _ in parts]
     short = [re.sub(r"(\.sorted|\.?Aligned\.\w+\.out)?\.[bs]am$", "", file) for *_, file in parts]

@@ -32,29 +32,29 @@ def read_matrix(
     missing: Missing = "error",
     strandedness: str = "auto",
 ) -> Matrix:
-    """Read the samples wanted (all where None) of a matrix file.
+    """Read the samples wanted (None: all) of a matrix file.
 
-    `wanted` has for each sample the column that is written for it, which must be in the file; where
-    that is '', the column of its name is read, or the only one that the file has.
+    `wanted` has for each sample the column that the sheet names, which must be in the file; if
+    it is '', the column of the sample's name is read, or the only one of the file.
 
     Layouts: TSV and CSV (genes in rows, ids first), RNAseqDB, featureCounts, STAR ReadsPerGene, GDC
     STAR counts, GCT, RSEM, salmon, kallisto, StringTie and htseq-count, each gzipped or not;
-    Parquet (genes in rows); h5ad (samples × genes); told by content, whatever the file's name.
-    `unit` (count, normalised, log2, or '' where it is not stated) chooses between counts and TPM
-    where a file has both (counts for ''), and allows negative values for log2 and ''. Missing
+    Parquet (genes in rows); h5ad (samples × genes); recognised by content, not by name.
+    `unit` (count, normalised, log2, or '' if it is not stated) chooses between counts and TPM
+    if a file has both (counts for ''), and allows negative values for log2 and ''. Missing
     values are an `error`, or `drop` their gene, or mean `zero`, or are kept as NaN (`keep`).
     `strandedness` chooses STAR's column; auto takes the strand that has more than three quarters of
-    the stranded counts, a stated one is refused where the other has three quarters or more.
+    the stranded counts, a stated one is refused if the other has three quarters or more.
 
-    Raises InputError for what is no such file, is cut short or damaged; and for a sample that is
-    not in it, or has text, negative, infinite or no values. With `keep` such a sample is `refused`
-    in the result, where the others stay.
+    Raises InputError for a file that is no matrix, is cut short or damaged, and for a sample that
+    is not in it, or has text, negative, infinite or no values. With `keep` such a sample is among
+    the `refusals` of the result, and the others are read.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such matrix; correct its path.")
+        raise InputError(f"{path}: no such matrix; correct its path.")
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: the matrix is empty (0 bytes).")
+        raise InputError(f"{path}: the matrix is empty (0 bytes); copy it again.")
     request = Request(path, wanted, missing == "keep")
     kind = detect_kind(path)
     if kind.name in (HDF5, PARQUET) and kind.zipped:
@@ -90,7 +90,7 @@ def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
     """Ids and counts (float32) of the count table of one sample that featureCounts wrote.
 
     What `read_matrix` does, for many files with the same ids: they come as an Arrow array, which is
-    quick to compare. Raises InputError as `read_matrix` does.
+    fast to compare. Raises InputError as `read_matrix` does.
     """
     path = Path(path)
     layout = recognise_layout(path, "count", "none")
@@ -100,7 +100,7 @@ def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
     try:
         table, lacks_line_end = parse_table(path, layout, [column])
     except pa.ArrowException as error:
-        read_matrix(path)  # which says what is wrong
+        read_matrix(path)  # raises InputError that names the fault
         raise InputError(f"{path}: not a table of counts ({error}).") from error
     counts = column_values(table, column)
     if lacks_line_end or len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():

@@ -18,13 +18,14 @@ READ_LENGTH = "star.average_mapped_length"
 
 
 def fetch_project(data_source: str, project: str, target: str | Path) -> None:
-    """Write genes × samples of read counts as Parquet; there is nothing at `target` on failure.
+    """Write genes × samples of read counts as Parquet; nothing is left at `target` on failure.
 
     recount3 sums coverage over the bases of a gene. Divided by the average length of a sample's
     mapped reads and rounded this is its number of reads (Wilks et al. 2021, `compute_read_counts`).
-    Samples are named as in recount3 (`external_id`). The mirror is that of RECOUNT3_URL where set.
+    Samples are named as in recount3 (`external_id`). The environment variable RECOUNT3_URL
+    names another mirror.
 
-    Raises InputError where there is no such project, or its files are damaged or do not fit.
+    Raises InputError if there is no such project, or its files are damaged or do not fit.
     """
     mirror = os.environ.get("RECOUNT3_URL", MIRROR).rstrip("/")
     about = {"organism": "human", "data_source": data_source, "project": project}

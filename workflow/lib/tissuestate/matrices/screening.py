@@ -1,7 +1,7 @@
-"""Whether a sample's numbers are gene expression at all, in which unit, and of which species.
+"""Screening of a sample's values: whether they are gene expression, their unit, the species.
 
-Training and classification ask the same of each sample, by itself: `screen_values` of its values as
-the file has them, `screen_expression` of those of the genes in use.
+Training and classification screen each sample by itself: `screen_values` its values as the file
+has them, `screen_expression` those of the genes in use.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 from tissuestate.matrices.units import linear_scale
 
 LARGEST_LOG = 30.0  # 2³⁰ reads of one gene
-FEW = 1000  # values below which sums and shares tell nothing
+FEW = 1000  # number of values below which sums and shares show nothing
 TOTALS = (1e6, 1e4)  # what TPM and CPM add up to; what single-cell tools scale to
 NEAR_TOTAL = 0.001
 # Shares of zeros that are warned about and refused: bulk samples of GTEx and TCGA have .09 to .21
@@ -26,7 +26,7 @@ LEAST_LIKENESS = 0.5
 # Share of logarithms below 0 that is warned about: those of a value + 1 have none, a batch
 # correction leaves some.
 MANY_BELOW = 0.01
-SEVERAL = 200  # values below which their distribution tells nothing
+SEVERAL = 200  # number of values below which their distribution shows nothing
 # How even values are: the mean of those above 0 as a share of the largest. Real samples have .0001
 # to .015 (.15 of 300 genes) on the linear scale and .12 to .54 as logarithms, ranks .5.
 EVEN, EVEN_FEW = 0.25, 0.15
@@ -39,8 +39,8 @@ UNPLACED, MOST_UNPLACED = 0.01, 0.5  # share of reads on unknown transcripts: wa
 FEW_ROWS = 100  # below which ids that count 1, 2, 3 may be genes
 SCALED = "its values look centred or scaled; give values that were not."
 BY_LENGTH = (
-    "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts where there "
-    "are any."
+    "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts if "
+    "you have them."
 )
 SPECIES = {
     "ENSMUSG": "mouse",
@@ -61,14 +61,14 @@ _RODENT = re.compile(r"[A-Z][a-z]+[a-z0-9]*(-[a-z0-9]+)?")
 
 @dataclass(frozen=True)
 class Screened:
-    """Why one sample cannot be used ('' = it can), and what to doubt, in sentences."""
+    """The sentence that refuses a sample ('' = it can be used), and sentences of doubt."""
 
     refusal: str = ""
     warnings: tuple[str, ...] = ()
 
 
 def screen_values(values: np.ndarray, unit: str) -> Screened:
-    """Screen one sample's values, of all rows of its file, in the unit stated or told."""
+    """Screen one sample's values, of all rows of its file, in the unit stated or guessed."""
     refused = find_unit_conflict(values, unit)
     if refused:
         return Screened(refused)
@@ -87,7 +87,7 @@ def screen_values(values: np.ndarray, unit: str) -> Screened:
 def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None = None) -> Screened:
     """Screen one sample's values of the genes in use (NaN = missing).
 
-    `average` is that of training samples, where there is one: what correlates with it is no noise.
+    `average` is that of training samples, if known: values that correlate with it are no noise.
     """
     known = values[np.isfinite(values)]
     if not len(known):
@@ -122,7 +122,7 @@ def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None 
 def screen_transcripts(
     values: np.ndarray, unit: str, transcripts: np.ndarray, known: np.ndarray
 ) -> Screened:
-    """Screen one sample of whose rows some are transcripts and some known, as two masks say."""
+    """Screen one sample whose rows are transcripts or known as two masks say."""
     lost = transcripts & ~known
     if not lost.any():
         return Screened()
@@ -165,9 +165,9 @@ def guess_unit(values: np.ndarray) -> str:
 
 
 def find_unit_conflict(values: np.ndarray, unit: str) -> str:
-    """Why one sample's values cannot be of the unit stated or told ('' = they can).
+    """Why one sample's values cannot be of the unit stated or guessed ('' = they can).
 
-    A sentence that ends the sample's way: logarithms of another base, numbers too large for
+    A sentence, with which the sample is refused: logarithms of another base, numbers too large for
     logarithms, logarithms given as counts, ranks, values scaled to the range of 0 to 1.
     """
     known = values[np.isfinite(values)].astype(np.float64)
@@ -227,7 +227,7 @@ def _find_log_conflict(known: np.ndarray) -> str:
 
 
 def _find_log_base(known: np.ndarray) -> tuple[float, str]:
-    """The base that logarithms show, and by what; 0 where they show none.
+    """The base that logarithms show, and the evidence; 0 if they show none.
 
     The values without them add up to a round total, or are whole numbers, as counts are. Of values
     below 0 the lowest is taken for the logarithm of what was added.
@@ -268,10 +268,10 @@ def may_be_length_normalised(values: np.ndarray, unit: str) -> bool:
 
 
 def foreign_species(ids: Iterable[str]) -> str:
-    """The species whose gene ids these are, as far as it shows and is not human ('' = it is not).
+    """The species that gene ids show, if it is not human; '' if human or unknown.
 
-    Told by the prefixes of Ensembl, FlyBase and WormBase, and by the spelling of mouse and rat
-    symbols (Gapdh for GAPDH).
+    Recognised by the prefixes of Ensembl, FlyBase and WormBase, and by the spelling of mouse and
+    rat symbols (Gapdh for GAPDH).
     """
     names = [name for name in ids if name]
     prefixes = Counter(found[1] for name in names if (found := _PREFIX.match(name)))
@@ -283,7 +283,7 @@ def foreign_species(ids: Iterable[str]) -> str:
 
 
 def find_dates(ids: Iterable[str]) -> list[str]:
-    """The ids that spreadsheets have made dates: 2-Sep of SEPT2, 2001-03-01 of MARCH1."""
+    """The ids that spreadsheets have turned into dates: 2-Sep of SEPT2, 2001-03-01 of MARCH1."""
     return [name for name in ids if _DATE.fullmatch(name)]
 
 
@@ -298,7 +298,7 @@ def are_row_positions(ids: np.ndarray) -> bool:
 def likeness(values: np.ndarray, average: np.ndarray) -> float:
     """Pearson correlation of one sample's logarithms with the average training sample's.
 
-    Genes that are missing (NaN) are left out; NaN where one of the two does not vary.
+    Genes that are missing (NaN) are left out; NaN if one of the two does not vary.
     """
     known = np.isfinite(values)
     x, y = (row[known] - row[known].mean(dtype=np.float64) for row in (values, average))

@@ -1,4 +1,4 @@
-"""Which samples go on: alignment, assignment and integrity against their thresholds."""
+"""Decisions on samples: alignment, assignment and integrity against their thresholds."""
 
 import logging
 import re
@@ -58,10 +58,12 @@ def read_count_summary(path: str | Path) -> tuple[int, float, float]:
 
 @dataclass(frozen=True)
 class ReadQuality:
-    """Reads (pairs) of a sample, the share of them aligned, and of the alignments the share that
-    was assigned to genes; NaN where not known."""
+    """Reads (pairs) of a sample, the share aligned, and the share of alignments in genes.
 
-    reads: float  # a whole number where it is known
+    NaN if not known.
+    """
+
+    reads: float  # a whole number if known
     aligned: float
     assigned: float
 
@@ -70,7 +72,7 @@ def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQualit
     """The figures of a sample from STAR's log and featureCounts' summary.
 
     Without STAR's log, as of a sample that came as BAM, reads and their aligned share are those of
-    the alignments in the summary; all are NaN where the sample was refused.
+    the alignments in the summary; all are NaN if the sample was refused.
     Raises InputError for another file.
     """
     if read_refusal(summary):
@@ -82,7 +84,7 @@ def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQualit
 
 
 def find_shortfalls(found: ReadQuality, min_aligned: float, min_assigned: float) -> list[str]:
-    """Which figures of a sample are below the thresholds, each in words; NaN is below none."""
+    """Sentences on the figures of a sample below their thresholds; NaN is below none."""
     reasons = []
     if found.aligned < min_aligned:
         reasons.append(f"aligned {found.aligned:.1%} < {min_aligned:.1%}")
@@ -100,13 +102,13 @@ def decide_quality(
     min_assigned: float = 0.01,
     min_mrin: float = -0.11,
 ) -> pd.DataFrame:
-    """A row for each sample that comes from reads: `COLUMNS`, `reason` empty where it is kept.
+    """One row per sample from reads with `COLUMNS`; `reason` is empty if the sample is kept.
 
     `integrity` has the columns sample, mrin, z, p, transcripts. `star_logs` and `summaries` have
     the files of each sample; one without STAR's log came as BAM, and its aligned share is that of
     the alignments in featureCounts' summary.
 
-    Raises InputError where a sample's figures are missing and where no sample would be left.
+    Raises InputError if a sample's figures are missing and if no sample would be left.
     """
     scores = integrity.set_index("sample")
     rows = []
@@ -134,7 +136,7 @@ def decide_quality(
         log.info("%s is left out: %s", row.sample, row.reason)
     log.info("%d of %d samples are kept", table["kept"].sum(), len(table))
     if len(table) == len(samples) and not table["kept"].any():
-        worst = table["reason"].iloc[0] if len(table) else "there is none"
+        worst = table["reason"].iloc[0] if len(table) else "no sample comes from reads"
         raise InputError(
             f"no sample passes quality control (the first: {worst}); check the reads, the strand "
             "and the reference, or relax the thresholds under 'quality'."

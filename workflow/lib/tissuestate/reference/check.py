@@ -1,6 +1,6 @@
-"""Whether the reference is the one of a bundle, said before hours are spent on another.
+"""Check that the reference is that of a bundle, before hours are spent on another.
 
-Imports nothing that a model is made of: an edit there aligns no reads anew.
+Imports no module of the models, so that an edit of these aligns no reads again.
 """
 
 import csv
@@ -18,12 +18,12 @@ def check_reference_fits(
     """Raise InputError unless the reference is the one that a bundle's samples are counted on.
 
     bundle: its folder; transcripts: the BED file that mRIN looks at; genes: the gene ids of the
-    annotation; reference: how to name it. A bundle that was trained on reads wants the very same
-    transcripts, any bundle as many of its genes among the annotation's as a sample needs.
+    annotation; reference: how to name it. A bundle that was trained on reads needs exactly its
+    transcripts; any bundle needs as many of its genes in the annotation as a sample must have.
     """
     folder = Path(bundle)
     advice = (
-        "name the config that the bundle was trained with: --configfile, and where its reference "
+        "name the config that the bundle was trained with: --configfile, and if its reference "
         "differs from one prepared here, a folder of its own: 'pathvars={reference: …}'."
     )
     fitted = folder / "transcripts.bed"

@@ -1,4 +1,4 @@
-"""Chromosomes of the genome: their names and lengths, and what lies on others."""
+"""Chromosomes of the genome: names and lengths, and features on chromosomes it lacks."""
 
 import logging
 import re
@@ -45,10 +45,10 @@ def header_checksums(header: str) -> dict[str, str]:
 def check_missing_chromosomes(
     source: str | Path, kind: str, counts: Mapping[str, int], lengths: Mapping[str, int]
 ) -> None:
-    """Raise InputError where a file has much, or a chromosome proper, that the genome lacks.
+    """Raise InputError if the genome lacks a proper chromosome of a file, or many of its features.
 
     counts: how many of `kind` (genes, transcripts) the file `source` has, by chromosome; lengths:
-    the genome's chromosomes. Of a few on scaffolds and patches the log tells.
+    the genome's chromosomes. A few on scaffolds and patches are logged as a warning.
     """
     lacking = {name: number for name, number in counts.items() if name not in lengths}
     if not lacking:

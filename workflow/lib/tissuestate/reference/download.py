@@ -1,4 +1,4 @@
-"""Downloads that resume, are verified, and never lie half-finished under their final name."""
+"""Downloads that resume, are verified, and appear under their final name only when complete."""
 
 import logging
 import shutil
@@ -36,12 +36,12 @@ def fetch_file(
     timeout: float = 60.0,
     pause: float = 2.0,
 ) -> None:
-    """Download `url`, or copy a local file, to `target`; there is nothing at `target` on failure.
+    """Download `url`, or copy a local file, to `target`; nothing is left at `target` on failure.
 
     checksum: 'md5:...', 'sha256:...' or 'git-blob:...' (git's id of the content). What was loaded
     before an interruption is kept beside the target and continued by the next attempt and, if there
-    is a checksum, by the next run. Servers that fail or are out of reach are asked again, at once,
-    then after 2 × `pause`, 4 × `pause` ... seconds, or when they say.
+    is a checksum, by the next run. Servers that fail or are out of reach are tried again, at once,
+    then after 2 × `pause`, 4 × `pause` ... seconds, or when they ask for it.
 
     Raises InputError, in a sentence, if the network or server is out of reach, the address is
     wrong, or the content is not the expected one.
@@ -81,7 +81,7 @@ def fetch_file(
 
 def _copy_local(source: Path, target: Path, kind: str | None, digits: str) -> None:
     if not source.is_file():
-        raise InputError(f"{source}: there is no such local copy; correct the path in the config.")
+        raise InputError(f"{source}: no such local copy; correct the path in the config.")
     if kind and (found := file_checksum(source, kind)) != digits:
         raise InputError(
             f"{source}: its {kind} is {found}, expected {digits}: it is another file or was "
@@ -94,7 +94,7 @@ def _copy_local(source: Path, target: Path, kind: str | None, digits: str) -> No
 def _verify_content(
     url: str, partial: Path, name: str, kind: str | None, digits: str, continued: bool
 ) -> None:
-    """Raise InputError, and remove the file, if it is not what was asked for."""
+    """Raise InputError, and remove the file, if it is not the expected content."""
     if kind is None:
         with partial.open("rb") as stream:
             zipped = stream.read(2) == b"\x1f\x8b"
@@ -104,7 +104,7 @@ def _verify_content(
                 f"{url}: the server sent no gzip file but something else, such as a page; correct "
                 "the address."
             )
-        log.warning("%s: not verified, for want of a checksum", url)
+        log.warning("%s: not verified, since no checksum is given", url)
     elif (found := file_checksum(partial, kind)) != digits:
         partial.unlink()
         if continued:
@@ -116,7 +116,7 @@ def _verify_content(
 
 
 def _download_rest(session: requests.Session, url: str, partial: Path, timeout: float) -> bool:
-    """Load the rest of `url` into `partial`; whether a part was there before.
+    """Load the rest of `url` into `partial`, and say whether a part was there before.
 
     Raises _BrokenOffError or InputError.
     """
@@ -163,4 +163,6 @@ def _request(
         reason = error.args[0] if error.args else error
         raise _OutOfReachError(getattr(reason, "reason", None) or error) from error
     except (exceptions.RequestException, ValueError) as error:
-        raise InputError(f"{url}: no address to load from ({error}).") from error
+        raise InputError(
+            f"{url}: not an address to download from ({error}); correct it."
+        ) from error

@@ -22,14 +22,14 @@ def prepare_reference(
     annotation_out: str | Path,
     chromosomes_out: str | Path,
 ) -> None:
-    """Write genome (FASTA) and annotation (GTF) uncompressed, once they are seen to fit together.
+    """Write genome (FASTA) and annotation (GTF) uncompressed, if they fit together.
 
     Beside them a table of the genome's chromosomes and their lengths in bases, without a header.
 
     Raises InputError for a damaged file, a genome without sequences, an annotation without exons
-    or in GFF3, and where the two are of different builds: names of chromosomes that they do not
-    share ("1" here, "chr1" there), chromosomes that the genome lacks, exons beyond an end. Of
-    scaffolds and patches that the genome lacks the log tells.
+    or in GFF3, and if the two are of different builds: names of chromosomes that they do not
+    share ("1" here, "chr1" there), chromosomes that the genome lacks, exons beyond an end.
+    Scaffolds and patches that the genome lacks are logged as a warning.
     """
     with (
         atomic(genome_out) as fasta,

@@ -1,4 +1,4 @@
-"""Annotations in GTF as tables: exons with the lines that they stand on, and names of genes."""
+"""Annotations in GTF as tables: exons with their line numbers, and names of genes."""
 
 import gzip
 import zlib
@@ -126,7 +126,7 @@ def _parse_block(block: bytes) -> pa.Table:
 
 
 def _tidy_lines(block: bytes, first: int, source: str | Path) -> bytes:
-    """The same lines, each with 9 columns in UTF-8; comments and empty ones without content.
+    """The lines of a block, each with 9 columns in UTF-8; comments and empty lines blanked.
 
     Raises InputError for the first line with fewer columns.
     """

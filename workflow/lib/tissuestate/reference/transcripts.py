@@ -56,7 +56,7 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
     lines of other features are not needed. The genes are ordered by chromosome (as they first
     appear in the file), start, end and name. A transcript is named by its transcript id;
     ids that stand on several chromosomes or strands (as in RefSeq) are separate transcripts and
-    separate genes, told apart by a suffix `_dup1`, `_dup2` and so on.
+    separate genes, distinguished by a suffix `_dup1`, `_dup2` and so on.
 
     Raises InputError as `read_exons` does, and for an exon without a strand or a transcript_id.
     """
@@ -93,7 +93,7 @@ def _check_strands(exons: pd.DataFrame, gtf: str | Path) -> None:
 
 
 def _with_distinct_names(transcripts: list[Transcript]) -> list[Transcript]:
-    """The same transcripts, names that occur again made unique by a suffix."""
+    """The transcripts, with a suffix on names that occur again."""
     taken = {t.name for t in transcripts}
     seen: dict[str, int] = {}
     result = []
@@ -115,7 +115,7 @@ def select_on_genome(
 ) -> list[Transcript]:
     """The transcripts of the file `source` that lie on the genome's chromosomes.
 
-    lengths: the chromosomes with their lengths in bases. Raises InputError where transcripts lie
+    lengths: the chromosomes with their lengths in bases. Raises InputError if transcripts lie
     beyond an end, on chromosomes proper that the genome lacks, or on many others that it lacks; a
     few on scaffolds and patches are left out, and the log says so.
     """
@@ -131,7 +131,7 @@ def select_on_genome(
 
 
 def write_bed(path: str | Path, transcripts: list[Transcript]) -> None:
-    """Write transcripts as BED12, a row each; the thick part is the whole transcript."""
+    """Write transcripts as BED12, one row each; the thick part is the whole transcript."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
         for t in transcripts:
             sizes = ",".join(str(end - start) for start, end in t.exons)
@@ -188,7 +188,7 @@ def _parse_bed_row(fields: list[str], where: str) -> Transcript:
             f"{where}: the blocks do not fill {fields[0]}:{start}-{end} in ascending order without "
             "overlap; expected BED12 blocks from its start to its end."
         )
-    apart = len(set(bounds)) == len(bounds)
+    disjoint = len(set(bounds)) == len(bounds)
     return Transcript(
-        fields[3], fields[0], fields[5], tuple(exons) if apart else _join_exons(exons)
+        fields[3], fields[0], fields[5], tuple(exons) if disjoint else _join_exons(exons)
     )

@@ -1,4 +1,4 @@
-"""What a sample sheet may name, and what holds between its rows: each name in one spelling."""
+"""Checks of names in a sample sheet, and of rows against each other."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def check_name(path: str | Path, number: int, column: str, value: str) -> None:
 def check_class(
     path: str | Path, number: int, column: str, name: str, spelled: dict[str, str]
 ) -> None:
-    """`check_name`, and InputError for another spelling of a class in `spelled`, where it goes."""
+    """Check a class name, and that `spelled`, which records it, has no other spelling of it."""
     check_name(path, number, column, name)
     other = spelled.setdefault(_normalise_spelling(name), name)
     if other != name:
@@ -51,7 +51,7 @@ def check_class(
 
 
 def check_unique(rows: Rows, places: Places) -> None:
-    """Raise InputError for a sample or a file that a row before has named."""
+    """Raise InputError for a sample or a file that an earlier row has named."""
     names: dict[str, int] = {}
     origins: dict[tuple[str, str], int] = {}
     matrices: dict[str, int] = {}
@@ -92,7 +92,7 @@ def _normalise_path(file: str) -> str:
 
 
 def _check_same_settings(rows: Rows, places: Places, first: int, this: int) -> None:
-    """Raise InputError where two samples read one matrix in two ways, and no column says which.
+    """Raise InputError if two samples read one matrix in two ways, and no column says which.
 
     Each would be read alone, and take the only column of a file of one sample.
     """
@@ -100,7 +100,7 @@ def _check_same_settings(rows: Rows, places: Places, first: int, this: int) -> N
         here, there = rows[this][column], rows[first][column]
         if here != there and not (rows[this]["column"] and rows[first]["column"]):
             raise InputError(
-                f"{places[this][0]}, row {places[this][1]}, column {column}: {here!r} where "
+                f"{places[this][0]}, row {places[this][1]}, column {column}: found {here!r}, but "
                 f"{places[first][0]}, row {places[first][1]}, has {there!r} for the same matrix; "
                 "write the same, or into both rows the column of the sample."
             )

@@ -55,7 +55,7 @@ class ClassTable:
 
     @classmethod
     def read(cls, path: str | Path) -> "ClassTable":
-        """Read a TSV with the columns tissue and subtype, a row a pair (subtype may be empty).
+        """Read a TSV with the columns tissue and subtype, one row per pair (subtype may be empty).
 
         Raises InputError for missing columns, unsafe names, a subtype given to two tissues, and two
         spellings of one name.
@@ -74,7 +74,9 @@ class ClassTable:
             check_class(path, number, "subtype", subtype, own)
             if subtype in EMPTY_WORDS:
                 where = f"{path}, row {number}, column subtype"
-                raise InputError(f"{where}: found {subtype!r}; leave it empty where there is none.")
+                raise InputError(
+                    f"{where}: found {subtype!r}; leave it empty if the tissue has no subtypes."
+                )
             if subtype in owner:
                 raise InputError(
                     f"{path}, row {number}: subtype {subtype!r} is already listed under tissue "

@@ -1,4 +1,4 @@
-"""The files that a sheet names: there, and what their column expects, before anything runs."""
+"""Checks that the files of a sheet exist and are of the kind that their column expects."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ def check_files(sheet: pd.DataFrame) -> None:
 
 
 def find_flaws(sheet: pd.DataFrame) -> dict[str, str]:
-    """What is wrong with the files of each sample that has one of another kind, in sentences.
+    """{sample: sentence on the first of its files that is of another kind than expected}.
 
     Raises InputError for the first file that is absent: the sheet is wrong then.
     """
@@ -91,7 +91,7 @@ def _mate_pairs(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 
 
 def _find_equal_mates(sample: str, first: str, second: str) -> str:
-    """What is wrong with two files that begin with the same reads: no pair has equal mates."""
+    """A sentence if two files begin with the same reads, which mates never do; else ''."""
     reads = _first_sequences(first)
     if not any(read.strip(b"Nn") for read in reads) or reads != _first_sequences(second):
         return ""
@@ -106,4 +106,4 @@ def _first_sequences(name: str) -> list[bytes]:
         with open_content(name) as stream:
             return [line.rstrip() for line in islice(stream, 1, 4 * _FIRST_READS, 4)]
     except (InputError, OSError):
-        return []  # who reads all of it says what is wrong
+        return []  # the job that reads the whole file reports it

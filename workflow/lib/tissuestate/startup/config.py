@@ -1,4 +1,4 @@
-"""The config: laid over its defaults, and checked before anything runs."""
+"""The config: merged with its defaults, and checked before anything runs."""
 
 import math
 import os
@@ -15,7 +15,7 @@ from tissuestate.errors import InputError, suggest_nearest
 
 _SEE = "See docs/configuration.md."
 _ABSENT = object()
-# What is said first: a misspelt key is also a missing one.
+# Reported first: a misspelt key is also a missing one.
 _FIRST = ("additionalProperties", "required")
 _TYPES = {
     "boolean": "true or false",
@@ -37,7 +37,7 @@ _Validator = extend(
 
 
 def read_layers(*paths: str | Path) -> dict[str, Any]:
-    """The config that YAML files make, each laid over those before it."""
+    """The config from YAML files, each of which overrides those before it."""
     config: dict[str, Any] = {}
     for path in paths:
         layer: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def read_layers(*paths: str | Path) -> dict[str, Any]:
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`: mappings key by key; a list, a null or any other value replaces."""
+    """`below` overridden by `above`: mappings key by key, other values as a whole."""
     merged = dict(below)
     for key, value in above.items():
         covered = merged.get(key)
@@ -59,9 +59,9 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 def complete_config(
     config: Mapping[str, Any], defaults: str | Path, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The config as the rules read it: over the defaults, short forms written out.
+    """The config as the rules read it: with defaults, and short forms expanded.
 
-    overrides: what the command line says of it, in `config` already.
+    overrides: the values of the command line, which `config` has already.
     """
     return overlay(
         read_layers(defaults), expand_short_forms(_parse_overrides(config, overrides), overrides)
@@ -105,7 +105,7 @@ def check_config(
 def _find_mistakes(
     config: Mapping[str, Any], schema: str | Path
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The keys that lead to a mistake, and its sentence. Take the first: it may hide the others."""
+    """Yield the keys that lead to a mistake, and its sentence; the first may cause the others."""
     for place, number in _find_numbers(config):
         if not math.isfinite(number):
             yield (
@@ -140,10 +140,10 @@ def _find_mistakes(
 
 
 def check_yaml(path: str | Path) -> None:
-    """Raise InputError for what YAML reads as something else than is written, without a word.
+    """Raise InputError for values that YAML silently reads as something else than is written.
 
-    Of a key that stands twice it keeps the last, 010 is 8 to it and 1:30 is 90. Whatever else may
-    be wrong with a config file is left to those who read it.
+    YAML keeps the last of two equal keys, and reads 010 as 8 and 1:30 as 90. Other faults of a
+    config file are reported by those who read it.
     """
     root = _compose_yaml(path)
     todo = [root] if root else []
@@ -175,8 +175,8 @@ def _check_repeated_keys(path: str | Path, keys: Sequence[yaml.Node]) -> None:
         line = key.start_mark.line + 1
         if isinstance(key, yaml.ScalarNode) and key.value in lines:
             raise InputError(
-                f"{path}, line {line}: the key {key.value!r} stands in line {lines[key.value]} "
-                "already; remove one of the two."
+                f"{path}, line {line}: the key {key.value!r} is already in line "
+                f"{lines[key.value]}; remove one of the two."
             )
         if isinstance(key, yaml.ScalarNode):
             lines[key.value] = line
@@ -210,7 +210,7 @@ def _parse_scalar(raw: Any) -> Any:
 def _describe_origin(
     place: Sequence[str], files: Sequence[str | Path], overrides: Mapping[str, Any]
 ) -> str:
-    """Where a key was written: the command line, a line of a file, or somewhere in the config."""
+    """The place where a key was written: command line, line of a file, or the config as a whole."""
     found: Any = overrides
     for key in place:
         found = found.get(key, _ABSENT) if isinstance(found, Mapping) else _ABSENT
@@ -296,7 +296,7 @@ def _describe_mistake(error: ValidationError) -> str:
 
 
 def _describe_expected(error: ValidationError) -> str:
-    """What a value of another type should be, with a word on how YAML reads what was written."""
+    """The type that a value should have, with a hint on how YAML reads what was written."""
     if error.validator == "const":
         return str(error.validator_value)
     kinds = error.validator_value
@@ -312,7 +312,7 @@ def _describe_expected(error: ValidationError) -> str:
 
 
 def _describe_characters(error: ValidationError) -> str:
-    """Which characters of a text are not allowed, by the pattern of its schema."""
+    """A sentence on the characters that the pattern of a schema forbids."""
     allowed = re.fullmatch(r"\^\[(.+)\]\+\$", error.validator_value)
     if not allowed:
         return f"expected {error.schema.get('description', error.validator_value)}"

@@ -23,7 +23,7 @@ def read_schema(path: str | Path) -> dict[str, Any]:
 def keys(
     schema: Mapping[str, Any], place: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every key of a resolved schema: the keys that lead to it, and what the schema says of it."""
+    """Yield every key of a resolved schema: the keys that lead to it, and its subschema."""
     for name, key in schema.get("properties", {}).items():
         yield (*place, name), key
         yield from keys(key, (*place, name))
@@ -47,7 +47,7 @@ def config_table(schema: Mapping[str, Any]) -> str:
 
 
 def sheet_table(schema: Mapping[str, Any]) -> str:
-    """The columns of the sample sheet as Markdown; those that are not of the file are left out."""
+    """The columns of the sample sheet as Markdown, without those that are not in the file."""
     rows = [
         (f"`{place[0]}`", _describe_values(key) if "enum" in key else "", key["description"])
         for place, key in keys(schema)
@@ -57,14 +57,14 @@ def sheet_table(schema: Mapping[str, Any]) -> str:
 
 
 def insert_table(page: str, schema: str, table: str) -> str:
-    """A page with `table` in the place that names the schema's file."""
+    """The page with `table` in the place marked with the name of the schema."""
     begin = _BEGIN.format(schema)
     before, rest = page.split(begin)
     return f"{before}{begin}{table}{_END}{rest.split(_END, 1)[1]}"
 
 
 def write_tables(docs: str | Path, schemas: str | Path) -> None:
-    """Renew the tables in a folder of documents."""
+    """Write the tables again in a folder of documents."""
     for name, schema, table in (
         ("configuration.md", "config.schema.yaml", config_table),
         ("sample-sheet.md", "samples.schema.yaml", sheet_table),
@@ -86,7 +86,7 @@ def _resolve_references(part: Any, defs: Mapping[str, Any]) -> Any:
 
 
 def _describe_values(key: Mapping[str, Any]) -> str:
-    """What a key may have, in a few words."""
+    """The values that a key may have, in a few words."""
     if "enum" in key:
         return ", ".join(f"`{value}`" if value else "empty" for value in key["enum"])
     if "const" in key:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-# How errors are raised and logs are kept changes no result.
+# Modules whose edits change no result.
 WITHOUT_RESULTS = frozenset({"errors", "logs"})
 _TEMPLATES = "report/templates"
 _TEMPLATE = re.compile(r"[\w./-]+\.(?:j2|css|js)")
@@ -33,7 +33,7 @@ def code_files(library: Path, script: Path) -> set[str]:
 
 
 def _read_contents(library: Path, script: Path) -> dict[str, str]:
-    """What each file that counts says, by its path in the library."""
+    """{path in the library: content} of each file that counts for a script."""
     found: dict[str, str] = {}
     todo = [*_find_dependencies(library, script)]
     while todo:
@@ -67,7 +67,7 @@ def _find_dependencies(library: Path, file: Path) -> list[Path]:
 
 
 def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only type checkers read."""
+    """Yield every node except those that only type checkers read."""
     yield node
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and _names_type_checking(child.test)):

@@ -1,4 +1,4 @@
-"""Checksums of files by content, and the removal of results that were made from other content."""
+"""Checksums of files by content, and removal of results made from other content."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ _SETTLED = 2.0  # seconds after its last change before a file's checksum is reme
 
 
 class Checksums:
-    """The SHA-256 of files, remembered while a file is the same one, unchanged, on its disk.
+    """The SHA-256 of files, remembered as long as a file is unchanged on its disk.
 
     A file put in the place of another has another inode or another time of change, which no copy
     can carry over: then it is read again, so that content alone decides. `memory` is the file in
@@ -38,21 +38,21 @@ class Checksums:
         self._now: dict[str, str | None] = {}
 
     def full_checksum(self, path: str | Path) -> str | None:
-        """The SHA-256 of a file in hexadecimal; None where there is no such file."""
+        """The SHA-256 of a file in hexadecimal; None if there is no such file."""
         return self._look_up(str(path), sampled=False)
 
     def sampled_checksum(self, path: str | Path) -> str | None:
-        """The same of a file up to `LARGE`; of a larger one its size, time and pieces decide."""
+        """SHA-256 of a file up to `LARGE`; of a larger one a digest of size, time and pieces."""
         return self._look_up(str(path), sampled=True)
 
     def look_up_all(self, paths: Iterable[str | Path], sampled: bool = False) -> None:
-        """Look up many files side by side, and remember them."""
+        """Compute the checksums of many files in parallel, and remember them."""
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(lambda path: self._look_up(str(path), sampled), dict.fromkeys(paths)))
         self.save()
 
     def save(self) -> None:
-        """Remember what was looked up; a disk that cannot be written costs time alone."""
+        """Write the checksums to the memory file; without it, the next run computes them again."""
         try:
             with atomic(self._memory) as temporary:
                 temporary.write_text(json.dumps(self._known), encoding="utf-8")
@@ -112,13 +112,13 @@ def remove_outdated(
     products: Mapping[str, Sequence[str | Path]],
     adopt: bool,
 ) -> list[str]:
-    """Remove what was made from other inputs than those of now, and note those of now.
+    """Remove results of other inputs than the present ones, and record the present ones.
 
-    `made_from` has the digest of the inputs of each name, `products` the files and folders that
-    are made from them, `record` is the file in which the digests of the last time stand. Of a name
-    that it does not have the products are kept with `adopt`, and removed without.
+    made_from: the digest of the inputs of each name. products: the files and folders made from
+    them. record: the file with the digests of the last run. adopt: whether products of a name that
+    is not in the record are kept.
 
-    Returns the names of which something was removed. Raises InputError where it cannot be removed.
+    Returns the names of which something was removed. Raises InputError if it cannot be removed.
     """
     record = Path(record)
     try:
@@ -142,7 +142,7 @@ def remove_outdated(
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file or folder; whether there was one."""
+    """Remove a file or folder, and say whether there was one."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
