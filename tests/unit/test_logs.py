@@ -27,7 +27,7 @@ def test_bad_input_is_one_sentence_and_no_traceback(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here to fill a disk with")
-def test_a_full_disk_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit), log_to(tmp_path / "x.log"):
         Path("/dev/full").write_text("one byte too many")
     assert "no space left" in capsys.readouterr().err

@@ -89,7 +89,7 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
     return found
 
 
-def test_the_demo_passes_by_a_folder_with_a_sheet_of_the_users(
+def test_the_demo_refuses_a_folder_with_a_sheet_of_the_user(
     snakemake, given: Path, tmp_path: Path
 ) -> None:
     before = state(given)
@@ -120,7 +120,7 @@ def test_the_demo_writes_over_no_file_in_its_folder_that_it_did_not_make(
     assert (state(given), own.read_bytes()) == before
 
 
-def test_no_run_touches_a_given_file(snakemake, given: Path) -> None:
+def test_no_run_changes_a_file_of_the_user(snakemake, given: Path) -> None:
     config = ("--configfile", str(given / "config.yaml"), "--quiet", "rules")
     before = state(given)
     assert len(before) > 8
@@ -137,7 +137,9 @@ def test_no_run_touches_a_given_file(snakemake, given: Path) -> None:
     assert not (given / TARGETS[0]).exists(), "the last of them removes what was made"
 
 
-def test_nor_does_a_failing_run_or_one_within_another_workflow(snakemake, given: Path) -> None:
+def test_no_failing_run_or_run_as_a_module_changes_a_file_of_the_user(
+    snakemake, given: Path
+) -> None:
     spoilt = given / "reads" / "y_2.fastq.gz"
     whole = spoilt.read_bytes()
     spoilt.write_bytes(whole[:-20])
@@ -157,7 +159,7 @@ def test_nor_does_a_failing_run_or_one_within_another_workflow(snakemake, given:
     (given / "Snakefile").unlink()
 
 
-def test_a_reference_that_an_older_one_replaces_is_prepared_anew(
+def test_a_reference_replaced_by_an_older_file_is_prepared_again(
     snakemake, given: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "user"
@@ -179,7 +181,7 @@ def test_a_reference_that_an_older_one_replaces_is_prepared_anew(
 
 
 @pytest.mark.parametrize("how", ["link", "absolute"])
-def test_nor_is_one_in_a_folder_of_results_that_is_spelled_otherwise(
+def test_no_file_of_the_user_in_a_linked_results_folder_is_written_over(
     snakemake, given: Path, tmp_path: Path, how: str
 ) -> None:
     folder, elsewhere = tmp_path / "user", tmp_path / "big"
@@ -237,7 +239,7 @@ def test_the_demo_writes_over_no_reference_in_its_folder(
         ("matrix", "linked.tsv"),
     ],
 )
-def test_a_given_file_where_the_run_writes_its_own_is_refused(
+def test_a_file_of_the_user_where_the_run_writes_is_refused(
     snakemake, given: Path, tmp_path: Path, column: str, file: str
 ) -> None:
     folder = tmp_path / "user"
@@ -274,7 +276,7 @@ def test_a_checksum_is_of_the_content_whatever_the_time(tmp_path: Path) -> None:
     assert Checksums(memory).full_checksum(file) == hashlib.sha256(b"two").hexdigest()
 
 
-def test_what_was_made_from_other_content_is_removed(tmp_path: Path) -> None:
+def test_results_of_other_content_are_removed(tmp_path: Path) -> None:
     record, product = tmp_path / "made_from.json", tmp_path / "calls.tsv"
 
     def made(digest: str, adopt: bool) -> bool:

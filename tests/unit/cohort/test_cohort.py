@@ -74,7 +74,7 @@ def two_sources(tmp_path):
     return samples, {name: tmp_path / f"{name}.tsv" for name in ("r1", "r2")}
 
 
-def test_sources_meet_on_symbols(two_sources):
+def test_sources_are_merged_on_symbols(two_sources):
     samples, counts = two_sources
     cohort, table = assemble_cohort(samples, GENE_MAP, counts)
     assert cohort.obs_names.tolist() == ["r2", "s2", "s3", "s1", "r1"]
@@ -93,7 +93,7 @@ def test_sources_meet_on_symbols(two_sources):
     }
 
 
-def test_missing_genes_are_told(two_sources, caplog):
+def test_an_unexpected_number_of_genes_is_logged(two_sources, caplog):
     samples, counts = two_sources
     with caplog.at_level(logging.INFO):
         assemble_cohort(samples, GENE_MAP, counts, expected_genes=4)
@@ -104,7 +104,7 @@ def test_missing_genes_are_told(two_sources, caplog):
     assert "expected" not in caplog.text
 
 
-def test_logarithms_are_summed_as_numbers(tmp_path):
+def test_logarithms_are_summed_on_the_linear_scale(tmp_path):
     path = tmp_path / "log.tsv"
     path.write_text("gene\ts1\nKRAS\t3\nKRAS\t4\nTP53\t-1\n")  # log2(7 + 1), log2(15 + 1)
     cohort, _ = assemble_cohort(sheet([("s1", "a", str(path), "log2", "train")]), GENE_MAP)
@@ -129,7 +129,7 @@ def counts_of_two() -> np.ndarray:
     return np.random.default_rng(1).negative_binomial(0.3, 0.003, (2, len(MANY)))
 
 
-def test_values_of_another_unit_than_stated_are_told(counts_of_two, tmp_path, caplog):
+def test_values_of_another_unit_than_stated_are_refused(counts_of_two, tmp_path, caplog):
     first, second = counts_of_two
     parts = second / second.sum() * 1e6
     assert not of_two(tmp_path, first, second, "count").obs.empty and not caplog.records
@@ -150,7 +150,7 @@ def test_values_of_another_unit_than_stated_are_told(counts_of_two, tmp_path, ca
 
 
 @pytest.mark.parametrize("kind", ["constant", "single cell", "centred", "missing"])
-def test_what_is_no_sample_is_refused(counts_of_two, tmp_path, kind):
+def test_values_that_are_no_sample_are_refused(counts_of_two, tmp_path, kind):
     first, second = counts_of_two
     unit, bad, sentence = {
         "constant": ("count", second * 0 + 5, "all genes have the same value, 5"),
@@ -175,7 +175,7 @@ def test_what_is_no_sample_is_refused(counts_of_two, tmp_path, kind):
         of_two(tmp_path, good, bad, unit)
 
 
-def test_rows_that_are_no_genes_are_left_out_and_told(tmp_path, caplog):
+def test_rows_that_are_no_genes_are_left_out_and_logged(tmp_path, caplog):
     rows = "".join(f"{name}\t{n + 1}\t9\n" for n, name in enumerate(["TP53", "KRAS", "MYC"]))
     more = "".join(f"{name}\t500\t400\n" for name in ("no_feature", "TOTAL", "EGFP", "ERCC-00002"))
     (tmp_path / "a.tsv").write_text(f"gene\ts1\ts2\n{rows}{more}")
@@ -186,7 +186,7 @@ def test_rows_that_are_no_genes_are_left_out_and_told(tmp_path, caplog):
     assert "4 ids are unknown and left out, such as no_feature, TOTAL, EGFP" in caplog.text
 
 
-def test_transcripts_that_cannot_be_placed_are_told(tmp_path, caplog):
+def test_transcripts_without_a_gene_are_refused_or_logged(tmp_path, caplog):
     """Of genes whose transcripts are not all known, a part of the reads would be lost."""
     known = GeneMap(GENE_MAP.table.assign(transcripts=[f"ENST{n:011d}" for n in range(4)]))
     path = tmp_path / "quant.tsv"
@@ -224,7 +224,7 @@ def test_equal_rows_of_a_gene_count_once(counts_of_two, tmp_path, caplog):
     assert "once.tsv: " not in caplog.text
 
 
-def test_a_copy_of_another_donors_sample_is_told(counts_of_two, tmp_path, caplog):
+def test_a_copy_of_another_donors_sample_is_refused(counts_of_two, tmp_path, caplog):
     first, _ = counts_of_two
     with pytest.raises(
         InputError, match=r"'s2' of donor 's2' has the same value as sample 's1' of"
@@ -234,7 +234,7 @@ def test_a_copy_of_another_donors_sample_is_told(counts_of_two, tmp_path, caplog
     assert "sample s2 has the same values as s1" in caplog.text
 
 
-def test_unknown_ids_are_told(two_sources, tmp_path):
+def test_unknown_ids_are_refused(two_sources, tmp_path):
     samples, counts = two_sources
     (tmp_path / "b.tsv").write_text("gene\ts3\nENSMUSG00000000001\t1\nENSMUSG00000000002\t1\n")
     with pytest.raises(InputError, match=r"b\.tsv: 0 of its 2 genes .*Ensembl ids.*ENSMUSG"):
@@ -245,7 +245,7 @@ def test_unknown_ids_are_told(two_sources, tmp_path):
         assemble_cohort(samples, GENE_MAP, counts)
 
 
-def test_empty_intersection_is_told(two_sources, tmp_path):
+def test_an_empty_intersection_is_refused(two_sources, tmp_path):
     samples, counts = two_sources
     (tmp_path / "b.tsv").write_text("gene\ts3\nENSG00000000003\t1\n")
     with pytest.raises(
@@ -254,7 +254,7 @@ def test_empty_intersection_is_told(two_sources, tmp_path):
         assemble_cohort(samples, GENE_MAP, counts)
 
 
-def test_counts_on_other_genes_are_told(two_sources):
+def test_counts_on_other_genes_are_refused(two_sources):
     samples, counts = two_sources
     path = counts["r1"]
     path.write_text(path.read_text().replace("ENSG00000000004", "ENSG00000000005"))
@@ -262,13 +262,13 @@ def test_counts_on_other_genes_are_told(two_sources):
         assemble_cohort(samples, GENE_MAP, counts)
 
 
-def test_sample_without_counts_is_told(two_sources):
+def test_a_sample_without_counts_is_refused(two_sources):
     samples, counts = two_sources
     with pytest.raises(InputError, match="sample 'r1' comes from reads and has no count table"):
         assemble_cohort(samples, GENE_MAP, {"r2": counts["r2"]})
 
 
-def test_missing_values_policy_reaches_the_files(two_sources, tmp_path):
+def test_the_setting_for_missing_values_is_applied_to_files(two_sources, tmp_path):
     samples, counts = two_sources
     text = (tmp_path / "a.tsv").read_text().replace("TP53\t1", "TP53\tNA")
     (tmp_path / "a.tsv").write_text(text)
@@ -288,14 +288,14 @@ def test_equal_inputs_give_equal_bytes(two_sources, tmp_path):
     assert again.obs["split"].tolist() == samples["split"].tolist()
 
 
-def test_quality_control_decides(two_sources):
+def test_samples_that_fail_quality_control_are_left_out(two_sources):
     samples = two_sources[0]
     quality = pd.DataFrame({"sample": ["r1", "r2"], "kept": [True, False]})
     assert keep_samples(samples, quality)["sample"].tolist() == ["s2", "s3", "s1", "r1"]
     assert len(keep_samples(samples, None)) == 5
 
 
-def test_class_without_training_sample_is_told(two_sources, caplog):
+def test_a_class_without_training_sample_is_refused(two_sources, caplog):
     samples = two_sources[0]
     samples.loc[samples["sample"].isin(["r1", "s1"]), "tissue"] = "liver"
     quality = pd.DataFrame({"sample": ["r1"], "kept": [False]})

@@ -10,7 +10,7 @@ from tissuestate.startup.digests import code_digest, code_files
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = ROOT / "workflow" / "lib" / "tissuestate"
-# At most so many scripts run again where a module of the library changes.
+# Most scripts that run again if a module of the library changes.
 LIMITS: dict[str, int] = {}
 
 
@@ -62,7 +62,7 @@ def digest_after(library: Path, change: Callable[[str], str] | None, file: str =
     return code_digest(library, library.parent / "script.py")
 
 
-def test_what_a_script_runs_is_what_counts(library: Path) -> None:
+def test_a_digest_covers_the_modules_that_a_script_runs(library: Path) -> None:
     assert code_files(library, library.parent / "script.py") == {
         *("near.py", "late.py", "stage/far.py"),
         *(f"report/templates/{name}" for name in ("page.html.j2", "base.html.j2", "style.css")),
@@ -107,7 +107,7 @@ def test_an_edit_that_changes_no_result_leaves_the_digest(
     assert digest_after(library, change, file) == before
 
 
-def test_an_import_of_no_module_is_an_error(library: Path) -> None:
+def test_an_import_of_a_missing_module_is_an_error(library: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"tissuestate\.lost"):
         digest_after(library, lambda text: "from tissuestate.lost import name\n")
 
