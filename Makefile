@@ -12,13 +12,13 @@ export PYTHONPATH := $(CURDIR)/workflow/lib
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: ## install the tools (Debian packages) and .venv, where missing
+setup: ## install the tools (Debian packages) and .venv, if missing
 	@envs/setup.sh requirements.txt
 
-setup-dev: ## the same, and what tests and linters need
+setup-dev: ## the same, and packages for tests and linters
 	@envs/setup.sh requirements-dev.txt
 
-# Snakemake's self-contained report, made anew where the run has changed its summary.
+# Snakemake's self-contained report, made again if the run has changed its summary.
 report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
 	PYTHONWARNINGS=ignore snakemake --directory $(1) $(2) --quiet all --report results/report.html; \
 	echo "The report is $(abspath $(1))/results/report.html"
@@ -27,7 +27,7 @@ demo: setup ## run the whole workflow on the simulated cohort
 	snakemake --cores $(CORES)
 	@$(call report,.)
 
-real: setup ## train on real GTEx and TCGA matrices, where the data are
+real: setup ## train on real GTEx and TCGA matrices, if the data are there
 	@test -d $(DATA)/tcga_gtex || { echo "real: no tcga_gtex in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
 	mkdir -p results/real
 	python tests/real_sheet.py $(abspath $(DATA))/tcga_gtex results/real/samples.tsv
@@ -48,7 +48,7 @@ test-cluster: ## run the demo on a real SLURM of several nodes, started here (ne
 	@envs/setup.sh requirements-dev.txt cluster
 	OMP_NUM_THREADS=1 pytest tests/cluster
 
-docs: setup ## renew the tables that docs/ has from the schemas
+docs: setup ## write the tables of docs/ again from the schemas
 	python -m tissuestate.startup.config_docs docs workflow/schemas
 
 lint: setup-dev ## check style and types
@@ -58,7 +58,7 @@ lint: setup-dev ## check style and types
 	snakemake --lint
 	mypy workflow/lib
 
-bench: setup-dev ## time correction, components, mRIN, training and calls beside what one would use instead
+bench: setup-dev ## time correction, components, mRIN, training and calls and the usual alternatives
 	python benchmarks/correction.py
 	python benchmarks/features.py benchmarks/features.tsv
 	@test -x .venv/rseqc/bin/tin.py || { python -m venv .venv/rseqc && .venv/rseqc/bin/pip install -q RSeQC==5.0.4; }
@@ -71,7 +71,7 @@ bench: setup-dev ## time correction, components, mRIN, training and calls beside
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
 
-pin: ## renew envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
+pin: ## write envs/*.pin.txt again with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }
 	@command -v snakedeploy >/dev/null || { echo "pin: pip install snakedeploy first" >&2; exit 1; }
 	snakedeploy pin-conda-envs envs/*.yaml

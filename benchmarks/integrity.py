@@ -53,7 +53,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from tissuestate.integrity import profiles
-from tissuestate.integrity.intervals import references
+from tissuestate.integrity.intervals import read_chromosome_lengths
 from tissuestate.integrity.coverage import Coverage
 from tissuestate.reference.transcripts import read_bed
 bam, bed, out, threads = sys.argv[1:]
@@ -65,7 +65,7 @@ def coverage_of_bam(bam, transcripts, threads, *_):
     runs = pd.read_csv(f"{prefix}.per-base.bed.gz", sep="\\t", header=None, engine="c",
                        names=["chrom", "start", "end", "depth"], dtype={"chrom": "category"})
     runs = runs[runs["depth"] > 0]
-    chroms = list(references(bam))
+    chroms = list(read_chromosome_lengths(bam))
     coverage = Coverage(transcripts, chroms)
     for chrom, part in runs.groupby("chrom", observed=True):
         number = chroms.index(chrom)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from small_model import classes_of, fit_chain
-from tissuestate.cohort.merge import assemble
+from tissuestate.cohort.merge import assemble_cohort
 from tissuestate.cohort.split import split_samples
 from tissuestate.evaluation.abstention import reasons
 from tissuestate.evaluation.calibration import calibrate_heads
@@ -95,7 +95,7 @@ def main() -> None:
     results = Path(sys.argv[1])
     samples = read_samples(results / "cohort" / "samples.tsv")
     gene_map = GeneMap.read(results / "cohort" / "gene_ids.tsv.gz")
-    cohort, _ = assemble(samples[samples["source"] == TRAINED], gene_map)
+    cohort, _ = assemble_cohort(samples[samples["source"] == TRAINED], gene_map)
     obs = cohort.obs.astype(str).replace("nan", "")
     pairs = obs.loc[obs["subtype"] != "", ["tissue", "subtype"]].drop_duplicates()
     subtypes_of = pairs.groupby("tissue")["subtype"].apply(sorted).to_dict()

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from small_model import classes_of, fit_chain
-from tissuestate.cohort.merge import assemble
+from tissuestate.cohort.merge import assemble_cohort
 from tissuestate.evaluation.chain import Chain
 from tissuestate.labels import encode
 from tissuestate.matrices.gene_map import GeneMap
@@ -61,7 +61,7 @@ def main() -> None:
     samples = read_samples(results / "cohort" / "samples.tsv")
     gene_map = GeneMap.read(results / "cohort" / "gene_ids.tsv.gz")
     own = samples[samples["source"] == TRAINED]
-    cohort, _ = assemble(own, gene_map)
+    cohort, _ = assemble_cohort(own, gene_map)
     genes, obs = cohort.var_names, cohort.obs.astype(str)
     chain = fit_chain(cohort.X, obs, tasks=("multitask",))
     classes = classes_of(obs)
@@ -96,7 +96,7 @@ def main() -> None:
         add(f"platform of {source}", holes, units, codes)
         asked = part[(part["split"] == "test") & part["tissue"].isin(classes["tissue"])]
         if len(asked):
-            other, _ = assemble(asked, gene_map, missing="zero")
+            other, _ = assemble_cohort(asked, gene_map, missing="zero")
             given = pd.DataFrame(other.X, other.obs_names, other.var_names).reindex(columns=genes)
             their_units = other.obs["unit"].astype(str).tolist()
             add(f"values of {source}", given.to_numpy(np.float32), their_units, told(other.obs))

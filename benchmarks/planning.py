@@ -104,13 +104,13 @@ Unassigned_Overlapping_Length\t0
 Unassigned_Ambiguity\t3000000
 """
 MERGE = """
-from tissuestate.cohort.merge import assemble
+from tissuestate.cohort.merge import assemble_cohort
 from tissuestate.h5ad import write_h5ad
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples
 samples = read_samples("split.tsv")
 counts = {name: f"results/counts/{name}.tsv" for name in samples["sample"]}
-write_h5ad("cohort.h5ad", assemble(samples, GeneMap.read("gene_ids.tsv.gz"), counts)[0])
+write_h5ad("cohort.h5ad", assemble_cohort(samples, GeneMap.read("gene_ids.tsv.gz"), counts)[0])
 """
 INTEGRITY = """
 from tissuestate.integrity.mrin import score_cohort

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what is missing to run the workflow without conda: Debian packages for the tools, and
-# the Python packages of a requirements file in .venv. Does nothing where nothing is missing.
+# the Python packages of a requirements file in .venv. Does nothing if nothing is missing.
 #
 #   envs/setup.sh [requirements.txt | requirements-dev.txt] [cluster]
 set -euo pipefail

@@ -16,7 +16,7 @@ from hypothesis import settings
 from tissuestate.demo.reads import simulate_cohort
 from tissuestate.startup.config import read_layers
 
-# Threads that wait sleep: spinning ones slow the tests down where cores are shared.
+# Threads that wait sleep: spinning ones slow the tests down if cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # The same examples each time: a run that fails can be repeated.
@@ -42,7 +42,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real data; tests that need it are skipped where it is absent."""
+    """The folder of real data; tests that need it are skipped if it is absent."""
     folder = Path(os.environ.get("TISSUESTATE_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set TISSUESTATE_DATA to its folder")

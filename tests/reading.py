@@ -30,7 +30,7 @@ class Page(HTMLParser):
 
 
 def table_rows(markdown: str) -> list[list[str]]:
-    """The cells of all tables of a text in Markdown, a row each; the lines below headings apart."""
+    """The cells of all tables of a text in Markdown, one row each, without the lines below headings."""
     rows = []
     for line in markdown.splitlines():
         if line.startswith("|") and not line.startswith("| ---"):

@@ -20,7 +20,7 @@ UNITS = {
 
 
 def real_sheet(folder: str | Path, share: float = 1.0) -> pd.DataFrame:
-    """The sheet of tcga_gtex: a row a sample and source, matrices by path under `folder`."""
+    """The sheet of tcga_gtex: one row per sample and source, matrices by path under `folder`."""
     folder = Path(folder)
     table = pd.read_csv(folder / "samples.tsv", sep="\t", dtype=str, keep_default_na=False)
     if share < 1:

@@ -2,7 +2,7 @@
 
 Nothing in /etc, /var or /run is read or written. Two nodes have CPUs alone, one has a make-believe
 GPU; all run their jobs here and share memory, cores and files. Needs root: slurmd starts jobs as
-the user who submitted them. Memory is watched by SLURM's own polling, for want of cgroups.
+the user who submitted them. Memory is watched by SLURM's own polling, without cgroups.
 """
 
 import contextlib
@@ -102,7 +102,7 @@ class LocalSlurm:
             self._stop(name)
 
     def start_controller(self) -> None:
-        """Start slurmctld; it takes up what its state files tell it."""
+        """Start slurmctld; it continues from its state files."""
         self._start("slurmctld", "-D")
         self._ready("slurmctld", "scontrol", "ping")
 
@@ -197,7 +197,7 @@ class LocalSlurm:
         return name in self.daemons and self.daemons[name].poll() is None
 
     def _ready(self, name: str, *question: str) -> None:
-        """Wait until a daemon answers; what it last said, where it does not."""
+        """Wait until a daemon answers; fail with its last output if it does not."""
 
         def answers() -> bool:
             if not self._alive(name):

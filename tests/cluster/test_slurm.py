@@ -21,7 +21,7 @@ import pytest
 from conftest import ROOT, write_config
 from local_slurm import ACCOUNT, GPU_MODEL, LocalSlurm, wait_until
 from tissuestate.demo.genome import synthesise_genome
-from tissuestate.demo.reads import draw_genes, expression
+from tissuestate.demo.reads import draw_genes, expected_expression
 
 SEED = 2022
 FROM_READS = 6
@@ -62,7 +62,7 @@ def prepare(folder: Path) -> None:
     genes = draw_genes(synthesise_genome(SEED), SEED)
     others = sheet.drop(reads.index).assign(fastq_1="", fastq_2="", strandedness="")
     others = others.assign(matrix="counts.tsv", unit="count")
-    shares = {row["sample"]: expression(genes, row, SEED) for _, row in others.iterrows()}
+    shares = {row["sample"]: expected_expression(genes, row, SEED) for _, row in others.iterrows()}
     counts = {name: np.rint(2000 * x / x.mean()).astype(int) for name, x in shares.items()}
     pd.DataFrame(counts, index=genes["gene_id"]).to_csv(folder / "counts.tsv", sep="\t")
     pd.concat([reads, others]).fillna("").to_csv(folder / "samples.tsv", sep="\t", index=False)
@@ -179,7 +179,7 @@ def test_gpu_rules_and_no_others_get_a_gpu(slurm: LocalSlurm, undisturbed: Path)
             assert "gpu" not in record["AllocTRES"], record
 
 
-def test_what_is_done_to_samples_shares_allocations(slurm: LocalSlurm, undisturbed: Path) -> None:
+def test_steps_of_a_sample_share_an_allocation(slurm: LocalSlurm, undisturbed: Path) -> None:
     records = slurm.records(undisturbed)
     groups = of_rule(records, "sample")
     assert len(groups) == FROM_READS / 3
@@ -190,7 +190,7 @@ def test_what_is_done_to_samples_shares_allocations(slurm: LocalSlurm, undisturb
         assert int(group["TimelimitRaw"]) == 3 * (30 + 10 + 15)
 
 
-def test_logs_lie_together_and_slurms_are_kept_of_failures_alone(undisturbed: Path) -> None:
+def test_logs_are_in_one_folder_and_those_of_slurm_kept_for_failures(undisturbed: Path) -> None:
     logs = undisturbed / "results" / "logs"
     assert len(list((logs / "align_reads").glob("*.log"))) == FROM_READS
     assert (logs / "correct_expression.log").exists()
@@ -301,9 +301,7 @@ def disturbed(slurm: LocalSlurm, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def test_samples_on_a_node_that_died_are_done_on_another(
-    slurm: LocalSlurm, disturbed: Path
-) -> None:
+def test_samples_on_a_node_that_died_are_run_on_another(slurm: LocalSlurm, disturbed: Path) -> None:
     records = of_rule(slurm.records(disturbed), "sample")
     died = [record for record in records if record["State"] == "NODE_FAIL"]
     assert died
@@ -317,7 +315,7 @@ def test_a_restarted_controller_loses_no_job(slurm: LocalSlurm, disturbed: Path)
     assert [record["State"] for record in records] == ["COMPLETED"]
 
 
-def test_after_a_killed_main_process_only_the_rest_is_done(
+def test_after_a_killed_main_process_only_the_rest_is_run(
     slurm: LocalSlurm, disturbed: Path
 ) -> None:
     records = slurm.records(disturbed)
@@ -328,7 +326,7 @@ def test_after_a_killed_main_process_only_the_rest_is_done(
         assert len(done) == 1, rule
 
 
-def test_disturbances_leave_no_trace_in_the_tables(disturbed: Path, undisturbed: Path) -> None:
+def test_disturbances_change_no_table(disturbed: Path, undisturbed: Path) -> None:
     ours, theirs = (final_tables(folder / "results") for folder in (disturbed, undisturbed))
     assert {"evaluation/dl_pca/predictions.tsv", "bundle/features.npz"} <= set(ours)
     assert set(ours) <= set(theirs)

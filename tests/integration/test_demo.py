@@ -150,7 +150,7 @@ def classified(
     bundle: str = "results/bundle",
     explain: bool = True,
 ) -> tuple[subprocess.CompletedProcess[str], pd.DataFrame | None]:
-    """The run and its table of calls (None: there is none), in a folder of their own."""
+    """The run and its table of calls (None: no calls), in a folder of their own."""
     options = [f"bundle={bundle}", f"samples={sheet}", "pathvars={results: results/tried}"]
     options += [] if explain else ["explain=false"]
     arguments = ("classify", "--quiet", "rules", *more, "--config", *options)
@@ -180,7 +180,7 @@ def test_a_call_names_its_bundle_and_its_input(snakemake, demo: Path) -> None:
     assert bundle in page and checksum in page
 
 
-def test_the_call_is_that_of_the_file_which_is_there(snakemake, demo: Path) -> None:
+def test_a_call_is_made_from_the_present_file(snakemake, demo: Path) -> None:
     """Whatever is replaced by whatever, and whatever Snakemake remembers of it."""
     plate(demo, "march", "test")
     plate(demo, "april", "train")
@@ -208,9 +208,7 @@ def test_the_call_is_that_of_the_file_which_is_there(snakemake, demo: Path) -> N
     assert "Nothing to be done" in again.stdout
 
 
-def test_an_older_bundle_in_the_place_of_a_newer_one_makes_its_own_calls(
-    snakemake, demo: Path
-) -> None:
+def test_an_older_bundle_in_the_place_of_a_newer_one_makes_new_calls(snakemake, demo: Path) -> None:
     plate(demo, "march", "test")
     shutil.copytree(demo / "results/bundle", demo / "used")
     first = classified(snakemake, demo, "march_samples.tsv", bundle="used", explain=False)[1]
@@ -239,7 +237,7 @@ def another_bundle(source: Path, folder: Path, temperature: float, reads: bool =
     write_bundle(folder, files, description)
 
 
-def test_a_failed_run_leaves_nothing_of_another_sheet(snakemake, demo: Path) -> None:
+def test_a_failed_run_leaves_no_calls_of_another_sheet(snakemake, demo: Path) -> None:
     plate(demo, "march", "test")
     plate(demo, "april", "train")
     assert classified(snakemake, demo, "march_samples.tsv")[0].returncode == 0
@@ -252,7 +250,7 @@ def test_a_failed_run_leaves_nothing_of_another_sheet(snakemake, demo: Path) -> 
     assert not {"calls.json", "genes.tsv", "pages"} & set(left), left
 
 
-def test_calls_are_not_written_into_a_folder_of_others(snakemake, demo: Path) -> None:
+def test_calls_are_not_written_into_a_folder_of_another_program(snakemake, demo: Path) -> None:
     plate(demo, "march", "test")
     (demo / "diary/pages").mkdir(parents=True)
     (demo / "diary/pages/monday.html").write_text("mine")
@@ -264,7 +262,7 @@ def test_calls_are_not_written_into_a_folder_of_others(snakemake, demo: Path) ->
     assert run.returncode == 1 and "samples=SHEET" in run.stdout
 
 
-def test_genes_of_other_calls_do_not_stay(snakemake, demo: Path) -> None:
+def test_genes_of_other_calls_are_removed(snakemake, demo: Path) -> None:
     plate(demo, "march", "test")
     plate(demo, "april", "train")
     classified(snakemake, demo, "march_samples.tsv")
@@ -274,7 +272,7 @@ def test_genes_of_other_calls_do_not_stay(snakemake, demo: Path) -> None:
     assert not (demo / "results/tried/genes.tsv").exists()
 
 
-def test_one_bad_sample_leaves_the_others_their_calls(snakemake, demo: Path) -> None:
+def test_one_bad_sample_is_refused_and_the_others_are_called(snakemake, demo: Path) -> None:
     counts = plate(demo, "march", "test")
     alone = classified(snakemake, demo, "march_samples.tsv")[1]
     spoilt = counts.astype(object)
@@ -353,7 +351,7 @@ def test_reads_below_the_thresholds_of_training_are_refused(snakemake, demo: Pat
     assert 0.05 < float(calls.at["P1", "aligned"]) < 0.15
 
 
-def test_the_simulated_markers_speak_for_their_classes(demo: Path) -> None:
+def test_the_simulated_markers_support_their_classes(demo: Path) -> None:
     truth = table(demo / "results/demo/truth_genes.tsv").set_index("symbol")["marker_of"].fillna("")
     genes = table(demo / "results/evaluation/dl_pca/genes.tsv")
     shares = {}
@@ -365,7 +363,7 @@ def test_the_simulated_markers_speak_for_their_classes(demo: Path) -> None:
     assert sum(shares.values()) / len(shares) >= 0.6
 
 
-def test_a_second_run_has_nothing_to_do(snakemake, demo: Path) -> None:
+def test_a_second_run_runs_no_job(snakemake, demo: Path) -> None:
     run = snakemake(demo)
     assert run.returncode == 0
     assert "Nothing to be done" in run.stdout

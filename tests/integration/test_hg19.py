@@ -146,7 +146,9 @@ def test_a_bam_from_another_build_is_named(
     assert "other.bam" in output and "genome" in output, output
 
 
-def test_a_bam_serves_as_well_as_reads(snakemake, airway: Path, data: Path, tmp_path: Path) -> None:
+def test_a_bam_gives_the_counts_of_its_reads(
+    snakemake, airway: Path, data: Path, tmp_path: Path
+) -> None:
     shutil.copytree(airway / "results/reference", tmp_path / "results/reference")
     bams = {run: {"bam": f"{airway}/results/alignment/{run}.bam"} for run in AIRWAY}
     config = configure(tmp_path, data, bams)

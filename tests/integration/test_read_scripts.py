@@ -1,4 +1,4 @@
-"""Reads and alignments as people have them, through the scripts: none lost, faults told."""
+"""Reads and alignments in the forms that occur, through the scripts: none lost, faults named."""
 
 import gzip
 import json
@@ -211,7 +211,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_wrong_with_reads_is_told_with_its_line(
+def test_faults_of_reads_are_named_with_their_line(
     made: Path, mates: tuple[Text, Text], tmp_path: Path, name: str
 ) -> None:
     one, two, words = BROKEN[name]
@@ -226,7 +226,7 @@ def test_what_is_wrong_with_reads_is_told_with_its_line(
     }
 
 
-def test_mates_that_part_within_the_file_are_told(
+def test_mates_that_diverge_within_the_file_are_refused(
     made: Path, mates: tuple[Text, Text], tmp_path: Path
 ) -> None:
     """One read is missing in the middle of the first file, another at the end of the second."""
@@ -239,7 +239,7 @@ def test_mates_that_part_within_the_file_are_told(
     assert code == 1 and "read 1001 of" in said and "is another than" in said, said
 
 
-def test_mates_given_as_lanes_and_lanes_given_twice_are_told(
+def test_mates_named_as_lanes_and_repeated_lanes_are_refused(
     made: Path, mates: tuple[Text, Text], tmp_path: Path
 ) -> None:
     for mate, name in enumerate("ab"):
@@ -253,9 +253,7 @@ def test_mates_given_as_lanes_and_lanes_given_twice_are_told(
     assert align_script(made, tmp_path, "a.fq", "b.fq")[0] == 0
 
 
-def test_a_refused_sample_says_so_in_all_outputs_and_the_log_of_the_run_is_added_to(
-    made: Path, tmp_path: Path
-) -> None:
+def test_a_refused_sample_has_a_refusal_in_all_outputs(made: Path, tmp_path: Path) -> None:
     write(tmp_path, "a", "<html>\n")
     log = tmp_path / "run.log"
     log.write_text("what stood before\n")
@@ -339,7 +337,7 @@ def test_a_stated_strand_is_compared_with_the_alignments(
     assert header == "Status\tS", "the name that MultiQC shows"
 
 
-def test_bam_files_of_another_build_or_damaged_are_told_before_they_are_counted(
+def test_bam_files_of_another_build_or_damaged_are_refused_before_counting(
     made: Path, alignments: Path, tmp_path: Path
 ) -> None:
     whole = alignments / "both.bam"
@@ -486,7 +484,7 @@ def test_a_cram_that_is_cut_off_is_refused(
         assert code == 1 and said.startswith(f"Error: {cram}: ") and said.count("\n") == 1, said
 
 
-def test_killed_tools_are_told_and_the_next_run_begins_anew(
+def test_killed_tools_are_reported_and_the_next_run_starts_again(
     made: Path, mates: tuple[Text, Text], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     star = shutil.which("STAR")
@@ -506,7 +504,7 @@ def test_killed_tools_are_told_and_the_next_run_begins_anew(
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         code, said = align_script(made, tmp_path, "a.fq", refuse=True)
-        assert code == 1 and "STAR was killed, most often for want of memory" in said, said
+        assert code == 1 and "STAR was killed" in said and "memory" in said, said
         assert not (tmp_path / "out/S.bam").exists(), "no sample is refused for it"
         code, said = make_index()
         assert code == 137 and "STAR was killed" in said and "star_sparsity" in said, said

@@ -104,7 +104,7 @@ def test_a_run_of_the_archive_is_downloaded_trimmed_and_aligned_in_one_job(
     assert reads_of(trimmed, "paired")[0] == PAIRS, "another setting aligns again, all reads"
 
 
-def test_what_goes_wrong_before_the_alignment_is_named(
+def test_faults_before_the_alignment_are_named(
     snakemake, trimmed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     intact = (trimmed / "results/demo/reads/A101-KID_1.fastq.gz").read_bytes()

@@ -29,7 +29,7 @@ def real(snakemake, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder / "results"
 
 
-def test_ids_of_three_kinds_meet_in_common_genes(real: Path) -> None:
+def test_ids_of_three_kinds_are_merged_into_common_genes(real: Path) -> None:
     genes = pd.read_csv(real / "cohort" / "genes.tsv", sep="\t")
     print(genes.to_string())
     assert set(genes["dataset"]) == {"rnaseqdb", "metagsca", "tcgaworkflow", "damirseq"}
@@ -37,7 +37,7 @@ def test_ids_of_three_kinds_meet_in_common_genes(real: Path) -> None:
     assert (genes["recognised"] > 0.9 * genes["genes"]).all()
 
 
-def test_replicates_of_two_sources_find_each_other_after_correction(real: Path) -> None:
+def test_replicates_of_two_sources_are_nearest_after_correction(real: Path) -> None:
     rows = pd.read_csv(real / "expression" / "diagnostics.tsv", sep="\t", dtype=str)
     found = rows.set_index(["stage", "measure"])["value"]
     before, after = (float(found[stage, "concordance"]) for stage in ("before", "after"))
@@ -56,7 +56,7 @@ def test_calls_on_test_donors_are_right(real: Path) -> None:
     assert accuracy["subtype"] >= 0.8
 
 
-def test_a_fifth_of_the_genes_missing_costs_next_to_nothing(real: Path) -> None:
+def test_a_fifth_of_the_genes_missing_costs_little_accuracy(real: Path) -> None:
     curve = pd.read_csv(real / "evaluation" / "dl_pca" / "missing_genes.tsv", sep="\t")
     fifth = curve[(curve["missing"] == 0.2) & (curve["kind"] == "random")]
     loss = fifth[fifth["split"] == "test"].set_index("head")["loss"]
@@ -79,12 +79,12 @@ def test_sets_hold_about_nine_of_ten_and_abstaining_leaves_few_mistakes(real: Pa
     assert rule.loc[["disease_state", "tissue"], "accuracy"].min() >= 0.96
 
 
-def test_no_donor_stands_on_two_sides(real: Path) -> None:
+def test_no_donor_is_in_two_splits(real: Path) -> None:
     samples = pd.read_csv(real / "cohort" / "samples.tsv", sep="\t", dtype=str)
     assert samples.groupby("donor")["split"].nunique().max() == 1
     assert samples.groupby("specimen")["split"].nunique().max() == 1
 
 
-def test_the_study_is_said_to_be_confounded_with_the_state(real: Path) -> None:
+def test_the_report_states_that_study_and_state_are_confounded(real: Path) -> None:
     page = (real / "summary.html").read_text()
     assert "never occur in the same study" in page

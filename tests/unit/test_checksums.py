@@ -15,7 +15,7 @@ CONTENT = np.random.default_rng(0).bytes(3_000_000)
     [("sha256", "sha256sum"), ("md5", "md5sum"), ("git-blob", "git hash-object")],
 )
 @pytest.mark.parametrize("content", [b"", CONTENT], ids=["empty", "3 MB"])
-def test_a_checksum_is_that_of_its_tool(kind, command, content, tmp_path):
+def test_a_checksum_equals_that_of_the_usual_tool(kind, command, content, tmp_path):
     path = tmp_path / "x"
     path.write_bytes(content)
     run = subprocess.run([*command.split(), path], capture_output=True, text=True, check=True)
@@ -37,5 +37,5 @@ def test_a_malformed_checksum_is_refused(checksum):
         parse_checksum(checksum)
 
 
-def test_no_checksum_is_none():
+def test_a_missing_checksum_is_none():
     assert parse_checksum(None) == (None, "")

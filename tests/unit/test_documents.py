@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from tissuestate.startup.config_docs import config_table, read_schema, sheet_table, with_table
+from tissuestate.startup.config_docs import config_table, insert_table, read_schema, sheet_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -18,7 +18,7 @@ DOCUMENTS = sorted(
 )
 PAGES = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
 SHIPPED = ("config", "docs", "envs", "profiles", "resources", "tests", "workflow", "benchmarks")
-# What the documents tell readers to write themselves.
+# Files that the documents ask readers to write themselves.
 OWN_CONFIG = "config/mine.yaml"
 
 every_document = pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_options_that_take_several_values_do_not_swallow_a_target(path: Path) ->
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")), ids=lambda path: path.name)
-def test_a_page_asks_one_question_and_the_readme_links_to_it(path: Path) -> None:
+def test_each_page_has_one_question_as_its_title_and_a_link_in_the_readme(path: Path) -> None:
     titles = re.findall(r"(?m)^# (.*)$", prose(path.read_text()))
     assert len(titles) == 1
     assert titles[0].endswith("?")
@@ -164,7 +164,7 @@ def test_picture_is_readable_at_its_own_width() -> None:
 def test_tables_of_the_documents_are_those_of_the_schemas(page, schema, table) -> None:
     text = (ROOT / "docs" / page).read_text()
     made = table(read_schema(ROOT / "workflow" / "schemas" / schema))
-    assert text == with_table(text, schema, made), "run make docs"
+    assert text == insert_table(text, schema, made), "run make docs"
     rows = [line.split(" | ") for line in made.splitlines()]
     assert len(rows) > 15 and {len(row) for row in rows} == {len(rows[0])}
 

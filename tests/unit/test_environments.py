@@ -66,7 +66,7 @@ def packages(path: Path) -> dict[str, str]:
 
 
 def rules_in(path: Path) -> Iterator[Rule]:
-    """The rules of a file, told by their layout: `rule name:`, then directives one level deeper."""
+    """The rules of a file, recognised by their layout: `rule name:`, then directives one level deeper."""
     head = re.compile(r"^( *)rule ?(\w*):\s*$")
     lines = path.read_text().splitlines()
     starts = [i for i, line in enumerate(lines) if head.match(line)]
@@ -105,7 +105,7 @@ def module_files(name: str) -> list[Path]:
 
 
 def imported(path: Path, *, everywhere: bool) -> set[str]:
-    """Modules that a file imports, also inside functions where `everywhere` is true."""
+    """Modules that a file imports, also inside functions if `everywhere` is true."""
     found: set[str] = set()
     todo: list[ast.AST] = [ast.parse(path.read_text())]
     while todo:
@@ -143,7 +143,7 @@ def needed_modules(script: Path) -> set[str]:
 
 
 def called(text: str) -> set[str]:
-    """Known commands that a shell text calls, comments apart."""
+    """Known commands that a shell text calls, without comments."""
     code = re.sub(r"(?m)(^|\s)#.*$", "", text)
     starts = r"(?:^|[|&;({!\"`]|\b(?:if|then|else|do|while|until)\b)\s*"
     return {
@@ -196,7 +196,7 @@ def test_every_environment_is_exact(path: Path) -> None:
     for name, version in found.items():
         assert re.fullmatch(r"==\d[\w.+]*", version), f"{name} {version} is not one exact version"
     if any(isinstance(entry, dict) for entry in content["dependencies"]):
-        assert "pip" in found, "conda wants pip named where there is a pip section"
+        assert "pip" in found, "conda wants pip named if there is a pip section"
 
 
 def test_a_package_has_one_version_in_all_environments() -> None:
@@ -267,12 +267,12 @@ def check_pin(pin: Path, environment: Path) -> None:
             assert MatchSpec(entry, strict=True).matches(record), f"{entry}: {record} is pinned"
 
 
-def test_pins_are_of_their_environments() -> None:
+def test_pins_belong_to_their_environments() -> None:
     for pin in sorted((ROOT / "envs").glob("*.pin.txt")):
         check_pin(pin, pin.with_name(pin.name.replace(".linux-64.pin.txt", ".yaml")))
 
 
-def test_a_pin_that_has_gone_stale_is_noticed(tmp_path: Path) -> None:
+def test_an_outdated_pin_is_noticed(tmp_path: Path) -> None:
     environment = tmp_path / "star.yaml"
     environment.write_text("dependencies: [star ==2.7.11b, samtools ==1.21]\n")
     pin = tmp_path / "star.linux-64.pin.txt"

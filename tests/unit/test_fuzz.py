@@ -61,7 +61,7 @@ def check(found: Predictions) -> None:
     names=st.lists(st.text(max_size=3) | st.integers(0, 3), min_size=3, max_size=3),
     unit=st.sampled_from(["auto", "", "count", "normalised", "log2", "TPM"]),
 )
-def test_odd_frames(classifier, cells, ids, names, unit):
+def test_odd_frames_are_classified_or_raise_an_input_error(classifier, cells, ids, names, unit):
     frame = pd.DataFrame(cells, index=ids[: len(cells)], columns=names).T
     try:
         check(classifier.predict(frame, unit))
@@ -77,7 +77,9 @@ def test_odd_frames(classifier, cells, ids, names, unit):
     holes=st.sampled_from([0, 0.3, 0.7, 1]),
     unit=st.sampled_from(["auto", "count", "normalised", "log2"]),
 )
-def test_numbers_of_any_size_and_kind(classifier, seed, scale, kind, holes, unit):
+def test_any_numbers_are_classified_or_raise_an_input_error(
+    classifier, seed, scale, kind, holes, unit
+):
     rng = np.random.default_rng(seed)
     values = rng.choice([-1, 0, 1, 2, 100], (2, 60), p=[0.02, 0.3, 0.3, 0.2, 0.18]) * scale
     if kind not in ("float32", "float64", "Float32"):
@@ -114,7 +116,7 @@ FILES = {
     cut=st.none() | st.floats(0, 1),
     unit=st.sampled_from(["", "count", "log2"]),
 )
-def test_damaged_files_of_every_layout(
+def test_damaged_files_of_every_layout_are_read_or_raise_an_input_error(
     classifier, tmp_path_factory, layout, edits, zipped, cut, unit
 ):
     content = FILES[layout].encode()
@@ -128,8 +130,8 @@ def test_damaged_files_of_every_layout(
     sheet = folder / "sheet.tsv"
     sheet.write_text(f"sample\tmatrix\tunit\ns1\t{folder}/matrix.txt\t{unit}\n")
     try:
-        for frame, told in read_new_samples(read_sheet(sheet, labelled=False), {}).frames:
-            check(classifier.predict(frame, told))
+        for frame, units in read_new_samples(read_sheet(sheet, labelled=False), {}).frames:
+            check(classifier.predict(frame, units))
     except InputError as error:
         assert "\n" not in str(error)
 
@@ -155,7 +157,7 @@ BINARY = [
 
 
 @pytest.mark.parametrize("name", BINARY)
-def test_forged_files_with_fitting_checksums_end_in_a_sentence(forged, name):
+def test_forged_files_with_fitting_checksums_are_refused(forged, name):
     whole = (forged / name).read_bytes()
     rng = np.random.default_rng(1)
     contents = [b"", whole[:10], whole[: len(whole) // 2], whole[:-1], b"\0" * 300, b"{}", b"[]"]
@@ -207,7 +209,7 @@ def test_arrays_of_objects_or_of_impossible_size_are_not_read(forged, name, head
         {"subtypes_of": {"kidney": ["no such"]}},
     ],
 )
-def test_a_forged_description_ends_in_a_sentence(forged, changes):
+def test_a_forged_description_is_refused(forged, changes):
     path = forged / "bundle.json"
     description = json.loads(path.read_text()) | changes
     description["checksum"] = bundle._description_checksum(description)
@@ -216,13 +218,13 @@ def test_a_forged_description_ends_in_a_sentence(forged, changes):
         Classifier.load(forged)
 
 
-def test_numbers_of_many_digits_are_no_way_in(forged):
+def test_numbers_of_many_digits_are_refused(forged):
     path = forged / "bundle.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": ' + "9" * 10000))
     with pytest.raises(InputError, match=r"bundle\.json"):
         Classifier.load(forged)
 
 
-def test_files_that_the_bundle_does_not_list_are_left_alone(forged):
+def test_files_that_the_bundle_does_not_list_are_ignored(forged):
     (forged / "weights.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
     Classifier.load(forged)

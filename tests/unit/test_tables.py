@@ -1,4 +1,4 @@
-"""Tables between stages: a name stays what it is, and a table cut short is told."""
+"""Tables between stages: names keep their type, and tables cut short are refused."""
 
 import gzip
 import re
@@ -67,7 +67,7 @@ def sheet(tmp_path):
     return read_sheet(write(pd.DataFrame(rows), tmp_path / "sheet.tsv"), classes)
 
 
-def test_no_stage_tells_types_from_the_cells(root):
+def test_no_stage_infers_types_from_cells(root):
     """Tables of others are read elsewhere: recount3's matrices, the gene map, users' tables."""
     free = {"tables.py", "recount3.py", "gene_map.py", "read.py"}
     files = [*(root / "workflow").rglob("*.py"), *(root / "workflow").rglob("*.smk")]
@@ -84,7 +84,7 @@ def test_the_sheet_keeps_every_name(sheet, tmp_path):
     assert list(again.columns) == [*COLUMNS, "split"]
 
 
-def test_what_quality_control_rejects_is_left_out(sheet, tmp_path):
+def test_rejected_samples_are_left_out_whatever_their_names(sheet, tmp_path):
     sheet["split"] = "train"
     rejected = ["101", "007", "1e5", "NA", "TRUE"]
     mrin = pd.DataFrame({"sample": NAMES, "mrin": 0.01, "z": 0.0, "p": 0.5, "transcripts": 9})
@@ -166,7 +166,7 @@ def test_classes_are_counted_whatever_they_are_called(sheet):
     ("text", "sentence"),
     [
         ("sample\tmrin\na\t0.1\nb\t0.", r"its last line is cut off"),
-        ("sample\tmrin\na\t0.1\nb\n", r"row 3: 1 cells where the header has 2"),
+        ("sample\tmrin\na\t0.1\nb\n", r"row 3: 1 cells, but the header has 2"),
         ("sample\tmrin\na\t0.1\n", r"sample 'b' has no row \(1 rows, 2 samples"),
         ("sample\tmrin\na\t0.1\nb\t0.1\nb\t0.2\n", r"sample 'b' has two rows"),
         ("sample\tmrin\na\t0.1\nb\t0.1\nc\t0.2\n", r"sample 'c' is not one of this run"),
@@ -177,7 +177,7 @@ def test_classes_are_counted_whatever_they_are_called(sheet):
         ("", r"not a whole table"),
     ],
 )
-def test_a_table_that_is_not_whole_is_told(text, sentence, tmp_path):
+def test_an_incomplete_table_is_refused(text, sentence, tmp_path):
     path = tmp_path / "mrin.tsv"
     path.write_text(text)
     with pytest.raises(InputError, match=sentence) as caught:
@@ -185,7 +185,7 @@ def test_a_table_that_is_not_whole_is_told(text, sentence, tmp_path):
     assert str(path) in str(caught.value)
 
 
-def test_flags_and_damaged_archives_are_told(tmp_path):
+def test_bad_flags_and_damaged_archives_are_refused(tmp_path):
     path = tmp_path / "qc.tsv"
     path.write_text("sample\tkept\na\tyes\n")
     with pytest.raises(InputError, match=r"column kept: found 'yes'; expected True or"):
@@ -200,7 +200,7 @@ def test_flags_and_damaged_archives_are_told(tmp_path):
         read_strings(tmp_path / "none.tsv")
 
 
-def test_predictions_cut_short_are_no_smaller_test_set(sheet, tmp_path):
+def test_predictions_cut_short_are_refused(sheet, tmp_path):
     obs = sheet.set_index("sample").rename_axis(None).assign(split="test")
     shares = {"tissue": np.full((len(obs), 3), 1 / 3)}
     path = write(tabulate(obs, shares, CLASSES), tmp_path / "predictions.tsv")

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.errors import InputError, nearest
+from tissuestate.errors import InputError, suggest_nearest
 from tissuestate.matrices.read import read_matrix
-from tissuestate.text import describe, opened, read_text
+from tissuestate.text import detect_kind, open_content, read_text
 
 TABLE = b"gene\ts1\ts2\n" + b"".join(b"G%d\t%d\t7\n" % (i, i) for i in range(50))
 
@@ -82,12 +82,14 @@ NO_TABLES = {
 
 @pytest.mark.parametrize("gz", [False, True])
 @pytest.mark.parametrize("name", NO_TABLES)
-def test_what_is_no_table_is_named_and_not_read(name: str, gz: bool, tmp_path: Path) -> None:
+def test_files_that_are_no_table_are_named_and_not_read(
+    name: str, gz: bool, tmp_path: Path
+) -> None:
     content = NO_TABLES[name]
     path = tmp_path / "counts.tsv"
     path.write_bytes(gzip.compress(content) if gz else content)
-    assert describe(path).name.startswith(name)
-    assert describe(path).zipped == gz
+    assert detect_kind(path).name.startswith(name)
+    assert detect_kind(path).zipped == gz
     sentence = name.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(InputError, match=sentence) as caught:
         read_matrix(path)
@@ -96,31 +98,31 @@ def test_what_is_no_table_is_named_and_not_read(name: str, gz: bool, tmp_path: P
         read_text(path)
 
 
-def test_gzip_in_gzip_is_told(tmp_path: Path) -> None:
+def test_gzip_in_gzip_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "counts.tsv.gz"
     path.write_bytes(gzip.compress(gzip.compress(TABLE)))
     with pytest.raises(InputError, match="packed twice with gzip: unpack it once"):
         read_matrix(path)
 
 
-def test_utf16_without_its_mark_is_told(tmp_path: Path) -> None:
+def test_utf16_without_its_mark_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "counts.tsv").write_bytes(TABLE.decode().encode("utf-16-le"))
-    assert describe(tmp_path / "counts.tsv").name == "UTF-16 text"
+    assert detect_kind(tmp_path / "counts.tsv").name == "UTF-16 text"
 
 
 @pytest.mark.parametrize("text", [
     *("gene\ts1\n", "RDX\t10\nCRAM1\t5\n", "PAR1\t4\n", "BZh\t1\n", "A\n2", "# note\ngene\ts1\n"),
     *("gene;s1\n", "é\ts1\n", "\ufeffgene\ts1\n", "@weird\ts1\n", ">x\ts1\n", "", "\n\n"),
 ])  # fmt: skip
-def test_text_is_text(text: str, tmp_path: Path) -> None:
+def test_text_is_recognised_as_text(text: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_text(text, encoding="utf-8")
-    assert describe(tmp_path / "x").name == ""
+    assert detect_kind(tmp_path / "x").name == ""
 
 
-def test_members_without_content_are_passed_over(tmp_path: Path) -> None:
+def test_empty_gzip_members_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"") + gzip.compress(TABLE))
-    assert describe(tmp_path / "x.gz").head == TABLE
-    with opened(tmp_path / "x.gz") as stream:
+    assert detect_kind(tmp_path / "x.gz").head == TABLE
+    with open_content(tmp_path / "x.gz") as stream:
         assert stream.read() == TABLE
 
 
@@ -156,5 +158,5 @@ def test_blocks_of_bgzip_end_with_their_mark(tmp_path: Path) -> None:
         ("spleen", ["kidney", "liver"], ""),
     ],
 )
-def test_nearest_passes_over_case_and_punctuation(word, words, found) -> None:
-    assert nearest(word, words) == (f" Did you mean {found!r}?" if found else "")
+def test_the_suggestion_ignores_case_and_punctuation(word, words, found) -> None:
+    assert suggest_nearest(word, words) == (f" Did you mean {found!r}?" if found else "")

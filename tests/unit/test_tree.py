@@ -51,7 +51,7 @@ def imported_packages(file: Path) -> set[str]:
     return found
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_packages_and_modules_are_found() -> None:
     assert len(MODULES) > 80
     assert {package_of(module) for module in MODULES} <= {"", *PACKAGES}
     assert len(list(SCRIPTS.rglob("*.py"))) > 40
@@ -82,12 +82,12 @@ def test_scripts_import_their_stage_and_earlier_ones_and_documents_the_renderer(
     [*MODULES, *sorted(RULES.glob("*.smk"))],
     ids=lambda file: f"{file.parent.name}/{file.name}",
 )
-def test_files_are_read_in_one_sitting(file: Path) -> None:
+def test_files_have_at_most_400_lines(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
 
 @pytest.mark.parametrize("module", MODULES, ids=NAMES)
-def test_functions_fit_a_screen(module: Path) -> None:
+def test_functions_have_at_most_60_lines(module: Path) -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     long = {
         node.name: node.end_lineno - node.lineno + 1
@@ -102,7 +102,7 @@ def test_packages_run_nothing_when_they_are_imported() -> None:
     assert all((folder / "__init__.py").read_text() == "" for folder in folders)
 
 
-def test_stages_bear_one_noun_everywhere() -> None:
+def test_stages_have_one_name_everywhere() -> None:
     rules = {file.stem for file in RULES.glob("*.smk")}
     shared = {"common", "given", "inputs", "resources"}
     assert rules - shared <= set(PACKAGES) - WITHOUT_RULES

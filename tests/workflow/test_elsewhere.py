@@ -76,7 +76,7 @@ def write_counts(folder: Path, matrix: str) -> Path:
     return write_config(folder, samples="samples.tsv", demo=None)
 
 
-def test_reads_and_reference_may_lie_on_s3_and_on_the_web(snakemake, s3, tmp_path: Path) -> None:
+def test_reads_and_reference_may_be_on_s3_and_on_the_web(snakemake, s3, tmp_path: Path) -> None:
     made, folder = tmp_path / "made", tmp_path / "run"
     folder.mkdir()
     sheet = simulate_two(made, made)
@@ -107,7 +107,7 @@ def test_reads_and_reference_may_lie_on_s3_and_on_the_web(snakemake, s3, tmp_pat
         assert pd.read_csv(folder / target, sep="\t", comment="#").iloc[:, -1].sum() > 0
 
 
-def test_a_matrix_may_lie_on_s3(snakemake, s3, tmp_path: Path) -> None:
+def test_a_matrix_may_be_on_s3(snakemake, s3, tmp_path: Path) -> None:
     config = write_counts(tmp_path, "s3://lab/in/counts.tsv")
     s3.upload_file(str(tmp_path / "counts.tsv"), "lab", "in/counts.tsv")
     (tmp_path / "counts.tsv").unlink()
@@ -117,7 +117,9 @@ def test_a_matrix_may_lie_on_s3(snakemake, s3, tmp_path: Path) -> None:
     assert (tmp_path / target).exists()
 
 
-def test_all_files_may_lie_on_s3_and_another_machine_goes_on(snakemake, s3, tmp_path: Path) -> None:
+def test_all_files_may_be_on_s3_and_another_machine_continues(
+    snakemake, s3, tmp_path: Path
+) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT, simulate_two, write_config
 from tissuestate.errors import InputError
-from tissuestate.startup.fingerprints import Checksums, remove_others
+from tissuestate.startup.fingerprints import Checksums, remove_outdated
 
 LABELS = {"study": "A", "source": "A", "disease_state": "neoplastic", "tissue": "liver"}
 TARGETS = [f"results/counts/{name}.tsv" for name in ("x", "y", "z")]
@@ -89,7 +89,7 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
     return found
 
 
-def test_the_demo_passes_by_a_folder_with_a_sheet_of_the_users(
+def test_the_demo_refuses_a_folder_with_a_sheet_of_the_user(
     snakemake, given: Path, tmp_path: Path
 ) -> None:
     before = state(given)
@@ -120,7 +120,7 @@ def test_the_demo_writes_over_no_file_in_its_folder_that_it_did_not_make(
     assert (state(given), own.read_bytes()) == before
 
 
-def test_no_run_touches_a_given_file(snakemake, given: Path) -> None:
+def test_no_run_changes_a_file_of_the_user(snakemake, given: Path) -> None:
     config = ("--configfile", str(given / "config.yaml"), "--quiet", "rules")
     before = state(given)
     assert len(before) > 8
@@ -137,7 +137,9 @@ def test_no_run_touches_a_given_file(snakemake, given: Path) -> None:
     assert not (given / TARGETS[0]).exists(), "the last of them removes what was made"
 
 
-def test_nor_does_a_failing_run_or_one_within_another_workflow(snakemake, given: Path) -> None:
+def test_no_failing_run_or_run_as_a_module_changes_a_file_of_the_user(
+    snakemake, given: Path
+) -> None:
     spoilt = given / "reads" / "y_2.fastq.gz"
     whole = spoilt.read_bytes()
     spoilt.write_bytes(whole[:-20])
@@ -157,7 +159,7 @@ def test_nor_does_a_failing_run_or_one_within_another_workflow(snakemake, given:
     (given / "Snakefile").unlink()
 
 
-def test_a_reference_that_an_older_one_replaces_is_prepared_anew(
+def test_a_reference_replaced_by_an_older_file_is_prepared_again(
     snakemake, given: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "user"
@@ -174,27 +176,27 @@ def test_a_reference_that_an_older_one_replaces_is_prepared_anew(
     os.utime(annotation, (1, 1))
     run = snakemake(folder, *arguments, target)
     assert run.returncode == 0, run.stdout[-3000:]
-    assert "Removed results of other inputs" in run.stdout
+    assert "Removed results" in run.stdout
     assert (folder / target).read_text().count("\n") == before.count("\n") - 1
 
 
 @pytest.mark.parametrize("how", ["link", "absolute"])
-def test_nor_is_one_in_a_folder_of_results_that_is_spelled_otherwise(
+def test_no_file_of_the_user_in_a_linked_results_folder_is_written_over(
     snakemake, given: Path, tmp_path: Path, how: str
 ) -> None:
     folder, elsewhere = tmp_path / "user", tmp_path / "big"
     shutil.copytree(given, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
-    own = elsewhere / "align" / "x.bam"
+    own = elsewhere / "alignment" / "x.bam"
     own.parent.mkdir(parents=True)
     shutil.copy(folder / "z.bam", own)
     (folder / "linked").symlink_to(elsewhere)
     sheet = folder / "config/samples.tsv"
-    sheet.write_text(sheet.read_text().replace("z.bam", "linked/align/x.bam"))
+    sheet.write_text(sheet.read_text().replace("z.bam", "linked/alignment/x.bam"))
     results = "linked" if how == "link" else str(elsewhere)
     config = ("--configfile", str(folder / "config.yaml"))
     run = snakemake(folder, *config, "--config", f"pathvars={{results: {results}}}")
     assert run.returncode == 1
-    assert "linked/align/x.bam" in run.stdout and "written over" in run.stdout, run.stdout
+    assert "linked/alignment/x.bam" in run.stdout and "written over" in run.stdout, run.stdout
     assert own.read_bytes() == (folder / "z.bam").read_bytes()
 
 
@@ -237,7 +239,7 @@ def test_the_demo_writes_over_no_reference_in_its_folder(
         ("matrix", "linked.tsv"),
     ],
 )
-def test_a_given_file_where_the_run_writes_its_own_is_refused(
+def test_a_file_of_the_user_where_the_run_writes_is_refused(
     snakemake, given: Path, tmp_path: Path, column: str, file: str
 ) -> None:
     folder = tmp_path / "user"
@@ -262,24 +264,24 @@ def test_a_checksum_is_of_the_content_whatever_the_time(tmp_path: Path) -> None:
     file.write_bytes(b"one")
     os.utime(file, (1, 1))
     found = Checksums(memory)
-    assert found.of(file) == hashlib.sha256(b"one").hexdigest()
-    found.read([file])
+    assert found.full_checksum(file) == hashlib.sha256(b"one").hexdigest()
+    found.look_up_all([file])
     other = tmp_path / "other"
     other.write_bytes(b"two")
     os.utime(other, (1, 1))  # the same size and time
     other.replace(file)
-    assert Checksums(memory).of(file) == hashlib.sha256(b"two").hexdigest()
-    assert Checksums(memory).of(tmp_path / "nowhere") is None
+    assert Checksums(memory).full_checksum(file) == hashlib.sha256(b"two").hexdigest()
+    assert Checksums(memory).full_checksum(tmp_path / "nowhere") is None
     memory.write_text("[")
-    assert Checksums(memory).of(file) == hashlib.sha256(b"two").hexdigest()
+    assert Checksums(memory).full_checksum(file) == hashlib.sha256(b"two").hexdigest()
 
 
-def test_what_was_made_from_other_content_is_removed(tmp_path: Path) -> None:
+def test_results_of_other_content_are_removed(tmp_path: Path) -> None:
     record, product = tmp_path / "made_from.json", tmp_path / "calls.tsv"
 
     def made(digest: str, adopt: bool) -> bool:
         product.write_text("calls")
-        remove_others(record, {"calls": digest}, {"calls": [product]}, adopt)
+        remove_outdated(record, {"calls": digest}, {"calls": [product]}, adopt)
         return product.exists()
 
     assert not made("a", adopt=False), "of calls that nobody knows nothing is kept"

@@ -176,12 +176,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(tmp_path_factory.mktemp("run"))
 
 
-def test_where_nothing_changed_nothing_runs(run: Run) -> None:
+def test_nothing_runs_if_nothing_changed(run: Run) -> None:
     assert run.planned() == set()
     assert len(run.jobs) > 50, "or the run would be no stand-in for a real one"
 
 
-def test_a_copy_in_another_folder_only_describes_itself_anew(run: Run, tmp_path: Path) -> None:
+def test_a_copy_in_another_folder_runs_describe_run_alone(run: Run, tmp_path: Path) -> None:
     other = copied(run, tmp_path / "elsewhere")
     for module in (other.folder / "workflow" / "lib").rglob("*.py"):
         os.utime(module)  # as a fresh checkout has it
@@ -210,7 +210,7 @@ def test_replaced_reads_are_aligned_again(run: Run) -> None:
         assert run.planned() == run.after("align_reads sample=S3")
 
 
-def test_touched_reads_are_compared_by_content_where_they_are_small(run: Run) -> None:
+def test_small_touched_reads_are_compared_by_content(run: Run) -> None:
     with run.changed("reads/S3_2.fastq.gz", str):
         assert run.planned() == set()
         large = run.planned("--max-checksum-file-size", "0")
@@ -311,14 +311,14 @@ def test_documents_name_every_stage_and_its_rules(run: Run) -> None:
     assert "map_genes" in planned
 
 
-def test_a_stage_is_forced_or_the_last(run: Run) -> None:
+def test_a_stage_can_be_forced_or_be_the_last(run: Run) -> None:
     assert run.planned("-R", "tune_network") == run.after("tune_network")
     forced = run.planned("--forceall", "cohort") - {"cohort"}
     until = run.planned("--forceall", "--until", "assemble_cohort")
     assert forced == until == run.needed_by("assemble_cohort")
 
 
-def test_an_edited_environment_reruns_its_rules_where_conda_makes_it(
+def test_an_edited_environment_reruns_its_rules_with_conda(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rules of one environment; conda itself is a stand-in that is asked for its version."""

@@ -53,7 +53,7 @@ def plan(snakemake, folder: Path, samples: int, **kind: bool) -> tuple[Counter, 
     assert planned.returncode == 0, planned.stdout
     jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", planned.stdout, flags=re.M))
     commands = re.findall(r"^ *Shell command: (.*)$", planned.stdout, flags=re.M)
-    assert commands, "the plan tells its commands"
+    assert commands, "the plan has commands"
     return jobs, max(map(len, commands))
 
 
@@ -71,7 +71,7 @@ def test_a_sample_adds_three_jobs(plans) -> None:
     }
 
 
-def test_trimming_and_downloads_add_none(snakemake, plans, tmp_path: Path) -> None:
+def test_trimming_and_downloads_add_no_jobs(snakemake, plans, tmp_path: Path) -> None:
     jobs, _ = plan(snakemake, tmp_path / "run", 6, trim=True, runs=True)
     assert jobs == plans[0][0]
 
@@ -81,7 +81,7 @@ def test_no_command_grows_with_the_cohort(plans) -> None:
     assert few == many
 
 
-def test_bams_on_the_disk_are_as_many_as_the_cores_have_room_for(snakemake, tmp_path: Path) -> None:
+def test_bams_on_the_disk_are_bounded_by_the_cores(snakemake, tmp_path: Path) -> None:
     """A BAM is made by 8 threads and read at once, by 2 at least: with that, no more than this.
 
     Jobs are stand-ins that make their outputs and note how many BAM files there are.

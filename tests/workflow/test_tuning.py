@@ -60,7 +60,9 @@ def kill_in_the_second_round(folder: Path) -> None:
     run.wait()
 
 
-def test_a_killed_search_of_two_workers_ends_as_one_left_alone(snakemake, folder: Path) -> None:
+def test_a_killed_search_of_two_workers_ends_like_an_undisturbed_one(
+    snakemake, folder: Path
+) -> None:
     kill_in_the_second_round(folder)
     assert not (folder / MODEL / "trials.jsonl").exists(), (folder / "killed.log").read_text()
     first = {path: path.stat().st_mtime_ns for path in (folder / MODEL / "tuning").glob("1.*")}

@@ -1,12 +1,12 @@
-# Reads of a sample, from the sheet or the archive and trimmed where the config says so, through
-# STAR with RNAseqDB's options; one sorted, indexed BAM a sample.
+# Reads of a sample, from the sheet or the archive and trimmed if the config says so, through
+# STAR with RNAseqDB's options; one sorted, indexed BAM per sample.
 
 
 rule align_reads:
     input:
-        unpack(of_now(reads_of)),
-        # On a shared disk the large files stand for all, which are made together: each that is named
-        # makes planning ten thousand samples half a second longer.
+        unpack(after_removing_outdated(fastq_files_of)),
+        # On a shared disk three files stand for all, which are made together: each file named here
+        # adds half a second to the planning of ten thousand samples.
         index=STAR_INDEX if FILES_ARE_FETCHED else STAR_INDEX[:3],
         fits=REFERENCE_FITS,
     output:
@@ -37,8 +37,8 @@ rule align_reads:
         accession=lambda wildcards: ROWS[wildcards.sample].get("sra", ""),
         trim=lookup("trim", within=config),
         refuse=CLASSIFYING,
-        flaw=flaw_of,
-        given=reads_fingerprints,
+        flaw=flaw_of_sample,
+        fingerprints=reads_fingerprints,
     script:
         "../scripts/alignment/align_reads.sh"
 

@@ -1,4 +1,4 @@
-# Everything fitted, in one folder: what classifies a new sample.
+# The bundle: everything fitted, in one folder that classifies new samples.
 
 
 rule build_bundle:

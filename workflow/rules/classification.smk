@@ -1,4 +1,4 @@
-# New samples through a bundle: reads or counts, no labels, each on its own.
+# Classification of new samples by a bundle: reads or counts, without labels, one by one.
 
 # A bundle that was trained on matrices has no mRIN to compare with.
 KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
@@ -6,7 +6,7 @@ KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
 
 rule classify_samples:
     input:
-        bundle=of_now(local(f"{BUNDLE}/bundle.json")),
+        bundle=after_removing_outdated(local(f"{BUNDLE}/bundle.json")),
         sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
@@ -30,9 +30,11 @@ rule classify_samples:
     params:
         code=code_digest("classification/classify_samples.py"),
         matrices=MATRICES,
-        given=input_fingerprints(SAMPLES, *MATRICES),
+        fingerprints=input_fingerprints(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
-        reads=lambda wildcards: {name: checksums(files_of(name, READS)) for name in FROM_READS},
+        reads=lambda wildcards: {
+            name: file_checksums(files_of_sample(name, READS)) for name in FROM_READS
+        },
     script:
         "../scripts/classification/classify_samples.py"
 
@@ -56,7 +58,7 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         code=code_digest("classification/explain_samples.py"),
-        given=input_fingerprints(SAMPLES, *MATRICES),
+        fingerprints=input_fingerprints(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         matrices=MATRICES,
     script:

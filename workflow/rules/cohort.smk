@@ -3,7 +3,7 @@
 
 rule split_samples:
     input:
-        sheet=of_now(SAMPLES or []),
+        sheet=after_removing_outdated(SAMPLES or []),
         rnaseqdb="<results>/matrices/rnaseqdb/samples.tsv" if config["rnaseqdb"] else [],
         classes=CLASSES,
     output:
@@ -24,7 +24,7 @@ rule split_samples:
         runtime=minutes(10),
     params:
         code=code_digest("cohort/split_samples.py"),
-        given=input_fingerprints(*LABELS),
+        fingerprints=input_fingerprints(*LABELS),
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
@@ -61,7 +61,7 @@ rule assemble_cohort:
         runtime=minutes(30, per_gb=20),
     params:
         code=code_digest("cohort/assemble_cohort.py"),
-        given=input_fingerprints(*MATRICES),
+        fingerprints=input_fingerprints(*MATRICES),
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),

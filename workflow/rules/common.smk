@@ -1,4 +1,4 @@
-# What every rule needs to know: the library's place, the config, the sheet, paths, digests of code.
+# Shared by all rules: the library, the config, the sheet, paths, digests of code.
 import gc
 import os
 import sys
@@ -6,47 +6,46 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-# A plan is millions of objects that stay: looking for garbage among them less often saves an eighth
-# of the time.
+# A plan is millions of objects that stay: fewer garbage collections save an eighth of the time.
 gc.set_threshold(1_000_000, 10, 10)
 
-MODIFIER = workflow.modifier  # of this workflow, also where another uses it as a module
+MODIFIER = workflow.modifier  # of this workflow, also if another uses it as a module
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 LIBRARY = WORKFLOW / "lib"
 sys.path.insert(0, str(LIBRARY))
 
 
-def put_first(variable, folder):
-    """Put a folder in front of a search path that every job inherits."""
+def prepend_path(variable, folder):
+    """Put a folder first on a search path that every job inherits."""
     rest = os.environ.get(variable)
     os.environ.update({variable: os.pathsep.join(filter(None, [str(folder), rest]))})
 
 
-put_first("PYTHONPATH", LIBRARY)
-# Programs that came with this Python, MultiQC among them, are found without activating its environment.
-put_first("PATH", Path(sys.executable).parent)
+prepend_path("PYTHONPATH", LIBRARY)
+# Finds programs of this Python environment, such as MultiQC, if it is not activated.
+prepend_path("PATH", Path(sys.executable).parent)
 # Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tissuestate.bundle.format import find_description, read_bundle
-from tissuestate.startup.config import check_config, check_yaml, complete_config, write_out
+from tissuestate.startup.config import check_config, check_yaml, complete_config, expand_short_forms
 from tissuestate.demo.sheet import check_no_other_sheet, check_own_folder, check_simulated
 from tissuestate.errors import InputError
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
-from tissuestate.sheet.content import check_files, flaws
+from tissuestate.sheet.content import check_files, find_flaws
 from tissuestate.startup import digests
 from tissuestate.labels import features_of_model
 from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 
 
 def stop(sentence):
-    """End with a sentence for the person who runs the workflow, and nothing around it."""
+    """Exit with one sentence for the person who runs the workflow, without a traceback."""
     logger.error(f"Error: {sentence}")
     sys.exit(1)
 
 
-# What the command line and the files say; of a module's config neither is known.
+# Values of the command line and the config files; unknown for the config of a module.
 OVERRIDES = {} if MODIFIER.skip_configfile else workflow.config_settings.config
 CONFIG_FILES = [] if MODIFIER.skip_configfile else workflow.configfiles
 try:
@@ -57,13 +56,13 @@ try:
         config,
         WORKFLOW / "schemas" / "config.schema.yaml",
         files=CONFIG_FILES,
-        overrides=write_out(OVERRIDES, OVERRIDES),
+        overrides=expand_short_forms(OVERRIDES, OVERRIDES),
     )
 except InputError as error:
     stop(error)
 
 BUNDLE = config["classify"]["bundle"]
-# Whether new samples are called by a trained bundle; else the workflow trains one.
+# True if a trained bundle classifies new samples; else the workflow trains one.
 CLASSIFYING = BUNDLE is not None
 
 
@@ -85,22 +84,22 @@ FILES_ARE_FETCHED = bool(workflow.storage_settings.default_storage_provider)
 DEMO = None if CLASSIFYING else config["demo"]
 
 
-def simulated(path):
-    """Whether the demo makes this file, which is in its own folder then."""
+def is_simulated(path):
+    """Whether the demo makes this file, in its own folder."""
     return bool(DEMO) and Path(path).is_relative_to("results/demo")
 
 
-def is_here(path):
-    """Whether a file that config or sheet name is on this disk from the beginning."""
-    return not (FILES_ARE_FETCHED or "://" in path or simulated(path))
+def is_on_disk(path):
+    """Whether a file of config or sheet is on this disk before the run begins."""
+    return not (FILES_ARE_FETCHED or "://" in path or is_simulated(path))
 
 
 def packaged_path(path):
-    """A path in the working directory or, where there is no such file, in the workflow's own tree."""
+    """A path in the working directory or, if it does not exist, in the workflow's own tree."""
     return local(path if Path(path).exists() else str(WORKFLOW.parent / path))
 
 
-def concrete(path):
+def path_in_run(path):
     """The path of a result in this run: pathvars filled in, below the prefix of a module."""
     return MODIFIER.path_modifier.replace_prefix(MODIFIER.pathvars.apply(path))
 
@@ -108,7 +107,7 @@ def concrete(path):
 def user_path(path):
     """A file of samples or reference as config or sheet name it: a local path, or an address.
 
-    The prefix of a module is for what the workflow makes, not for what it is given.
+    The prefix of a module applies to results, not to files of the user.
     """
     if path.startswith("recount3://"):
         project = ".".join(Path(path.removeprefix("recount3://")).parts)
@@ -116,11 +115,11 @@ def user_path(path):
     if "://" in path:
         return storage(path)
     prefixed = MODIFIER.path_modifier.prefix
-    return str(Path(path).absolute()) if prefixed and is_here(path) else path
+    return str(Path(path).absolute()) if prefixed and is_on_disk(path) else path
 
 
 def warn_of_components(samples):
-    """Say now what PCA would say after hours of alignment, where the cohort is not RNAseqDB's too."""
+    """Warn now of what would stop PCA after hours of alignment, unless RNAseqDB adds samples."""
     components = config["features"]["components"]
     if components > samples and not config["rnaseqdb"]:
         logger.warning(
@@ -130,15 +129,15 @@ def warn_of_components(samples):
         )
 
 
-FLAWS = {}  # of new samples, why they are refused: their files are of another kind than named
+FLAWS = {}  # {new sample: why it is refused}: a file is of another kind than its column expects
 
 
 def check_sheet_files(sheet):
-    """Stop at the first file of another kind; of new samples refuse those, if others are left."""
+    """Stop at the first file of another kind; in classification refuse its sample alone."""
     if not CLASSIFYING:
         check_files(sheet)
         return
-    FLAWS.update(flaws(sheet))
+    FLAWS.update(find_flaws(sheet))
     if FLAWS and len(FLAWS) == len(sheet):
         raise InputError(next(iter(FLAWS.values())))
     for sentence in FLAWS.values():
@@ -146,7 +145,7 @@ def check_sheet_files(sheet):
 
 
 def load_sheet():
-    """The sample sheet, checked; an empty one where the cohort comes from RNAseqDB alone."""
+    """The sample sheet, checked; None if the cohort comes from RNAseqDB alone."""
     try:
         classes = ClassTable.read(CLASSES)
         if CLASSIFYING and (
@@ -164,11 +163,11 @@ def load_sheet():
             return None
         if DEMO and workflow.is_main_process:
             check_no_other_sheet(SAMPLES)
-            check_own_folder(concrete("results/demo"))
+            check_own_folder(path_in_run("results/demo"))
         sheet = read_sheet(SAMPLES, classes, labelled=not CLASSIFYING)
-        # Not in each job: it may run where the files of other samples are not.
+        # Not in each job: it may run on a machine without the files of other samples.
         if workflow.is_main_process and DEMO:
-            check_simulated(sheet, concrete("results/demo/reads"))
+            check_simulated(sheet, path_in_run("results/demo/reads"))
         if workflow.is_main_process and not FILES_ARE_FETCHED:
             check_sheet_files(sheet[sheet["origin"] != "fastq"] if DEMO else sheet)
         if workflow.is_main_process and CLASSIFYING:
@@ -189,7 +188,7 @@ ROWS = {} if SHEET is None else SHEET.to_dict("index")
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
 MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
-# Explaining takes longer than classifying: unasked, only where the sheet is short.
+# Explaining takes longer than classifying: by default only if the sheet is short.
 EXPLAINED = config["classify"]["explain"]
 if EXPLAINED is None:
     EXPLAINED = SHEET is not None and len(SHEET) <= 100
@@ -219,7 +218,7 @@ for kind in ("genome", "annotation"):
 def check_tools():
     """Name every tool that the run needs and the PATH lacks, before anything starts."""
     if not workflow.is_main_process or workflow.deployment_settings.deployment_method:
-        return  # asked already, or conda or a container brings them
+        return  # checked already, or conda or a container brings them
     tools = set() if CLASSIFYING else {"Rscript"}
     if FROM_READS:
         tools |= {"STAR", "samtools", "featureCounts"}
@@ -240,8 +239,8 @@ check_tools()
 def code_digest(script):
     """A rule's parameter: the digest of the library's code that its script runs.
 
-    So an edit of that code reruns the rule, and a copy with other times reruns nothing. Computed
-    for the rules that are planned alone.
+    An edit of that code reruns the rule; a copy with other times does not. Computed only for rules
+    that are planned.
     """
 
     def digest(wildcards):

@@ -3,10 +3,10 @@
 
 rule count_reads:
     input:
-        bam=of_now(alignment),
+        bam=after_removing_outdated(alignment_file),
         annotation="<reference>/annotation.gtf",
         chromosomes="<reference>/chromosomes.tsv",
-        sequences=sequences_of,
+        sequences=sequence_checksums_of,
         fits=REFERENCE_FITS,
     output:
         counts="<results>/counts/{sample}.tsv",
@@ -26,8 +26,8 @@ rule count_reads:
     params:
         strandedness=lambda wildcards: ROWS[wildcards.sample]["strandedness"],
         refuse=CLASSIFYING,
-        flaw=flaw_of,
-        given=reads_fingerprints,
+        flaw=flaw_of_sample,
+        fingerprints=reads_fingerprints,
     script:
         "../scripts/counts/count_reads.sh"
 

@@ -10,8 +10,8 @@ if DEMO:
             annotation="results/demo/annotation.gtf",
             truth_samples="results/demo/truth_samples.tsv",
             truth_genes="results/demo/truth_genes.tsv",
-            # All in a folder of the demo's own: see `check_demo`.
-            reads=[file for sample in ROWS for file in files_of(sample, READS[:2])],
+            # All in a folder of the demo's own: see `check_own_folder`.
+            reads=[file for sample in ROWS for file in files_of_sample(sample, READS[:2])],
         log:
             "<logs>/simulate_cohort.log",
         benchmark:

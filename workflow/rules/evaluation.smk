@@ -1,12 +1,12 @@
-# How often calls are right, and how far to trust one: metrics, missing genes, sets of classes, abstention.
+# Accuracy of calls and trust in each: metrics, missing genes, sets of classes, abstention.
 
 
 rule predict_network:
     input:
         features=features_of,
         classes="<results>/cohort/classes.json",
-        multitask=networks_of("multitask"),
-        subtype=networks_of("subtype"),
+        multitask=network_files_of("multitask"),
+        subtype=network_files_of("subtype"),
         costs=costs_of_networks,
     output:
         predictions="<results>/evaluation/{model,dl_[a-z]+}/predictions.tsv",
@@ -63,8 +63,8 @@ rule measure_missing_genes:
         correction="<results>/expression/correction.npz",
         transformer=transformer_of,
         novelty=novelty_of,
-        multitask=networks_of("multitask"),
-        subtype=networks_of("subtype"),
+        multitask=network_files_of("multitask"),
+        subtype=network_files_of("subtype"),
         classes="<results>/cohort/classes.json",
     output:
         curve="<results>/evaluation/{model}/missing_genes.tsv",

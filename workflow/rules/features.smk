@@ -1,11 +1,11 @@
-# What the networks see: principal components, the forest's best genes, or all genes.
+# Features of the networks: principal components, the forest's best genes, or all genes.
 
 
 rule extract_features:
     input:
         expression="<results>/expression/corrected.h5ad",
     output:
-        # Constraints that tell rules apart stand in the path: elsewhere a storage loses them.
+        # Constraints that distinguish rules stand in the path: elsewhere a storage loses them.
         features="<results>/features/{features,pca|rf|all}.h5ad",
         transformer="<results>/features/{features,pca|rf|all}.npz",
     log:

@@ -1,10 +1,10 @@
-# What config and sheet name, as it is now: checksums, and the removal of what was made from others.
+# Files that config and sheet name: their checksums, and removal of results made from other files.
 import json
 import shutil
 from functools import cache
 from itertools import chain
 
-from tissuestate.startup.fingerprints import Checksums, digest_of, remove_others
+from tissuestate.startup.fingerprints import Checksums, digest_of, remove_outdated
 
 CHECKSUMS = Checksums(".snakemake/tissuestate/checksums.json")
 READS = ("fastq_1", "fastq_2", "bam")
@@ -13,57 +13,57 @@ REFERENCE += [config["reference"]["transcripts"]] if config["reference"]["transc
 LABELS = [str(path) for path in (SAMPLES, CLASSES) if path]
 
 
-def files_of(sample, columns=(*READS, "matrix")):
+def files_of_sample(sample, columns=(*READS, "matrix")):
     """The files that a sample's row names, in the order of the columns."""
     return [file for column in columns for file in ROWS[sample][column].split(",") if file]
 
 
-def checksums(files):
-    """The SHA-256 of each file, None of one that is not here from the beginning.
+def file_checksums(files):
+    """The SHA-256 of each file; None for a file that is not here before the run.
 
-    Of a cohort's reads, which may be a hundred terabytes, large files are not read whole.
+    Large reads files of a cohort, which may be a hundred terabytes, are not read whole.
     """
-    look_up = CHECKSUMS.of if CLASSIFYING else CHECKSUMS.sampled
-    return [look_up(file) if is_here(file) else None for file in files]
+    look_up = CHECKSUMS.full_checksum if CLASSIFYING else CHECKSUMS.sampled_checksum
+    return [look_up(file) if is_on_disk(file) else None for file in files]
 
 
 def input_fingerprints(*files):
-    """The checksums of files that config or sheet name: a parameter of the rules that read them.
+    """Checksums of files of the user: a parameter of the rules that read them.
 
-    Snakemake itself looks no further than the time of a file that is older than what was made of it,
-    as another in its place is that kept its own.
+    Snakemake compares no content of a file that is older than its results, so that it misses an
+    older file put in the place of another.
     """
-    return [checksum for checksum in checksums(filter(None, files)) if checksum]
+    return [checksum for checksum in file_checksums(filter(None, files)) if checksum]
 
 
 def reads_fingerprints(wildcards):
-    """The checksums of a sample's FASTQ files or BAM, by column."""
-    return [input_fingerprints(*files_of(wildcards.sample, (column,))) for column in READS]
+    """Checksums of a sample's FASTQ files or BAM, by column."""
+    return [input_fingerprints(*files_of_sample(wildcards.sample, (column,))) for column in READS]
 
 
-def flaw_of(wildcards):
-    """Why a new sample is refused whose files are of another kind than their column's, if it is."""
+def flaw_of_sample(wildcards):
+    """Why a new sample is refused whose file is of another kind than its column expects; else ''."""
     if not CLASSIFYING or FILES_ARE_FETCHED:
         return ""
     if workflow.is_main_process:
         return FLAWS.get(wildcards.sample, "")
-    return flaws(SHEET.loc[[wildcards.sample]]).get(wildcards.sample, "")
+    return find_flaws(SHEET.loc[[wildcards.sample]]).get(wildcards.sample, "")
 
 
-def all_files():
-    """Every file that config and sheet name, and the place in which it is named."""
+def user_files():
+    """{file: place that names it} of every local file of config and sheet."""
     named = dict.fromkeys(LABELS, "config")
     if FROM_READS:
         named |= dict.fromkeys(REFERENCE, "reference")
     for sample in ROWS:
-        named |= dict.fromkeys(files_of(sample), f"sample {sample!r}")
-    return {file: place for file, place in named.items() if file and is_here(file)}
+        named |= dict.fromkeys(files_of_sample(sample), f"sample {sample!r}")
+    return {file: place for file, place in named.items() if file and is_on_disk(file)}
 
 
 def written_by_this_run(file, roots):
-    """Whether a file of the user's lies where a rule writes, however its path is spelled.
+    """Whether a rule of this run writes to a path of the user's, however it is spelled.
 
-    `roots` has the real place of each folder of results, and its path in this run.
+    roots: {real path: path in this run} of each folder of results.
     """
     real = os.path.realpath(file)
     for folder, root in roots.items():
@@ -74,14 +74,15 @@ def written_by_this_run(file, roots):
     return False
 
 
-def check_given():
-    """Refuse a file of the user's where this run writes one of its own, and a reference that is not
-    there; then look all checksums up, side by side.
+def check_user_files():
+    """Stop if this run would write over a file of the user, or if the reference is missing.
 
-    Called when all rules are known.
+    Then compute all checksums in parallel. Called when all rules are known.
     """
-    files = all_files()
-    roots = {os.path.realpath(path): path for path in map(concrete, ("<results>", "<reference>"))}
+    files = user_files()
+    roots = {
+        os.path.realpath(path): path for path in map(path_in_run, ("<results>", "<reference>"))
+    }
     for file, place in files.items():
         if place == "reference" and not os.path.isfile(file):
             stop(
@@ -94,25 +95,25 @@ def check_given():
                 "written over; move it out of the folder of results."
             )
     try:
-        CHECKSUMS.read(files, sampled=not CLASSIFYING)
+        CHECKSUMS.look_up_all(files, sampled=not CLASSIFYING)
     except InputError as error:
         stop(error)
 
 
 def reference_digest():
-    return digest_of(checksums(filter(None, REFERENCE)), config["reference"]["star_overhang"])
+    return digest_of(file_checksums(filter(None, REFERENCE)), config["reference"]["star_overhang"])
 
 
 def reads_digest(sample):
-    """What decides the counts and the mRIN profile of a sample."""
+    """Digest of all that decides the counts and the mRIN profile of a sample."""
     row = [ROWS[sample][column] for column in ("sra", "strandedness")]
-    files = [checksums(files_of(sample, (column,))) for column in READS]
+    files = [file_checksums(files_of_sample(sample, (column,))) for column in READS]
     return digest_of(files, row, config["trim"], reference_digest())
 
 
 @cache
 def bundle_fingerprint():
-    """The bundle's checksum as it says it; whether its files have it is seen when it is opened."""
+    """The checksum that the bundle states; its files are verified when it is opened."""
     try:
         description = json.loads(find_description(BUNDLE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -121,10 +122,10 @@ def bundle_fingerprint():
 
 
 def calls_digest():
-    """What decides all calls: bundle, rows, files, reference, code."""
+    """Digest of all that decides the calls: bundle, rows, files, reference, code."""
     decides = ("origin", "column", "unit", "strandedness", "sra")
     rows = [[name, *(ROWS[name][column] for column in decides)] for name in ROWS]
-    files = [checksums(files_of(name, ("matrix",))) for name in ROWS]
+    files = [file_checksums(files_of_sample(name, ("matrix",))) for name in ROWS]
     reads = [reads_digest(name) for name in FROM_READS]
     scripts = ("classification/classify_samples.py", "classification/write_pages.py")
     code = [code_digest(script)(None) for script in scripts]
@@ -132,19 +133,19 @@ def calls_digest():
 
 
 def check_place_of_calls():
-    """Stop at files of others where the calls would be written."""
+    """Stop if files of another program are where the calls would be written."""
     names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
-    there = [name for name in names if Path(concrete(f"<results>/{name}")).exists()]
+    there = [name for name in names if Path(path_in_run(f"<results>/{name}")).exists()]
     ours = ("<results>/made_from.json", "<logs>/classify_samples.log")
-    if there and not any(Path(concrete(path)).exists() for path in ours):
+    if there and not any(Path(path_in_run(path)).exists() for path in ours):
         stop(
-            f"{concrete('<results>')} holds {there[0]}, which no run of this workflow has made; "
+            f"{path_in_run('<results>')} holds {there[0]}, which this workflow did not make; "
             "classify into another folder: 'pathvars={results: FOLDER}'."
         )
 
 
 def check_bundle():
-    """Stop at a damaged bundle: before hours of alignment, but after calls of others are gone."""
+    """Stop at a damaged bundle before hours of alignment, after outdated calls are removed."""
     try:
         read_bundle(BUNDLE)
     except InputError as error:
@@ -154,11 +155,11 @@ def check_bundle():
 def products_of_reads(sample):
     patterns = ("counts/{}.tsv", "counts/{}.tsv.summary", "integrity/profiles/{}.npz")
     patterns += ("alignment/{}.Log.final.out", "alignment/{}.bam", "alignment/{}.bam.bai")
-    return [concrete(f"<results>/{pattern.format(sample)}") for pattern in patterns]
+    return [path_in_run(f"<results>/{pattern.format(sample)}") for pattern in patterns]
 
 
-def locked(files):
-    """Whether another run is making one of these files now; Snakemake will refuse this one."""
+def is_locked(files):
+    """Whether another run makes one of the files now; Snakemake will then refuse this run."""
     locks = Path(".snakemake/locks").glob("*")
     held = set(
         chain.from_iterable(lock.read_text().splitlines() for lock in locks if lock.is_file())
@@ -166,25 +167,25 @@ def locked(files):
     return not held.isdisjoint(files)
 
 
-def of_now(files):
-    """An input function that gives `files`, once what was made from others is removed.
+def after_removing_outdated(files):
+    """An input function that returns `files`, after outdated results are removed.
 
-    When inputs are asked for it is known whether anything is to be run, and nothing has been yet.
+    Snakemake calls input functions when it knows whether it will run jobs, and before it does.
     """
 
     def inputs(wildcards):
-        remove_what_is_of_others()
+        remove_outdated_results()
         return files(wildcards) if callable(files) else files
 
     return inputs
 
 
 @cache
-def remove_what_is_of_others():
-    """Before a run begins: results of other files, rows, bundle or reference are removed.
+def remove_outdated_results():
+    """Remove results of other files, rows, bundle or reference, before a run begins.
 
-    Snakemake remembers what results were made from, unless its memory is lost or it is told to look
-    at times alone. A call must be this sample's all the same.
+    Snakemake records what results were made from, but its record may be lost, or set aside with
+    --rerun-triggers mtime. A call must belong to its sample even then.
     """
     if not workflow.is_main_process or FILES_ARE_FETCHED:
         return
@@ -200,53 +201,53 @@ def remove_what_is_of_others():
         made_from["calls"] = calls_digest()
         names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
         names += ("integrity/mrin.tsv", "integrity/reference.txt")
-        products["calls"] = [concrete(f"<results>/{name}") for name in names]
+        products["calls"] = [path_in_run(f"<results>/{name}") for name in names]
     else:
-        made_from["cohort"] = digest_of(checksums([*LABELS, *MATRICES]))
-        products["cohort"] = [concrete("<results>/cohort/samples.tsv")]
-        products["cohort"] += [concrete("<results>/cohort/cohort.h5ad")]
-    records = [(concrete("<results>/made_from.json"), made_from, products, not CLASSIFYING)]
+        made_from["cohort"] = digest_of(file_checksums([*LABELS, *MATRICES]))
+        products["cohort"] = [path_in_run("<results>/cohort/samples.tsv")]
+        products["cohort"] += [path_in_run("<results>/cohort/cohort.h5ad")]
+    records = [(path_in_run("<results>/made_from.json"), made_from, products, not CLASSIFYING)]
     if FROM_READS:
         names = ("genome.fa", "annotation.gtf", "chromosomes.tsv", "genome.dict", "transcripts.bed")
         made = [*STAR_INDEX, *(f"<reference>/{name}" for name in names)]
         reference = {"reference": reference_digest()}
-        place = concrete("<reference>/made_from.json")
-        records.append((place, reference, {"reference": list(map(concrete, made))}, True))
+        place = path_in_run("<reference>/made_from.json")
+        records.append((place, reference, {"reference": list(map(path_in_run, made))}, True))
     for record, digests, files, adopt in records:
-        if locked(chain.from_iterable(files.values())):
+        if is_locked(chain.from_iterable(files.values())):
             continue
-        if workflow.touch:  # what is there is taken for what is given now
+        if workflow.touch:  # existing results are accepted as made from the present files
             files = dict.fromkeys(files, ())
         try:
-            removed = remove_others(record, digests, files, adopt)
+            removed = remove_outdated(record, digests, files, adopt)
         except InputError as error:
             stop(error)
         if removed:
             logger.info(
-                f"Removed results of other inputs than those of now: {', '.join(removed[:5])}"
+                f"Removed results that were made from other inputs: {', '.join(removed[:5])}"
                 + (f" and {len(removed) - 5} more" if len(removed) > 5 else "")
             )
     if CLASSIFYING:
         check_bundle()
 
 
-def bundle_to_fit(wildcards, input):
-    """The bundle that the reference must be that of; '' in training.
+def bundle_to_match(wildcards, input):
+    """The bundle whose reference this must be; '' in training.
 
-    It asks for `input`, so that Snakemake takes no other bundle for a reason to run again.
+    The parameter `input` keeps Snakemake from running the rule again for another bundle.
     """
     return BUNDLE or ""
 
 
-def tell_calls():
-    """At the end of a run: where the calls are; exit code 1 where a sample has none."""
-    file = Path(concrete("<results>/calls.json"))
+def report_calls():
+    """Log at the end of a run where the calls are; exit with code 1 if a sample has none."""
+    file = Path(path_in_run("<results>/calls.json"))
     if not file.is_file():
         return
     records = json.loads(file.read_text(encoding="utf-8"))
     refused = [record for record in records if record["refused"]]
     called = len(records) - len(refused)
-    logger.info(f"{called} of {len(records)} samples called: {concrete('<results>/calls.tsv')}")
+    logger.info(f"{called} of {len(records)} samples called: {path_in_run('<results>/calls.tsv')}")
     if refused:
         first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
         more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
@@ -254,7 +255,7 @@ def tell_calls():
 
 
 def remove_orphans():
-    """After a run that failed: without calls there are no genes behind them and no pages."""
-    if not Path(concrete("<results>/calls.json")).is_file():
-        Path(concrete("<results>/genes.tsv")).unlink(missing_ok=True)
-        shutil.rmtree(concrete("<results>/pages"), ignore_errors=True)
+    """Remove genes and pages of calls after a failed run that left no calls."""
+    if not Path(path_in_run("<results>/calls.json")).is_file():
+        Path(path_in_run("<results>/genes.tsv")).unlink(missing_ok=True)
+        shutil.rmtree(path_in_run("<results>/pages"), ignore_errors=True)

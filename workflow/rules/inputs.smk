@@ -1,4 +1,4 @@
-# The input functions and parameters that rules share, stage by stage, and what a run ends with.
+# Input functions and parameters that rules share, stage by stage, and the final products.
 from tissuestate.models.trials import Schedule
 from tissuestate.text import is_cram
 
@@ -20,15 +20,15 @@ def is_url(path):
 
 
 def reference_file(kind):
-    """The genome or annotation as given: a local file, or the download of its URL."""
+    """The genome or annotation: a local file, or the download of its URL."""
     path = config["reference"][kind]["path"]
     if path is None:
         return lambda wildcards: stop_without_reference(kind)
     return f"<reference>/downloads/{Path(path).name}" if is_url(path) else user_path(path)
 
 
-def reads_of(wildcards):
-    """The FASTQ files of a sample: {'fastq_1': [...], 'fastq_2': [...]}; none of an archive's run."""
+def fastq_files_of(wildcards):
+    """The FASTQ files of a sample: {'fastq_1': [...], 'fastq_2': [...]}; none for a run of the archive."""
     row = ROWS[wildcards.sample]
     return {
         key: [user_path(file) for file in row[key].split(",")]
@@ -44,7 +44,7 @@ def rnaseqdb_table():
 
 
 def rnaseqdb_matrices():
-    """RNAseqDB's matrices, where the cohort is built on them."""
+    """RNAseqDB's matrices, if the cohort includes them."""
     if not config["rnaseqdb"]:
         return []
     return [f"<results>/matrices/rnaseqdb/{Path(file).name}" for file in rnaseqdb_table()["file"]]
@@ -66,18 +66,20 @@ def rnaseqdb_download():
     return {"url": address, "checksum": checksum}
 
 
-def alignment(wildcards):
+def alignment_file(wildcards):
     """The alignments of a sample: STAR's BAM, or the BAM or CRAM that its sheet row names."""
     row = ROWS[wildcards.sample]
     made = f"<results>/alignment/{wildcards.sample}.bam"
     return user_path(row["bam"]) if row["origin"] == "bam" else made
 
 
-def sequences_of(wildcards):
-    """The checksums of the genome's sequences, beside which a CRAM is held; of BAM none are known."""
+def sequence_checksums_of(wildcards):
+    """The checksums of the genome's sequences, with which a CRAM is compared; none for BAM."""
     file = ROWS[wildcards.sample]["bam"]
     cram = (
-        is_cram(file) if is_here(file) and os.path.isfile(file) else file.lower().endswith(".cram")
+        is_cram(file)
+        if is_on_disk(file) and os.path.isfile(file)
+        else file.lower().endswith(".cram")
     )
     return "<reference>/genome.dict" if cram else []
 
@@ -89,7 +91,7 @@ def per_sample(pattern, origins=("fastq", "sra", "bam")):
 
 
 def tuning_schedule():
-    """How the evaluations of a search are shared: the config's numbers, if they go together."""
+    """The numbers by which evaluations of a search are shared, checked against each other."""
     schedule = {key: config["tuning"][key] for key in ("evaluations", "workers", "rounds")}
     try:
         Schedule(**schedule)
@@ -99,7 +101,7 @@ def tuning_schedule():
 
 
 def trials_of(rounds):
-    """The trials of all workers in `rounds`, of the task and features of the wildcards."""
+    """Patterns of the trials of all workers in `rounds`."""
     return expand(
         "<results>/models/{{task}}.{{features}}/tuning/{round}.{worker}.jsonl",
         round=rounds,
@@ -120,8 +122,8 @@ def model_files(task, features):
     )
 
 
-def networks_of(task):
-    """Input function: weights and description of a model's network for `task`; none without subtypes."""
+def network_files_of(task):
+    """An input function: a model's network for `task`; no file if the cohort lacks the task."""
 
     def files(wildcards):
         return model_files(task, FEATURES_OF[wildcards.model]) if task in TASKS else []
@@ -130,7 +132,7 @@ def networks_of(task):
 
 
 def feature_settings(wildcards):
-    """Of the config, what these features depend on: a change of it leaves the other kinds alone."""
+    """The settings that one kind of features depends on, so that others stay when they change."""
     return {
         "pca": {"components": config["features"]["components"]},
         "rf": {"forest_genes": config["features"]["forest_genes"], "seed": config["seed"]},
@@ -156,7 +158,7 @@ def costs_of_networks(wildcards):
 
 
 def protocol_hyperparameters():
-    """What tuning chose for the networks of the protocols; none where each training searches anew."""
+    """Tuned hyper-parameters for the protocols; none if each training has a search of its own."""
     if config["protocols"]["evaluations"]:
         return []
     kinds = {features_of_model(m) for m in config["protocols"]["models"] if m.startswith("dl_")}
@@ -168,7 +170,7 @@ def protocol_hyperparameters():
 
 
 def protocol_search():
-    """The search that takes place in each training, where it is a nested one."""
+    """Settings of the search within each training of the protocols."""
     chosen = {key: config["tuning"][key] for key in ("epochs", "space")}
     return {**chosen, "evaluations": config["protocols"]["evaluations"]}
 
@@ -180,7 +182,7 @@ def share_of_validation():
 
 
 def protocol_predictions():
-    """Every fold of every seed, the first seed's with each leak, and each value that is left out."""
+    """Predictions of all folds and seeds, of the first seed's folds with leaks, of values left out."""
     chosen = config["protocols"]
     pattern = "<results>/protocols/{protocol}/{part}/predictions.tsv.gz"
     parts = [
@@ -193,19 +195,19 @@ def protocol_predictions():
         *(
             file
             for column in chosen["leave_out"]
-            for file in expand(pattern, protocol=column, part=values_of(column))
+            for file in expand(pattern, protocol=column, part=named_values_of(column))
         ),
     ]
 
 
 def protocol_tables():
-    """What the protocols found, for the summary; none where the config asks for none."""
+    """Result tables of the protocols, for the summary; none if the config sets none."""
     names = ["crossvalidation", "leaks", "outside", "outside_classes"]
     return expand("<results>/protocols/{name}.tsv", name=names if protocol_predictions() else [])
 
 
-def values_of(column):
-    """The sources, studies or projects of the cohort, as sheet and RNAseqDB's table name them."""
+def named_values_of(column):
+    """Sources, studies or projects of the cohort, from the sheet and RNAseqDB's table."""
     from tissuestate.matrices.rnaseqdb import project_of
 
     named = set() if SHEET is None else set(SHEET[column])
@@ -221,7 +223,7 @@ def values_of(column):
 
 
 def run_products():
-    """What the run's crate lists of its results, with what each of them is; the metrics first."""
+    """{result: description} of the results that the run's crate lists, metrics first."""
     products = {
         f"<results>/evaluation/{BUNDLED}/metrics.tsv": "Metrics of the bundled model on test samples",
         "<results>/benchmark/benchmark.tsv": "Every model: accuracy, time and memory",
@@ -235,7 +237,7 @@ def run_products():
 
 
 def bundle_files():
-    """What the bundle holds beside bundle.json and the model card."""
+    """The files of the bundle except bundle.json and the model card."""
     names = [
         "normaliser.npz",
         "imputation.npz",
@@ -253,7 +255,7 @@ def bundle_files():
 
 
 def bundle_config():
-    """The parts of the config that made the model, to be kept with it."""
+    """The parts of the config that the bundle keeps."""
     kept = (
         "seed",
         "quality",
@@ -267,7 +269,7 @@ def bundle_config():
 
 
 def final_products():
-    """What a plain run ends with: calls of new samples, or the trained bundle and all of its report."""
+    """Products of a plain run: calls of new samples, or the trained bundle and its report."""
     if CLASSIFYING:
         return ["<results>/calls.tsv", "<results>/pages"]
     products = [

@@ -3,10 +3,10 @@
 
 rule profile_integrity:
     input:
-        bam=of_now(alignment),
+        bam=after_removing_outdated(alignment_file),
         bed="<reference>/transcripts.bed",
         chromosomes="<reference>/chromosomes.tsv",
-        sequences=sequences_of,
+        sequences=sequence_checksums_of,
         fits=REFERENCE_FITS,
     output:
         profile="<results>/integrity/profiles/{sample}.npz",
@@ -25,8 +25,8 @@ rule profile_integrity:
     params:
         code=code_digest("integrity/profile_integrity.py"),
         refuse=CLASSIFYING,
-        flaw=flaw_of,
-        given=reads_fingerprints,
+        flaw=flaw_of_sample,
+        fingerprints=reads_fingerprints,
     script:
         "../scripts/integrity/profile_integrity.py"
 

@@ -1,4 +1,4 @@
-# Count matrices of others, where the sheet names them by address.
+# Public count matrices, and the gene map.
 
 
 rule fetch_recount3:

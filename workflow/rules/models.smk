@@ -30,7 +30,7 @@ rule tune_network:
         space=lookup("tuning/space", within=config),
         seed=lookup("seed", within=config),
         device=lookup("device", within=config),
-        # Outside the outputs, which are wiped when a job fails: an interrupted share goes on here.
+        # Not an output, which is removed when a job fails: an interrupted search continues from it.
         journal=lambda wildcards, output: f"{output.trials}.journal",
     script:
         "../scripts/models/tune_network.py"

@@ -1,4 +1,4 @@
-# Which samples go on: alignment, assignment and mRIN against the thresholds; MultiQC over all of it.
+# Quality control: alignment, assignment and mRIN against their thresholds, and MultiQC.
 
 
 rule decide_quality:
@@ -55,9 +55,9 @@ rule summarise_quality:
         results=subpath(input.mrin, ancestor=2),
         ending=r"'\.(Log\.final\.out|tsv\.summary|fastp\.json)$'",
     shell:
-        # Folders are named, not samples: the command stays short for any number of them. Of thousands
-        # the plots are still interactive (images need a browser), and no tables of all points are kept.
-        # A sample's name is that of its file without the ending, whatever else it looks like.
+        # Names folders, not samples, so that the command stays short for any number of samples. Plots of
+        # thousands stay interactive (images need a browser); tables of all points are not kept.
+        # A sample's name is that of its file without the ending, whatever it looks like.
         "multiqc --force --no-ansi --quiet --interactive --no-data-dir"
         " --module custom_content --module star --module featurecounts --module fastp"
         ' --cl-config "use_filename_as_sample_name: [star, featurecounts, fastp]"'

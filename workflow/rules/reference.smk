@@ -1,4 +1,4 @@
-# Genome, annotation, STAR index and the representative transcripts that mRIN looks at.
+# Genome, annotation, STAR index, and the representative transcripts for mRIN.
 
 STAR_INDEX = [
     f"<reference>/star/{name}"
@@ -47,7 +47,7 @@ for kind in ("genome", "annotation"):
 
 rule prepare_reference:
     input:
-        genome=of_now(reference_file("genome")),
+        genome=after_removing_outdated(reference_file("genome")),
         annotation=reference_file("annotation"),
     output:
         genome="<reference>/genome.fa",
@@ -65,12 +65,12 @@ rule prepare_reference:
         runtime=minutes(10, per_gb=20),
     params:
         code=code_digest("reference/prepare_reference.py"),
-        given=input_fingerprints(*REFERENCE[:2]),
+        fingerprints=input_fingerprints(*REFERENCE[:2]),
     script:
         "../scripts/reference/prepare_reference.py"
 
 
-# For samples that come as CRAM, whose header has the checksums of the genome that it was made on.
+# For samples in CRAM, whose header has the checksums of the genome that it was made with.
 rule digest_sequences:
     input:
         genome="<reference>/genome.fa",
@@ -92,7 +92,7 @@ rule index_genome:
     input:
         genome="<reference>/genome.fa",
         annotation="<reference>/annotation.gtf",
-        # What is wrong with them, or is not the bundle's, is told first.
+        # Made first, since it finds faults of genome and annotation, and another bundle's reference.
         transcripts="<reference>/transcripts.bed",
     output:
         STAR_INDEX,
@@ -134,13 +134,13 @@ rule derive_transcripts:
         runtime=minutes(20),
     params:
         code=code_digest("reference/derive_transcripts.py"),
-        given=input_fingerprints(*REFERENCE[2:]),
-        bundle=bundle_to_fit,
+        fingerprints=input_fingerprints(*REFERENCE[2:]),
+        bundle=bundle_to_match,
     script:
         "../scripts/reference/derive_transcripts.py"
 
 
-# Made here for one bundle or cohort, the reference may serve another; it is then looked at again.
+# A reference made here for one bundle or cohort may serve another, and is then checked again.
 REFERENCE_FITS = []
 if CLASSIFYING:
     REFERENCE_FITS = "<results>/integrity/reference.txt"
@@ -161,7 +161,7 @@ if CLASSIFYING:
             runtime=minutes(20),
         params:
             code=code_digest("reference/check_reference.py"),
-            bundle=bundle_to_fit,
+            bundle=bundle_to_match,
         script:
             "../scripts/reference/check_reference.py"
 

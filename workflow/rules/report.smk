@@ -1,4 +1,4 @@
-# Figures, the paper's numbers beside ours, and the summary that opens the report.
+# Figures, the paper's numbers beside those of this run, and the summary of the report.
 
 
 rule plot_integrity:

@@ -1,9 +1,9 @@
-# What jobs ask for: memory, time and threads.
+# Resources of jobs: memory, time and threads.
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
 
 def size_mb(input):
-    """The inputs' size; nothing where a job of the same group has yet to make one of them.
+    """The inputs' size; 0 if a job of the same group has yet to make one of them.
 
     Snakemake's own `size_mb`, which knows files in a storage, takes minutes with 10,000 samples.
     """
@@ -34,7 +34,7 @@ def minutes(base, per_gb=0.0):
 
 
 def network_threads(wildcards):
-    """One thread for a network of few features: its layers are done before a second one is awake.
+    """One thread for a network of few features, for which a second one only costs time.
 
     Measured on two cores: 300 features three times as fast with one as with two, 2,000 about equal.
     """

@@ -15,7 +15,7 @@ from tissuestate.classification.explanation import (
     top_genes,
 )
 from tissuestate.demo.genome import synthesise_genome
-from tissuestate.demo.reads import MARKERS, draw_genes, expression
+from tissuestate.demo.reads import MARKERS, draw_genes, expected_expression
 from tissuestate.evaluation.chain import Chain
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
@@ -58,7 +58,7 @@ def simulated():
         rows.append((name, name, tissue, state, subtype, study))
     columns = ["sample", "specimen", "tissue", "disease_state", "subtype", "study"]
     obs = pd.DataFrame(rows, columns=columns).set_index("sample", drop=False)
-    rates = np.array([expression(truth, row, 0) for _, row in obs.iterrows()])
+    rates = np.array([expected_expression(truth, row, 0) for _, row in obs.iterrows()])
     counts = rng.poisson(3e5 * rates / rates.sum(axis=1, keepdims=True)).astype(np.float32)
     return counts, obs, truth.set_index("symbol")["marker_of"]
 

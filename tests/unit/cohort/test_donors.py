@@ -5,7 +5,7 @@ import pytest
 from tissuestate.cohort.donors import bootstrap_weights, donor_quantile
 
 
-def test_donors_are_drawn_whole():
+def test_all_samples_of_a_donor_are_drawn_together():
     donors = np.array([0, 0, 1, 2, 2, 2])
     weights = bootstrap_weights(donors, 200, seed=0)
     assert (weights[:, 0] == weights[:, 1]).all() and (weights[:, 3] == weights[:, 5]).all()
@@ -14,13 +14,13 @@ def test_donors_are_drawn_whole():
 
 
 @pytest.mark.parametrize("n", [9, 10, 57, 200])
-def test_with_a_sample_a_donor_it_is_the_usual_quantile(n):
+def test_with_one_sample_per_donor_it_is_the_usual_quantile(n):
     scores = np.random.default_rng(n).normal(size=n)
     rank = int(np.ceil(0.9 * (n + 1)))  # Vovk, Gammerman & Shafer 2005
     assert donor_quantile(scores, np.arange(n), 0.9) == np.sort(scores)[rank - 1]
 
 
-def test_by_hand_a_donor_with_many_samples_weighs_as_one():
+def test_a_donor_with_many_samples_has_the_weight_of_one():
     # 19 donors: one with nine samples at 5, eighteen at 0 … 17 weigh 1/20 each.
     scores = np.r_[np.full(9, 5.0), np.arange(18.0)]
     donors = np.r_[np.zeros(9), np.arange(1, 19)]

@@ -53,8 +53,8 @@ def test_every_large_stratum_is_split_70_15_15(mode):
 
 def test_donors_are_kept_together_only_in_donor_mode():
     samples = large_cohort(3000)
-    apart = split_samples(samples, "donor").groupby(samples["donor"]).nunique()
-    assert (apart == 1).all()
+    parts = split_samples(samples, "donor").groupby(samples["donor"]).nunique()
+    assert (parts == 1).all()
     mixed = split_samples(samples, "random").groupby(samples["donor"]).nunique()
     assert (mixed > 1).any()
 

@@ -23,7 +23,7 @@ from tissuestate.demo.reads import (
     ReadSimulator,
     draw_genes,
     draw_samples,
-    expression,
+    expected_expression,
     simulate_cohort,
     write_fastq,
 )
@@ -83,7 +83,7 @@ def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
     assert all(other[name] != one[name] for name in one)
 
 
-def test_a_sample_has_the_same_reads_whatever_stands_beside_it(tmp_path: Path) -> None:
+def test_a_sample_has_the_same_reads_whichever_others_are_simulated(tmp_path: Path) -> None:
     sheet = demo_sheet()
     intact = draw_samples(sheet, SEED, 150).query("not degraded and not empty")["sample"]
     sample = sheet[sheet["sample"] == intact.iloc[0]]
@@ -133,13 +133,13 @@ def test_fastq_files_are_well_formed(tmp_path: Path) -> None:
     assert gzip.decompress(path.read_bytes()).count(b"\n") == 200
 
 
-def test_the_shipped_sheet_is_the_one_the_library_makes(root: Path, tmp_path: Path) -> None:
+def test_the_packaged_sheet_equals_demo_sheet(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "samples.tsv"
     demo_sheet().to_csv(path, sep="\t", index=False, lineterminator="\n")
     assert (root / "resources/demo.tsv").read_bytes() == path.read_bytes()
 
 
-def test_the_cohort_has_what_the_workflow_must_show(root: Path) -> None:
+def test_the_cohort_has_every_class_and_batch_that_the_workflow_needs(root: Path) -> None:
     classes = ClassTable.read(root / "resources/classes.tsv")
     sheet = read_sheet(root / "resources/demo.tsv", classes)
     assert 70 <= len(sheet) <= 100
@@ -159,7 +159,7 @@ def test_the_cohort_has_what_the_workflow_must_show(root: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_degraded_and_empty_samples_leave_every_class_and_replicate_standing(seed: int) -> None:
+def test_degraded_and_empty_samples_remove_no_class_or_replicate(seed: int) -> None:
     sheet = demo_sheet()
     truth = draw_samples(sheet, seed, pairs=1000)
     assert truth["sample"].tolist() == sheet["sample"].tolist()
@@ -236,7 +236,7 @@ def test_reads_come_from_their_transcripts(genome: SyntheticGenome) -> None:
     assert all(any(text(read) in whole for whole in isoforms) for read in sense)
 
 
-def test_errors_come_at_their_rate(genome: SyntheticGenome) -> None:
+def test_sequencing_errors_have_the_stated_rate(genome: SyntheticGenome) -> None:
     weights = np.ones(len(genome.genes))
     simulator = ReadSimulator(genome)
 
@@ -248,7 +248,7 @@ def test_errors_come_at_their_rate(genome: SyntheticGenome) -> None:
     assert 0.002 < (noisy != exact).mean() < 0.004
 
 
-def test_short_decay_piles_reads_up_at_the_three_prime_end(genome: SyntheticGenome) -> None:
+def test_a_short_decay_moves_reads_to_the_three_prime_end(genome: SyntheticGenome) -> None:
     target = max(range(300), key=lambda index: len(genome.transcript(genome.genes[index])))
     weights = np.zeros(300)
     weights[target] = 1.0
@@ -268,7 +268,7 @@ def test_short_decay_piles_reads_up_at_the_three_prime_end(genome: SyntheticGeno
 
 def test_expression_follows_the_truth(genes: pd.DataFrame) -> None:
     sheet = demo_sheet()
-    log2 = np.log2([expression(genes, row, SEED) for _, row in sheet.iterrows()])
+    log2 = np.log2([expected_expression(genes, row, SEED) for _, row in sheet.iterrows()])
     deviation = log2 - genes["baseline"].to_numpy()
     markers = genes["marker_of"].to_numpy()
     assert {name: int((markers == name).sum()) for name in MARKERS} == MARKERS
@@ -289,7 +289,7 @@ def test_expression_follows_the_truth(genes: pd.DataFrame) -> None:
 def test_two_libraries_of_one_specimen_share_its_biology(genes: pd.DataFrame) -> None:
     sheet = demo_sheet().assign(study="atlas")
     log2 = pd.DataFrame(
-        [np.log2(expression(genes, row, SEED)) for _, row in sheet.iterrows()],
+        [np.log2(expected_expression(genes, row, SEED)) for _, row in sheet.iterrows()],
         index=sheet["sample"],
     )
     twice = sheet[sheet["specimen"].duplicated()]
@@ -313,10 +313,10 @@ def test_a_gene_gives_reads_in_proportion_to_expression_and_length(
     assert share == pytest.approx(3 * lengths[1] / (lengths[0] + 3 * lengths[1]), abs=0.03)
 
 
-def test_classes_without_a_simulation_are_refused(genes: pd.DataFrame) -> None:
+def test_classes_that_the_simulation_lacks_are_refused(genes: pd.DataFrame) -> None:
     row = demo_sheet().iloc[0].copy()
     row["tissue"] = "spleen"
     with pytest.raises(InputError, match="no tissue 'spleen'; use one of kidney, liver"):
-        expression(genes, row, SEED)
+        expected_expression(genes, row, SEED)
     with pytest.raises(InputError, match="too few"):
         draw_genes(synthesise_genome(1, genes=50), 1)

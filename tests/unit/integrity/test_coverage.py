@@ -11,7 +11,11 @@ import pytest
 from tissuestate.errors import InputError
 from tissuestate.integrity import intervals as alignments
 from tissuestate.integrity.coverage import check_sequences, coverage_of_bam
-from tissuestate.integrity.intervals import read_intervals, references, sequence_checksums
+from tissuestate.integrity.intervals import (
+    read_chromosome_lengths,
+    read_intervals,
+    sequence_checksums,
+)
 from tissuestate.reference.transcripts import Transcript, representative_transcripts
 
 CHROMS = {"chr1": 30_000, "chr2": 12_000, "chr3": 500, "chrM": 900}
@@ -102,7 +106,7 @@ def witness(bam: Path, folder: Path, chroms: dict[str, int]) -> dict[str, np.nda
 
 
 def depths(bam: Path, transcripts: list[Transcript], threads: int = 1) -> list[np.ndarray]:
-    """Depth of each transcript's joined exons; zeros where none is given."""
+    """Depth of each transcript's joined exons; zeros if a transcript has none."""
     found = dict(coverage_of_bam(bam, transcripts, threads).depths())
     return [found.get(i, np.zeros(t.length, int)) for i, t in enumerate(transcripts)]
 
@@ -113,7 +117,7 @@ def bam(tmp_path_factory):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_every_base_of_the_genome_equals_the_witness(bam, tmp_path, threads):
+def test_coverage_of_every_base_equals_that_of_samtools(bam, tmp_path, threads):
     expected = witness(bam, tmp_path, CHROMS)
     for transcript, depth in zip(WHOLE, depths(bam, WHOLE, threads), strict=True):
         np.testing.assert_array_equal(depth, expected[transcript.chrom])
@@ -121,7 +125,7 @@ def test_every_base_of_the_genome_equals_the_witness(bam, tmp_path, threads):
     assert expected["chr3"].sum() == 0
 
 
-def test_exons_of_overlapping_transcripts_equal_the_witness(bam, tmp_path):
+def test_coverage_of_overlapping_transcripts_equals_that_of_samtools(bam, tmp_path):
     rng = np.random.default_rng(1)
     transcripts = []
     for number in range(60):
@@ -146,7 +150,7 @@ def test_block_borders_and_read_names_make_no_difference(bam, tmp_path, monkeypa
         np.testing.assert_array_equal(ours, others)
 
 
-def test_a_name_repeated_inside_records_is_no_record(tmp_path):
+def test_a_name_repeated_inside_records_is_not_read_as_a_record(tmp_path):
     """Tags that hold the beginning of read names mislead no one: the chain then does not fit."""
     plain, tagged = tmp_path / "plain.bam", tmp_path / "tagged.bam"
     write_bam(plain, 3000, seed=3)
@@ -176,7 +180,7 @@ def test_names_that_change_within_the_file_make_no_difference(bam, tmp_path):
         np.testing.assert_array_equal(ours, others)
 
 
-def test_an_unsorted_file_gives_the_same(tmp_path):
+def test_an_unsorted_file_has_the_same_coverage(tmp_path):
     ordered = depths(write_bam(tmp_path / "a.bam", 800, seed=4), WHOLE)
     unordered = depths(write_bam(tmp_path / "b.bam", 800, seed=4, ordered=False), WHOLE)
     for a, b in zip(ordered, unordered, strict=True):
@@ -189,7 +193,7 @@ def test_reads_counted_are_those_samtools_counts(bam):
 
 
 @pytest.mark.slow
-def test_star_alignments_of_real_reads_equal_the_witness(data, tmp_path):
+def test_coverage_of_star_alignments_equals_that_of_samtools(data, tmp_path):
     """Truth: samtools and bedtools, on human airway reads aligned to the first Mb of chr1 to 4."""
     if shutil.which("STAR") is None:
         pytest.skip("STAR is not installed")
@@ -216,7 +220,7 @@ def test_star_alignments_of_real_reads_equal_the_witness(data, tmp_path):
         *("--outFileNamePrefix", f"{tmp_path}/", "--readMapNumber", "4000"),
     )
     bam = tmp_path / "Aligned.sortedByCoord.out.bam"
-    chroms = references(bam)
+    chroms = read_chromosome_lengths(bam)
     expected = witness(bam, tmp_path, chroms)
     whole = [Transcript(name, name, "+", ((0, size),)) for name, size in chroms.items()]
     for transcript, depth in zip(whole, depths(bam, whole), strict=True):
@@ -228,14 +232,14 @@ def test_star_alignments_of_real_reads_equal_the_witness(data, tmp_path):
         )
 
 
-def test_another_genome_build_is_told_with_both_sides(bam):
+def test_another_genome_build_is_refused_with_the_chromosomes_of_both(bam):
     with pytest.raises(InputError, match=r"it has chr1, chr2, chr3 and 1 more.*lie on 1 too"):
         coverage_of_bam(bam, [*WHOLE, Transcript("t", "1", "+", ((0, 10),))])
     with pytest.raises(InputError, match=r"chr2 has 12000 bases, but transcript t ends at 12001"):
         coverage_of_bam(bam, [Transcript("t", "chr2", "+", ((0, 12_001),))])
 
 
-def test_a_build_with_other_lengths_of_the_same_chromosomes_is_told(bam):
+def test_a_build_with_chromosomes_of_other_lengths_is_refused(bam):
     coverage_of_bam(bam, WHOLE[:2], chromosomes={**CHROMS, "chrUn": 5})
     with pytest.raises(InputError, match="its chrM has 900 bases, that of the reference 899"):
         coverage_of_bam(bam, WHOLE[:2], chromosomes={**CHROMS, "chrM": 899})
@@ -292,7 +296,7 @@ def joined(path: Path, threads: int = 1) -> np.ndarray:
 def test_a_cram_has_the_intervals_of_its_bam(
     tmp_path, genome, reference_server, monkeypatch, options, threads
 ):
-    """Neither its genome nor the place where htslib would look for it is asked for."""
+    """It needs neither its genome nor the place where htslib would look for it."""
     monkeypatch.setattr(alignments, "_CRAM_BATCH", 700)
     for bam in (write_bam(tmp_path / "a.bam", 6000), write_pairs(tmp_path / "pairs.bam")):
         here = shutil.copy(genome, tmp_path / "genome.fa")
@@ -302,13 +306,13 @@ def test_a_cram_has_the_intervals_of_its_bam(
         expected = joined(bam)
         assert expected.shape[1] > 300
         np.testing.assert_array_equal(joined(cram, threads), expected)
-        assert references(cram) == references(bam)
+        assert read_chromosome_lengths(cram) == read_chromosome_lengths(bam)
     assert reference_server == []
     subprocess.run(["samtools", "view", "-o", "/dev/null", cram], check=False, capture_output=True)
     assert reference_server, "sequences would have been asked for"
 
 
-def test_a_cram_of_another_genome_is_known_by_its_checksums(bam, tmp_path, genome):
+def test_a_cram_of_another_genome_is_recognised_by_its_checksums(bam, tmp_path, genome):
     """Chromosomes of the same names and lengths; a smaller one that is masked does no harm."""
     names = genome.read_text().split()[::2]
     bases = dict(zip(names, genome.read_text().split()[1::2], strict=True))
@@ -333,7 +337,7 @@ def test_a_cram_of_another_genome_is_known_by_its_checksums(bam, tmp_path, genom
         coverage_of_bam(tmp_path / "a.cram", WHOLE, sequences=expected)
 
 
-def test_a_cram_that_is_cut_off_or_damaged_gives_no_other_intervals(bam, tmp_path, genome):
+def test_a_truncated_or_damaged_cram_gives_no_other_intervals(bam, tmp_path, genome):
     """What is damaged is refused, unless it is in the sequences, which are not read."""
     whole = to_cram(Path(shutil.copy(bam, tmp_path / "a.bam")), genome).read_bytes()
     expected = joined(tmp_path / "a.cram")
@@ -368,7 +372,7 @@ def records(raw: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A function that writes 300 records anew with one field of each fifth, or of one, changed."""
+    """A function that writes 300 records, with one field changed in every fifth or in one."""
     folder = tmp_path_factory.mktemp("broken")
     raw = pysam.BGZFile(str(write_bam(folder / "whole.bam", 300, flags=(0,))), "rb").read()
     starts = records(raw)
@@ -402,13 +406,13 @@ def written(tmp_path_factory):
         (0, "<I", 3, "parts of a record exceed it|longer than any read|cut off"),
     ],
 )
-def test_records_that_do_not_hold_together_are_told(written, place, form, value, words, step):
+def test_inconsistent_records_are_refused(written, place, form, value, words, step):
     path = written(place, form, value, step)
     with pytest.raises(InputError, match=f"broken.bam: .*({words})"):
         list(read_intervals(path))
 
 
-def test_a_record_that_says_it_is_huge_takes_no_memory(tmp_path):
+def test_a_record_with_a_huge_stated_size_takes_no_memory(tmp_path):
     """The rest of the file would be kept, waiting for its end."""
     bam = write_bam(tmp_path / "long.bam", 3000)
     raw = bytearray(pysam.BGZFile(str(bam), "rb").read())
@@ -423,7 +427,7 @@ def test_a_record_that_says_it_is_huge_takes_no_memory(tmp_path):
 
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.9, 0.9999])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_truncated_file_is_told(bam, tmp_path, part, threads):
+def test_a_truncated_file_is_refused(bam, tmp_path, part, threads):
     cut = tmp_path / "cut.bam"
     whole = bam.read_bytes()
     cut.write_bytes(whole[: int(len(whole) * part)])
@@ -431,14 +435,14 @@ def test_a_truncated_file_is_told(bam, tmp_path, part, threads):
         coverage_of_bam(cut, WHOLE, threads)
 
 
-def test_a_file_that_lacks_only_its_end_mark_is_told(bam, tmp_path):
+def test_a_file_without_its_end_mark_is_refused(bam, tmp_path):
     cut = tmp_path / "cut.bam"
     cut.write_bytes(bam.read_bytes()[:-28])
     with pytest.raises(InputError, match="EOF marker"):
         coverage_of_bam(cut, WHOLE)
 
 
-def test_a_record_that_is_cut_between_blocks_is_told(bam, tmp_path):
+def test_a_record_cut_between_blocks_is_refused(bam, tmp_path):
     """The file ends properly, with its mark, but in the middle of a record."""
     whole = bam.read_bytes()
     raw = pysam.BGZFile(str(bam), "rb").read(150_001)
@@ -450,7 +454,7 @@ def test_a_record_that_is_cut_between_blocks_is_told(bam, tmp_path):
         coverage_of_bam(cut, WHOLE)
 
 
-def test_a_damaged_file_is_told(bam, tmp_path):
+def test_a_damaged_file_is_refused(bam, tmp_path):
     damaged = bytearray(bam.read_bytes())
     middle = len(damaged) // 2
     damaged[middle : middle + 40] = bytes(40)
@@ -460,7 +464,7 @@ def test_a_damaged_file_is_told(bam, tmp_path):
         coverage_of_bam(path, WHOLE)
 
 
-def test_other_formats_and_missing_files_are_told(tmp_path):
+def test_other_formats_and_missing_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         coverage_of_bam(tmp_path / "none.bam", WHOLE)
     for name, content in (("a.bam", b"@HD\tVN:1.6\n@SQ\tSN:chr1\tLN:9\n"), ("b.bam", b"junk" * 99)):
@@ -469,7 +473,7 @@ def test_other_formats_and_missing_files_are_told(tmp_path):
             coverage_of_bam(tmp_path / name, WHOLE)
 
 
-def test_no_reads_that_pass_give_no_coverage(tmp_path):
+def test_a_file_without_passing_reads_has_no_coverage(tmp_path):
     for name, reads in (("empty.bam", 0), ("duplicates.bam", 300)):
         bam = write_bam(tmp_path / name, reads, flags=(1024,))
         coverage = coverage_of_bam(bam, WHOLE)

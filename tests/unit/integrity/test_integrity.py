@@ -13,7 +13,7 @@ from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.integrity.mrin import (
     MRIN,
-    deviations,
+    abundant_deviations,
     score_cohort,
     score_samples,
     truncated_normal,
@@ -62,12 +62,12 @@ def test_mrin_z_p_and_gis_equal_the_original_code(original):
     assert (gis["samples"] == (~np.isnan(matrix)).sum(axis=0)).all()
 
 
-def test_only_transcripts_above_two_reads_a_base_count():
+def test_only_transcripts_above_two_reads_per_base_count():
     profile = Profile(np.array([0.1, 0.2, 0.3]), np.array([2.0, 2.0001, 0]), np.ones(100), 9)
-    np.testing.assert_array_equal(deviations(profile), [np.nan, 0.2, np.nan])
+    np.testing.assert_array_equal(abundant_deviations(profile), [np.nan, 0.2, np.nan])
 
 
-def test_normal_of_a_truncated_cohort_is_close_to_the_draws_of_the_original():
+def test_truncated_normal_is_close_to_that_of_the_original_code():
     """Truth: the published procedure, with its 10⁶ draws."""
     rng = np.random.default_rng(5)
     x = np.where(rng.random(300) < 0.1, -rng.exponential(0.1, 300), rng.normal(0.01, 0.02, 300))
@@ -113,7 +113,7 @@ def test_median_and_mrin_are_those_of_numpy():
     )
 
 
-def test_one_sample_alone_equals_the_same_among_many_to_the_byte():
+def test_one_sample_alone_has_exactly_the_score_it_has_among_many():
     names, matrix = cohort(200)
     model = MRIN(names).fit(matrix[:150])
     together = model.score(matrix)
@@ -154,7 +154,7 @@ def test_degenerate_cohorts_have_no_z_but_an_mrin(caplog):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_sample_without_coverage_is_nan_and_disturbs_no_one():
+def test_a_sample_without_coverage_is_nan_and_changes_no_other():
     names, matrix = cohort()
     empty = np.full((1, matrix.shape[1]), np.nan)
     model = MRIN(names).fit(np.vstack([matrix, empty]))
@@ -238,7 +238,7 @@ def test_a_sample_that_was_refused_has_no_row(files, tmp_path):
     assert score_samples({"bad": refused}, bed, result.model).empty
 
 
-def test_no_reference_and_other_transcripts_are_told(files, tmp_path):
+def test_missing_reference_and_other_transcripts_are_refused(files, tmp_path):
     bed, profiles, _ = files
     with pytest.raises(InputError, match="none of the 12 samples with reads is a training sample"):
         score_cohort(profiles, bed, {"elsewhere"})

@@ -60,7 +60,7 @@ def test_deviation_and_abundance_equal_the_original_code(data, reference):
     assert max(worst_d, worst_abundance) < 1e-9
 
 
-def test_a_transcript_by_hand():
+def test_deviation_of_one_transcript_equals_a_hand_calculation():
     """Depth 0 0 4 4: all of it at the 3′ end of +, at the 5′ end of −."""
     depth = np.array([0, 0, 4, 4])
     # +: C = 8−P[3], 8−P[2], 8−P[1], 8−P[0] = 0 4 8 8; minus i/L: 0, .25, .5, .25
@@ -117,7 +117,7 @@ def test_a_bam_gives_the_profile_of_its_coverage(tmp_path):
     np.testing.assert_allclose(profile.coverage, np.repeat([0.5, 1.5], 50))  # the first alone
 
 
-def test_a_profile_survives_writing_and_reading_and_knows_its_transcripts(tmp_path):
+def test_a_profile_is_equal_after_reading_and_bound_to_its_transcripts(tmp_path):
     bed = tmp_path / "t.bed"
     bed.write_text("chr1\t0\t10\tt\t0\t+\t0\t10\t0\t1\t10\t0\n")
     profile = Profile(np.array([0.25]), np.array([3.5]), np.arange(100.0), 7)

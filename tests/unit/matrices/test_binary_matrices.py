@@ -37,7 +37,7 @@ def write(tmp_path: Path) -> Callable:
 
 @pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
-def test_every_storage_of_h5ad(kind, compression, write):
+def test_h5ad_is_read_in_every_storage(kind, compression, write):
     path = write(kind, compression=compression)
     matrix = read_matrix(path)
     assert (matrix.samples, matrix.ids.tolist()) == (SAMPLES, GENES)
@@ -48,12 +48,12 @@ def test_every_storage_of_h5ad(kind, compression, write):
 
 @pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "float64", "bool"])
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_numbers_of_every_kind(kind, dtype, write):
+def test_h5ad_is_read_with_numbers_of_every_type(kind, dtype, write):
     path = write(lambda values: kind(np.minimum(values, 1).astype(dtype)))
     np.testing.assert_array_equal(read_matrix(path).values, np.minimum(VALUES, 1))
 
 
-def test_names_as_categories_and_as_old_tables(write):
+def test_h5ad_names_are_read_as_categories_and_in_old_tables(write):
     path = write()
     with h5py.File(path, "r+") as file:
         del file["var/_index"]
@@ -78,7 +78,7 @@ PART = {
 
 @pytest.mark.parametrize("name", PART)
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
-def test_indices_that_point_elsewhere(kind, name, write):
+def test_sparse_indices_out_of_range_are_refused(kind, name, write):
     part, place, value, sentence = PART[name]
     path = write(kind)
     with h5py.File(path, "r+") as file:
@@ -90,7 +90,7 @@ def test_indices_that_point_elsewhere(kind, name, write):
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
-def test_a_cell_has_one_value(kind, write):
+def test_two_values_for_one_cell_are_refused(kind, write):
     path = write(kind)
     with h5py.File(path, "r+") as file:
         start, end = file["X/indptr"][3:5]
@@ -109,7 +109,7 @@ def replace(path: Path, name: str, **dataset) -> None:
 
 @pytest.mark.parametrize("name", ["X/data", "X/indices", "X/indptr"])
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
-def test_parts_of_other_lengths(kind, name, write):
+def test_sparse_parts_of_inconsistent_lengths_are_refused(kind, name, write):
     path = write(kind)
     with h5py.File(path) as file:
         content = file[name][:]
@@ -137,7 +137,7 @@ HUGE = 10**11
     ],
 )
 @pytest.mark.parametrize("chunks", [None, True])
-def test_what_is_announced_and_not_held_takes_no_memory(kind, name, shape, chunks, write):
+def test_a_shape_larger_than_the_data_takes_no_memory(kind, name, shape, chunks, write):
     path = write(kind)
     with h5py.File(path) as file:
         dtype = file[name].dtype
@@ -149,7 +149,7 @@ def test_what_is_announced_and_not_held_takes_no_memory(kind, name, shape, chunk
 
 
 @pytest.mark.parametrize("shape", [(4, 41), (5, 40), (40, 4)])
-def test_a_shape_that_is_not_that_of_its_names(shape, write):
+def test_a_shape_unequal_to_that_of_the_names_is_refused(shape, write):
     path = write(sparse.csr_matrix)
     with h5py.File(path, "r+") as file:
         file["X"].attrs["shape"] = shape
@@ -159,7 +159,7 @@ def test_a_shape_that_is_not_that_of_its_names(shape, write):
         read_matrix(path)
 
 
-def test_codes_beyond_the_categories(write):
+def test_category_codes_out_of_range_are_refused(write):
     path = write()
     with h5py.File(path, "r+") as file:
         del file["var/_index"]
@@ -189,12 +189,12 @@ def hdf5(path: Path, *names: str) -> Path:
         ((), r"an HDF5 file, but no h5ad \(it holds nothing\)"),
     ],
 )
-def test_hdf5_of_other_programs(names, sentence, tmp_path):
+def test_hdf5_files_of_other_programs_are_named(names, sentence, tmp_path):
     with pytest.raises(InputError, match=sentence):
         read_matrix(hdf5(tmp_path / "m.h5", *names))
 
 
-def test_sentences_in_the_words_of_anndata(tmp_path):
+def test_sentences_use_the_terms_of_anndata(tmp_path):
     data = anndata.AnnData(pd.DataFrame(VALUES, SAMPLES, GENES))
     data.T.copy().write_h5ad(tmp_path / "turned.h5ad")
     with pytest.raises(InputError, match=r"'A' is not in its obs.*samples are expected in obs"):
@@ -215,7 +215,7 @@ def test_sentences_in_the_words_of_anndata(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["m.pq", "m.PARQUET", "m.tsv", "m"])
-def test_files_are_told_by_content_not_by_name(name, write, tmp_path):
+def test_files_are_recognised_by_content_not_by_name(name, write, tmp_path):
     frame = pd.DataFrame(VALUES.T, GENES, SAMPLES)
     frame.to_parquet(tmp_path / name)
     np.testing.assert_array_equal(read_matrix(tmp_path / name).values, VALUES)
@@ -231,7 +231,7 @@ def test_files_are_told_by_content_not_by_name(name, write, tmp_path):
     ],
     ids=str,
 )
-def test_numbers_of_parquet(kind, tmp_path):
+def test_parquet_is_read_with_numbers_of_every_type(kind, tmp_path):
     values = [3, 0, 7, None]
     plain = kind.value_type if pa.types.is_dictionary(kind) else kind
     cells = [v if v is None or not pa.types.is_decimal(kind) else Decimal(v) for v in values]
@@ -244,28 +244,28 @@ def test_numbers_of_parquet(kind, tmp_path):
 
 
 @pytest.mark.parametrize("cells", [["x"] * 3, [True] * 3, [pd.Timestamp("2020-01-01")] * 3])
-def test_columns_of_parquet_that_are_no_numbers(cells, tmp_path):
+def test_parquet_columns_without_numbers_refuse_their_sample(cells, tmp_path):
     table = pd.DataFrame({"gene": ["a", "b", "c"], "P1": cells, "P2": [1.0, 2.0, 3.0]})
     table.to_parquet(tmp_path / "m.parquet")
     wanted = {"P1": "", "P2": ""}
     with pytest.raises(InputError, match=r"column 'P1': it holds .*; expected numbers"):
         read_matrix(tmp_path / "m.parquet", wanted)
     matrix = read_matrix(tmp_path / "m.parquet", wanted, missing="keep")
-    assert list(matrix.refused) == ["P1"]
+    assert list(matrix.refusals) == ["P1"]
     assert matrix.values[1].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("cells", [["x", "y"], [True, False]])
-def test_a_parquet_file_of_no_numbers_says_what_it_holds(cells, tmp_path):
+def test_a_parquet_file_without_numbers_is_refused_with_its_types(cells, tmp_path):
     pd.DataFrame({"gene": ["a", "b"], "P1": cells}).to_parquet(tmp_path / "m.parquet")
     matrix = read_matrix(tmp_path / "m.parquet", {"P1": ""}, missing="keep")
-    assert re.search("column 'P1': it holds (text|bool); expected numbers", matrix.refused["P1"])
+    assert re.search("column 'P1': it holds (text|bool); expected numbers", matrix.refusals["P1"])
     with pytest.raises(InputError, match=r"beside the ids .'P1' holds .*; expected numbers"):
         read_matrix(tmp_path / "m.parquet")
 
 
 @pytest.mark.parametrize("more", ["index", "gene_type", "chrom"])
-def test_ids_of_parquet(more, tmp_path):
+def test_the_id_column_of_parquet_is_found(more, tmp_path):
     if more == "index":
         table = pd.DataFrame({"P1": [1.0, 2.0]}, index=pd.Index([7157, 3845], name="entrez"))
     else:
@@ -276,20 +276,20 @@ def test_ids_of_parquet(more, tmp_path):
     assert read_matrix(tmp_path / "m.parquet").samples == ["P1"]
 
 
-def test_blanks_around_names_of_h5ad(tmp_path):
+def test_blanks_around_names_in_h5ad_are_removed(tmp_path):
     obs, var = pd.DataFrame(index=["P1 ", "P2"]), pd.DataFrame(index=GENES)
     anndata.AnnData(VALUES[:2], obs, var).write_h5ad(tmp_path / "m.h5ad")
     np.testing.assert_array_equal(read_matrix(tmp_path / "m.h5ad", {"P1": ""}).values, VALUES[:1])
 
 
-def test_a_column_of_no_values_in_parquet(tmp_path):
+def test_a_parquet_column_without_values_refuses_its_sample(tmp_path):
     table = pd.DataFrame({"gene": ["a", "b"], "P1": [None, None], "P2": [1.0, 2.0]})
     table.to_parquet(tmp_path / "m.parquet")
     matrix = read_matrix(tmp_path / "m.parquet", missing="keep")
-    assert "all 2 values in column 'P1' are missing" in matrix.refused["P1"]
+    assert "all 2 values in column 'P1' are missing" in matrix.refusals["P1"]
 
 
-def test_page_checksums_are_verified_and_damage_ends_in_a_sentence(tmp_path):
+def test_damaged_parquet_pages_are_refused(tmp_path):
     path = tmp_path / "m.parquet"
     table = pa.table({"gene": GENES, "P1": np.arange(40.0)})
     pyarrow.parquet.write_table(
@@ -339,7 +339,7 @@ def test_any_damage_of_h5ad_is_an_input_error_or_a_matrix(kind, write):
             assert "\n" not in str(error)
 
 
-def test_more_rows_than_genes_are_not_read(tmp_path):
+def test_a_parquet_file_with_too_many_rows_is_refused(tmp_path):
     path = tmp_path / "m.parquet"
     table = pa.table({"gene": pa.array(["a"] * 10_000_001).dictionary_encode()})
     pyarrow.parquet.write_table(table, path)

@@ -53,13 +53,13 @@ def write(tmp_path: Path):
 
 
 def refused(path: Path, wanted: dict[str, str], sentence: str, **options) -> Matrix:
-    """What is kept where one sample is refused, and where one ends all it is an InputError."""
+    """The matrix with one sample refused; without `keep` the same fault is an InputError."""
     with pytest.raises(InputError, match=sentence):
         read_matrix(path, wanted, **options)
     matrix = read_matrix(path, wanted, missing="keep", **options)
-    (found,) = matrix.refused.values()
+    (found,) = matrix.refusals.values()
     assert pd.Series([found]).str.contains(sentence, regex=True).all(), found
-    assert np.isnan(matrix.values[matrix.samples.index(*matrix.refused)]).all()
+    assert np.isnan(matrix.values[matrix.samples.index(*matrix.refusals)]).all()
     return matrix
 
 
@@ -67,7 +67,7 @@ def refused(path: Path, wanted: dict[str, str], sentence: str, **options) -> Mat
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "gct", "parquet", "h5ad"])
-def test_a_written_column_must_be_there_and_an_empty_one_takes_the_only(kind, write, caplog):
+def test_a_stated_column_must_exist_and_an_empty_one_takes_the_only_column(kind, write, caplog):
     one = COUNTS[["P2"]].astype(float)
     path = write("", f"m.{kind}")
     if kind == "parquet":
@@ -89,14 +89,14 @@ def test_a_written_column_must_be_there_and_an_empty_one_takes_the_only(kind, wr
         assert read_matrix(path, {"P1": "P2"}).samples == ["P1"]
         assert read_matrix(path, {"P2": ""}).columns == ["P2"]
         assert not caplog.text
-    assert matrix.taken == {"P1": "P2"} and not read_matrix(path, {"P1": "P2"}).taken
+    assert matrix.sole_columns == {"P1": "P2"} and not read_matrix(path, {"P1": "P2"}).sole_columns
     assert (matrix.samples, matrix.columns) == (["P1"], ["P2"])
     np.testing.assert_array_equal(matrix.values[0], COUNTS["P2"])
 
 
 @pytest.mark.parametrize("name", FIXED)
 @pytest.mark.parametrize("unit", ["count", "normalised"])
-def test_files_of_one_sample_take_the_column_that_is_read_or_their_name(name, unit, write):
+def test_files_of_one_sample_accept_the_column_that_is_read_or_their_name(name, unit, write):
     path = write(FIXED[name].to_csv(sep="\t", index=False), name)
     read = READ[name][unit != "count"]
     if not read:
@@ -113,7 +113,7 @@ def test_files_of_one_sample_take_the_column_that_is_read_or_their_name(name, un
         refused(path, {"any": column}, sentence, unit=unit)
 
 
-def test_a_strand_that_is_written_is_the_one_that_is_read(write):
+def test_a_stated_column_of_another_strand_is_refused(write):
     table = FIXED["P7.rna_seq.augmented_star_gene_counts.tsv"].assign(stranded_second=99)
     path = write(table.to_csv(sep="\t", index=False), "P7.tsv")
     assert read_matrix(path, {"x": ""}).values[0, 0] == 99
@@ -124,7 +124,7 @@ def test_a_strand_that_is_written_is_the_one_that_is_read(write):
 
 
 @pytest.mark.parametrize("layout", ["GDC", "STAR"])
-def test_a_strand_that_is_stated_is_checked(layout, write):
+def test_a_stated_strand_is_compared_with_the_counts(layout, write):
     table = FIXED["P7.rna_seq.augmented_star_gene_counts.tsv"].assign(stranded_second=99)
     text = table.to_csv(sep="\t", index=False)
     if layout == "STAR":
@@ -150,7 +150,7 @@ def test_only_the_sample_that_is_absent_is_refused(write):
     refused(path, {"P1": "", "P9": ""}, r"no column 'P9' among its 3 samples \('P1', 'P2', 'P3'\)")
 
 
-def test_two_samples_do_not_share_a_file_of_one(write):
+def test_two_samples_from_a_file_of_one_sample_are_refused(write):
     path = write(COUNTS[["P2"]].to_csv(sep="\t", index_label="gene"))
     refused(path, {"P1": "", "P2": ""}, "no column 'P1' among its 1 samples")
     path = write(FIXED["quant.sf"].to_csv(sep="\t", index=False), "P5.sf")
@@ -158,7 +158,7 @@ def test_two_samples_do_not_share_a_file_of_one(write):
 
 
 @pytest.mark.parametrize("column", ["name", "length", "Gene Name"])
-def test_a_sample_may_be_called_as_annotation_is(column, write):
+def test_a_sample_may_have_the_name_of_an_annotation_column(column, write):
     table = COUNTS.rename(columns={"P1": column})
     path = write(table.to_csv(sep="\t", index_label="gene"))
     matrix = read_matrix(path, {"x": column, "P2": ""})
@@ -216,7 +216,7 @@ def table(header: str, ending: str = "", delimiter: str = "\t") -> str:
         ("ID_1 ID_2 ID_3", ""),
     ],
 )
-def test_columns_are_told_by_header_and_rows(header, ending, delimiter, write):
+def test_sample_columns_are_recognised_by_header_and_rows(header, ending, delimiter, write):
     path = write(table(header, ending.replace("X", delimiter), delimiter))
     matrix = read_matrix(path)
     assert [name[-1] for name in matrix.samples] == ["1", "2", "3"]
@@ -232,18 +232,18 @@ def test_columns_are_told_by_header_and_rows(header, ending, delimiter, write):
         (table("X1 P1 P2 P3", "\t"), "row 2: 5 cells .*header has 4"),
         (table("gene P1"), "row 2: 4 cells .*header has 2"),
         (table("gene P1 P2 P3", "\t").replace("\t36\t", "\t36\t7"), "row 13: its cell 5, '7', st"),
-        (table("gene P1 P2 P3", "\t").replace("\t36\t", "\t36"), "row 13: 4 cells where the head"),
+        (table("gene P1 P2 P3", "\t").replace("\t36\t", "\t36"), "row 13: 4 cells, but the head"),
         (table("gene P1 P2 P3").split("\n", 1)[1], "first line is a row .*, not a header"),
         (table("gene P1 P2 P3") + "# made by\n", "row 14: a comment .'# made by'. among the rows"),
     ],
 )
-def test_what_is_open_is_refused_with_row_and_cells(text, sentence, write):
+def test_an_ambiguous_header_is_refused_with_row_and_cells(text, sentence, write):
     for missing in ("error", "keep"):
         with pytest.raises(InputError, match=sentence):
             read_matrix(write(text), {"P1": ""}, missing=missing)
 
 
-def test_numbers_as_names_of_samples_are_a_header(write):
+def test_numbers_as_sample_names_are_read_as_a_header(write):
     path = write(table("gene 101 102 103"))
     assert read_matrix(path).samples == ["101", "102", "103"]
     path = write(table("101 102 103"))
@@ -254,7 +254,7 @@ def test_numbers_as_names_of_samples_are_a_header(write):
     assert read_matrix(path).ids.tolist() == ["TP53", "KRAS"]
 
 
-def test_rows_without_header_are_counts_where_all_are_whole_numbers(write):
+def test_rows_without_header_are_counts_if_all_are_whole_numbers(write):
     assert read_matrix(write("TP53\t4.5\nKRAS\t5\n")).layout == "two columns"
     assert read_matrix(write("TP53\t4\nKRAS\t5\n__no_feature\t5\n")).layout == "htseq-count"
     rows = "ENSG1\t9\t1\t8\nENSG2\t9\t1\t8\n"
@@ -264,7 +264,7 @@ def test_rows_without_header_are_counts_where_all_are_whole_numbers(write):
 
 
 @pytest.mark.parametrize("first", ["SYM0\t29", "SYM0\tNA", "29\tSYM0", "NA\tSYM0"])
-def test_a_first_row_with_text_or_without_value_is_no_header(first, write):
+def test_a_first_row_with_text_or_an_empty_cell_is_not_taken_for_a_header(first, write):
     texts = first.split("\t").index("SYM0")
     rows = [f"{g}\tS{i}\t{i}" if not texts else f"{g}\t{i}\tS{i}" for i, g in enumerate(GENES)]
     text = f"ENSG00000000099\t{first}\n" + "\n".join(rows) + "\n"
@@ -274,12 +274,12 @@ def test_a_first_row_with_text_or_without_value_is_no_header(first, write):
     assert read_matrix(write("Row\t" + titled + text[text.index("\n") :])).samples == ["101"]
 
 
-def test_a_first_count_that_is_missing_is_no_header(write):
+def test_a_missing_first_count_is_read_as_data(write):
     matrix = read_matrix(write("ENSG1\tNA\nENSG2\t5\nENSG3\t6\n"), {"x": ""}, missing="keep")
     assert matrix.ids.tolist() == ["ENSG1", "ENSG2", "ENSG3"]
 
 
-def test_names_that_are_moved_by_one_are_refused(write):
+def test_a_header_shifted_by_one_column_is_refused(write):
     path = write(table("P1 P2 P3 total"))
     for missing in ("error", "keep"):
         with pytest.raises(InputError, match="'P1', a sample of the sheet, stands above the ids"):
@@ -295,7 +295,7 @@ def test_names_that_are_moved_by_one_are_refused(write):
         (["/a/P1.bam", "/a/P2.bam"], "P1 P2"),
     ],
 )
-def test_samples_of_bams_of_one_name_are_called_as_their_folders(paths, names, write):
+def test_samples_of_bams_with_one_name_are_named_after_their_folders(paths, names, write):
     rows = "".join(f"{gene}\t1\t1\t9\t+\t9\t{i}\t7\n" for i, gene in enumerate(GENES))
     path = write("Geneid\tChr\tStart\tEnd\tStrand\tLength\t" + "\t".join(paths) + "\n" + rows)
     assert read_matrix(path).samples == names.split()
@@ -305,13 +305,13 @@ def test_samples_of_bams_of_one_name_are_called_as_their_folders(paths, names, w
         refused(path, {"x": "x.bam"}, "no column 'x.bam'")
 
 
-def test_empty_rows_and_the_line_of_excel_are_passed_over(write):
+def test_empty_rows_and_the_separator_line_of_excel_are_skipped(write):
     path = write("sep=,\n" + table("gene P1 P2 P3", delimiter=",") + ",,,\n,,,\n\n")
     assert read_matrix(path).ids.tolist() == GENES
 
 
 @pytest.mark.parametrize("cell", ['"', '5" end', '"open'])
-def test_a_quote_spans_no_rows(cell, write):
+def test_a_quote_that_spans_rows_is_refused(cell, write):
     text = COUNTS.assign(note="x").to_csv(sep="\t", index_label="gene")
     lines = text.split("\n")
     lines[3] = lines[3].removesuffix("x") + cell
@@ -336,7 +336,7 @@ def gct(first: str = "Name", rows: int = 12, columns: int = 3, more: str = "") -
     return f"#1.2\n{rows}\t{columns}\n" + described.to_csv(sep="\t")
 
 
-def test_gct_of_other_programs(write):
+def test_gct_files_of_other_programs_are_read(write):
     for text in (gct(), "\ufeff" + gct(), gct(more="id"), gct("NAME"), gct().replace("\n", "\r\n")):
         matrix = read_matrix(write(text, "m.gct"))
         assert (matrix.samples, matrix.ids.tolist()) == (list(COUNTS), GENES)
@@ -351,12 +351,12 @@ def test_gct_of_other_programs(write):
         (gct(columns=4), "announces 4 samples, its third names 3"),
     ],
 )
-def test_gct_has_the_size_that_it_announces(text, sentence, write):
+def test_gct_of_another_size_than_announced_is_refused(text, sentence, write):
     with pytest.raises(InputError, match=sentence):
         read_matrix(write(text, "m.gct"))
 
 
-def test_a_last_row_that_was_cut(write, caplog):
+def test_a_cut_last_row_is_refused(write, caplog):
     text = COUNTS.to_csv(sep="\t", index_label="gene")
     decimals = COUNTS.to_csv(sep="\t", index_label="gene", float_format="%.2f")
     decimals = (COUNTS + 0.25).to_csv(sep="\t", index_label="gene")
@@ -365,11 +365,11 @@ def test_a_last_row_that_was_cut(write, caplog):
         with pytest.raises(InputError, match=r"row 13: the last row, .* was cut short"):
             read_matrix(write(cut))
     whole = read_matrix(write(text[:-1]))
-    assert whole.unended
+    assert whole.lacks_line_end
     assert "its last row has no line end; the file may be cut short" in caplog.text
     np.testing.assert_array_equal(whole.values, COUNTS.T)
-    assert not read_matrix(write(text)).unended
-    assert read_matrix(write(decimals[:-1])).unended
+    assert not read_matrix(write(text)).lacks_line_end
+    assert read_matrix(write(decimals[:-1])).lacks_line_end
 
 
 # ---- one bad sample of many ----------------------------------------------------------------------
@@ -391,7 +391,7 @@ def test_a_sample_with_a_bad_cell_is_refused_and_the_others_are_read(cell, sente
     lines = COUNTS.to_csv(sep="\t", index_label="gene").split("\n")
     lines[3] = lines[3].replace("\t8\t", f"\t{cell}\t")
     matrix = refused(write("\n".join(lines)), {"a": "P1", "b": "P2", "c": "P3"}, sentence)
-    assert list(matrix.refused) == ["b"]
+    assert list(matrix.refusals) == ["b"]
     np.testing.assert_array_equal(matrix.values[[0, 2]], COUNTS[["P1", "P3"]].T)
 
 
@@ -400,22 +400,22 @@ def test_each_bad_sample_has_its_own_reason(write):
     frame.iloc[3, 0], frame.iloc[5, 1], frame["P3"] = "x", -1, "NA"
     path = write(frame.to_csv(sep="\t", index_label="gene"))
     matrix = read_matrix(path, dict.fromkeys(["P1", "P2", "P3", "P4"], ""), missing="keep")
-    assert sorted(matrix.refused) == ["P1", "P2", "P3", "P4"]
-    assert "row 5, column 'P1': found 'x'" in matrix.refused["P1"]
-    assert "-1 for gene" in matrix.refused["P2"]
-    assert "all 12 values in column 'P3' are missing" in matrix.refused["P3"]
-    assert "no column 'P4'" in matrix.refused["P4"]
+    assert sorted(matrix.refusals) == ["P1", "P2", "P3", "P4"]
+    assert "row 5, column 'P1': found 'x'" in matrix.refusals["P1"]
+    assert "-1 for gene" in matrix.refusals["P2"]
+    assert "all 12 values in column 'P3' are missing" in matrix.refusals["P3"]
+    assert "no column 'P4'" in matrix.refusals["P4"]
     assert np.isnan(matrix.values).all()
 
 
-def test_a_sample_without_values_ends_training(write):
+def test_a_sample_without_values_is_refused_in_training(write):
     path = write(COUNTS.assign(P3="NA").to_csv(sep="\t", index_label="gene"))
     for missing in ("error", "zero"):
         with pytest.raises(InputError, match="all 12 values in column 'P3' are missing"):
             read_matrix(path, missing=missing)
 
 
-def test_a_line_without_end_takes_no_memory(tmp_path):
+def test_an_endless_line_takes_no_memory(tmp_path):
     path = tmp_path / "m.tsv.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
         for _ in range(70):
@@ -430,7 +430,7 @@ ANY = {**LAYOUTS, "STAR": STAR, "GDC": GDC, "RSEM": RSEM, "isoforms": ISOFORMS, 
 
 @pytest.mark.parametrize("change", ["rows", "header", "both", "bom", "windows", "empty", "blank"])
 @pytest.mark.parametrize("layout", ANY)
-def test_a_change_of_form_alone_changes_no_value(layout, change, write):
+def test_another_layout_of_the_same_table_has_equal_values(layout, change, write):
     """The same table as programs write it otherwise is read the same, or refused with its row."""
     text = ANY[layout].removeprefix("\ufeff").replace("\r\n", "\n").rstrip("\n") + "\n"
     delimiter = "\t" if "\t" in text else ","

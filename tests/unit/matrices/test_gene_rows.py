@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tissuestate.classification.inputs import Genes
-from tissuestate.cohort.merge import assemble
+from tissuestate.cohort.merge import assemble_cohort
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import GeneRows
 from tissuestate.matrices.genes import are_transcripts
@@ -16,7 +16,7 @@ NAMES = [f"G{n}" for n in range(500)]
 
 
 def collapse(values, genes, ids, unit="count"):
-    rows = GeneRows.of(np.array(genes), ids, are_transcripts(ids))
+    rows = GeneRows.from_ids(np.array(genes), ids, are_transcripts(ids))
     return rows.collapse(np.asarray(values), [unit] * len(values))
 
 
@@ -107,7 +107,7 @@ def test_training_and_calls_add_up_the_same_numbers(table, unit, tmp_path):
     frame = pd.DataFrame(np.log2(values + 1) if unit == "log2" else values, columns=ids)
     frame.index = ["s1", "s2", "s3"]
     frame.T.to_csv(tmp_path / "m.tsv", sep="\t", index_label="gene")
-    trained = assemble(sheet(tmp_path / "m.tsv", frame.index, unit), GENE_MAP)[0].to_df()
+    trained = assemble_cohort(sheet(tmp_path / "m.tsv", frame.index, unit), GENE_MAP)[0].to_df()
 
     # of these genes alone most repeated ones would have equal rows, of the table's genes few
     bundle = [*rng.permutation(SYMBOLS[:20] + SYMBOLS[140:]), "not in the table"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
-from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import COLUMNS, GeneMap
 from tissuestate.matrices.gene_sources import build_gene_map
 
@@ -107,7 +107,7 @@ def test_each_kind_of_id(given_id, symbol, gene_map):
     assert gene_map.to_symbols([given_id])[0].tolist() == [symbol]
 
 
-def test_alias_gives_way_to_the_gene_itself(gene_map):
+def test_a_symbol_takes_precedence_over_an_alias(gene_map):
     symbols, found = gene_map.to_symbols(["C10orf2", "TWNK", "A1B"])
     assert symbols.tolist() == ["", "TWNK", "A1BG"]
     assert (found.n_recognised, found.kind) == (2, "symbol")
@@ -126,23 +126,23 @@ def test_alias_gives_way_to_the_gene_itself(gene_map):
         ([], "unknown", "0 of 0 genes found as ids of no known kind"),
     ],
 )
-def test_kind_and_count_are_told(ids, kind, sentence, gene_map):
+def test_kind_and_number_of_recognised_ids_are_reported(ids, kind, sentence, gene_map):
     found = gene_map.to_symbols(ids)[1]
-    assert (found.kind, found.sentence()) == (kind, sentence)
+    assert (found.kind, found.describe()) == (kind, sentence)
 
 
 def test_sentence_has_thousands_separators(gene_map):
     ids = ["A1BG"] * 17412 + ["x"] * 581
-    assert gene_map.to_symbols(ids)[1].sentence().startswith("17,412 of 17,993 genes found as")
+    assert gene_map.to_symbols(ids)[1].describe().startswith("17,412 of 17,993 genes found as")
 
 
 def test_unknown_ids_are_counted_with_examples(gene_map):
     found = gene_map.to_symbols(["A1BG", "TOTAL", "", "EGFP", "ERCC-1", "ERCC-2"])[1]
-    assert found.left_out() == "5 ids are unknown and left out, such as TOTAL, EGFP, ERCC-1"
-    assert gene_map.to_symbols(["A1BG"])[1].left_out() == ""
+    assert found.describe_unknown() == "5 ids are unknown and left out, such as TOTAL, EGFP, ERCC-1"
+    assert gene_map.to_symbols(["A1BG"])[1].describe_unknown() == ""
 
 
-def test_numbers_of_rows_are_no_entrez_ids():
+def test_row_numbers_are_not_read_as_entrez_ids():
     """Entrez ids of genes found lately are large; of small numbers four fifths are known here."""
     rng = np.random.default_rng(4)
     known = [*np.flatnonzero(rng.random(5000) < 0.8), *range(100_000, 110_000)]
@@ -158,7 +158,7 @@ def test_numbers_of_rows_are_no_entrez_ids():
         assert not found.row_numbers and found.n_recognised >= len(ids) - 2
 
 
-def test_counts_are_no_entrez_ids():
+def test_counts_are_not_read_as_entrez_ids():
     """Counts in the first column repeat; ids of genes hardly do, nor those of their transcripts."""
     rng = np.random.default_rng(6)
     text = [str(number) for number in range(1, 30_000)]
@@ -177,7 +177,7 @@ def test_counts_are_no_entrez_ids():
 
 
 @pytest.mark.parametrize("form", ["GeneID:{}", "entrez:{}", "ENTREZID:{}", "hsa:{}", "|{}"])
-def test_entrez_ids_that_say_so(form, gene_map):
+def test_entrez_ids_with_a_prefix_are_recognised(form, gene_map):
     """However many they are: they are no numbers of rows."""
     ids = [
         form.format(number) for number in ("1", "8085", "9757", "2671", *range(10**6, 10**6 + 99))
@@ -187,23 +187,23 @@ def test_entrez_ids_that_say_so(form, gene_map):
     assert (found.n_recognised, found.row_numbers) == (4, False)
 
 
-def test_where_no_id_is_unknown_none_is_named(gene_map):
+def test_no_unknown_id_is_named_if_all_are_known(gene_map):
     for ids, start in (
         (["A1BG"], "(expected human"),
         (["A1BG", "x"], "(found 'x'; expected human"),
     ):
-        problem = id_problem(ids, gene_map.to_symbols(ids)[1])
+        problem = describe_id_problem(ids, gene_map.to_symbols(ids)[1])
         assert problem.startswith(f"check the gene ids and the species {start} gene symbols")
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text() | st.sampled_from([*TABLE["symbol"], "|", "||", "1|", "|1"])))
-def test_any_ids_are_answered(ids):
+def test_any_ids_are_mapped_without_an_error(ids):
     symbols, found = GeneMap(TABLE).to_symbols(ids)
     assert len(symbols) == len(ids) == found.n_ids
 
 
-def test_map_survives_writing_with_equal_bytes(gene_map, tmp_path):
+def test_a_map_is_equal_after_reading_and_written_with_equal_bytes(gene_map, tmp_path):
     gene_map.write(tmp_path / "a.tsv.gz")
     again = GeneMap.read(tmp_path / "a.tsv.gz")
     again.write(tmp_path / "b.tsv.gz")
@@ -212,10 +212,10 @@ def test_map_survives_writing_with_equal_bytes(gene_map, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"symbol\tensembl\n", b"\x1f\x8bgarbage", b"\xff\xfe"])
-def test_broken_map_is_refused(content, tmp_path):
+def test_a_broken_map_is_refused(content, tmp_path):
     path = tmp_path / "genes.tsv.gz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="make it anew"):
+    with pytest.raises(InputError, match="make it again"):
         GeneMap.read(path)
 
 
@@ -232,7 +232,7 @@ chr1\tx\texon\t1\t9\t.\t+\t.\tgene_id "Q7x"; transcript_id "Q7x.1";
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_annotation_alone(zipped, tmp_path):
+def test_a_map_from_an_annotation_alone(zipped, tmp_path):
     path = tmp_path / "a.gtf"
     path.write_bytes(gzip.compress(GTF.encode()) if zipped else GTF.encode())
     found = build_gene_map(None, path)
@@ -241,7 +241,7 @@ def test_annotation_alone(zipped, tmp_path):
 
 
 @pytest.mark.slow
-def test_annotation_beside_the_database(database, tmp_path):
+def test_a_map_from_annotation_and_database(database, tmp_path):
     path = tmp_path / "a.gtf"
     path.write_text(GTF)
     found = build_gene_map(database, path)
@@ -250,20 +250,20 @@ def test_annotation_beside_the_database(database, tmp_path):
     assert found.to_symbols(ids)[0].tolist() == ["TWNK", "TWNK", "SIM1", "Q7x", "A1BG"]
 
 
-def test_transcripts_are_known_wholly_or_not_at_all(human):
+def test_transcripts_of_the_database_alone_are_not_recognised(human):
     """The database names some transcripts of a gene, which would get a part of its reads."""
     assert human.to_symbols(["ENST00000373020", "ENST00000494424"])[1].n_recognised == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no gtf\n", b"\x1f\x8b\x08\x00", b"\xff\xff"])
-def test_broken_annotation(content, tmp_path):
+def test_a_broken_annotation_is_refused(content, tmp_path):
     path = tmp_path / "a.gtf"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.gtf"):
         build_gene_map(None, path)
 
 
-def test_nothing_to_build_from(tmp_path):
+def test_a_map_without_sources_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"org\.Hs\.eg\.db"):
         build_gene_map(None)
     (tmp_path / "x.sqlite").write_bytes(b"not a database at all" * 100)
@@ -272,7 +272,7 @@ def test_nothing_to_build_from(tmp_path):
 
 
 @pytest.mark.slow
-def test_agrees_with_bioconductor(human, tmp_path):
+def test_the_map_agrees_with_bioconductor(human, tmp_path):
     """mapIds of AnnotationDbi, for 400 Ensembl and 400 Entrez ids."""
     script = """
     suppressMessages(library(org.Hs.eg.db))
@@ -291,7 +291,7 @@ def test_agrees_with_bioconductor(human, tmp_path):
     assert all(symbol in row[1].split("|") for symbol, row in zip(symbols, rows, strict=True))
 
 
-def test_real_ids(human, data):
+def test_real_ids_are_recognised(human, data):
     with gzip.open(data / "tcga_gtex/damirseq/damirseq_gtex_brain_counts_ensg.tsv.gz", "rt") as f:
         ids = [line.split("\t")[0] for line in f][1:]
     found = human.to_symbols(ids)[1]

@@ -212,8 +212,8 @@ def damaged(old: str, new: str) -> str:
             "an Excel workbook or a zip file, not a table of text; unpack it, or save",
         ),
         (damaged("s2", "s1"), r"the column 's1' occurs 2 times"),
-        (damaged("\t9.0\n", ""), r"row 4: 3 cells where the header has 4; the file may be cut off"),
-        (damaged("4.0", "4.0\t7"), r"row 3: 5 cells where the header has 4"),
+        (damaged("\t9.0\n", ""), r"row 4: 3 cells, but the header has 4; the file may be cut off"),
+        (damaged("4.0", "4.0\t7"), r"row 3: 5 cells, but the header has 4"),
         (tsv(FRAME.T), None),
         (b"\xff\xfe\x00\x01" * 9, r"UTF-16 text, not a table of text; save it as tab-separated"),
         (tsv().replace("\n", "\r"), r"lines end as those of old Macintosh"),
@@ -221,7 +221,7 @@ def damaged(old: str, new: str) -> str:
         (LAYOUTS["GCT 1.2"].replace("3\t3\n", "x\n", 1), "second line of a GCT file"),
     ],
 )
-def test_no_matrix(text, sentence, write):
+def test_files_that_are_no_matrix_are_refused(text, sentence, write):
     path = write(text)
     wanted = {"s1": ""} if sentence is None else None
     with pytest.raises(InputError, match=sentence or "transpose the matrix") as caught:
@@ -239,7 +239,7 @@ def test_numbered_rows_are_not_taken_for_entrez_ids(start, write):
     assert read_matrix(write(table.to_csv(index=False), "m.csv"), {"s1": ""}).ids[0] == "G0"
 
 
-def test_absent_column_names_the_nearest(write):
+def test_a_missing_column_is_refused_with_the_most_similar_name(write):
     with pytest.raises(InputError, match=r"no column 's33' among its 3 samples.*mean 's3'\?"):
         read_matrix(write(tsv()), {"s33": ""})
 
@@ -249,18 +249,18 @@ def test_the_only_sample_of_a_file_needs_no_name(write):
     assert matrix.samples == ["P1"] and matrix.values.tolist() == [[4]]
 
 
-def test_a_sample_that_is_nowhere_in_a_transposed_file(write):
+def test_a_missing_sample_in_a_transposed_file_is_refused(write):
     wide = "sample\t" + "\t".join(f"G{i}" for i in range(50)) + "\ns1" + "\t1" * 50 + "\n"
     with pytest.raises(InputError, match="has 1 rows: if those are the samples, transpose"):
         read_matrix(write(wide), {"P1": ""})
 
 
-def test_damage_in_other_columns_does_not_matter(write):
+def test_damage_in_columns_not_wanted_is_ignored(write):
     matrix = read_matrix(write(damaged("4.0", "text")), {"s2": "", "s3": ""})
     np.testing.assert_array_equal(matrix.values, FRAME[["s2", "s3"]].T)
 
 
-def test_missing_values_by_policy(write):
+def test_missing_values_are_treated_as_configured(write):
     path = write(damaged("4.0", "NA"))
     assert read_matrix(path, missing="drop").ids.tolist() == ["A1BG", "KRAS"]
     assert read_matrix(path, missing="zero").values[0].tolist() == [1, 0, 0]
@@ -275,7 +275,7 @@ def test_logarithms_may_be_negative(write):
 
 
 @pytest.mark.parametrize("cut", [20, 60, -9, -4])
-def test_truncated_gzip(cut, tmp_path):
+def test_truncated_gzip_is_refused(cut, tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.integers(0, 10**6, (500, 5)), index=[f"g{i}" for i in range(500)])
     path = tmp_path / "m.tsv.gz"
@@ -284,13 +284,13 @@ def test_truncated_gzip(cut, tmp_path):
         read_matrix(path)
 
 
-def test_no_file(tmp_path):
-    with pytest.raises(InputError, match="there is no such matrix"):
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such matrix"):
         read_matrix(tmp_path / "x.tsv")
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".h5ad"])
-def test_damaged_binary_files(suffix, tmp_path):
+def test_damaged_binary_files_are_refused(suffix, tmp_path):
     path = tmp_path / f"m{suffix}"
     path.write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(InputError, match="not a readable"):
@@ -304,7 +304,7 @@ def test_damaged_binary_files(suffix, tmp_path):
         read_matrix(path)
 
 
-def test_text_in_parquet(tmp_path):
+def test_text_in_a_parquet_column_is_refused(tmp_path):
     FRAME.assign(s2="x").to_parquet(tmp_path / "m.parquet")
     with pytest.raises(InputError, match="column 's2': it holds text"):
         read_matrix(tmp_path / "m.parquet", {"s2": ""})
@@ -323,7 +323,7 @@ CELL = st.text(max_size=5) | st.sampled_from(
     delimiter=st.sampled_from(["\t", ","]),
     name=st.sampled_from(["m.tsv", "m.tsv.gz"]),
 )
-def test_nothing_but_input_errors(table, delimiter, name, write):
+def test_any_cells_are_read_or_raise_an_input_error(table, delimiter, name, write):
     path = write("\n".join(delimiter.join(row) for row in table), name)
     for wanted in (None, {"s1": ""}):
         try:
@@ -343,7 +343,7 @@ def test_nothing_but_input_errors(table, delimiter, name, write):
     name=st.sampled_from(["m.tsv", "m.parquet", "m.h5ad"]),
     head=st.sampled_from([b"", b"\x1f\x8b\x08", b"PAR1", b"\x89HDF\r\n\x1a\n", b"gene\ts1\n"]),
 )
-def test_nothing_but_input_errors_from_bytes(content, name, head, write):
+def test_any_bytes_are_read_or_raise_an_input_error(content, name, head, write):
     path = write(head + content, name)
     try:
         matrix = read_matrix(path)

@@ -46,7 +46,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server.server_close()
 
 
-def test_coverage_becomes_reads_of_each_samples_length(mirror: Path, tmp_path: Path) -> None:
+def test_coverage_is_divided_by_each_samples_read_length(mirror: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "gtex.SPLEEN.parquet"
     fetch_project("gtex", "SPLEEN", target)
     matrix = read_matrix(target, {"GTEX-B.1": "", "GTEX-A.1": ""})
@@ -67,7 +67,7 @@ def test_coverage_becomes_reads_of_each_samples_length(mirror: Path, tmp_path: P
         (QUALITY, gzip.compress(QUALITY_TEXT.encode().replace(b"151.0", b"")), "GTEX-A.1"),
     ],
 )
-def test_a_mirror_that_serves_something_else(mirror, tmp_path, name, content, words) -> None:
+def test_a_mirror_with_other_content_is_refused(mirror, tmp_path, name, content, words) -> None:
     if content is None:
         (mirror / name).unlink()
     else:

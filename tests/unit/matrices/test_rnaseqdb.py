@@ -12,7 +12,7 @@ def table(root):
     return read_file_table(root / "resources" / "rnaseqdb.tsv")
 
 
-def test_shipped_table_agrees_with_upstream(table, data):
+def test_the_packaged_table_agrees_with_upstream(table, data):
     upstream = [
         line.split("\t") for line in (data / "rnaseqdb_upstream.tsv").read_text().splitlines()[1:]
     ]
@@ -23,7 +23,7 @@ def test_shipped_table_agrees_with_upstream(table, data):
         assert row["url"].endswith(path)
 
 
-def test_shipped_labels_are_classes(table, root):
+def test_the_packaged_labels_are_classes(table, root):
     classes = ClassTable.read(root / "resources" / "classes.tsv")
     assert set(table["disease_state"]) == set(classes.states)
     assert set(table["tissue"]) == set(classes.tissues) - {"brain"}  # RNAseqDB has no brain
@@ -75,7 +75,7 @@ def test_real_files(table, data, root, tmp_path):
     assert len(checked) == listed
 
 
-def test_unknown_file_and_name(table, tmp_path):
+def test_unknown_file_and_sample_name_are_refused(table, tmp_path):
     with pytest.raises(InputError, match="not one of the table's files"):
         rnaseqdb_sheet([write(tmp_path, "skin.txt", ["TCGA-1-2", "TCGA-1-3"])], table)
     with pytest.raises(InputError, match="neither a GTEx name nor a TCGA barcode"):

@@ -1,4 +1,4 @@
-"""Numbers that are no expression, units and species, told from values and ids alone."""
+"""Numbers that are no expression, units and species, inferred from values and ids alone."""
 
 import re
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from tissuestate.matrices.screening import (
     BY_LENGTH,
-    by_length,
-    dates,
+    find_dates,
+    find_unit_conflict,
     foreign_species,
     guess_unit,
     likeness,
+    may_be_length_normalised,
     screen_expression,
     screen_transcripts,
     screen_values,
-    unit_conflict,
 )
 
 RNG = np.random.default_rng(5)
@@ -43,10 +43,10 @@ EXPECTED = COUNTS + np.where(RNG.random(3000) < 0.2, RNG.random(3000), 0)
         ([], "count"),
     ],
 )
-def test_units_look_like_what_they_are(values, unit):
+def test_units_are_guessed_from_values(values, unit):
     values = np.array(values, dtype=float)
     assert guess_unit(values) == unit
-    assert unit_conflict(values, unit) == ""
+    assert find_unit_conflict(values, unit) == ""
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_units_look_like_what_they_are(values, unit):
         (np.log2(COUNTS + 1), "normalised", "state log2"),
     ],
 )
-def test_a_unit_that_cannot_be_is_told(values, unit, sentence):
-    assert re.search(sentence, unit_conflict(values, unit))
+def test_an_impossible_unit_is_refused(values, unit, sentence):
+    assert re.search(sentence, find_unit_conflict(values, unit))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_unit_that_cannot_be_is_told(values, unit, sentence):
         ([], ""),
     ],
 )
-def test_other_species_show_in_their_ids(ids, species):
+def test_other_species_are_recognised_by_their_ids(ids, species):
     assert foreign_species(ids) == species
 
 
@@ -107,13 +107,15 @@ def test_other_species_show_in_their_ids(ids, species):
         (np.full(3000, 1e30), "log2", False),
     ],
 )
-def test_values_that_may_be_divided_by_gene_length(values, unit, divided):
-    assert by_length(values, unit) == divided
+def test_length_normalised_values_are_recognised(values, unit, divided):
+    assert may_be_length_normalised(values, unit) == divided
 
 
-def test_gene_names_that_a_spreadsheet_made_dates():
+def test_gene_names_turned_into_dates_are_found():
     damaged = ["2-Sep", "Mar-01", "1-Dec", "2001-03-01", "2001-03-01 00:00:00"]
-    assert dates(["TP53", *damaged, "SEPT2", "MARCHF1", "HLA-A", "7SK", "RP11-34-5"]) == damaged
+    assert (
+        find_dates(["TP53", *damaged, "SEPT2", "MARCHF1", "HLA-A", "7SK", "RP11-34-5"]) == damaged
+    )
 
 
 def test_likeness_is_the_correlation_over_the_genes_present():
@@ -139,14 +141,14 @@ def test_likeness_is_the_correlation_over_the_genes_present():
         (np.maximum(np.log2(EXPECTED * 30 + 1), 6.5), "log2", ["variance stabilisation"]),
     ],
 )
-def test_doubts_about_values_are_told(values, unit, sentences):
+def test_doubtful_values_are_warned_about(values, unit, sentences):
     found = screen_values(values, unit)
-    assert found.refused == "" and len(found.warnings) == len(sentences)
+    assert found.refusal == "" and len(found.warnings) == len(sentences)
     for sentence, warning in zip(sentences, found.warnings, strict=True):
         assert sentence in warning
 
 
-def test_small_fpkm_are_told_from_logarithms():
+def test_small_fpkm_are_distinguished_from_logarithms():
     """A sample whose largest FPKM is below 30 is of the unit that the others of its file are."""
     for n in (300, 3000):
         small = FPKM[:n] / FPKM[:n].max() * 25
@@ -164,12 +166,12 @@ def test_small_fpkm_are_told_from_logarithms():
         (np.where(RNG.random(3000) < 0.9, 0, COUNTS), "count", "genes are zero, as in a single"),
     ],
 )
-def test_what_is_no_bulk_sample_is_refused(values, unit, sentence):
-    assert sentence in screen_expression(values, unit).refused
-    assert screen_expression(COUNTS, "count").refused == ""
+def test_values_that_are_no_bulk_sample_are_refused(values, unit, sentence):
+    assert sentence in screen_expression(values, unit).refusal
+    assert screen_expression(COUNTS, "count").refusal == ""
 
 
-def test_transcripts_without_a_gene_are_told_with_their_share_of_reads():
+def test_transcripts_without_a_gene_are_reported_with_their_share_of_reads():
     transcripts = np.arange(3000) < 2000
     known = np.arange(3000) >= 500
     values = np.where(np.arange(3000) < 500, 3.0, 1.0)
@@ -177,7 +179,7 @@ def test_transcripts_without_a_gene_are_told_with_their_share_of_reads():
         values, "count", ~known & False, known
     )
     few = screen_transcripts(values / np.where(known, 1, 9), "count", transcripts, known)
-    assert few.refused == ""
+    assert few.refusal == ""
     assert "500 of its 2,000 transcripts, with 10% of the reads" in few.warnings[0]
     most = screen_transcripts(values * np.where(known, 1, 9), "count", transcripts, known)
-    assert "with 90% of the reads, cannot be placed on a gene" in most.refused
+    assert "with 90% of the reads, cannot be placed on a gene" in most.refusal

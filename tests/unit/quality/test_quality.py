@@ -57,7 +57,7 @@ def decide(tmp_path):
     return decide
 
 
-def test_figures_and_verdict(decide):
+def test_figures_and_decision_are_in_the_table(decide):
     table = decide(good={}, bad={"mrin": -0.21, "unique": 260})
     assert list(table.columns) == list(COLUMNS)
     assert table.loc["good", ["reads", "aligned", "assigned"]].tolist() == [1000, 0.75, 0.6]
@@ -79,24 +79,24 @@ def test_figures_and_verdict(decide):
         ({"assigned": 0, "unmapped": 0, "other": 0}, "assigned 0.00% < 1.00%"),
     ],
 )
-def test_each_criterion(change, reason, decide):
+def test_each_criterion_excludes_a_sample(change, reason, decide):
     table = decide(other={}, this=change)
     assert table.loc["this", "reason"] == reason
     assert table.loc["this", "kept"] == (reason == "")
 
 
-def test_bam_is_judged_by_its_alignments(decide):
+def test_a_sample_from_bam_is_assessed_by_its_alignments(decide):
     table = decide(origins={"b": "bam"}, a={}, b={"unmapped": 3000})
     assert table.loc["b", "reads"] == 3750
     assert table.loc["b", "aligned"] == pytest.approx(0.2)
     assert "aligned 20.0% < 40.0%" in table.loc["b", "reason"]
 
 
-def test_matrices_are_not_judged(decide):
+def test_samples_from_matrices_have_no_row(decide):
     assert decide(origins={"m": "matrix"}, a={}, m={})["sample"].tolist() == ["a"]
 
 
-def test_nothing_left_is_told(decide):
+def test_a_cohort_without_passing_samples_is_refused(decide):
     with pytest.raises(InputError, match=r"no sample passes .*\(the first: mRIN -0\.200 < -0\.110"):
         decide(a={"mrin": -0.2}, b={"mrin": -0.3})
     assert not decide(origins={"m": "matrix"}, a={"mrin": -0.2}, m={})["kept"].any()
@@ -114,7 +114,7 @@ def test_the_figures_of_one_sample(tmp_path):
     assert np.isnan(astuple(read_quality(log, refused))).all()
 
 
-def test_files_of_another_kind_are_told(tmp_path):
+def test_files_of_another_kind_are_refused(tmp_path):
     path = tmp_path / "x"
     path.write_text("no such log\n")
     with pytest.raises(InputError, match=r"not STAR's Log\.final\.out"):
@@ -127,7 +127,7 @@ def test_files_of_another_kind_are_told(tmp_path):
         read_star_log(tmp_path / "nothing")
 
 
-def test_sample_without_figures_is_told(tmp_path):
+def test_a_sample_without_figures_is_refused(tmp_path):
     samples = pd.DataFrame({"sample": ["a"], "origin": ["fastq"]})
     mrin = pd.DataFrame(columns=["sample", "mrin", "z", "p", "transcripts"])
     with pytest.raises(InputError, match="sample 'a' has no count summary or no mRIN"):
@@ -135,7 +135,7 @@ def test_sample_without_figures_is_told(tmp_path):
 
 
 @pytest.mark.slow
-def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_folder):
+def test_multiqc_has_one_row_per_sample_whatever_the_names_end_in(snakemake, demo_folder):
     """The rule itself, on files of its inputs: MultiQC would take such endings off."""
     names = ["P1", "P1.sorted", "P1.dedup", "P1_counts", "P2", "P2.aligned", "P3.trim", "P4.report"]
     rows = pd.read_csv(ROOT / "resources/demo.tsv", sep="\t", dtype=str).head(len(names))

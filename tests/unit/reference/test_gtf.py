@@ -25,7 +25,7 @@ def _block(request, monkeypatch):
 @pytest.mark.usefixtures("_block")
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_an_exon_stands_on_its_line(end, pack, tmp_path):
+def test_an_exon_has_the_number_of_its_line(end, pack, tmp_path):
     lines = [
         "#!genome-build GRCh37",
         EXON.format(1, "a").strip(),
@@ -44,7 +44,7 @@ def test_an_exon_stands_on_its_line(end, pack, tmp_path):
 
 
 @pytest.mark.usefixtures("_block")
-def test_names_appear_once_in_their_order(tmp_path):
+def test_each_combination_of_names_appears_once_in_file_order(tmp_path):
     rows = [
         'havana_gene "H"; gene_id "b.1"; transcript_id ""; gene_name "B"',
         'gene_id "a"; ref_gene_id "r"; transcript_id "t"; gene "A";',

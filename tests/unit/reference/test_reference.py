@@ -37,7 +37,7 @@ def exon(chrom: str, gene: str, end: int = 2) -> bytes:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_what_comes_out_is_plain_text(tmp_path: Path, pack) -> None:
+def test_the_prepared_files_are_plain_text(tmp_path: Path, pack) -> None:
     out = prepare(tmp_path, pack(GENOME), pack(EXON))
     assert (out / "genome.fa").read_bytes() == GENOME
     assert (out / "annotation.gtf").read_bytes() == EXON
@@ -77,7 +77,7 @@ def test_what_comes_out_is_plain_text(tmp_path: Path, pack) -> None:
         *("Windows", "twice", "cut off"),
     ],
 )
-def test_what_does_not_fit_is_refused_and_nothing_is_left(
+def test_files_that_do_not_fit_are_refused_and_leave_no_output(
     tmp_path: Path, genome: bytes, annotation: bytes, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("lacking", ["chr3", "3", "chrX", "MT", "NC_000003.11"])
-def test_a_genome_of_some_chromosomes_is_refused_with_the_genes_lost(
+def test_a_partial_genome_is_refused_with_the_number_of_lost_genes(
     tmp_path: Path, lacking: str
 ) -> None:
     genes = b"".join(exon("chr1", f"G{i}") for i in range(50))
@@ -94,7 +94,7 @@ def test_a_genome_of_some_chromosomes_is_refused_with_the_genes_lost(
         prepare(tmp_path, GENOME, genes + exon(lacking, "lost"))
 
 
-def test_scaffolds_that_a_primary_assembly_lacks_are_told_only(
+def test_scaffolds_that_a_primary_assembly_lacks_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     genes = b"".join(exon("chr1", f"G{i}") for i in range(50))
@@ -104,13 +104,13 @@ def test_scaffolds_that_a_primary_assembly_lacks_are_told_only(
     assert "2 of its 52 genes" in caplog.text and "GL000192.1 (1 genes)" in caplog.text
 
 
-def test_many_scaffolds_lost_are_no_primary_assembly(tmp_path: Path) -> None:
+def test_many_lost_scaffolds_are_refused(tmp_path: Path) -> None:
     patches = b"".join(exon(f"KI{i}.1", f"P{i}") for i in range(20))
     with pytest.raises(InputError, match=r"20 of its 21 genes .* and 15 more"):
         prepare(tmp_path, GENOME, EXON + patches)
 
 
-def test_the_real_slice_fits(tmp_path: Path, data: Path) -> None:
+def test_a_real_genome_and_annotation_fit(tmp_path: Path, data: Path) -> None:
     folder = data / "hg19_slice"
     genome = (folder / "hg19.chr1-4.first1Mb.fa.gz").read_bytes()
     out = prepare(tmp_path, genome, (folder / "refGene.chr1-4.first1Mb.gtf").read_bytes())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tissuestate.errors import InputError
-from tissuestate.reference.check import check_fits
+from tissuestate.reference.check import check_reference_fits
 
 BED = b"chr1\t0\t10\tT1\t0\t+\t0\t10\t0\t1\t10\t0\n"
 GENES = {f"G{i}": f"ENSG{i:011d}" for i in range(10)}
@@ -29,23 +29,23 @@ def bundle(tmp_path: Path) -> Path:
     [{"G1", "G2"}, {"ENSG00000000003.7", "ENSG00000000004.1_2"}, {"AG3", "BG4", "other"}],
     ids=["symbols", "Ensembl with versions", "aliases"],
 )
-def test_what_fits_passes(bundle: Path, genes: set[str]) -> None:
-    check_fits(bundle, BED, genes, "here")
+def test_a_fitting_reference_is_accepted(bundle: Path, genes: set[str]) -> None:
+    check_reference_fits(bundle, BED, genes, "here")
 
 
 def test_other_transcripts_are_refused(bundle: Path) -> None:
     with pytest.raises(InputError, match=r"here: has other transcripts .*--configfile"):
-        check_fits(bundle, BED.replace(b"T1", b"T2"), set(GENES), "here")
+        check_reference_fits(bundle, BED.replace(b"T1", b"T2"), set(GENES), "here")
 
 
-def test_another_annotation_is_refused_where_the_bundle_has_no_transcripts(bundle: Path) -> None:
+def test_another_annotation_is_refused_if_the_bundle_has_no_transcripts(bundle: Path) -> None:
     (bundle / "transcripts.bed").unlink()
-    check_fits(bundle, b"any", set(GENES), "here")
+    check_reference_fits(bundle, b"any", set(GENES), "here")
     with pytest.raises(InputError, match="here: has 1 of the 10 genes"):
-        check_fits(bundle, b"any", {"G1", "DEMO001"}, "here")
+        check_reference_fits(bundle, b"any", {"G1", "DEMO001"}, "here")
 
 
-def test_a_bundle_that_cannot_be_read_is_told(bundle: Path) -> None:
+def test_an_unreadable_bundle_is_refused(bundle: Path) -> None:
     (bundle / "genes.tsv.gz").write_bytes(b"\x1f\x8b no gzip")
     with pytest.raises(InputError, match="not a readable bundle"):
-        check_fits(bundle, BED, set(GENES), "here")
+        check_reference_fits(bundle, BED, set(GENES), "here")

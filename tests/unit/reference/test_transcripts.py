@@ -7,9 +7,9 @@ import pytest
 from tissuestate.errors import InputError
 from tissuestate.reference.transcripts import (
     Transcript,
-    on_genome,
     read_bed,
     representative_transcripts,
+    select_on_genome,
     write_bed,
 )
 
@@ -62,7 +62,7 @@ def test_overlapping_and_touching_exons_are_one(tmp_path):
     assert transcript.length == 39
 
 
-def test_a_gene_on_two_chromosomes_is_two_with_names_apart(tmp_path):
+def test_a_gene_on_two_chromosomes_becomes_two_with_different_names(tmp_path):
     path = gtf(
         tmp_path,
         ("chrX", "exon", 1, 10, "+", "G", "t"),
@@ -102,7 +102,7 @@ def test_refseq_slice_equals_its_bed(data):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "sentence"),
     [
         ("chr1\tx\texon\t1\t9", "line 2: 5 tab-separated columns"),
         ('chr1\tx\texon\t9\t1\t.\t+\t.\tgene_id "g"; transcript_id "t";', "from 9 to 1"),
@@ -113,15 +113,15 @@ def test_refseq_slice_equals_its_bed(data):
         ('chr1\tx\tgene\t1\t9\t.\t+\t.\tgene_id "g";', "no exon lines"),
     ],
 )
-def test_a_bad_annotation_is_told_by_its_line(tmp_path, line, told):
+def test_a_fault_of_an_annotation_is_named_with_its_line(tmp_path, line, sentence):
     path = tmp_path / "bad.gtf"
     path.write_text(f"#comment\n{line}\n")
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=sentence) as error:
         representative_transcripts(path)
     assert "bad.gtf" in str(error.value)
 
 
-def test_missing_and_truncated_files_are_told(tmp_path):
+def test_missing_and_truncated_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         representative_transcripts(tmp_path / "none.gtf")
     cut = tmp_path / "cut.gtf.gz"
@@ -130,7 +130,7 @@ def test_missing_and_truncated_files_are_told(tmp_path):
         representative_transcripts(cut)
 
 
-def test_bed_survives_writing_and_reading(tmp_path):
+def test_a_bed_file_is_equal_after_writing_and_reading(tmp_path):
     transcripts = [
         Transcript("a", "chr1", "+", ((10, 20), (30, 45), (50, 51))),
         Transcript("b", "chr2", "-", ((0, 5),)),
@@ -141,13 +141,13 @@ def test_bed_survives_writing_and_reading(tmp_path):
     assert first == "chr1\t10\t51\ta\t0\t+\t10\t51\t0\t3\t10,15,1\t0,20,40"
 
 
-def test_published_bed_is_read_with_names_apart(data):
+def test_a_published_bed_with_repeated_names_is_read(data):
     transcripts = read_bed(data / "mrin" / "refGene.rep.uniq.hg19.bed.gz")
     assert len(transcripts) == len({t.name for t in transcripts}) == 18_338
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "sentence"),
     [
         ("chr1\t0\t10\tt", "line 1: 4 tab-separated columns"),
         ("chr1\t0\tten\tt\t0\t+\t0\t10\t0\t1\t10\t0", "whole numbers"),
@@ -160,22 +160,22 @@ def test_published_bed_is_read_with_names_apart(data):
         ("# nothing", "no transcripts"),
     ],
 )
-def test_a_bad_bed_is_told_by_its_line(tmp_path, row, told):
+def test_a_fault_of_a_bed_file_is_named_with_its_line(tmp_path, row, sentence):
     path = tmp_path / "bad.bed"
     path.write_text(row + "\n")
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=sentence) as error:
         read_bed(path)
     assert "bad.bed" in str(error.value)
 
 
-def test_transcripts_that_the_genome_does_not_hold_are_told_or_left_out():
+def test_transcripts_beyond_the_genome_are_refused_or_left_out():
     lengths = {"chr1": 100}
     inside = [Transcript(f"t{i}", "chr1", "+", ((i, i + 10),)) for i in range(20)]
     patch = Transcript("p", "chr6_apd_hap1", "+", ((0, 10),))
-    assert on_genome("x.bed", [*inside, patch], lengths) == inside
+    assert select_on_genome("x.bed", [*inside, patch], lengths) == inside
     with pytest.raises(InputError, match=r"x\.bed: transcript b ends at base 101 of chr1"):
-        on_genome("x.bed", [*inside, Transcript("b", "chr1", "-", ((0, 101),))], lengths)
+        select_on_genome("x.bed", [*inside, Transcript("b", "chr1", "-", ((0, 101),))], lengths)
     with pytest.raises(InputError, match=r"1 of its 21 transcripts .* chr2 \(1 transcripts\)"):
-        on_genome("x.bed", [*inside, Transcript("c", "chr2", "+", ((0, 5),))], lengths)
+        select_on_genome("x.bed", [*inside, Transcript("c", "chr2", "+", ((0, 5),))], lengths)
     with pytest.raises(InputError, match="share none"):
-        on_genome("x.bed", [Transcript("d", "1", "+", ((0, 5),))], lengths)
+        select_on_genome("x.bed", [Transcript("d", "1", "+", ((0, 5),))], lengths)

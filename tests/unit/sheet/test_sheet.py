@@ -46,7 +46,7 @@ def write(tmp_path: Path):
     return write
 
 
-def test_class_table_is_the_papers(classes):
+def test_class_table_equals_that_of_the_paper(classes):
     assert len(classes.tissues) == 14
     assert len(classes.subtypes) == 11
     assert classes.states == ("non-neoplastic", "peri-neoplastic", "neoplastic")
@@ -68,7 +68,7 @@ def test_sheet_is_read_with_defaults(write, classes):
     assert set(sheet["strandedness"]) == {"auto"}
     assert list(sheet["specimen"]) == list(sheet["sample"])
     assert sheet.loc[1, "fastq_2"] == "L1_2.fq,L2_2.fq"
-    assert classes.present(sheet) == {
+    assert classes.classes_present(sheet) == {
         "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
         "tissue": ["kidney", "liver"],
         "subtype": ["kirc"],
@@ -88,12 +88,12 @@ def test_sheet_is_read_with_defaults(write, classes):
     ],
     ids=["bom", "windows", "old mac", "empty columns", "spreadsheet quotes", "no last line end"],
 )
-def test_what_spreadsheets_do_changes_nothing(disguise, write, classes):
+def test_changes_by_spreadsheets_make_no_difference(disguise, write, classes):
     plain = read_sheet(write(tsv(ROWS)), classes)
     pd.testing.assert_frame_equal(read_sheet(write(disguise(tsv(ROWS)), "other"), classes), plain)
 
 
-def test_several_sheets_are_one(write, classes):
+def test_several_sheets_are_read_as_one(write, classes):
     first, second = write(tsv(ROWS[:3]), "1.tsv"), write(tsv(ROWS[3:]), "2.tsv")
     whole = read_sheet(write(tsv(ROWS)), classes)
     pd.testing.assert_frame_equal(read_sheet([first, second], classes), whole)
@@ -134,7 +134,7 @@ def edit(row: int, old: str, new: str) -> list[str]:
         (edit(0, "a1 ", "-a "), r"column sample: '-a' is not a safe name"),
         (edit(0, "d1", "$(id)"), r"column donor: '\$\(id\)' is not a safe name"),
         (edit(0, "d1", "-"), r"column donor: empty"),
-        (edit(0, "d1", "NA"), r"row 2, column donor: found 'NA'; name the donor, or"),
+        (edit(0, "d1", "NA"), r"row 2, column donor: found 'NA'; name the donor"),
         (edit(2, "d1", "D1"), r"row 4, column donor: 'D1' differs only in case from 'd1' in .*w 2"),
         (edit(4, "GTEx", "tcga"), r"row 6, column study: 'tcga' differs only in case from 'TCGA'"),
         (edit(2, "kidney -", "kidney NA"), r"column subtype: found 'NA'; leave it empty"),
@@ -147,10 +147,10 @@ def edit(row: int, old: str, new: str) -> list[str]:
         (edit(5, "/data/c2.bam - -", "- - m.tsv"), r"row 7, column unit: found 'nothing'"),
         (ROWS[:5], r"disease_state 'non-neoplastic' has one sample only"),
         (edit(5, "d5", "d4"), r"disease_state 'non-neoplastic' has one donor only"),
-        ([], r"a header and no row below it"),
+        ([], r"no row below it"),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_in_a_sentence(rows, sentence, write, classes):
+def test_a_mistake_is_named_with_its_row_and_column(rows, sentence, write, classes):
     path = write(tsv(rows))
     with pytest.raises(InputError, match=sentence) as caught:
         read_sheet(path, classes)
@@ -158,7 +158,7 @@ def test_mistakes_are_told_in_a_sentence(rows, sentence, write, classes):
     assert "\n" not in str(caught.value)
 
 
-def test_a_workbook_is_no_sheet(tmp_path, classes):
+def test_a_workbook_is_refused(tmp_path, classes):
     (tmp_path / "samples.tsv").write_bytes(b"PK\x03\x04" + bytes(60))
     with pytest.raises(InputError, match="an Excel workbook or a zip file; expected tab-separated"):
         read_sheet(tmp_path / "samples.tsv", classes)
@@ -186,12 +186,12 @@ def test_a_workbook_is_no_sheet(tmp_path, classes):
         (tsv(ROWS).removesuffix("/c2.bam\t\t\n"), "row 7: 10 cells and no line end"),
     ],
 )
-def test_broken_files_are_told_in_a_sentence(text, sentence, write, classes):
+def test_a_broken_sheet_is_refused_in_one_sentence(text, sentence, write, classes):
     with pytest.raises(InputError, match=sentence):
         read_sheet(write(text), classes)
 
 
-def test_specimen_has_one_donor(write, classes):
+def test_a_specimen_of_two_donors_is_refused(write, classes):
     header = HEADER + " specimen"
     rows = [f"{line} s{min(i, 1)}" for i, line in enumerate(ROWS)]
     with pytest.raises(InputError, match=r"row 4: specimen 's1' is from donor 'd1' here and from"):
@@ -205,7 +205,7 @@ CONTENT = {
 }
 
 
-def test_files_are_looked_for(write, classes, tmp_path):
+def test_missing_files_are_refused(write, classes, tmp_path):
     sheet = read_sheet(write(tsv(ROWS)), classes)
     with pytest.raises(InputError, match=r"sample 'a1', column fastq_1: there is no file 'a1_1"):
         check_files(sheet)
@@ -222,7 +222,7 @@ def test_files_are_looked_for(write, classes, tmp_path):
         check_files(sheet)
 
 
-def test_validated_sheet_survives_writing(write, classes, tmp_path):
+def test_a_validated_sheet_is_equal_after_writing_and_reading(write, classes, tmp_path):
     rows = [line.replace("a1 d1", "NA d1").replace("b1 d1", "1.0 d1") for line in ROWS]
     sheet = read_sheet(write(tsv(rows)), classes)
     sheet.to_csv(tmp_path / "out.tsv", sep="\t", index=False)
@@ -241,7 +241,7 @@ CELL = st.text(alphabet=st.characters(codec="utf-8"), max_size=6) | st.sampled_f
 )
 @given(table=st.lists(st.lists(CELL, max_size=14), max_size=4), with_header=st.booleans())
 @example(table=[['"', "0"], ["0", '"']], with_header=False)
-def test_nothing_but_input_errors(table, with_header, write, classes):
+def test_any_cells_are_read_or_raise_an_input_error(table, with_header, write, classes):
     rows = [HEADER.split(" ")] if with_header else []
     text = "\n".join("\t".join(line) for line in rows + table)
     for labelled in (True, False):
@@ -256,7 +256,7 @@ def test_nothing_but_input_errors(table, with_header, write, classes):
 @settings(max_examples=200, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(content=st.binary(max_size=200))
-def test_nothing_but_input_errors_from_bytes(content, write, classes):
+def test_any_bytes_are_read_or_raise_an_input_error(content, write, classes):
     with pytest.raises(InputError):
         read_sheet(write(content), classes)
 
@@ -269,7 +269,7 @@ def test_real_cohort(data, classes, tmp_path):
     check_files(sheet)
     assert len(sheet) == 1825
     assert sheet["specimen"].duplicated().sum() == 389
-    present = classes.present(sheet)
+    present = classes.classes_present(sheet)
     assert len(present["tissue"]) == 14
     assert len(present["subtype"]) == 10
 
@@ -282,7 +282,7 @@ def test_real_cohort(data, classes, tmp_path):
         ("lung\tNA\n", r"row 2, column subtype: found 'NA'; leave it empty"),
     ],
 )
-def test_a_class_table_writes_each_class_in_one_way(table, sentence, write):
+def test_two_spellings_of_a_class_are_refused(table, sentence, write):
     with pytest.raises(InputError, match=sentence):
         ClassTable.read(write("tissue\tsubtype\n" + table))
 
@@ -292,7 +292,7 @@ def test_a_class_table_writes_each_class_in_one_way(table, sentence, write):
     [("101", "101.0"), ("7", "007"), ("100000", "1e5"), ("1.5", "1.50"), ("20", "2E1")],
 )
 @pytest.mark.parametrize("column", ["sample", "donor", "specimen", "study", "source", "project"])
-def test_two_spellings_of_a_number_are_one_name(column, one, other, write, classes):
+def test_two_spellings_of_a_number_are_refused(column, one, other, write, classes):
     header = ["sample", "donor", "specimen", "study", "source", "project", *HEADS, "bam"]
     rows = [
         [f"s{i}", f"d{i}", f"p{i}", "x", "y", "z", "neoplastic", "liver", "", f"{i}.bam"]
@@ -305,7 +305,7 @@ def test_two_spellings_of_a_number_are_one_name(column, one, other, write, class
         read_sheet(path, classes)
 
 
-def test_a_donor_that_r_spelled_anew_is_the_same(write, classes):
+def test_a_donor_with_dots_for_hyphens_as_r_writes_is_refused(write, classes):
     header = ["sample", "donor", "study", "source", *HEADS, "bam"]
     donors = ["TCGA-AB-1", "TCGA.AB.1", "TCGA-AB-12", "X"]
     rows = [
@@ -320,7 +320,7 @@ def test_a_donor_that_r_spelled_anew_is_the_same(write, classes):
     assert len(read_sheet(path, classes)) == 4
 
 
-def test_names_that_only_begin_as_the_same_number_are_two(write):
+def test_names_with_a_common_beginning_are_different(write):
     names = ["1", "11", "1.01", "1-0", "1e5", "1e6", "1e-5", "NA", "nan", "TRUE", "1e999999999"]
     text = "sample\tbam\n" + "".join(f"{name}\t{i}.bam\n" for i, name in enumerate(names))
     assert read_sheet(write(text), labelled=False)["sample"].tolist() == names
@@ -334,13 +334,13 @@ def test_names_that_only_begin_as_the_same_number_are_two(write):
     ],
     ids=["no columns", "empty columns"],
 )
-def test_a_sheet_without_labels_is_told_how_to_classify_it(text, write, classes):
+def test_a_sheet_without_labels_is_refused_with_the_command_that_classifies(text, write, classes):
     with pytest.raises(InputError, match="classify needs bundle=FOLDER beside samples=SHEET"):
         read_sheet(write(text), classes)
 
 
 @pytest.mark.parametrize(("column", "other"), [("unit", "normalised"), ("strandedness", "forward")])
-def test_two_ways_to_read_one_matrix_need_the_columns(column, other, write):
+def test_two_units_or_strands_for_one_matrix_need_the_columns(column, other, write):
     def sheet(first: str, second: str) -> str:
         ways = {"unit": "count", "strandedness": "none"}
         rows = [{"sample": "a", "column": first, **ways}, {"sample": "b", "column": second, **ways}]
@@ -348,6 +348,8 @@ def test_two_ways_to_read_one_matrix_need_the_columns(column, other, write):
         return pd.DataFrame(rows).assign(matrix="m.tsv").to_csv(sep="\t", index=False)
 
     for columns in (("", ""), ("x", "")):
-        with pytest.raises(InputError, match=rf"row 3, column {column}: '{other}' where .* row 2"):
+        with pytest.raises(
+            InputError, match=rf"row 3, column {column}: found '{other}', but .* row 2"
+        ):
             read_sheet(write(sheet(*columns)), labelled=False)
     assert len(read_sheet(write(sheet("x", "y")), labelled=False)) == 2

@@ -37,7 +37,7 @@ def check(tmp_path: Path):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_what_belongs_there_is_accepted(pack, check):
+def test_files_of_the_expected_kinds_are_accepted(pack, check):
     check(fastq_1=pack(FIRST), fastq_2=pack(SECOND))
     check(fastq_1=pack(b"\n\n" + FIRST))
     check(fastq_1=pack(b">r1\nACGT\n"))
@@ -71,7 +71,7 @@ def test_what_belongs_there_is_accepted(pack, check):
         ("matrix", gzip.compress(b"PAR1\0\0"), "a Parquet file, packed with gzip"),
     ],
 )
-def test_what_does_not_is_named_by_what_it_is(column, content, sentence, check):
+def test_a_file_of_another_kind_is_named_with_its_kind(column, content, sentence, check):
     with pytest.raises(InputError, match=sentence) as caught:
         check(**{column: content})
     assert str(caught.value).startswith(f"sample 'P1', column {column}: ")
@@ -82,12 +82,12 @@ def test_what_does_not_is_named_by_what_it_is(column, content, sentence, check):
     [FIRST, FIRST.replace(b"/1", b"/2"), gzip.compress(FIRST, 1), FIRST.replace(b"\n", b"\r\n")],
     ids=["copy", "renamed reads", "packed otherwise", "other line ends"],
 )
-def test_mates_hold_other_reads(second, check):
+def test_mates_with_equal_reads_are_refused(second, check):
     with pytest.raises(InputError, match="begin with the same reads, so both are the same mate"):
         check(fastq_1=gzip.compress(FIRST), fastq_2=second)
 
 
-def test_damage_within_is_left_to_who_reads_all_of_it(check):
+def test_damage_beyond_the_first_bytes_is_not_looked_for(check):
     bases = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), 99_999).tobytes()
     damaged = bytearray(gzip.compress(b"@r1\n" + bases + b"\n+\n" + bases + b"\n"))
     damaged[9000:9100] = b"\xff" * 100

@@ -1,7 +1,7 @@
 """The sheet's JSON schema says what `read_sheet` enforces.
 
 docs/sample-sheet.md is made from it, and programs that write sheets may read it. The workflow
-calls `read_sheet`, which names row and remedy and takes 10,000 rows in a second, where a
+calls `read_sheet`, which names row and remedy and takes 10,000 rows in a second, whereas a
 schema validator needs half a minute.
 """
 
@@ -47,7 +47,7 @@ def test_every_row_that_is_read_fits_the_schema(root: Path, schema, classes) -> 
         ("strandedness", "sense"),
     ],
 )
-def test_what_the_schema_refuses_is_refused_in_a_sheet(
+def test_rows_that_the_schema_refuses_are_refused_in_a_sheet(
     root: Path, tmp_path: Path, schema, classes, column: str, value: str
 ) -> None:
     sheet = read_sheet(root / "resources" / "demo.tsv", classes)

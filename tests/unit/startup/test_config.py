@@ -10,8 +10,8 @@ from tissuestate.startup.config import (
     check_config,
     check_yaml,
     complete_config,
+    expand_short_forms,
     read_layers,
-    write_out,
 )
 from tissuestate.startup.config_docs import keys, read_schema
 
@@ -31,14 +31,14 @@ def schema(root: Path) -> Path:
     return root / "workflow" / "schemas" / "config.schema.yaml"
 
 
-def test_the_configs_that_come_with_it_are_accepted(shipped, schema):
+def test_the_packaged_configs_are_accepted(shipped, schema):
     assert set(shipped) == {"config", "defaults", "paper", "rnaseqdb"}
     for config in shipped.values():
         check_config(config, schema)
 
 
 @pytest.mark.parametrize("name", ["config", "paper", "rnaseqdb"])
-def test_a_config_says_only_what_differs_from_the_defaults(root, name):
+def test_packaged_configs_state_only_what_differs_from_the_defaults(root, name):
     defaults = dict(leaves(read_layers(DEFAULTS)))
     said = dict(leaves(read_layers(root / "config" / f"{name}.yaml")))
     assert {key for key, value in said.items() if defaults.get(key, ...) == value} == set()
@@ -53,7 +53,7 @@ def leaves(config, place=()):
             yield (*place, key), value
 
 
-def test_the_schema_has_the_defaults_and_says_what_each_key_is(schema):
+def test_the_schema_has_all_defaults_and_describes_each_key(schema):
     described = list(keys(read_schema(schema)))
     assert len(described) > 60
     assert [place for place, key in described if not key.get("description")] == []
@@ -61,7 +61,7 @@ def test_the_schema_has_the_defaults_and_says_what_each_key_is(schema):
     assert defaults == dict(leaves(read_layers(DEFAULTS)))
 
 
-def test_a_config_lies_over_the_defaults():
+def test_a_config_overrides_the_defaults():
     own = {"samples": "my.tsv", "features": {"kinds": ["pca"]}, "demo": {"pairs": 2000}}
     config = complete_config(own, DEFAULTS, {})
     defaults = read_layers(DEFAULTS)
@@ -107,7 +107,7 @@ def test_any_key_may_be_given_on_the_command_line(schema):
         ({"classify": {"bundle": "b", "samples": "new.tsv"}}, {}, ("b", "new.tsv", None)),
     ],
 )
-def test_the_short_forms_of_the_command_line_stand_for_a_section(config, words, expected, schema):
+def test_short_forms_of_the_command_line_set_the_section(config, words, expected, schema):
     found = complete_config({**config, **words}, DEFAULTS, words)
     check_config(found, schema)
     section = found["classify"]
@@ -125,7 +125,7 @@ def test_a_mistake_names_the_line_of_the_file_that_has_it(schema, tmp_path, monk
         words = words or {}
         config = {**read_layers(first, second), **words}
         with pytest.raises(InputError) as caught:
-            files, overrides = [first, second], write_out(words, words)
+            files, overrides = [first, second], expand_short_forms(words, words)
             check_config(complete_config(config, DEFAULTS, words), schema, files, overrides)
         return str(caught.value)
 
@@ -210,7 +210,7 @@ def test_a_missing_key_is_named(shipped, schema):
         check_config(shipped["config"] | {"demo": {}}, schema)
 
 
-def test_what_yaml_reads_as_something_else_is_an_error(root, tmp_path):
+def test_values_that_yaml_reads_differently_are_refused(root, tmp_path):
     for path in (root / "config").glob("*.yaml"):
         check_yaml(path)
     file = tmp_path / "mine.yaml"

@@ -79,12 +79,18 @@ def digest_after(library: Path, change: Callable[[str], str] | None, file: str =
     """The script's digest with a file changed, as a process of its own would compute it."""
     if change:
         (library / file).write_text(change((library / file).read_text()))
-    for cached in (code_digest, digests._needs, digests._text, digests._tree, digests._code):
+    for cached in (
+        code_digest,
+        digests._find_dependencies,
+        digests._read_text,
+        digests._parse_tree,
+        digests._dump_code,
+    ):
         cached.cache_clear()
     return code_digest(library, library.parent / "script.py")
 
 
-def test_what_a_script_runs_is_what_counts(library: Path) -> None:
+def test_a_digest_covers_the_modules_that_a_script_runs(library: Path) -> None:
     assert code_files(library, library.parent / "script.py") == {
         *("near.py", "late.py", "stage/far.py"),
         *(f"report/templates/{name}" for name in ("page.html.j2", "base.html.j2", "style.css")),
@@ -129,7 +135,7 @@ def test_an_edit_that_changes_no_result_leaves_the_digest(
     assert digest_after(library, change, file) == before
 
 
-def test_an_import_of_no_module_is_an_error(library: Path) -> None:
+def test_an_import_of_a_missing_module_is_an_error(library: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"tissuestate\.lost"):
         digest_after(library, lambda text: "from tissuestate.lost import name\n")
 

@@ -12,7 +12,7 @@ def program(folder: Path, name: str, text: str = "") -> None:
     path.chmod(0o755)
 
 
-def test_nothing_is_said_where_nothing_is_missing(
+def test_there_is_no_sentence_if_nothing_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for tool in DEBIAN_TOOLS:

@@ -1,4 +1,4 @@
-"""Arrays in npz files whose bytes depend on them alone, read without running code."""
+"""Arrays in npz files: written as the same bytes each time, read without running code."""
 
 import io
 import math
@@ -36,23 +36,23 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
             entries = archive.infolist()
             _check_sizes(path, entries)
             return {
-                entry.filename.removesuffix(".npy"): _array(archive.read(entry))
+                entry.filename.removesuffix(".npy"): _parse_array(archive.read(entry))
                 for entry in entries
             }
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise InputError(f"{path}: not a readable npz file ({error}); make it anew.") from error
+        raise InputError(f"{path}: not a readable npz file ({error}); make it again.") from error
 
 
 def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     size = path.stat().st_size
     if sum(entry.file_size for entry in entries) > size:
-        raise ValueError(f"it announces more than its {size:,} bytes")
+        raise ValueError(f"its arrays announce more than the file's {size:,} bytes")
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"{entry.filename} is compressed")
 
 
-def _array(content: bytes) -> np.ndarray:
+def _parse_array(content: bytes) -> np.ndarray:
     """The array that a npy file holds; its header must announce just the bytes that follow."""
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)

@@ -1,4 +1,4 @@
-"""The one exception that is meant for the person who runs the workflow."""
+"""The exception whose sentence is written for the person who runs the workflow."""
 
 import difflib
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Bad input, told in one sentence: the file and row, what was found, what to do about it.
+    """Bad input, in one sentence: file and row, what was found and expected, what to do.
 
     What was found may hold line breaks (a quoted cell); the sentence stays on one line.
     """
@@ -15,17 +15,17 @@ class InputError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """' Did you mean ...?' with the word most like `word`, or nothing where none is near.
+def suggest_nearest(word: str, words: Iterable[str]) -> str:
+    """' Did you mean ...?' with the word most similar to `word`; '' if none is similar.
 
-    Case and all but letters and digits count for nothing: R writes X1.T for 1-T, others 1_T.
+    Only letters and digits are compared, without case: R writes X1.T for 1-T, others 1_T.
     """
     known: dict[str, str] = {}
     for name in sorted(words):
-        known.setdefault(_letters(name), name)
-    found = difflib.get_close_matches(_letters(word), list(known), n=1, cutoff=0.6)
+        known.setdefault(_keep_letters(name), name)
+    found = difflib.get_close_matches(_keep_letters(word), list(known), n=1, cutoff=0.6)
     return f" Did you mean {known[found[0]]!r}?" if found else ""
 
 
-def _letters(word: str) -> str:
+def _keep_letters(word: str) -> str:
     return re.sub(r"[\W_]", "", word).lower() or word

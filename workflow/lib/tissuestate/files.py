@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one."""
+"""Files written whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes the name, on failure it is gone.
+    """Yield a temporary path beside `path`; on success it is renamed, on failure removed.
 
     The temporary name keeps the suffixes of `path`, from which many writers infer the format.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_features(path: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
-    """Features (samples × features, float32) and labels (a row a sample) of an h5ad file."""
+    """Features (samples × features, float32) and labels (one row per sample) of an h5ad file."""
     import anndata
 
     try:

@@ -28,7 +28,7 @@ def within(head: str) -> str:
 
 
 def features_of_model(model: str) -> str:
-    """The kind of features that a network (dl_pca, ...) or a classical model is given."""
+    """The kind of features that a network (dl_pca, ...) or classical model uses."""
     if model.startswith("dl_"):
         return model.removeprefix("dl_")
     return "pca" if model in ON_COMPONENTS else "all"
@@ -41,5 +41,5 @@ def read_classes(path: str | Path) -> dict[str, Any]:
 
 
 def encode(labels: Sequence[str] | pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """The number of each label in `classes`, -1 for a label that is not among them."""
+    """The position of each label in `classes`, -1 for others."""
     return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)

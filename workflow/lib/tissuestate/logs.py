@@ -1,4 +1,4 @@
-"""Logging for scripts: everything to the rule's log file, bad input as one sentence."""
+"""Logging of scripts: all output to the rule's log file, bad input as one sentence."""
 
 import errno
 import logging
@@ -12,11 +12,12 @@ from tissuestate.errors import InputError
 
 
 @contextmanager
-def logged(path: str | Path) -> Iterator[None]:
+def log_to(path: str | Path) -> Iterator[None]:
     """Send log records, stdout and stderr to `path` while the block runs.
 
     An `InputError` ends the process with exit code 1 and its sentence; running out of disk space
-    is told the same way. Any other exception leaves its traceback in the log and is raised again.
+    is reported the same way. Any other exception leaves its traceback in the log and is raised
+    again.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     stdout, stderr = sys.stdout, sys.stderr
@@ -25,6 +26,7 @@ def logged(path: str | Path) -> Iterator[None]:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         root = logging.getLogger()
         root.addHandler(handler)
+        level = root.level
         root.setLevel(logging.INFO)
         logging.captureWarnings(True)
         sys.stdout = sys.stderr = log
@@ -47,4 +49,5 @@ def logged(path: str | Path) -> Iterator[None]:
         finally:
             sys.stdout, sys.stderr = stdout, stderr
             root.removeHandler(handler)
+            root.setLevel(level)
             logging.captureWarnings(False)

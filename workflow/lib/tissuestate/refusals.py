@@ -1,4 +1,4 @@
-"""Samples that a job refused: a sentence in place of what it could not make."""
+"""Refused samples: a sentence in place of each of their files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from tissuestate.files import atomic
 
 
-def by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]:
-    """{sample: its file}, of files that are called as their samples with `suffix`."""
+def paths_by_sample(paths: Iterable[str | Path], suffix: str) -> dict[str, str | Path]:
+    """{sample: its file}, of files named SAMPLE + `suffix`."""
     return {Path(path).name.removesuffix(suffix): path for path in paths}
 
 
-REFUSED = b"refused: "  # how a file begins that a job wrote in place of what it could not make
+REFUSED = b"refused: "  # first bytes of a file that holds a refusal
 
 
-def refusal(path: str | Path) -> str:
-    """Why a sample was refused, where this stands in the place of one of its files; else ''."""
+def read_refusal(path: str | Path) -> str:
+    """The reason of a refusal, read from a sample's file; '' if the sample was not refused."""
     with Path(path).open("rb") as handle:
         if handle.read(len(REFUSED)) != REFUSED:
             return ""
@@ -23,7 +23,7 @@ def refusal(path: str | Path) -> str:
 
 
 def write_refusal(path: str | Path, sentence: str) -> None:
-    """Write in the place of a sample's file why it was refused, in one line."""
+    """Write the reason of a refusal, on one line, in place of a sample's file."""
     with atomic(path) as temporary:
         text = " ".join(sentence.splitlines())
         temporary.write_bytes(REFUSED + text.encode("utf-8") + b"\n")

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes, and the text of those that are text."""
+"""Kinds of files, recognised by their first bytes, and the content of text files."""
 
 import gzip
 import re
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from tissuestate.errors import InputError
 
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes from which the kind is recognised
 BOM = b"\xef\xbb\xbf"
 PARQUET, HDF5 = "a Parquet file", "an HDF5 file"
 BAM, CRAM, SAM = "a BAM file", "a CRAM file", "a SAM file"
@@ -25,7 +25,7 @@ _AGAIN = "download or copy the file again"
 _FROM_R = "write the table in R with write.table(x, FILE, sep = '\\t', quote = FALSE)"
 _AS_PARQUET = "write it as Parquet or as text separated by tabs"
 _BY_GZIP = "or pack it with gzip instead"
-# How the files of each kind begin. Those of letters alone count where other bytes are not text.
+# First bytes of the files of each kind. Letters alone count only if other bytes are not text.
 _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((_GZIP,), "a gzip file", "it is packed twice with gzip: unpack it once"),
     ((b"BZh",), "compressed with bzip2", f"unpack it with bunzip2, {_BY_GZIP}"),
@@ -81,7 +81,7 @@ _TEXT_BYTES = bytes({*b"\t\n\v\f\r", *range(32, 256)})
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file is: a name ('' = plain text, as far as it shows) and what to do about it."""
+    """Kind of a file: its name ('' = apparently plain text) and the advice for its user."""
 
     name: str
     advice: str
@@ -93,7 +93,7 @@ class Kind:
         return inside if self.name else "text"
 
 
-def describe(path: str | Path) -> Kind:
+def detect_kind(path: str | Path) -> Kind:
     """The kind of a file, from its first bytes; of a gzip file that of what is packed.
 
     Raises InputError for a file that cannot be opened, and for gzip that is damaged there.
@@ -106,10 +106,10 @@ def describe(path: str | Path) -> Kind:
     zipped = head.startswith(_GZIP)
     if zipped:
         try:
-            head = _unzipped(head)
+            head = _unzip_head(head)
         except zlib.error as error:
-            raise _damaged(path, error) from error
-    return Kind(*_recognise(head), zipped, head)
+            raise _damage_error(path, error) from error
+    return Kind(*_recognise_kind(head), zipped, head)
 
 
 def is_cram(path: str | Path) -> bool:
@@ -118,8 +118,8 @@ def is_cram(path: str | Path) -> bool:
         return stream.read(4) == b"CRAM"
 
 
-def _unzipped(head: bytes) -> bytes:
-    """The first bytes of what is packed; blocks that hold nothing are passed over."""
+def _unzip_head(head: bytes) -> bytes:
+    """The first bytes of the unpacked content; empty blocks are skipped."""
     found = b""
     while head and not found:
         block = zlib.decompressobj(31)
@@ -127,7 +127,7 @@ def _unzipped(head: bytes) -> bytes:
     return found
 
 
-def _recognise(head: bytes) -> tuple[str, str]:
+def _recognise_kind(head: bytes) -> tuple[str, str]:
     if head.startswith(b"PK\x03\x04"):
         for mark, name, advice in _ZIPS:
             if mark in head:
@@ -151,7 +151,7 @@ def _recognise(head: bytes) -> tuple[str, str]:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[BinaryIO]:
+def open_content(path: str | Path) -> Iterator[BinaryIO]:
     """The bytes of a file, unzipped and without BOM.
 
     Raises InputError for gzip that is damaged or cut short: in a block, or between the blocks that
@@ -164,19 +164,19 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         if zipped and start[3:4] == b"\x04" and start[12:14] == b"BC":
             raw.seek(-min(len(_END_OF_BLOCKS), path.stat().st_size), 2)
             if raw.read() != _END_OF_BLOCKS:
-                raise _damaged(path, "the block that marks its end is missing")
+                raise _damage_error(path, "the block that marks its end is missing")
     try:
         with gzip.open(path) if zipped else path.open("rb") as stream:
             if stream.read(len(BOM)) != BOM:
                 stream.seek(0)
             yield stream  # type: ignore[misc]
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file without BOM, with \\n line ends; InputError where it is none."""
-    kind = describe(path)
+    """The text of a UTF-8 file without BOM, with \\n line ends; InputError if it is none."""
+    kind = detect_kind(path)
     if kind.name or kind.zipped:
         advice = kind.advice if kind.name else "unpack it with gunzip"
         raise InputError(f"{path}: {kind}; expected tab-separated UTF-8 text: {advice}.")
@@ -192,7 +192,7 @@ def read_text(path: str | Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _damaged(path: str | Path, reason: object) -> InputError:
+def _damage_error(path: str | Path, reason: object) -> InputError:
     return InputError(
         f"{path}: the gzip file is truncated or damaged ({reason}); copy or download it again."
     )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From reads to a sorted, indexed BAM: a run of the archive is downloaded first, fastp trims where it is
-# asked to, and STAR aligns with RNAseqDB's options. STAR itself does not notice a truncated gzip file or
+# From reads to a sorted, indexed BAM: a run of the archive is downloaded first, fastp trims if the
+# config says so, and STAR aligns with RNAseqDB's options. STAR itself does not notice a truncated gzip file or
 # lanes that end in mid-record, and stops at an empty line: the reads come through pipes in which each
 # record is looked at and counted, and STAR must have read as many.
 set -euo pipefail
@@ -13,9 +13,9 @@ trim=${snakemake_params[trim]}
 bam=${snakemake_output[bam]}
 folder=$(dirname "$bam")
 
-told=
-say() { # into the log and to the terminal, which may be a file: it is added to, not opened anew
-    told=1
+reported=
+say() { # write to the log and to the terminal, which may be a file and is appended to
+    reported=1
     echo "Error: sample $sample: $*" >&3
     echo "Error: sample $sample: $*" || true # the disk may be full
 }
@@ -26,9 +26,9 @@ stop() { # something is wrong with the machine or the settings
 }
 
 trimmed=
-fail() { # something is wrong with these reads: where new samples are classified, the others go on
+fail() { # something is wrong with these reads: in classification, the other samples go on
     [ -z "${work:-}" ] || check_machine bash 0
-    [ -z "$trimmed" ] || stop "$*" # they were looked at before
+    [ -z "$trimmed" ] || stop "$*" # they were checked before
     say "$*"
     [ "${snakemake_params[refuse]:-False}" = True ] || exit 1
     local file
@@ -38,21 +38,21 @@ fail() { # something is wrong with these reads: where new samples are classified
     exit 0
 }
 
-check_machine() { # check_machine TOOL EXIT_CODE: stop where the disk or the memory is to blame
+check_machine() { # check_machine TOOL EXIT_CODE: stop if the disk or the memory is the cause
     if grep -q -e "No space left on device" -e "enough space on the disk" -e "Disk quota exceeded" "${snakemake_log[0]}" "$work/Log.out" 2> /dev/null \
         || ! head -c 1000000 /dev/zero 2> /dev/null > "$work/probe"; then
         stop "no space left on the device that holds $folder."
     fi
     if [ "$2" -eq 137 ] || grep -q "bad_alloc" "${snakemake_log[0]}"; then
-        stop "$1 was killed, most often for want of memory: the index alone takes $index_gb GB of it, and about half with 'star_sparsity: 2' in the config."
+        stop "$1 was killed, most often because memory ran out: the index alone takes $index_gb GB of it, and about half with 'star_sparsity: 2' in the config."
     fi
 }
 
-finish() { # no failure without a sentence, and nothing left behind
+finish() { # no failure without a sentence; removes temporary files
     local code=$?
-    if [ "$code" -ne 0 ] && [ -z "$told" ]; then
-        (check_machine bash "$code") || told=1
-        [ -n "$told" ] || say "ended with exit code $code: see ${snakemake_log[0]}."
+    if [ "$code" -ne 0 ] && [ -z "$reported" ]; then
+        (check_machine bash "$code") || reported=1
+        [ -n "$reported" ] || say "ended with exit code $code: see ${snakemake_log[0]}."
     fi
     rm -rf "$work"
 }
@@ -64,9 +64,9 @@ work=$(mktemp -d "$folder/.$sample.XXXXXX") || stop "no folder can be made in $f
 trap finish EXIT
 [ -z "${snakemake_params[flaw]:-}" ] || fail "${snakemake_params[flaw]}"
 
-# Passes reads on, FASTQ or FASTA, without the empty lines between them, each line with its end. Of what
-# is no record the line is told in FILES.fault, and nothing more comes. Else FILES.reads has their
-# number, FILES.names the name of each thousandth.
+# Passes reads on, FASTQ or FASTA, without the empty lines between them, each line with its end. At the
+# first line that is no record it stops, with a sentence in FILES.fault. Else FILES.reads has the number
+# of reads, FILES.names the name of each thousandth.
 records='
 function wrong(what) {
     print file " " what > (files ".fault")
@@ -122,7 +122,7 @@ place == 0 {
     } else {
         windows()
         if ($0 !~ /[^ \t]/) next
-        if (!fasta) wrong("is no FASTQ at line " NR ": it is " shown($0) ", where a read begins with @.")
+        if (!fasta) wrong("is no FASTQ at line " NR ": it is " shown($0) ", expected a read that begins with @.")
         bases += length($0)
         print
     }
@@ -130,7 +130,7 @@ place == 0 {
 }
 place == 1 {
     size = length($0)
-    if (!size && !qualities) wrong("has no bases in line " NR "; take such reads out, as with a least length where they were trimmed.")
+    if (!size && !qualities) wrong("has no bases in line " NR "; take such reads out, as with a least length if they were trimmed.")
     print
     place = 2
     next
@@ -138,7 +138,7 @@ place == 1 {
 place == 2 {
     if ($0 != "+") {
         windows()
-        if (substr($0, 1, 1) != "+") wrong("is no FASTQ at line " NR ": it is " shown($0) ", where a line that begins with + is expected; the file is damaged: copy it again.")
+        if (substr($0, 1, 1) != "+") wrong("is no FASTQ at line " NR ": it is " shown($0) ", expected a line that begins with +; the file is damaged: copy it again.")
     }
     print
     place = 3
@@ -172,7 +172,7 @@ alike() { # whether two beginnings hold the same bases and qualities, and not N 
     [ "$one" = "$two" ] && awk 'NR % 2 == 1' <<< "$one" | grep -q '[ACGT]'
 }
 
-check_beginnings() { # what the first reads show, before the genome is loaded
+check_beginnings() { # faults of the first reads, before the genome is loaded
     local lane other mate file fault="$work/beginning.fault"
     declare -A seen=()
     for lane in "${!mate_1[@]}"; do
@@ -188,7 +188,7 @@ check_beginnings() { # what the first reads show, before the genome is loaded
                 fail "the first read of ${mate_1[$lane]} is $name_1, that of ${mate_2[$lane]} $name_2; mates must be of the same reads in the same order: check the sheet's fastq_1 and fastq_2."
             fi
             if alike "$one" "$two"; then
-                fail "${mate_1[$lane]} and ${mate_2[$lane]} hold the same reads, where the two mates of a pair differ; check the sheet's fastq_1 and fastq_2."
+                fail "${mate_1[$lane]} and ${mate_2[$lane]} hold the same reads, but the two mates of a pair differ; check the sheet's fastq_1 and fastq_2."
             fi
         fi
         for other in "${!seen[@]}"; do
@@ -214,7 +214,7 @@ strangers() { # of lines with the names of two mates the first that are not of o
     }'
 }
 
-feed() { # feed MATE FILE...: all lanes as text, one after the other; fed_MATE where all was read
+feed() { # feed MATE FILE...: all lanes as text, one after the other; fed_MATE if all was read
     local mate=$1 lane=0 file codes
     shift
     for file in "$@"; do
@@ -268,7 +268,7 @@ check_reads() { # all lanes, to their ends; `total` is how many reads, or pairs,
     [ "$total" -gt 0 ] || fail "${mate_1[*]} ${mate_2[*]} hold no reads."
 }
 
-open_pipes() { # a pipe a mate, with its reads coming
+open_pipes() { # one pipe per mate, into which its reads are written
     local mate
     feeders=()
     rm -f "$work"/{reads,fed}_? "$work"/{lane,gzip}_?.*

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.benchmark.table import compare_models
     from tissuestate.files import atomic
     from tissuestate.models.cost import read_cost

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.benchmark.comparison import compare
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.files import atomic

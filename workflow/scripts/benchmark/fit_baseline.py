@@ -1,8 +1,8 @@
 """Fit one classical model on the training samples and predict validation and test samples."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.benchmark.baselines import fit_predict
     from tissuestate.evaluation.predictions import tabulate
     from tissuestate.files import atomic

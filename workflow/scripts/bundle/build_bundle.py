@@ -1,8 +1,8 @@
 """Gather everything that was fitted into the bundle that classifies new samples."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate.bundle.build import BundleSources, build_bundle, describe_bundle

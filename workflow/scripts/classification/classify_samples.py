@@ -1,8 +1,8 @@
 """Send new samples through a bundle: a table and JSON."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import json
 
     from tissuestate.classification.classifier import Classifier
@@ -14,8 +14,8 @@ with logged(snakemake.log[0]):
         read_qualities,
     )
     from tissuestate.files import atomic
-    from tissuestate.refusals import by_sample, refusal
-    from tissuestate.sheet.samples import fetched
+    from tissuestate.refusals import paths_by_sample, read_refusal
+    from tissuestate.sheet.samples import with_local_matrices
     from tissuestate.sheet.sheet import read_sheet
     from tissuestate.tables import read_table
 
@@ -23,13 +23,13 @@ with logged(snakemake.log[0]):
     classifier = Classifier.load(source.bundle)
     sheet = read_sheet(source.sheet, labelled=False)
     here = dict(zip(params.matrices, source.get("matrices", []), strict=True))
-    summaries = by_sample(source.get("summaries", []), ".tsv.summary")
-    star_logs = by_sample(source.get("star_logs", []), ".Log.final.out")
+    summaries = paths_by_sample(source.get("summaries", []), ".tsv.summary")
+    star_logs = paths_by_sample(source.get("star_logs", []), ".Log.final.out")
     quality = read_qualities(list(summaries), star_logs, summaries)
-    counts = by_sample(source.get("counts", []), ".tsv")
-    new = read_new_samples(fetched(sheet, list(here), list(here.values())), counts)
-    for name, profile in by_sample(source.get("profiles", []), ".npz").items():
-        if reason := refusal(profile):
+    counts = paths_by_sample(source.get("counts", []), ".tsv")
+    new = read_new_samples(with_local_matrices(sheet, list(here), list(here.values())), counts)
+    for name, profile in paths_by_sample(source.get("profiles", []), ".npz").items():
+        if reason := read_refusal(profile):
             new.refused.setdefault(name, reason)
     mrin = None
     if source.get("mrin"):

@@ -1,15 +1,15 @@
 """The genes that drove the call of each new sample."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import pandas as pd
     from tissuestate.classification.classifier import Classifier
     from tissuestate.classification.explanation import COLUMNS, Explainer, top_genes
     from tissuestate.classification.new_samples import read_new_samples
     from tissuestate.files import atomic
-    from tissuestate.refusals import by_sample
-    from tissuestate.sheet.samples import fetched
+    from tissuestate.refusals import paths_by_sample
+    from tissuestate.sheet.samples import with_local_matrices
     from tissuestate.sheet.sheet import read_sheet
     from tissuestate.tables import read_strings
 
@@ -17,9 +17,9 @@ with logged(snakemake.log[0]):
     classifier = Classifier.load(source.bundle)
     explainer = Explainer(classifier)
     sheet = read_sheet(source.sheet, labelled=False)
-    sheet = fetched(sheet, snakemake.params.matrices, source.get("matrices", []))
+    sheet = with_local_matrices(sheet, snakemake.params.matrices, source.get("matrices", []))
     calls = read_strings(source.calls, samples=sheet["sample"]).set_index("sample")
-    counts = by_sample(source.get("counts", []), ".tsv")
+    counts = paths_by_sample(source.get("counts", []), ".tsv")
     called = calls.index[calls["refused"] == ""]
     frames = [
         (frame.loc[frame.index.isin(called)], unit)

@@ -1,8 +1,8 @@
 """A page a person reads for each new sample."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import json
     from pathlib import Path
 

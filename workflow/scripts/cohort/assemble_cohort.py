@@ -3,15 +3,15 @@
 import json
 
 from tissuestate.files import atomic
-from tissuestate.logs import logged
-from tissuestate.refusals import by_sample
+from tissuestate.logs import log_to
+from tissuestate.refusals import paths_by_sample
 
-with logged(snakemake.log[0]):
-    from tissuestate.cohort.merge import assemble, keep_samples, training_classes
+with log_to(snakemake.log[0]):
+    from tissuestate.cohort.merge import assemble_cohort, keep_samples, training_classes
     from tissuestate.h5ad import write_h5ad
     from tissuestate.matrices.gene_map import GeneMap
     from tissuestate.sheet.classes import ClassTable
-    from tissuestate.sheet.samples import fetched, read_samples
+    from tissuestate.sheet.samples import read_samples, with_local_matrices
     from tissuestate.tables import read_table
 
     samples, quality = read_samples(snakemake.input.samples), None
@@ -20,11 +20,11 @@ with logged(snakemake.log[0]):
         quality = read_table(snakemake.input.qc, flags=["kept"], samples=from_reads)
     samples = keep_samples(samples, quality)
     named = snakemake.params.matrices  # those of RNAseqDB come after them
-    samples = fetched(samples, named, snakemake.input.get("matrices", [])[: len(named)])
-    cohort, genes = assemble(
+    samples = with_local_matrices(samples, named, snakemake.input.get("matrices", [])[: len(named)])
+    cohort, genes = assemble_cohort(
         samples,
         GeneMap.read(snakemake.input.genes),
-        counts=by_sample(snakemake.input.get("counts", []), ".tsv"),
+        counts=paths_by_sample(snakemake.input.get("counts", []), ".tsv"),
         expected_genes=snakemake.params.expected_genes,
         missing=snakemake.params.missing_values,
     )

@@ -1,20 +1,20 @@
 """Check the sample sheets and assign every sample to train, validation or test."""
 
 from tissuestate.files import atomic
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
 
-def listed(files):
+def as_list(files):
     return [files] if isinstance(files, str) else list(files)
 
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.cohort.split import split_samples
     from tissuestate.sheet.classes import ClassTable
     from tissuestate.sheet.sheet import read_sheet
 
     classes = ClassTable.read(snakemake.input.classes)
-    sheets = listed(snakemake.input.sheet) + listed(snakemake.input.get("rnaseqdb", []))
+    sheets = as_list(snakemake.input.sheet) + as_list(snakemake.input.get("rnaseqdb", []))
     samples = read_sheet(sheets, classes)
     samples["split"] = split_samples(
         samples,

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# featureCounts over exons by gene: pairs where the reads are paired, and the strand as the sheet says or,
+# featureCounts over exons by gene: pairs if the reads are paired, and the strand as the sheet says or,
 # for "auto", as the first million alignments show (more than three quarters of the stranded counts on one
-# side). A strand that the sheet states is refused where these show the other one. CRAM, which featureCounts
-# does not read, is made BAM first, without the sequences: then no reference is needed, and none is asked for.
+# side). A strand that the sheet states is refused if these show the other one. CRAM, which featureCounts
+# does not read, is converted to BAM first, without sequences, so that no reference is needed.
 set -euo pipefail
 exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
@@ -14,9 +14,9 @@ stated=${snakemake_params[strandedness]}
 counts=${snakemake_output[counts]}
 folder=$(dirname "$counts")
 
-told=
-say() { # into the log and to the terminal, which may be a file: it is added to, not opened anew
-    told=1
+reported=
+say() { # write to the log and to the terminal, which may be a file and is appended to
+    reported=1
     echo "$*" >&3
     echo "$*" || true # the disk may be full
 }
@@ -29,7 +29,7 @@ refuse() { # these alignments are not counted; the other samples are
     exit 0
 }
 
-fail() { # something is wrong with these alignments: where new samples are classified, the others go on
+fail() { # something is wrong with these alignments: in classification, the other samples go on
     say "Error: $*"
     [ "${snakemake_params[refuse]:-False}" = True ] || exit 1
     refuse "$*"
@@ -40,13 +40,13 @@ full() { # whether the disk is
         || ! head -c 1000000 /dev/zero 2> /dev/null > "$work/probe"
 }
 
-finish() { # no failure without a sentence, and nothing left behind
+finish() { # no failure without a sentence; removes temporary files
     local code=$?
-    if [ "$code" -ne 0 ] && [ -z "$told" ]; then
+    if [ "$code" -ne 0 ] && [ -z "$reported" ]; then
         if full; then
             say "Error: sample $sample: no space left on the device that holds $folder."
         elif [ "$code" -eq 137 ]; then
-            say "Error: sample $sample: featureCounts or samtools was killed, most often for want of memory."
+            say "Error: sample $sample: featureCounts or samtools was killed, most often because memory ran out."
         else
             say "Error: sample $sample: counting ended with exit code $code: see ${snakemake_log[0]}."
         fi
@@ -98,7 +98,7 @@ differs=$(awk -F '\t' '
     END {
         # Chromosomes that are masked in one of two genomes differ in bases, but not in coordinates.
         if (!wrong && 2 * apart > compared) wrong = first " (" changed " of " sequences " chromosomes differ)"
-        if (!known && !other) wrong = "it names no chromosomes, as where reads are not aligned yet"
+        if (!known && !other) wrong = "it names no chromosomes, as if its reads were not aligned yet"
         if (!known) for (name in bases) if (!wrong) wrong = "none of its chromosomes is in the reference: it has " other ", the reference has " name
         print wrong
     }' "${snakemake_input[chromosomes]}" "${snakemake_input[sequences]:-/dev/null}" "$work/header")
@@ -142,7 +142,7 @@ else
     fi
     if [ "$stated" != auto ] && [ "$shown" -eq 0 ] && [ "$wrong" -ge 20 ]; then
         say "Warning: sample $sample: the sheet says strandedness $stated, but of the first alignments $right are on that strand of a gene and $wrong on the other, which are not counted; 'none' counts both."
-        told=
+        reported=
     fi
 fi
 echo "strand $strand (0 none, 1 forward, 2 reverse)"

@@ -1,8 +1,8 @@
 """Simulate the demo cohort: genome, annotation, reads, and the truth about them."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.demo.reads import simulate_cohort
     from tissuestate.sheet.sheet import read_sheet
 

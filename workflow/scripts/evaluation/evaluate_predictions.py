@@ -1,8 +1,8 @@
 """Score one model's predictions on the test samples."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.evaluation.scores import confusion, roc, score
     from tissuestate.files import atomic

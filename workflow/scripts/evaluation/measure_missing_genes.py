@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.evaluation.chain import Chain

@@ -4,9 +4,9 @@ import json
 import time
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.evaluation.calibration import calibrate_heads
     from tissuestate.evaluation.predictions import tabulate
     from tissuestate.evaluation.sets import fit_sets

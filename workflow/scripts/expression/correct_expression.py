@@ -1,8 +1,8 @@
 """Fit the batch correction on training samples, apply it to all, and measure what it did."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     import numpy as np
     from tissuestate.arrays import save_arrays

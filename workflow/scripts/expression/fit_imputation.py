@@ -1,9 +1,9 @@
 """Learn from training samples what a new sample's missing genes are to be expected at."""
 
 from tissuestate.arrays import save_arrays
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.expression.imputation import ConditionalMean

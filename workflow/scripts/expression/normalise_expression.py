@@ -1,9 +1,9 @@
 """Bring every sample to one log2 scale; the reference is fitted on the training samples."""
 
 from tissuestate.arrays import save_arrays
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     from tissuestate.expression.normaliser import Normaliser
     from tissuestate.h5ad import write_h5ad

@@ -1,9 +1,9 @@
 """Turn corrected expression into features; the transformer is fitted on the training samples."""
 
 from tissuestate.arrays import save_arrays
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     import pandas as pd
     from threadpoolctl import threadpool_limits

@@ -1,9 +1,9 @@
 """Learn from training and validation samples when a sample is unlike any of them."""
 
 from tissuestate.arrays import save_arrays
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
     from tissuestate.features.novelty import Novelty
     from tissuestate.h5ad import read_features

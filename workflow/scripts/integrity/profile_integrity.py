@@ -1,8 +1,8 @@
 """The coverage profile of one sample's transcripts, from its BAM or CRAM file."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import logging
     import sys
     from pathlib import Path
@@ -10,21 +10,21 @@ with logged(snakemake.log[0]):
     from tissuestate.checksums import file_checksum
     from tissuestate.errors import InputError
     from tissuestate.integrity.profiles import profile_bam, save_profile
-    from tissuestate.reference.chromosomes import checksums_in, read_chromosomes
+    from tissuestate.reference.chromosomes import header_checksums, read_chromosomes
     from tissuestate.reference.transcripts import read_bed
-    from tissuestate.refusals import refusal, write_refusal
+    from tissuestate.refusals import read_refusal, write_refusal
 
     source, target = snakemake.input, snakemake.output.profile
     transcripts = read_bed(source.bed)
     chromosomes = read_chromosomes(source.chromosomes)
-    sequences = checksums_in(Path(source.sequences).read_text()) if source.sequences else {}
-    refused = snakemake.params.flaw or refusal(source.bam)
+    sequences = header_checksums(Path(source.sequences).read_text()) if source.sequences else {}
+    refused = snakemake.params.flaw or read_refusal(source.bam)
     if not refused:
         try:
             profile = profile_bam(
                 source.bam, transcripts, snakemake.threads, chromosomes, sequences
             )
-        except InputError as error:  # where new samples are classified, the others go on
+        except InputError as error:  # in classification the other samples go on
             if not snakemake.params.refuse:
                 raise
             refused = str(error)

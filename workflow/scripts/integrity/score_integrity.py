@@ -1,17 +1,17 @@
 """mRIN of every sample with reads, against the medians of the training samples."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.arrays import save_arrays
     from tissuestate.files import atomic
     from tissuestate.integrity.mrin import score_cohort
     from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
-    from tissuestate.refusals import by_sample
+    from tissuestate.refusals import paths_by_sample
     from tissuestate.sheet.samples import read_samples
 
     out = snakemake.output
-    profiles = by_sample(snakemake.input.profiles, ".npz")
+    profiles = paths_by_sample(snakemake.input.profiles, ".npz")
     sheet = read_samples(snakemake.input.samples)
     train = sheet["split"].eq("train") | (snakemake.params.fit_on == "all")
     cohort = score_cohort(profiles, snakemake.input.bed, set(sheet.loc[train, "sample"]))

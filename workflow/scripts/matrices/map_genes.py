@@ -1,12 +1,12 @@
-"""Write the map of gene ids from org.Hs.eg.db and, where reads are counted, the annotation."""
+"""Write the map of gene ids from org.Hs.eg.db and, if reads are counted, the annotation."""
 
 import subprocess
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
 FIND = 'cat(system.file("extdata", "org.Hs.eg.sqlite", package = "org.Hs.eg.db"))'
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.matrices.gene_sources import build_gene_map
 
     found = subprocess.run(["Rscript", "-e", FIND], check=True, capture_output=True, text=True)

@@ -2,9 +2,9 @@
 
 import json
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.models.trials import best, read_trials, write_trials
 

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.models.cost import peak_memory_mb, write_cost
     from tissuestate.models.network import save_network

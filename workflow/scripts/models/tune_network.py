@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.models import search as tune
     from tissuestate.models.samples import read_task
     from tissuestate.models.training import read_recipe

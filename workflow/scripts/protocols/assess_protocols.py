@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
     from tissuestate.protocols import results as assess

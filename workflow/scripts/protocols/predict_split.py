@@ -1,8 +1,8 @@
 """Train the models of the protocols on one split and call its test samples."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import read_classes

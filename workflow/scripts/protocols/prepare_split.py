@@ -1,8 +1,8 @@
 """Split the cohort as a protocol asks, and make the models' features anew for that split."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.h5ad import write_h5ad

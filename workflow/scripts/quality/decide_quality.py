@@ -1,10 +1,10 @@
 """Keep or drop each sample, with every figure and reason in one table."""
 
 from tissuestate.files import atomic
-from tissuestate.logs import logged
-from tissuestate.refusals import by_sample
+from tissuestate.logs import log_to
+from tissuestate.refusals import paths_by_sample
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.quality.decisions import decide_quality
     from tissuestate.sheet.samples import read_samples
     from tissuestate.tables import read_table
@@ -14,8 +14,8 @@ with logged(snakemake.log[0]):
     table = decide_quality(
         samples,
         read_table(snakemake.input.mrin, samples=from_reads),
-        by_sample(snakemake.input.get("star_logs", []), ".Log.final.out"),
-        by_sample(snakemake.input.summaries, ".tsv.summary"),
+        paths_by_sample(snakemake.input.get("star_logs", []), ".Log.final.out"),
+        paths_by_sample(snakemake.input.summaries, ".tsv.summary"),
         min_aligned=snakemake.params.min_aligned,
         min_assigned=snakemake.params.min_assigned,
         min_mrin=snakemake.params.min_mrin,

@@ -1,28 +1,30 @@
-"""One representative transcript a gene as BED12: derived from a GTF, or a BED given, checked."""
+"""Write one transcript per gene as BED12: derived from a GTF, or those of a BED file, checked."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import logging
 
     from tissuestate.files import atomic
-    from tissuestate.reference.check import check_fits
+    from tissuestate.reference.check import check_reference_fits
     from tissuestate.reference.chromosomes import read_chromosomes
     from tissuestate.reference.genome import gene_ids
     from tissuestate.reference.transcripts import (
-        on_genome,
         read_bed,
         representative_transcripts,
+        select_on_genome,
         write_bed,
     )
 
     source, bundle = snakemake.input.transcripts, snakemake.params.bundle
     is_bed = source.removesuffix(".gz").endswith(".bed")
     transcripts = read_bed(source) if is_bed else representative_transcripts(source)
-    transcripts = on_genome(source, transcripts, read_chromosomes(snakemake.input.chromosomes))
+    transcripts = select_on_genome(
+        source, transcripts, read_chromosomes(snakemake.input.chromosomes)
+    )
     with atomic(snakemake.output.bed) as temporary:
         write_bed(temporary, transcripts)
         if bundle:  # before the index is made
             genes = gene_ids(snakemake.input.annotation)
-            check_fits(bundle, temporary.read_bytes(), genes, "config: reference")
+            check_reference_fits(bundle, temporary.read_bytes(), genes, "config: reference")
     logging.info("%d representative transcripts", len(transcripts))

@@ -15,7 +15,7 @@ finish() { # no failure without a sentence
             || ! head -c 1000000 /dev/zero 2> /dev/null > "$folder/.probe"; then
             reason="no space left on the device that holds $folder"
         elif [ "$code" -eq 137 ] || grep -q "bad_alloc" "${snakemake_log[0]}" "$folder/Log.out" 2> /dev/null; then
-            reason="STAR was killed, most often for want of memory: the index of this genome takes about $(awk -v n="${bases:-0}" -v s="$sparsity" 'BEGIN { printf "%.1f", n / 1e8 / s }') GB of it with 'star_sparsity: $sparsity' in the config, and half with twice that number"
+            reason="STAR was killed, most often because memory ran out: the index of this genome takes about $(awk -v n="${bases:-0}" -v s="$sparsity" 'BEGIN { printf "%.1f", n / 1e8 / s }') GB of it with 'star_sparsity: $sparsity' in the config, and half with twice that number"
         fi
         reason="Error: the index of ${snakemake_input[genome]} could not be made: ${reason:-exit code $code}; see ${snakemake_log[0]}."
         echo "$reason" >&3

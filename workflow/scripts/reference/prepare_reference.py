@@ -1,8 +1,8 @@
 """Uncompressed genome and annotation that name the same chromosomes."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.reference.genome import prepare_reference
 
     prepare_reference(

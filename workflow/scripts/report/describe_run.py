@@ -1,8 +1,8 @@
 """Keep the config with the run, fill in TRIPOD+AI, and tie it all together in an RO-Crate."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import json
     import shutil
     from pathlib import Path

@@ -1,8 +1,8 @@
 """The genes that speak for each class, over the test samples that are called right."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.classification.classifier import Classifier
     from tissuestate.classification.explanation import (
         Explainer,

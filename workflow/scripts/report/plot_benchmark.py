@@ -1,8 +1,8 @@
 """Figures that compare the models: balanced accuracy with its interval, time and memory."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.report.figures.benchmark import benchmark_bars, cost_bars
     from tissuestate.report.figures.style import save
     from tissuestate.report.summary import read_metrics

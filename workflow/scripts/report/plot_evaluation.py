@@ -1,8 +1,8 @@
 """Figures of one model on test samples: confusion, ROC, top-K, reliability."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.labels import HEADS, read_classes
     from tissuestate.report.figures.evaluation import (

@@ -1,8 +1,8 @@
 """Figures of the correction: principal components and batch effect, before and after."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import anndata
     from tissuestate.report.figures.expression import (
         correction_diagnostics,

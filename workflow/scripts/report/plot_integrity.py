@@ -1,8 +1,8 @@
 """Figures of RNA integrity: mRIN, gene-body coverage, gene integrity score."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.report.figures.integrity import (
         gene_body_coverage,
         gis_histogram,

@@ -1,8 +1,8 @@
 """Figures of one network: its learning curves and the search for its hyper-parameters."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     import pandas as pd
     from tissuestate.report.figures.models import learning_curves, tuning_history
     from tissuestate.report.figures.style import save

@@ -1,8 +1,8 @@
 """Figures on how far to trust one model's calls: sets, abstention, novelty, missing genes."""
 
-from tissuestate.logs import logged
+from tissuestate.logs import log_to
 
-with logged(snakemake.log[0]):
+with log_to(snakemake.log[0]):
     from tissuestate.report.figures.style import save
     from tissuestate.report.figures.trust import (
         accuracy_answered,

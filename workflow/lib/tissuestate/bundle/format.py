@@ -18,7 +18,12 @@ from typing import Any
 import pandas as pd
 
 from tissuestate.checksums import file_checksum
-from tissuestate.cohort.composition import contrasts, split_table, states_of, states_of_tissue
+from tissuestate.cohort.composition import (
+    contrasts,
+    present_states,
+    split_table,
+    states_of_tissue,
+)
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
@@ -85,7 +90,7 @@ def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, A
 
     `kept` has a row a sample: donor, study, split, unit, disease_state, tissue, subtype.
     """
-    studies = pd.crosstab(kept["study"], kept["disease_state"])[states_of(kept)]
+    studies = pd.crosstab(kept["study"], kept["disease_state"])[present_states(kept)]
     return {
         "samples": {str(name): int(count) for name, count in kept["split"].value_counts().items()},
         "units": {str(name): int(count) for name, count in kept["unit"].value_counts().items()},

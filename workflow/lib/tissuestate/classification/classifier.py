@@ -34,7 +34,7 @@ from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.screening import (
     BY_LENGTH,
-    number_rows,
+    are_row_positions,
     screen_expression,
     screen_transcripts,
     screen_values,
@@ -168,7 +168,7 @@ class Classifier:
     ) -> Iterator[Block]:
         """The values of the bundle's genes, and what is known of each sample."""
         check_frame(frame)
-        if number_rows(frame.columns.astype(str).to_numpy()):
+        if are_row_positions(frame.columns.astype(str).to_numpy()):
             raise InputError("the columns are numbered; name them by their genes' ids.")
         if not isinstance(unit, str | pd.Series):
             raise InputError(
@@ -257,8 +257,8 @@ class Classifier:
         """Why one sample cannot be called ('' = it can), and what its values leave in doubt."""
         placed = screen_transcripts(given, unit, genes.mapped.transcripts, genes.mapped.known)
         count = int(np.isfinite(values).sum())
-        if placed.refused:
-            return placed.refused, []
+        if placed.refusal:
+            return placed.refusal, []
         if not count and genes.found >= self._least * genes.count:
             return f"all its values are missing ({genes.found:,} genes are known).", []
         if count < self._least * genes.count:
@@ -271,8 +271,8 @@ class Classifier:
             screen_expression(values, unit, self.chain.correction.mean_),
             screen_values(given, unit),
         ):
-            if found.refused:
-                return found.refused, []
+            if found.refusal:
+                return found.refusal, []
             warnings += found.warnings
         if BY_LENGTH in warnings:
             warnings.remove(BY_LENGTH)

@@ -9,11 +9,11 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.labels import UNITS
-from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.genes import KINDS, Recognition
-from tissuestate.matrices.screening import dates, guess_unit
+from tissuestate.matrices.screening import find_dates, guess_unit
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Genes:
         """From a frame of samples × ids."""
         ids = [str(name) for name in frame.columns]
         # a bundle may hold genes by names that its map does not know
-        mapped = MappedRows.of(ids, gene_map, own_names=set(genes))
+        mapped = MappedRows.from_ids(ids, gene_map, own_names=set(genes))
         places = pd.Index(genes).get_indexer(pd.Index(mapped.symbols))
         found = int((places >= 0).sum())
         added = int((places[mapped.rows.repeated] >= 0).sum())
@@ -61,9 +61,9 @@ class Genes:
                 turned = set(gene_map.to_symbols(frame.index.astype(str))[0]) & set(genes)
                 if len(turned) > max(found, len(frame) / 2):
                     return "genes stand in rows, samples are expected there: transpose the table"
-            return id_problem(ids, mapped.found)
+            return describe_id_problem(ids, mapped.recognition)
 
-        sentence = _sentence(found, len(genes), mapped.found, ids, added)
+        sentence = _sentence(found, len(genes), mapped.recognition, ids, added)
         return cls(mapped, places, len(genes), sentence, problem)
 
     @property
@@ -179,13 +179,13 @@ def check_frame(frame: pd.DataFrame) -> None:
 def _sentence(
     found: int, expected: int, recognition: Recognition, ids: Sequence[str], added: int
 ) -> str:
-    remarks, dated = [], dates(ids)
+    remarks, dated = [], find_dates(ids)
     if recognition.n_aliases:
         remarks.append(f"{recognition.n_aliases:,} ids by an alias or previous symbol")
     if added and recognition.kind != "transcript":
         remarks.append(f"{added:,} genes were added up from several ids")
     if recognition.unknown:
-        remarks.append(recognition.left_out())
+        remarks.append(recognition.describe_unknown())
     if dated:
         remarks.append(
             f"{len(dated):,} ids are dates such as {dated[0]}, as spreadsheets make of SEPT2 or "

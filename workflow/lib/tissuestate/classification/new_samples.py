@@ -13,8 +13,8 @@ from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
 from tissuestate.errors import InputError
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
-from tissuestate.quality.decisions import read_quality, shortfalls
-from tissuestate.refusals import refusal
+from tissuestate.quality.decisions import find_shortfalls, read_quality
+from tissuestate.refusals import read_refusal
 
 LEAST_READS = 1000
 NO_MRIN = (
@@ -71,15 +71,15 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         except InputError as error:
             refused |= dict.fromkeys(wanted, str(error))
             continue
-        refused |= matrix.refused
-        for sample, column in matrix.taken.items():
+        refused |= matrix.refusals
+        for sample, column in matrix.sole_columns.items():
             warnings[sample] = f"Its values are those of the file's only column, {column!r}."
-        if matrix.unended:
+        if matrix.lacks_line_end:
             unended |= dict.fromkeys(wanted, f"{path}: {UNENDED}")
         told = unit or ("count" if matrix.layout in COUNTED else "")
         add(told, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
-        reason = refusal(counts[sample])
+        reason = read_refusal(counts[sample])
         if reason:
             refused[sample] = reason
             continue
@@ -181,7 +181,7 @@ def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, s
                 f"{row.reads:,.0f} reads or pairs are too few to call a sample."
             )
             continue
-        reasons = shortfalls(row, least.get("aligned", 0.0), least.get("assigned", 0.0))
+        reasons = find_shortfalls(row, least.get("aligned", 0.0), least.get("assigned", 0.0))
         if reasons:
             refused[str(row.Index)] = (
                 f"{'; '.join(reasons)}: samples like this were excluded from training; check the "

@@ -1,4 +1,4 @@
-"""What a cohort is made of: samples by class and split, and how batches and classes go together."""
+"""Composition of a cohort: samples by class and split, and classes that batches share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
@@ -25,7 +25,7 @@ def split_table(kept: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> pd.
 
 
 def batches(samples: pd.DataFrame) -> pd.Series:
-    """The batch of each sample: its study, with the source where a study has several."""
+    """The batch of each sample: its study, with the source if a study has several."""
     study = samples["study"].astype(str)
     if "source" not in samples or (samples.groupby("study")["source"].nunique() < 2).all():
         return study
@@ -33,11 +33,11 @@ def batches(samples: pd.DataFrame) -> pd.Series:
 
 
 def contrasts(kept: pd.DataFrame, head: str = "disease_state") -> pd.DataFrame:
-    """For every two classes that a head tells apart, the batches that have samples of both.
+    """The batches that have samples of both classes, for each pair of classes of a head.
 
-    Subtypes: every two of one tissue. Returns the columns head, first, second, studies (the
-    batches, '' = none) and samples (in those). Where there is none, the two classes cannot be
-    told from the batches they come from.
+    Subtypes are paired within their tissue. Columns: head, first, second, studies (the
+    batches, '' = none) and samples (their number in those). Without a common batch, the two classes
+    cannot be distinguished from the batches that they come from.
     """
     labelled = kept[kept[head] != ""]
     counts = pd.crosstab(batches(labelled), labelled[head])
@@ -58,7 +58,7 @@ def contrasts(kept: pd.DataFrame, head: str = "disease_state") -> pd.DataFrame:
 
 def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
     if head == "disease_state":
-        return list(combinations(states_of(labelled), 2))
+        return list(combinations(present_states(labelled), 2))
     if head == "tissue":
         return list(combinations(sorted(labelled[head].unique()), 2))
     own = labelled.groupby("tissue")[head].unique()
@@ -68,7 +68,7 @@ def _pairs(labelled: pd.DataFrame, head: str) -> list[tuple[str, str]]:
 def pairs_without_common_batch(
     rows: Iterable[Mapping[str, Any]], *heads: str
 ) -> list[tuple[str, str]]:
-    """The pairs of these heads' classes that no batch holds, of `contrasts` as records."""
+    """The pairs of classes of `heads` that share no batch, from the records of `contrasts`."""
     return [
         (row["first"], row["second"])
         for row in rows
@@ -76,7 +76,7 @@ def pairs_without_common_batch(
     ]
 
 
-def states_of(kept: pd.DataFrame) -> list[str]:
+def present_states(kept: pd.DataFrame) -> list[str]:
     """The disease states that occur, in their usual order."""
     return [state for state in STATES if (kept["disease_state"] == state).any()]
 
@@ -84,7 +84,7 @@ def states_of(kept: pd.DataFrame) -> list[str]:
 def states_of_tissue(kept: pd.DataFrame) -> dict[str, dict[str, int]]:
     """For each tissue how many training samples it has of each state (of all that occur)."""
     training = kept[kept["split"] == "train"]
-    counts = pd.crosstab(training["tissue"], training["disease_state"])[states_of(training)]
+    counts = pd.crosstab(training["tissue"], training["disease_state"])[present_states(training)]
     return {str(tissue): row.astype(int).to_dict() for tissue, row in counts.iterrows()}
 
 

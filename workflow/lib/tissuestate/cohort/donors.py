@@ -1,4 +1,4 @@
-"""Donors as the unit of chance: samples of one donor are not independent, donors are."""
+"""Statistics by donor: donors are independent of each other, samples of one donor are not."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def bootstrap_weights(donors: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """How often each sample is drawn (resamples × samples) when donors are drawn with return.
+    """Number of draws of each sample (resamples × samples), donors being drawn with replacement.
 
     All samples of a donor are drawn together, since they are not independent.
     """
@@ -16,7 +16,7 @@ def bootstrap_weights(donors: np.ndarray, resamples: int, seed: int) -> np.ndarr
 
 
 def donor_quantile(scores: np.ndarray, donors: Sequence[str] | np.ndarray, level: float) -> float:
-    """The score that a new donor's sample stays at or below with probability `level` at least.
+    """The score that a new donor's sample does not exceed, with probability `level` at least.
 
     Each donor weighs 1 / (donors + 1), shared among its samples; the rest lies at infinity, so
     that with too few donors the result is infinite.

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
-from tissuestate.matrices.gene_ids import id_problem
+from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.genes import KINDS, Recognition
@@ -45,20 +45,20 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Part:
-    """What one file gives: some rows of the cohort on its own genes."""
+    """Rows of the cohort that one file contributes, on its own genes."""
 
     dataset: str
     rows: np.ndarray  # positions in the cohort
     values: np.ndarray  # rows × symbols, float32
     symbols: np.ndarray  # sorted, unique
-    found: Recognition
+    recognition: Recognition
 
 
 def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.DataFrame:
-    """The samples that quality control kept; those it did not look at (matrices) stay.
+    """The samples that passed quality control; samples from matrices, which have none, stay.
 
-    Raises InputError where a class that is left among validation or test samples has no training
-    sample any more, and where no sample is left.
+    Raises InputError if a class that is left among validation or test samples has no training
+    sample any more, and if no sample is left.
     """
     kept = samples
     if quality is not None:
@@ -66,7 +66,9 @@ def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.Data
         kept = samples[~samples["sample"].isin(dropped)]
         log.info("%d of %d samples pass quality control", len(kept), len(samples))
     if kept.empty:
-        raise InputError("no sample passes quality control; see the reasons in qc/samples.tsv.")
+        raise InputError(
+            "no sample passes quality control; see the reasons in quality/samples.tsv."
+        )
     training = kept[kept["split"] == "train"]
     for head in HEADS:
         lost = set(kept[head]) - {""} - set(training[head])
@@ -82,7 +84,7 @@ def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.Data
     return kept
 
 
-def assemble(
+def assemble_cohort(
     samples: pd.DataFrame,
     gene_map: GeneMap,
     counts: Mapping[str, str | Path] | None = None,
@@ -96,9 +98,9 @@ def assemble(
     together. Ids become symbols, rows of one symbol are summed (on the linear scale), symbols
     stand in alphabetical order.
 
-    Returns the cohort (samples × genes, float32, each sample in its own unit) and a table with a
-    row a data set: dataset, genes, recognised (ids), id_type, common_without (size of the
-    intersection had this data set been left out).
+    Returns the cohort (samples × genes, float32, each sample in its own unit) and a table with
+    one row per data set: dataset, genes, recognised (ids), id_type, common_without (size of the
+    intersection without this data set).
 
     Raises InputError for unreadable files, values that cannot be of the unit stated, a data set of
     which no gene id is known, an empty intersection, and a copy of another donor's sample.
@@ -121,7 +123,7 @@ def assemble(
         genes_of[part.dataset] = genes_of.get(part.dataset, names) & names
     common = np.array(sorted(set.intersection(*genes_of.values())), dtype=str)
     table = _gene_table(genes_of, [*parts, *([first] if first else [])])
-    _report_genes(table, len(common), expected_genes)
+    _log_genes(table, len(common), expected_genes)
 
     values = np.empty((len(samples), len(common)), dtype=np.float32)
     while parts:
@@ -141,13 +143,13 @@ def assemble(
 
 
 def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
-    """The classes present among training samples: see `ClassTable.present`."""
+    """The classes present among training samples: see `ClassTable.classes_present`."""
     obs = cohort.obs.astype(str)
-    return classes.present(obs[obs["split"] == "train"])
+    return classes.classes_present(obs[obs["split"] == "train"])
 
 
 class _Reader:
-    """Reads files on symbols; ids met before are not mapped again."""
+    """Reader of files, genes as symbols; equal lists of ids are mapped once."""
 
     def __init__(self, gene_map: GeneMap, missing: Missing) -> None:
         self.gene_map = gene_map
@@ -172,9 +174,9 @@ class _Reader:
             mapped = self._map(matrix.ids)
             _screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
             _check_ids(Path(path), mapped)
-            values = _collapse(Path(path), mapped, matrix.values, unit)
+            values = _collapse_rows(Path(path), mapped, matrix.values, unit)
             parts.append(
-                _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.found)
+                _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.recognition)
             )
         return parts
 
@@ -191,34 +193,34 @@ class _Reader:
                 "count all samples with one annotation."
             )
         mapped = self._counted[1]
-        row = _collapse(path, mapped, values[None], "count")
-        return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.found)
+        row = _collapse_rows(path, mapped, values[None], "count")
+        return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.recognition)
 
     def _map(self, ids: np.ndarray) -> MappedRows:
         key = ids.tobytes()
         if key not in self._mapped:
-            self._mapped[key] = MappedRows.of(ids.tolist(), self.gene_map)
+            self._mapped[key] = MappedRows.from_ids(ids.tolist(), self.gene_map)
         return self._mapped[key]
 
 
 def _check_ids(path: Path, mapped: MappedRows) -> None:
     """Log what the ids are. Raises InputError if too few are known."""
-    found, left_out = mapped.found, mapped.found.left_out()
+    found, left_out = mapped.recognition, mapped.recognition.describe_unknown()
     added = len(mapped.rows.repeated)
-    log.info("%s: %s", path, found.sentence())
+    log.info("%s: %s", path, found.describe())
     if added:
         log.info("%s: %s genes were added up from several ids", path, f"{added:,}")
     if found.n_recognised < LEAST_RECOGNISED * found.n_ids:
         raise InputError(
             f"{path}: {found.n_recognised:,} of its {found.n_ids:,} genes are known (they look "
             f"like {KINDS[found.kind]}, such as {mapped.ids[0]!r}); "
-            f"{id_problem(mapped.ids, found)}."
+            f"{describe_id_problem(mapped.ids, found)}."
         )
     if left_out:
         log.info("%s: %s", path, left_out)
 
 
-def _collapse(path: Path, mapped: MappedRows, values: np.ndarray, unit: str) -> np.ndarray:
+def _collapse_rows(path: Path, mapped: MappedRows, values: np.ndarray, unit: str) -> np.ndarray:
     """Samples × symbols; see `GeneRows.collapse`."""
     result, once = mapped.rows.collapse(values, [unit] * len(values))
     if once.any():
@@ -234,26 +236,26 @@ def _collapse(path: Path, mapped: MappedRows, values: np.ndarray, unit: str) -> 
 def _screen_file(
     path: Path, names: list[str], values: np.ndarray, unit: str, mapped: MappedRows
 ) -> None:
-    """Raise InputError for the first sample that cannot be used; warn of doubts, once a file."""
+    """Raise InputError for the first sample that cannot be used; warn of each doubt once."""
     doubts = _Doubts(f"{path}: ")
     for name, row in zip(names, values, strict=True):
         where = f"{path}, column {name!r}, stated as {unit}"
         doubts.add(name, where, screen_values(row, unit))
         placed = screen_transcripts(row, unit, mapped.transcripts, mapped.known)
         doubts.add(name, where, placed)
-    doubts.tell()
+    doubts.log_all()
 
 
 def _screen_cohort(
     values: np.ndarray, samples: pd.DataFrame, counts: Mapping[str, str | Path]
 ) -> None:
-    """The same, of the genes in use."""
+    """Raise InputError for the first sample unusable on the genes in use; warn of doubts once."""
     doubts = _Doubts("")
     about = samples[["sample", "matrix", "column", "unit"]].to_numpy(dtype=object)
     for (name, matrix, column, unit), row in zip(about, values, strict=True):
         where = f"{matrix}, column {column or name!r}" if matrix else str(counts[name])
         doubts.add(name, f"{where}, sample {name!r}", screen_expression(row, unit))
-    doubts.tell()
+    doubts.log_all()
 
 
 class _Doubts:
@@ -265,15 +267,15 @@ class _Doubts:
         self._sentences: dict[str, str] = {}
 
     def add(self, name: str, where: str, screened: Screened) -> None:
-        """Note a sample's warnings. Raises InputError where it is refused."""
-        if screened.refused:
-            raise InputError(f"{where}: {screened.refused}")
+        """Note a sample's warnings. Raises InputError if it is refused."""
+        if screened.refusal:
+            raise InputError(f"{where}: {screened.refusal}")
         for sentence in screened.warnings:
             kind = _NUMBERS.sub("#", sentence)
             self._samples.setdefault(kind, []).append(name)
             self._sentences.setdefault(kind, sentence)
 
-    def tell(self) -> None:
+    def log_all(self) -> None:
         """Log each doubt once."""
         for kind, names in self._samples.items():
             some = f"{len(names):,} samples, such as {names[0]}"
@@ -281,9 +283,9 @@ class _Doubts:
 
 
 def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
-    """Raise InputError where two donors have the same values: one would test what the other taught.
+    """Raise InputError if two donors have the same values: a copy in the test set is no test.
 
-    The same values of one donor are warned about.
+    Equal values of one donor are logged as a warning.
     """
     first_of: dict[bytes, int] = {}
     names, donors = samples["sample"].tolist(), samples["donor"].tolist()
@@ -305,7 +307,7 @@ def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
 def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFrame:
     rows = []
     for dataset, genes in genes_of.items():
-        found = [part.found for part in parts if part.dataset == dataset]
+        found = [part.recognition for part in parts if part.dataset == dataset]
         kinds = sorted({recognition.kind for recognition in found})
         others = [names for name, names in genes_of.items() if name != dataset]
         rows.append(
@@ -321,7 +323,7 @@ def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns).sort_values("dataset", ignore_index=True)
 
 
-def _report_genes(table: pd.DataFrame, common: int, expected: int | None) -> None:
+def _log_genes(table: pd.DataFrame, common: int, expected: int | None) -> None:
     found = ", ".join(f"{r.dataset} {r.genes:,} ({KINDS[r.id_type]})" for r in table.itertuples())
     if common == 0:
         raise InputError(
@@ -336,8 +338,7 @@ def _report_genes(table: pd.DataFrame, common: int, expected: int | None) -> Non
             if row.common_without > common
         ]
         log.warning(
-            "the gene intersection has %s genes where %s are expected; genes that a data set alone "
-            "costs: %s",
+            "the gene intersection has %s genes, expected %s; genes lost to one data set alone: %s",
             f"{common:,}",
             f"{expected:,}",
             ", ".join(cost) or "none",

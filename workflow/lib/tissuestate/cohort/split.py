@@ -29,31 +29,33 @@ def split_samples(
     with few donors gives its first to train, its second to test, its third to validation. The
     result depends on the labels, donors and seed, not on the order of the rows.
 
-    Raises InputError for fractions that are no shares and where a class would be left without a
+    Raises InputError for fractions that are no shares, and if a class would be left without a
     training sample.
     """
-    shares = _shares(fractions)
+    shares = _check_fractions(fractions)
     if mode not in ("donor", "random"):
         raise InputError(f"split mode {mode!r} is unknown; use 'donor' or 'random'.")
     column = "donor" if mode == "donor" else "sample"
     names, group = np.unique(samples[column].to_numpy(dtype=str), return_inverse=True)
     keys, strata = _strata(samples)
-    chosen = _assign(group, _order(names, seed), keys, shares, _FILL)
+    chosen = _assign_parts(group, _rank_names(names, seed), keys, shares, _FILL)
     _cover_classes(samples, group, chosen)
     result = pd.Series(np.array(SPLITS)[chosen[group]], index=samples.index, name="split")
-    _report(samples, result, strata, names[group])
+    _log_split(samples, result, strata, names[group])
     return result
 
 
 def fold_samples(samples: pd.DataFrame, folds: int, seed: int = 0) -> pd.Series:
-    """A fold for each sample, 1 to `folds`: donors whole, each fold as mixed as `split_samples`."""
+    """The fold of each sample, 1 to `folds`; donors stay whole, folds are stratified."""
     names, group = np.unique(samples["donor"].to_numpy(dtype=str), return_inverse=True)
     if not 2 <= folds <= len(names):
         raise InputError(
-            f"{folds} folds of {len(names)} donors: give at least 2 and at most one a donor."
+            f"{folds} folds of {len(names)} donors: give at least 2 and at most one per donor."
         )
     shares = np.full(folds, 1 / folds)
-    chosen = _assign(group, _order(names, seed), _strata(samples)[0], shares, range(folds))
+    chosen = _assign_parts(
+        group, _rank_names(names, seed), _strata(samples)[0], shares, range(folds)
+    )
     return pd.Series(chosen[group] + 1, index=samples.index, name="fold")
 
 
@@ -65,7 +67,7 @@ def _strata(samples: pd.DataFrame) -> tuple[list[np.ndarray], np.ndarray]:
     return [stratum, *classes], names[stratum]
 
 
-def _shares(fractions: Sequence[float]) -> np.ndarray:
+def _check_fractions(fractions: Sequence[float]) -> np.ndarray:
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (
         (shares >= 0).all() and shares[0] and abs(shares.sum() - 1) < 1e-6
@@ -77,20 +79,20 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
     return shares
 
 
-def _order(names: np.ndarray, seed: int) -> np.ndarray:
-    """A rank for each name: a shuffle by hash, in which a new name leaves the others' order."""
+def _rank_names(names: np.ndarray, seed: int) -> np.ndarray:
+    """The rank of each name in a shuffle by hash: a new name leaves the order of the others."""
     digests = [hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8] for name in names]
     return np.argsort(np.argsort([int.from_bytes(digest) for digest in digests]))
 
 
-def _assign(
+def _assign_parts(
     group: np.ndarray,
     rank: np.ndarray,
     keys: list[np.ndarray],
     shares: np.ndarray,
     fill: Sequence[int],
 ) -> np.ndarray:
-    """The part (0, 1 ...) of each group, rarest strata first, each group where it is most missed.
+    """The part (0, 1 ...) of each group: rarest strata first, to the part that lacks it most.
 
     A group goes where it adds least to Σ (n - target)² / target, over the strata and classes it
     has samples in (iterative stratification: Sechidis et al. 2011, for groups). The first groups
@@ -143,7 +145,7 @@ def _cover_classes(samples: pd.DataFrame, group: np.ndarray, chosen: np.ndarray)
             log.warning("%s %r had no training sample: one donor was moved to train", head, name)
 
 
-def _report(
+def _log_split(
     samples: pd.DataFrame, split: pd.Series, strata: np.ndarray, groups: np.ndarray
 ) -> None:
     counts = split.value_counts()

@@ -10,7 +10,7 @@ from tissuestate.files import atomic
 
 GTF_HEAD = "##description: simulated annotation of the demo genome"
 BASES = np.frombuffer(b"ACGT", dtype=np.uint8)
-LINE = 60  # bases a line in the FASTA file
+LINE = 60  # bases per line of the FASTA file
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class SyntheticGenome:
     genes: tuple[SyntheticGene, ...]
 
     def transcript(self, gene: SyntheticGene, isoform: int = 0) -> np.ndarray:
-        """Return the base codes of a spliced transcript, 5' to 3'."""
+        """The base codes of a spliced transcript, 5' to 3'."""
         chromosome = self.chromosomes[gene.chromosome]
         codes = np.concatenate([chromosome[slice(*gene.exons[i])] for i in gene.isoforms[isoform]])
         return codes if gene.strand == "+" else reverse_complement(codes)
 
 
 def reverse_complement(codes: np.ndarray) -> np.ndarray:
-    """Return the base codes of the other strand, along the last axis."""
+    """The base codes of the other strand, along the last axis."""
     return (3 - codes)[..., ::-1]
 
 
 def synthesise_genome(seed: int, genes: int = 300, chromosomes: int = 2) -> SyntheticGenome:
-    """Return a genome of about 4.5 kb a gene.
+    """A genome of about 4.5 kb per gene.
 
     Genes have 3 to 8 exons and 0.8 to 2 kb of transcript, introns of 80 to 600 bases begin with
     GT and end with AG on the gene's strand, one gene in five has a second isoform that skips an
@@ -62,7 +62,7 @@ def synthesise_genome(seed: int, genes: int = 300, chromosomes: int = 2) -> Synt
         position = 2000
         first = len(placed)
         for number in numbers:
-            exons = _exons(rng, position)
+            exons = _draw_exons(rng, position)
             count = len(exons)
             isoforms = [tuple(range(count))]
             if rng.random() < 0.2:
@@ -90,7 +90,7 @@ def synthesise_genome(seed: int, genes: int = 300, chromosomes: int = 2) -> Synt
     return SyntheticGenome(sequences, tuple(placed))
 
 
-def _exons(rng: np.random.Generator, position: int) -> np.ndarray:
+def _draw_exons(rng: np.random.Generator, position: int) -> np.ndarray:
     """Exons of one gene that begins at `position`."""
     count = int(rng.integers(3, 9))
     shares = rng.dirichlet(np.full(count, 4.0))
@@ -101,7 +101,7 @@ def _exons(rng: np.random.Generator, position: int) -> np.ndarray:
 
 
 def write_fasta(genome: SyntheticGenome, path: str | Path) -> None:
-    """Write the chromosomes as FASTA, 60 bases a line."""
+    """Write the chromosomes as FASTA, 60 bases per line."""
     with atomic(path) as temporary, temporary.open("w", encoding="ascii") as file:
         for name, codes in genome.chromosomes.items():
             text = BASES[codes].tobytes().decode("ascii")

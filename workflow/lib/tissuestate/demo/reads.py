@@ -1,7 +1,7 @@
 """Simulate the demo cohort: reads whose tissue, state, batch and degradation are known.
 
-What a gene does is drawn from the seed alone, what a specimen does from the seed and its name, so
-a sample has the same reads whichever samples are simulated beside it.
+Properties of genes are drawn from the seed alone, those of a specimen from the seed and its name:
+a sample has the same reads whichever other samples are simulated.
 """
 
 import gzip
@@ -54,7 +54,7 @@ EMPTY_PAIRS, EMPTY_JUNK = 40, 0.8
 
 @dataclass(frozen=True)
 class Library:
-    """What sets one sample's reads apart from another's."""
+    """Properties of one sample's library, from which its reads are drawn."""
 
     pairs: int
     decay: float
@@ -65,7 +65,7 @@ class Library:
 
 
 def draw_genes(genome: SyntheticGenome, seed: int) -> pd.DataFrame:
-    """Return the truth about genes, a row a gene in the genome's order.
+    """The truth about genes, one row per gene in the genome's order.
 
     Columns: gene_id, symbol, marker_of (class, '' = none), effect (log2 in that class), baseline
     (log2 expression), batch (log2 bias of the study `oncology` against `atlas`).
@@ -95,7 +95,7 @@ def draw_genes(genome: SyntheticGenome, seed: int) -> pd.DataFrame:
 def draw_samples(
     sheet: pd.DataFrame, seed: int, pairs: int, degraded: int = 6, empty: int = 1
 ) -> pd.DataFrame:
-    """Return the truth about samples, a row a sample in the sheet's order.
+    """The truth about samples, one row per sample in the sheet's order.
 
     Columns: sample, degraded, empty, decay (nt from the 3' end over which coverage falls by e),
     pairs. The degraded and empty samples are of different classes, and their specimens have no
@@ -115,7 +115,7 @@ def draw_samples(
     decay = []
     for name, bad in zip(sheet["sample"], is_degraded, strict=True):
         low, high = np.log(DEGRADED_DECAY if bad else INTACT_DECAY)
-        decay.append(float(np.exp(_generator(seed, 4, name).uniform(low, high)).round(1)))
+        decay.append(float(np.exp(_seed_generator(seed, 4, name).uniform(low, high)).round(1)))
     return pd.DataFrame(
         {
             "sample": sheet["sample"].to_numpy(),
@@ -127,8 +127,8 @@ def draw_samples(
     )
 
 
-def expression(genes: pd.DataFrame, row: pd.Series, seed: int) -> np.ndarray:
-    """Return the expected relative expression of each gene (linear scale) in one sheet row."""
+def expected_expression(genes: pd.DataFrame, row: pd.Series, seed: int) -> np.ndarray:
+    """The expected relative expression of each gene (linear scale) in one sheet row."""
     log2 = genes["baseline"].to_numpy().copy()
     effect, marker_of = genes["effect"].to_numpy(), genes["marker_of"].to_numpy()
     for column in ("disease_state", "tissue", "subtype"):
@@ -144,12 +144,12 @@ def expression(genes: pd.DataFrame, row: pd.Series, seed: int) -> np.ndarray:
         log2 += FIELD_EFFECT * np.where(marker_of == "disease_state:neoplastic", effect, 0.0)
     if row["study"] == "oncology":
         log2 += genes["batch"].to_numpy()
-    log2 += _generator(seed, 5, row["specimen"]).normal(0, SPECIMEN_SD, len(genes))
-    log2 += _generator(seed, 6, row["sample"]).normal(0, LIBRARY_SD, len(genes))
+    log2 += _seed_generator(seed, 5, row["specimen"]).normal(0, SPECIMEN_SD, len(genes))
+    log2 += _seed_generator(seed, 6, row["sample"]).normal(0, LIBRARY_SD, len(genes))
     return np.exp2(log2)
 
 
-def _generator(seed: int, purpose: int, name: str) -> np.random.Generator:
+def _seed_generator(seed: int, purpose: int, name: str) -> np.random.Generator:
     """A generator for one purpose and one named thing, whatever is drawn for others."""
     return np.random.default_rng([seed, purpose, zlib.crc32(name.encode())])
 
@@ -180,7 +180,7 @@ class ReadSimulator:
     def draw(
         self, weights: np.ndarray, library: Library, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return both mates of each pair, as base codes (pairs × read length, uint8).
+        """Both mates of each pair, as base codes (pairs × read length, uint8).
 
         weights: relative expression of each gene; a transcript gives fragments in proportion to
         its gene's expression, its share of it, and its length. A fragment's 3' end lies x nt from
@@ -224,7 +224,7 @@ class ReadSimulator:
 
     @staticmethod
     def _add_errors(codes: np.ndarray, rate: float, rng: np.random.Generator) -> None:
-        """Put another base at random places, in place."""
+        """Replace bases at random positions by others, in place."""
         number = int(rng.binomial(codes.size, rate))
         places = rng.integers(0, codes.size, size=number)
         flat = codes.reshape(-1)
@@ -263,15 +263,15 @@ def write_fastq(path: str | Path, name: str, codes: np.ndarray, first: int = 0) 
 def simulate_sample(
     row: pd.Series, truth: pd.Series, genes: pd.DataFrame, simulator: ReadSimulator, seed: int
 ) -> None:
-    """Write the FASTQ files of one sheet row; several lanes share its pairs evenly."""
+    """Write the FASTQ files of one sheet row; its lanes share the pairs evenly."""
     library = Library(
         pairs=int(truth["pairs"]),
         decay=float(truth["decay"]),
         junk=EMPTY_JUNK if truth["empty"] else JUNK_SHARE,
         strandedness=row["strandedness"],
     )
-    rng = _generator(seed, 7, row["sample"])
-    mates = simulator.draw(expression(genes, row, seed), library, rng)
+    rng = _seed_generator(seed, 7, row["sample"])
+    mates = simulator.draw(expected_expression(genes, row, seed), library, rng)
     for column, codes in zip(("fastq_1", "fastq_2"), mates, strict=True):
         paths = row[column].split(",") if row[column] else []
         bounds = np.linspace(0, len(codes), len(paths) + 1).astype(int)
@@ -292,9 +292,9 @@ def simulate_cohort(
 ) -> None:
     """Write the genome, its annotation, every FASTQ file the sheet names, and the truth.
 
-    The sheet is as `tissuestate.sheet.sheet.read_sheet` returns it; a strandedness that it leaves open
-    (auto) is none. `genes_path` and `samples_path` get what `draw_genes` and
-    `draw_samples` return. Raises InputError for a class the simulation does not know.
+    sheet: as `tissuestate.sheet.sheet.read_sheet` returns it; strandedness auto is simulated as
+    none. genes_path, samples_path: files for the tables of `draw_genes` and `draw_samples`.
+    Raises InputError for a class that the simulation does not know.
     """
     genome = synthesise_genome(seed)
     genes = draw_genes(genome, seed)

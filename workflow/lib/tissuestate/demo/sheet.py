@@ -1,9 +1,9 @@
-"""The demo cohort's sample sheet: which donor gave what, and which study sequenced it.
+"""The demo cohort's sample sheet: its donors, their specimens, and the studies that sequenced them.
 
 Two studies: `atlas` collects mostly healthy donors, `oncology` mostly patients, as GTEx and TCGA
 do, and each lab has its own gene-specific bias. Unlike those two, the studies cross: each has some
 samples of every state, and one specimen in each class was sequenced by both. Without that, study
-and disease state could not be told apart and no correction could be shown to work.
+and disease state could not be distinguished, and no correction could be shown to work.
 """
 
 import csv
@@ -25,13 +25,13 @@ TWO_ORGANS = {"liver": "kidney", "thyroid": "lung"}  # the same donors give to b
 SINGLE_END = ("A304-LUN", "P205-T")
 TWO_LANES = ("A103-KID", "P304-T")
 REVERSE = ("A403-THY", "P103-T", "P405-N")
-UNSAID = ("A203-LIV", "P402-T")  # unstranded, but the workflow has to find out
+UNSTATED = ("A203-LIV", "P402-T")  # unstranded; the sheet says auto
 READS = "results/demo/reads"
 USERS_SHEET = "config/samples.tsv"  # where users of Snakemake put theirs
 
 
 def demo_sheet() -> pd.DataFrame:
-    """Return the sheet of 84 samples, all columns strings, '' where a cell is empty."""
+    """The sheet of 84 samples, all columns strings, '' if a cell is empty."""
     rows = []
     for number, (tissue, subtypes) in enumerate(SUBTYPES.items(), start=1):
         patients: list[list[tuple[str, str]]] = []
@@ -39,34 +39,36 @@ def demo_sheet() -> pd.DataFrame:
             donors = [f"P{number}{block * SPECIMENS + j + 1:02d}" for j in range(SPECIMENS)]
             patients.append([(donor, subtype) for donor in donors])
             for position, donor in enumerate(donors):
-                rows += _specimen(position, "oncology", donor, "T", "neoplastic", tissue, subtype)
+                rows += _specimen_rows(
+                    position, "oncology", donor, "T", "neoplastic", tissue, subtype
+                )
         # Adjacent tissue comes from patients with a tumour in the cohort, all but the first.
         beside = [patients[j % len(patients)][j][0] for j in range(SPECIMENS)]
         beside[0] = f"P{number}90"
         for position, donor in enumerate(beside):
-            rows += _specimen(position, "oncology", donor, "N", "peri-neoplastic", tissue, "")
+            rows += _specimen_rows(position, "oncology", donor, "N", "peri-neoplastic", tissue, "")
         organ = tissue[:3].upper()
         for position in range(SPECIMENS):
             giver = TWO_ORGANS.get(tissue, tissue) if position == 1 else tissue
             donor = f"A{[*SUBTYPES].index(giver) + 1}{position + 1:02d}"
-            rows += _specimen(position, "atlas", donor, organ, "non-neoplastic", tissue, "")
+            rows += _specimen_rows(position, "atlas", donor, organ, "non-neoplastic", tissue, "")
     return pd.DataFrame(rows).sort_values("sample", ignore_index=True)
 
 
 def check_no_other_sheet(sheet: str | Path) -> None:
-    """Raise InputError for a sheet of the user's in its usual place, which the demo passes over."""
+    """Raise InputError if the user has a sheet in the usual place, which the demo does not read."""
     users = Path(USERS_SHEET)
     if users.is_file() and not (Path(sheet).exists() and users.samefile(sheet)):
         raise InputError(
-            f"{USERS_SHEET} is there{_first_file(users)}, but this run is the demo, which reads "
-            f"{sheet}. For your samples, name your own config with --configfile (samples: "
+            f"{USERS_SHEET} is there{_first_file_named(users)}, but this run is the demo, which "
+            f"reads {sheet}. For your samples, name your own config with --configfile (samples: "
             f"{USERS_SHEET}, demo: null; see README.md); to run the demo all the same, do so in "
             "another folder."
         )
 
 
 def check_own_folder(folder: str | Path) -> None:
-    """Raise InputError where the demo's folder is a link, or holds another genome or annotation."""
+    """Raise InputError if the demo's folder is a link, or holds another genome or annotation."""
     folder = Path(folder)
     for place in (folder, folder / "reads"):
         if place.is_symlink():
@@ -88,7 +90,7 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
     """Raise InputError unless all that the demo would write are files of its own.
 
     `sheet` is validated, `folder` is where the reads of this run are simulated: `READS` below the
-    prefix of a module. A file elsewhere is refused, and one in that folder that stands there and
+    prefix of a module. A file elsewhere is refused, and so is an existing file in that folder that
     is not simulated.
     """
     folder = Path(folder)
@@ -105,7 +107,7 @@ def check_simulated(sheet: pd.DataFrame, folder: str | Path) -> None:
 
 
 def _check_simulated(path: Path, sample: str) -> None:
-    """Raise InputError where a file stands that `tissuestate.demo.reads` did not write."""
+    """Raise InputError if a file exists that `tissuestate.demo.reads` did not write."""
     if not (path.exists() or path.is_symlink()):
         return
     try:
@@ -119,8 +121,8 @@ def _check_simulated(path: Path, sample: str) -> None:
         )
 
 
-def _first_file(sheet: Path) -> str:
-    """', and names FILE': the first file that a sheet names, where it can be read."""
+def _first_file_named(sheet: Path) -> str:
+    """' and names FILE' with the first file that a sheet names; '' if it cannot be read."""
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(sheet)), delimiter="\t"))
     except (InputError, csv.Error):
@@ -132,7 +134,7 @@ def _first_file(sheet: Path) -> str:
     return ""
 
 
-def _specimen(
+def _specimen_rows(
     position: int, home: str, donor: str, part: str, state: str, tissue: str, subtype: str
 ) -> list[dict[str, str]]:
     """Rows of one specimen: the first of a class goes to both studies, the last to the other."""
@@ -156,7 +158,7 @@ def _specimen(
                 "disease_state": state,
                 "tissue": tissue,
                 "subtype": subtype,
-                "strandedness": _strandedness(sample),
+                "strandedness": _stated_strandedness(sample),
                 "fastq_1": first,
                 "fastq_2": "" if sample in SINGLE_END else second,
             }
@@ -164,11 +166,11 @@ def _specimen(
     return rows
 
 
-def _strandedness(sample: str) -> str:
-    """What the sheet says of a sample's strandedness."""
+def _stated_strandedness(sample: str) -> str:
+    """The strandedness that the sheet states for a sample."""
     if sample in REVERSE:
         return "reverse"
-    return "auto" if sample in UNSAID else "none"
+    return "auto" if sample in UNSTATED else "none"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tissuestate.errors import InputError
 from tissuestate.evaluation.tandem import route_subtypes
 from tissuestate.labels import HEADS, TANDEM, WITHIN, encode, within
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
 
@@ -51,14 +51,14 @@ def score_heads(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[S
             continue
         rows = test[test[f"{head}_true"] != ""]
         if rows.empty:
-            logger.warning("%s: no test sample has a true class; it is not evaluated", head)
+            log.warning("%s: no test sample has a true class; it is not evaluated", head)
             continue
         true = encode(rows[f"{head}_true"], names)
         scores = rows[[f"{head}:{name}" for name in names]].to_numpy(dtype=float)
         donors = pd.factorize(rows["donor"])[0]
         absent = [name for number, name in enumerate(names) if not (true == number).any()]
         if absent:
-            logger.warning(
+            log.warning(
                 "%s: no test sample of %s; left out of the averages", head, ", ".join(absent)
             )
         scored.append(ScoredHead(head, names, true, scores.argmax(axis=1), scores, donors))

@@ -13,7 +13,7 @@ import numpy as np
 
 from tissuestate.errors import InputError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _R_FUNCTIONS = """
 suppressPackageStartupMessages(library(sva))
@@ -46,8 +46,8 @@ def _functions() -> dict[str, Any]:
             f"R could not be started through rpy2 ({error}); install R, rpy2 and the R package "
             "sva, or use a bundle that is already fitted."
         ) from error
-    callbacks.consolewrite_print = lambda text: logger.debug("R: %s", text.rstrip())
-    callbacks.consolewrite_warnerror = lambda text: logger.debug("R: %s", text.rstrip())
+    callbacks.consolewrite_print = lambda text: log.debug("R: %s", text.rstrip())
+    callbacks.consolewrite_warnerror = lambda text: log.debug("R: %s", text.rstrip())
     library_path = os.environ.get("LD_LIBRARY_PATH")
     rinterface.initr_simple()
     # rpy2 has put R's folders in front; programs that this process starts must not inherit that.

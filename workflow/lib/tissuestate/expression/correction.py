@@ -17,7 +17,7 @@ import pandas as pd
 from tissuestate.errors import InputError
 from tissuestate.expression.surrogates import Plan, check_fit, coefficients, estimate, model_basis
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 METHODS = ("auto", "none", "irw", "two-step", "supervised")
 
@@ -198,7 +198,7 @@ class SurrogateVariableCorrection:
         return correction
 
     def _note(self, message: str) -> None:
-        logger.warning(message)
+        log.warning(message)
         self.messages_.append(message)
 
     def _centre(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Coverage: how many reads cover each exonic base, in memory that depends on the exons alone."""
+"""Coverage: reads on each exonic base, in memory that depends on the exons alone."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -9,8 +9,8 @@ import numpy as np
 from tissuestate.errors import InputError
 from tissuestate.integrity.intervals import (
     Intervals,
+    read_chromosome_lengths,
     read_intervals,
-    references,
     sequence_checksums,
 )
 from tissuestate.reference.transcripts import Transcript
@@ -32,13 +32,13 @@ class ExonicBases:
         self.count = int(self._before[-1])
 
     def rank(self, positions: np.ndarray) -> np.ndarray:
-        """How many exonic bases lie before each position."""
+        """Number of exonic bases before each position."""
         region = np.searchsorted(self._starts, positions, side="right") - 1
         inside = np.minimum(positions - self._starts[region], self._sizes[region])
         return np.where(region < 0, 0, self._before[region] + inside)
 
 
-def _exons(transcripts: Iterable[Transcript]) -> np.ndarray:
+def _exon_bounds(transcripts: Iterable[Transcript]) -> np.ndarray:
     """The exons of all transcripts, in their order, n × 2: start, end."""
     bounds = [bound for t in transcripts for exon in t.exons for bound in exon]
     return np.array(bounds, np.int64).reshape(-1, 2)
@@ -57,7 +57,7 @@ class Coverage:
         for index, transcript in enumerate(transcripts):
             self._members.setdefault(numbers[transcript.chrom], []).append(index)
         self._exons = {
-            number: _exons([transcripts[index] for index in members])
+            number: _exon_bounds([transcripts[index] for index in members])
             for number, members in self._members.items()
         }
         self._bases = {number: ExonicBases(exons) for number, exons in self._exons.items()}
@@ -80,8 +80,8 @@ class Coverage:
             steps = self._steps.get(number)
             if steps is None:
                 steps = self._steps[number] = np.zeros(bases.count + 1, np.int32)
-            _count(steps, bases.rank(start[these]), np.add)
-            _count(steps, bases.rank(end[these]), np.subtract)
+            _count_at(steps, bases.rank(start[these]), np.add)
+            _count_at(steps, bases.rank(end[these]), np.subtract)
 
     def depths(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (index, reads per base of its joined exons) of the transcripts.
@@ -100,7 +100,7 @@ class Coverage:
                 yield index, np.concatenate([depth[a:b] for a, b in mine])
 
 
-def _count(steps: np.ndarray, at: np.ndarray, operation: np.ufunc) -> None:
+def _count_at(steps: np.ndarray, at: np.ndarray, operation: np.ufunc) -> None:
     """Add 1 to, or subtract it from, `steps` at each of the positions `at`."""
     low, high = int(at.min()), int(at.max()) + 1
     if high - low < 16 * len(at):
@@ -124,8 +124,8 @@ def check_build(
     if missing:
         raise InputError(
             f"{bam}: aligned to another genome than the transcripts: it has "
-            f"{_some(list(lengths))}, but the transcripts lie on {_some(missing)} too; use reads "
-            "and annotation of the same genome build."
+            f"{_list_some(list(lengths))}, but the transcripts lie on {_list_some(missing)} too; "
+            "use reads and annotation of the same genome build."
         )
     for name, bases in lengths.items():
         if name in chromosomes and bases != chromosomes[name]:
@@ -152,7 +152,7 @@ def check_sequences(
     """Raise InputError if most of a file's bases lie on chromosomes of other sequence.
 
     Chromosomes that are masked in one of two genomes differ in bases, but not in coordinates:
-    a few that differ do no harm.
+    a few that differ are accepted.
     lengths: the chromosomes of the file; found: the MD5 of those whose header states it; expected:
     the MD5 of the genome's.
     """
@@ -168,8 +168,8 @@ def check_sequences(
         )
 
 
-def _some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+def _list_some(names: list[str]) -> str:
+    """The first three names, and the number of further ones."""
     shown = ", ".join(names[:3]) or "no chromosomes"
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
@@ -181,15 +181,16 @@ def coverage_of_bam(
     chromosomes: Mapping[str, int] | None = None,
     sequences: Mapping[str, str] | None = None,
 ) -> Coverage:
-    """Return the coverage of the transcripts' exons by the reads of a file, in one pass.
+    """The coverage of the transcripts' exons by the reads of a file, in one pass.
 
     Each read that passes (see `read_intervals`) covers every base from its start to its end,
-    introns inside it included; mates count apart, strands together (Feng, Zhang & Zhang 2015).
+    introns inside it included; mates are counted separately, strands together (Feng, Zhang & Zhang
+    2015).
     bam: a BAM or CRAM file. chromosomes, sequences: lengths and MD5 of the genome's chromosomes, if
     the file may be of another genome.
     Raises InputError for a file of another genome build, or a damaged one.
     """
-    lengths = references(bam)
+    lengths = read_chromosome_lengths(bam)
     check_build(bam, lengths, transcripts, chromosomes or {})
     if sequences:
         check_sequences(bam, lengths, sequence_checksums(bam), sequences)

@@ -1,10 +1,10 @@
 """Alignments: the intervals of the reads in a BAM or CRAM file.
 
 BAM is decoded in blocks with numpy: a Python object per read would cost more than everything else
-together, so the file is decompressed in blocks (several threads, if asked) and the fields of all
-records in a block are gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF) and
-4.2 (BAM).
-CRAM is read with pysam, its sequences left out: then no reference is needed, and none is asked for.
+together, so the file is decompressed in blocks (by several threads, if wanted) and the fields of
+all records in a block are gathered at once. Formats: SAM/BAM specification, sections 4.1 (BGZF)
+and 4.2 (BAM).
+CRAM is read with pysam, its sequences left out, so that it needs no reference.
 """
 
 import struct
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import numpy as np
 
 from tissuestate.errors import InputError
-from tissuestate.reference.chromosomes import checksums_in
+from tissuestate.reference.chromosomes import header_checksums
 from tissuestate.text import is_cram
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _CRAM_BATCH = 1 << 16  # reads at a time
 _BATCH = 1 << 20  # compressed bytes decoded at a time
 _NAME = 36  # where the name stands in a record
 _STRIDE = 8192  # bytes between guessed records
-_FAR = 8 * _STRIDE  # guesses this far apart cost more than they save
+_FAR = 8 * _STRIDE  # distance of guesses from which they cost more than they save
 _MIN_PREFIX = 3
 _LONGEST = 1 << 27  # bytes of a record: the longest reads with all their tags take a tenth
 _PAD = 64  # zero bytes after a block of records, so that fixed-size views stay inside it
@@ -60,7 +60,7 @@ _CORE = np.dtype(
 )
 _ON_READ = np.uint32(0b1_1001_0011)  # M I S = X (0 1 4 7 8) advance along the read
 _ON_REFERENCE = np.uint32(0b1_1000_1101)  # M D N = X (0 2 3 7 8) advance along the reference
-_BROKEN = "the file is damaged, or its writer broken; make it anew."
+_BROKEN = "the file is damaged, or the program that wrote it has a fault; make it again."
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Intervals:
 
 
 @contextmanager
-def _opened(path: Path, threads: int = 1) -> Iterator["AlignmentFile"]:
-    """Open a BAM or CRAM file without a word of htslib's; no sequences are decoded."""
+def _open_alignments(path: Path, threads: int = 1) -> Iterator["AlignmentFile"]:
+    """Open a BAM or CRAM file, htslib silenced; no sequences are decoded."""
     import pysam
 
     if not path.is_file():
@@ -99,12 +99,12 @@ def _opened(path: Path, threads: int = 1) -> Iterator["AlignmentFile"]:
         pysam.set_verbosity(verbosity)
 
 
-def references(bam: str | Path) -> dict[str, int]:
+def read_chromosome_lengths(bam: str | Path) -> dict[str, int]:
     """The chromosomes of a BAM or CRAM file with their lengths, in the order of its header.
 
     Raises InputError if the file is missing, of another format, or cut off at its end.
     """
-    with _opened(Path(bam)) as handle:
+    with _open_alignments(Path(bam)) as handle:
         return dict(zip(handle.references, handle.lengths, strict=True))
 
 
@@ -113,8 +113,8 @@ def sequence_checksums(bam: str | Path) -> dict[str, str]:
 
     CRAM does, BAM rarely.
     """
-    with _opened(Path(bam)) as handle:
-        return checksums_in(str(handle.header))
+    with _open_alignments(Path(bam)) as handle:
+        return header_checksums(str(handle.header))
 
 
 def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
@@ -130,7 +130,7 @@ def read_intervals(bam: str | Path, threads: int = 1) -> Iterator[Intervals]:
 
 
 def _intervals_of_cram(path: Path, threads: int) -> Iterator[Intervals]:
-    with _opened(path, threads) as handle:
+    with _open_alignments(path, threads) as handle:
         passing = (
             (read.reference_id, read.reference_start, read.reference_end)
             for read in handle
@@ -147,7 +147,7 @@ def _intervals_of_cram(path: Path, threads: int) -> Iterator[Intervals]:
 def _intervals_of_bam(path: Path, threads: int) -> Iterator[Intervals]:
     data, size, prefix = bytearray(_PAD), 0, b""
     header, chromosomes = True, 0
-    for blocks in _decompressed(path, threads):
+    for blocks in _decompress_blocks(path, threads):
         needed = size + sum(map(len, blocks)) + _PAD
         if needed > len(data):
             data = data[:size] + bytes(2 * needed - size)
@@ -164,7 +164,7 @@ def _intervals_of_bam(path: Path, threads: int) -> Iterator[Intervals]:
         offsets, rest = _record_offsets(data, begin, size, prefix)
         if len(offsets):
             prefix = prefix or _common_prefix(data, offsets)
-            yield _decode(data, offsets, chromosomes, path)
+            yield _decode_records(data, offsets, chromosomes, path)
         if header or (size - rest >= 4 and struct.unpack_from("<I", data, rest)[0] > _LONGEST):
             raise InputError(f"{path}: a record is longer than any read: {_BROKEN}")
         data[: size - rest] = data[rest:size]
@@ -173,24 +173,24 @@ def _intervals_of_bam(path: Path, threads: int) -> Iterator[Intervals]:
         raise InputError(f"{path}: ends in the middle of a record: the file is cut off.")
 
 
-def _decompressed(path: Path, threads: int) -> Iterator[list[bytes]]:
+def _decompress_blocks(path: Path, threads: int) -> Iterator[list[bytes]]:
     """Yield the uncompressed BGZF blocks of a file in lists of some megabytes."""
     with path.open("rb") as handle:
         if threads < 2:
-            for batch in _batches(handle, path):
-                yield _inflate(batch, path)
+            for batch in _read_batches(handle, path):
+                yield _inflate_blocks(batch, path)
             return
         with ThreadPoolExecutor(threads - 1) as pool:
             waiting: deque[Future[list[bytes]]] = deque()
-            for batch in _batches(handle, path):
-                waiting.append(pool.submit(_inflate, batch, path))
+            for batch in _read_batches(handle, path):
+                waiting.append(pool.submit(_inflate_blocks, batch, path))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
 
-def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
+def _read_batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
     """Yield lists of whole compressed BGZF blocks."""
     left = b""
     last = 0
@@ -201,7 +201,7 @@ def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
             if data[start : start + 4] != b"\x1f\x8b\x08\x04" or data[start + 12 : start + 14] != (
                 b"BC"
             ):
-                raise InputError(f"{path}: damaged at a BGZF block, or no BAM file; copy it anew.")
+                raise InputError(f"{path}: damaged at a BGZF block, or no BAM file; copy it again.")
             last = max(struct.unpack_from("<H", data, start + 16)[0] + 1, 18)
             if start + last > len(data):
                 break
@@ -213,23 +213,22 @@ def _batches(handle: BinaryIO, path: Path) -> Iterator[list[memoryview]]:
     if left or last != 28:  # an empty block of 28 bytes marks the end
         raise InputError(
             f"{path}: the end-of-file mark is missing: the file is cut off, or was still being "
-            "written; copy or make it anew."
+            "written; copy or make it again."
         )
 
 
-def _inflate(batch: list[memoryview], path: Path) -> list[bytes]:
+def _inflate_blocks(batch: list[memoryview], path: Path) -> list[bytes]:
     """Uncompress BGZF blocks, their checksums verified."""
     if any(struct.unpack_from("<I", block, len(block) - 4)[0] > 65536 for block in batch):
-        raise InputError(f"{path}: damaged at a BGZF block that is larger than any; copy it anew.")
+        raise InputError(f"{path}: damaged at a BGZF block that is larger than any; copy it again.")
     try:
         return [codec.decompress(block, 31, 65536) for block in batch]
     except DeflateError as error:
-        raise InputError(f"{path}: damaged inside ({error}); copy or make it anew.") from error
+        raise InputError(f"{path}: damaged inside ({error}); copy or make it again.") from error
 
 
 def _end_of_header(data: bytearray, size: int, path: Path) -> tuple[int, int]:
-    """Where the first record begins, 0 if data[:size] is too short to tell; and how many
-    chromosomes the header has."""
+    """Offset of the first record and number of chromosomes; (0, 0) if data[:size] ends before."""
     if data[:4] != b"BAM\x01":
         raise InputError(f"{path}: no BAM file; expected alignments in BAM format.")
     try:
@@ -247,18 +246,18 @@ def _end_of_header(data: bytearray, size: int, path: Path) -> tuple[int, int]:
 def _record_offsets(
     data: bytearray, begin: int, size: int, prefix: bytes = b""
 ) -> tuple[np.ndarray, int]:
-    """Offsets of the whole records in data[begin:size], and where the first partial one begins.
+    """Offsets of the whole records in data[begin:size], and that of the first partial one.
 
-    prefix: how the names of reads begin, as far as known. Each record tells only where the next
+    prefix: how the names of reads begin, as far as known. Each record states only where the next
     one begins, but records further on can be guessed from their names; the chains from all
     guesses are then followed at once. A chain that ends exactly where the next one begins proves
     that guess; if one does not, or guesses are too rare to be worth it, the records are followed
     one by one.
     """
-    starts = _guessed(data, begin, size, prefix)
+    starts = _guess_starts(data, begin, size, prefix)
     if (np.diff(starts, append=size) < _FAR).all():
-        words = _view(data, np.dtype("<u4"))
-        found, ends = _follow(words, starts, np.append(starts[1:], size - 3))
+        words = _strided_view(data, np.dtype("<u4"))
+        found, ends = _follow_chains(words, starts, np.append(starts[1:], size - 3))
         if (ends[:-1] == starts[1:]).all():
             at = int(ends[-1])
             return (found, at) if at <= size else (found[:-1], int(found[-1]))
@@ -273,8 +272,8 @@ def _record_offsets(
     return np.array(chain, np.int64), at
 
 
-def _guessed(data: bytearray, begin: int, size: int, prefix: bytes) -> np.ndarray:
-    """Where records may begin: at `begin`, then about every `_STRIDE` bytes, ascending."""
+def _guess_starts(data: bytearray, begin: int, size: int, prefix: bytes) -> np.ndarray:
+    """Offsets at which records may begin: `begin`, then about every `_STRIDE` bytes, ascending."""
     if len(prefix) < _MIN_PREFIX:
         return np.array([begin], np.int64)
     marks = range(begin + _STRIDE, size, _STRIDE)
@@ -283,10 +282,10 @@ def _guessed(data: bytearray, begin: int, size: int, prefix: bytes) -> np.ndarra
     return guesses - _NAME
 
 
-def _follow(
+def _follow_chains(
     words: np.ndarray, starts: np.ndarray, limits: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Follow chains of records from `starts` up to `limits`: all offsets met, where each ends."""
+    """Follow chains of records from `starts` up to `limits`: all offsets met, and their ends."""
     at, met = starts, []
     while (going := at < limits).any():
         met.append(at)
@@ -297,7 +296,7 @@ def _follow(
 
 
 def _common_prefix(data: bytearray, offsets: np.ndarray) -> bytes:
-    """How the names of some of the reads begin, all alike."""
+    """The prefix that the names of some of the reads share."""
     some = offsets[:: max(1, len(offsets) // 16)].tolist()
     names = [bytes(data[at + _NAME : at + _NAME + data[at + 12] - 1]) for at in some]
     first, last = min(names), max(names)  # what these two share, all share
@@ -307,16 +306,16 @@ def _common_prefix(data: bytearray, offsets: np.ndarray) -> bytes:
     return first[:length]
 
 
-def _view(data: bytearray, dtype: np.dtype) -> np.ndarray:
+def _strided_view(data: bytearray, dtype: np.dtype) -> np.ndarray:
     """An array whose element i is what stands at byte i (i is often unaligned)."""
     return np.ndarray(len(data) - dtype.itemsize + 1, dtype, data, strides=(1,))
 
 
-def _check(
+def _check_records(
     data: bytearray, offsets: np.ndarray, core: np.ndarray, chromosomes: int, path: Path
 ) -> None:
-    """Raise InputError where parts of a record exceed it or its chromosome is not in the header."""
-    sizes = _view(data, np.dtype("<u4"))[offsets].astype(np.int64)
+    """Raise InputError if parts of a record exceed it or its chromosome is not in the header."""
+    sizes = _strided_view(data, np.dtype("<u4"))[offsets].astype(np.int64)
     bases = core["bases"].astype(np.int64)
     names = core["name_length"].astype(np.int64)
     parts = _NAME - 4 + names + 4 * core["operations"].astype(np.int64)
@@ -333,10 +332,12 @@ def _check(
             )
 
 
-def _decode(data: bytearray, offsets: np.ndarray, chromosomes: int, path: Path) -> Intervals:
-    """The intervals of the records at `offsets` that pass, once all are seen to hold together."""
-    core = _view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
-    _check(data, offsets, core, chromosomes, path)
+def _decode_records(
+    data: bytearray, offsets: np.ndarray, chromosomes: int, path: Path
+) -> Intervals:
+    """The intervals of the records at `offsets` that pass, after all have been checked."""
+    core = _strided_view(data, np.dtype(f"V{_CORE.itemsize}"))[offsets + 4].view(_CORE)
+    _check_records(data, offsets, core, chromosomes, path)
     passing = (core["flag"] & EXCLUDED_FLAGS) == 0
     passing &= core["mapq"] >= MIN_MAPQ
     passing &= (core["ref"] >= 0) & (core["pos"] >= 0)
@@ -345,8 +346,11 @@ def _decode(data: bytearray, offsets: np.ndarray, chromosomes: int, path: Path) 
     operations = core["operations"].astype(np.int64)
     cigar = offsets[chosen] + _NAME + core["name_length"]
 
-    words = _view(data, np.dtype("<u4"))
-    span, read = _advance(words[cigar], _ON_REFERENCE), _advance(words[cigar], _ON_READ)
+    words = _strided_view(data, np.dtype("<u4"))
+    span, read = (
+        _advanced_bases(words[cigar], _ON_REFERENCE),
+        _advanced_bases(words[cigar], _ON_READ),
+    )
     span[operations == 0] = 0
     several = np.flatnonzero(operations > 1)
     if len(several):
@@ -354,16 +358,17 @@ def _decode(data: bytearray, offsets: np.ndarray, chromosomes: int, path: Path) 
         ends = np.cumsum(counts)
         within = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
         these = words[np.repeat(cigar[several], counts) + 4 * within]
-        span[several] = np.add.reduceat(_advance(these, _ON_REFERENCE), ends - counts)
-        read[several] = np.add.reduceat(_advance(these, _ON_READ), ends - counts)
+        span[several] = np.add.reduceat(_advanced_bases(these, _ON_REFERENCE), ends - counts)
+        read[several] = np.add.reduceat(_advanced_bases(these, _ON_READ), ends - counts)
     if ((read != core["bases"]) & (operations > 0) & (core["bases"] > 0)).any():
         raise InputError(f"{path}: a read is aligned with other bases than it has: {_BROKEN}")
     start = core["pos"].astype(np.int64)
     return Intervals(core["ref"].astype(np.int64), start, start + span)
 
 
-def _advance(operations: np.ndarray, kinds: np.uint32) -> np.ndarray:
-    """How far each operation of a CIGAR advances along the reference or the read.
+def _advanced_bases(operations: np.ndarray, kinds: np.uint32) -> np.ndarray:
+    """Bases that each operation of a CIGAR advances along the reference or the read.
 
-    kinds: which operations do, a bit each."""
+    kinds: one bit per operation, set if it advances.
+    """
     return (operations >> 4).astype(np.int64) * ((kinds >> (operations & 15)) & 1)

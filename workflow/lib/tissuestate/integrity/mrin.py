@@ -17,23 +17,23 @@ from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.integrity.profiles import BINS, MIN_ABUNDANCE, Profile, load_profile
 from tissuestate.reference.transcripts import read_bed
-from tissuestate.refusals import refusal
+from tissuestate.refusals import read_refusal
 
 _BLOCK = 256  # transcripts at a time, so that memory stays near that of the matrix itself
 _ALPHA_FROM, _ALPHA_STEP = -0.05, 0.0005
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
-def deviations(profile: Profile) -> np.ndarray:
-    """Return d of the transcripts that are abundant enough, NaN elsewhere (step 4)."""
+def abundant_deviations(profile: Profile) -> np.ndarray:
+    """d of the transcripts that are abundant enough, NaN elsewhere (step 4)."""
     return np.where(profile.abundance > MIN_ABUNDANCE, profile.d, np.nan)
 
 
 def load_profiles(
     paths: Sequence[str | Path], bed: str, transcripts: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return deviations (samples × transcripts, NaN = missing) and coverage (samples × 100).
+    """Deviations (samples × transcripts, NaN = missing) and coverage (samples × 100).
 
     bed: digest of the BED file that the profiles must have been made with.
     Raises InputError for an unreadable profile or one of other transcripts.
@@ -44,25 +44,25 @@ def load_profiles(
         profile = load_profile(path, bed)
         if len(profile.d) != transcripts:
             raise InputError(
-                f"{path}: {len(profile.d)} transcripts, expected {transcripts}; make the profile "
-                "anew from its BAM."
+                f"{path}: {len(profile.d)} transcripts, expected {transcripts}; make the "
+                "profile again from its BAM."
             )
-        matrix[row] = deviations(profile)
+        matrix[row] = abundant_deviations(profile)
         coverage[row] = profile.coverage
     return matrix, coverage
 
 
-def _columns(matrix: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield blocks of columns, transposed and copied: a row a transcript."""
+def _column_blocks(matrix: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield blocks of columns, transposed and copied: one row per transcript."""
     for start in range(0, matrix.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
         yield block, np.ascontiguousarray(matrix[:, block].T)
 
 
-def _medians(matrix: np.ndarray) -> np.ndarray:
-    """Median of each column, NaN left out; NaN where a column has nothing else."""
+def _column_medians(matrix: np.ndarray) -> np.ndarray:
+    """Median of each column, NaN left out; NaN if a column has nothing else."""
     medians = np.full(matrix.shape[1], np.nan)
-    for block, rows in _columns(matrix):
+    for block, rows in _column_blocks(matrix):
         rows.sort(axis=1)  # NaN last
         count = np.count_nonzero(~np.isnan(rows), axis=1)
         any_ = np.flatnonzero(count)
@@ -72,7 +72,7 @@ def _medians(matrix: np.ndarray) -> np.ndarray:
 
 
 def truncated_normal(mrin: np.ndarray) -> tuple[float, float, float]:
-    """Return (alpha, mu, sigma) of the normal whose upper tail fits the intact samples best.
+    """(alpha, mu, sigma) of the normal whose upper tail fits the intact samples best.
 
     For each alpha from −0.05 to the largest mRIN in steps of 0.0005, with at least two samples
     above it: moments of the samples above give mu and sigma (alpha is not standardised, as in
@@ -85,7 +85,7 @@ def truncated_normal(mrin: np.ndarray) -> tuple[float, float, float]:
     code; in simulated cohorts of 24 to 1,000 samples in 4 of 30, where z moved by 0.001 to 0.05,
     and once, at 24 samples, by 0.6. The order of p never changes: z is linear in mRIN.
 
-    NaN for all three where no alpha gives a positive variance (fewer than two samples, or all
+    NaN for all three if no alpha gives a positive variance (fewer than two samples, or all
     alike).
     """
     values = np.sort(mrin[np.isfinite(mrin)])
@@ -119,9 +119,9 @@ class MRIN:
 
     Fitted state
     ------------
-    median_: median deviation of each transcript, NaN where no reference sample has one.
+    median_: median deviation of each transcript, NaN if no reference sample has one.
     mrin_: mRIN of the reference samples.
-    alpha_, mu_, sigma_: the normal that describes intact samples; NaN where there is none.
+    alpha_, mu_, sigma_: the normal that describes intact samples; NaN if it cannot be fitted.
     """
 
     def __init__(self, transcripts: Sequence[str], bed: str = "") -> None:
@@ -130,11 +130,11 @@ class MRIN:
 
     def fit(self, deviations: np.ndarray) -> Self:
         """Learn medians and normal from reference samples × transcripts (NaN = missing)."""
-        self.median_ = _medians(deviations)
+        self.median_ = _column_medians(deviations)
         self.mrin_ = self._mrin(deviations)[0]
         self.alpha_, self.mu_, self.sigma_ = truncated_normal(self.mrin_)
         if np.isnan(self.sigma_):
-            logger.warning(
+            log.warning(
                 "the mRINs of %d reference samples do not suffice for a normal distribution: "
                 "z and p stay empty",
                 len(self.mrin_),
@@ -142,9 +142,9 @@ class MRIN:
         return self
 
     def score(self, deviations: np.ndarray) -> pd.DataFrame:
-        """Return mrin, z, p and the number of transcripts used, a row a sample.
+        """Columns mrin, z, p and transcripts (their number), one row per sample.
 
-        mrin = −mean(d − median) over the transcripts both sides have; NaN where there is none.
+        mrin = −mean(d − median) over the transcripts that both have; NaN without any.
         p is the share of intact samples expected below: small means degraded.
         """
         mrin, used = self._mrin(deviations)
@@ -152,7 +152,7 @@ class MRIN:
         return pd.DataFrame({"mrin": mrin, "z": z, "p": norm.cdf(z), "transcripts": used})
 
     def gis(self, deviations: np.ndarray) -> pd.DataFrame:
-        """Return, a row a transcript, the gene integrity score and the samples it rests on.
+        """Gene integrity score and number of samples behind it, one row per transcript.
 
         gis = Pearson correlation over samples of d − median with mRIN; NaN with fewer than two
         samples or no variance. Rows are in the order of `transcripts`.
@@ -160,7 +160,7 @@ class MRIN:
         mrin, _ = self._mrin(deviations)
         scores = np.full(len(self.transcripts), np.nan)
         samples = np.zeros(len(self.transcripts), np.int64)
-        for block, rows in _columns(deviations):
+        for block, rows in _column_blocks(deviations):
             rows -= self.median_[block, None]
             present = ~np.isnan(rows) & ~np.isnan(mrin)
             count = samples[block] = present.sum(axis=1)
@@ -174,7 +174,7 @@ class MRIN:
         return pd.DataFrame({"transcript": self.transcripts, "gis": scores, "samples": samples})
 
     def _mrin(self, deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """mRIN and the number of transcripts used, a sample each, computed row by row."""
+        """mRIN and the number of transcripts used of each sample, computed row by row."""
         if deviations.ndim != 2 or deviations.shape[1] != len(self.transcripts):
             raise ValueError(
                 f"deviations of shape {deviations.shape}, expected samples × "
@@ -191,7 +191,7 @@ class MRIN:
         return mrin, used
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the fitted state as plain arrays."""
+        """The fitted state as plain arrays."""
         return {
             "transcripts": np.array(self.transcripts, str),
             "bed": np.array(self.bed, str),
@@ -232,7 +232,7 @@ class CohortIntegrity:
 def score_cohort(
     profiles: Mapping[str, str | Path], bed: str | Path, reference: Collection[str]
 ) -> CohortIntegrity:
-    """Return the integrity of all samples against the reference samples among them.
+    """The integrity of all samples against the reference samples among them.
 
     profiles: the file of each sample's profile; bed: the transcripts they were made with;
     reference: the samples whose medians and normal are learnt.
@@ -257,7 +257,7 @@ def score_cohort(
 
 
 def score_samples(profiles: Mapping[str, str | Path], bed: str | Path, model: MRIN) -> pd.DataFrame:
-    """Return sample, mrin, z, p, transcripts of new samples against a fitted cohort.
+    """Columns sample, mrin, z, p and transcripts of new samples against a fitted cohort.
 
     A sample that was refused, whose profile says so, has no row.
     Raises InputError if the profiles or the BED file are of other transcripts than the cohort.
@@ -268,7 +268,7 @@ def score_samples(profiles: Mapping[str, str | Path], bed: str | Path, model: MR
             f"{bed}: other transcripts than those of the reference cohort; use the BED file that "
             "belongs to it."
         )
-    profiles = {sample: path for sample, path in profiles.items() if not refusal(path)}
+    profiles = {sample: path for sample, path in profiles.items() if not read_refusal(path)}
     matrix, _ = load_profiles(list(profiles.values()), bed_digest, len(model.transcripts))
     scores = model.score(matrix)
     scores.insert(0, "sample", list(profiles))

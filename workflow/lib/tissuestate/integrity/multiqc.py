@@ -10,7 +10,9 @@ import pandas as pd
 from tissuestate.files import atomic
 
 
-def _write(path: str | Path, settings: Mapping[str, Any], table: pd.DataFrame, corner: str) -> None:
+def _write_section(
+    path: str | Path, settings: Mapping[str, Any], table: pd.DataFrame, corner: str
+) -> None:
     """Write a table with MultiQC's settings as comment lines before it (YAML, of which JSON is)."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
         for key, value in settings.items():
@@ -45,7 +47,7 @@ def write_multiqc_mrin(path: str | Path, mrin: pd.Series, threshold: float) -> N
         },
     }
     table = pd.DataFrame({"rank": range(1, len(mrin) + 1), "mRIN": mrin})
-    _write(path, settings, table, corner="Sample")
+    _write_section(path, settings, table, corner="Sample")
 
 
 def write_multiqc_coverage(path: str | Path, coverage: pd.DataFrame) -> None:
@@ -69,4 +71,6 @@ def write_multiqc_coverage(path: str | Path, coverage: pd.DataFrame) -> None:
             "ymin": 0,
         },
     }
-    _write(path, settings, coverage.dropna(), corner="")  # MultiQC: so the header is x
+    _write_section(
+        path, settings, coverage.dropna(), corner=""
+    )  # MultiQC then reads the header as x

@@ -1,4 +1,4 @@
-"""Profiles: how far the coverage of each transcript leans to its 3′ end, in one sample.
+"""Profiles: 3′ bias of the coverage of one sample's transcripts.
 
 Feng, Zhang & Zhang, Nat. Commun. 2015 (mRIN), steps 1 to 3, as the published code computes them.
 """
@@ -21,13 +21,13 @@ _EDGES = np.linspace(0, 1, BINS + 1)
 
 @dataclass(frozen=True)
 class Profile:
-    """What mRIN needs of one sample.
+    """Figures of one sample from which mRIN is computed.
 
-    d: signed largest deviation from even coverage, a transcript each; > 0 leans to the 3′ end.
-    abundance: mean reads per base, a transcript each.
+    d: signed largest deviation from even coverage of each transcript; > 0 leans to the 3′ end.
+    abundance: mean reads per base of each transcript.
     coverage: mean relative coverage in 100 bins from 5′ to 3′, 1 if even; NaN if no transcript
     is abundant enough.
-    reads: how many reads passed the filters.
+    reads: number of reads that passed the filters.
     """
 
     d: np.ndarray
@@ -37,7 +37,7 @@ class Profile:
 
 
 def transcript_profile(depth: np.ndarray, strand: str) -> tuple[float, float]:
-    """Return (d, abundance) of one transcript from its reads per base in genomic order.
+    """(d, abundance) of one transcript from its reads per base in genomic order.
 
     The depth is summed up from the 3′ end: C; d is the signed value of largest size among
     C[i] / C[L−1] − i / L, the first of equals, and abundance is C[L−1] / L. As in the published
@@ -57,7 +57,7 @@ def transcript_profile(depth: np.ndarray, strand: str) -> tuple[float, float]:
 
 
 def relative_coverage(depth: np.ndarray, strand: str) -> np.ndarray:
-    """Return coverage in 100 bins of equal width from 5′ to 3′, relative to its mean.
+    """Coverage in 100 bins of equal width from 5′ to 3′, relative to its mean.
 
     depth: reads per base in genomic order, any above 0. A base on the edge of two bins is shared.
     """
@@ -77,7 +77,7 @@ def profile_bam(
     chromosomes: Mapping[str, int] | None = None,
     sequences: Mapping[str, str] | None = None,
 ) -> Profile:
-    """Return the profile of a sample from its aligned reads, in one pass over the file.
+    """The profile of a sample from its aligned reads, in one pass over the file.
 
     bam: a BAM or CRAM file. chromosomes, sequences: lengths and MD5 of the genome's chromosomes, if
     the file may be of another genome.
@@ -119,10 +119,10 @@ def load_profile(path: str | Path, bed: str) -> Profile:
     arrays = load_arrays(path)
     missing = sorted({"d", "abundance", "coverage", "reads", "bed"} - set(arrays))
     if missing:
-        raise InputError(f"{path}: no array {missing[0]!r}; make the profile anew from its BAM.")
+        raise InputError(f"{path}: no array {missing[0]!r}; make the profile again from its BAM.")
     if str(arrays["bed"]) != bed:
         raise InputError(
             f"{path}: made with other transcripts (BED file {str(arrays['bed'])[:12]}…, expected "
-            f"{bed[:12]}…); make the profile anew from its BAM."
+            f"{bed[:12]}…); make the profile again from its BAM."
         )
     return Profile(arrays["d"], arrays["abundance"], arrays["coverage"], int(arrays["reads"]))

@@ -1,4 +1,4 @@
-"""Parquet and h5ad files read into matrices, whose insides are checked before they are used."""
+"""Parquet and h5ad files read into matrices, checked before their content is used."""
 
 import math
 from collections.abc import Iterator
@@ -10,8 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from tissuestate.errors import InputError
-from tissuestate.matrices.columns import Matrix, Request, by_name, is_annotation, is_description
-from tissuestate.matrices.screening import number_rows
+from tissuestate.matrices.columns import (
+    Matrix,
+    Request,
+    is_annotation,
+    is_description,
+    positions_by_name,
+)
+from tissuestate.matrices.screening import are_row_positions
 
 if TYPE_CHECKING:
     import h5py
@@ -39,15 +45,15 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
     if file.metadata.num_rows > _ROWS:
         raise InputError(f"{path}: {file.metadata.num_rows:,} rows are more than there are genes.")
     schema = file.schema_arrow
-    header = schema.names  # asked once: it is made anew each time
+    header = schema.names  # a property that makes the list at each access
     kinds = [k.value_type if pa.types.is_dictionary(k) else k for k in schema.types]
     texts = [i for i, kind in enumerate(kinds) if _is_text(kind)]
     index = (schema.pandas_metadata or {}).get("index_columns", [])
     named = [header.index(name) for name in index if isinstance(name, str) and name in header]
-    ids = _ids(path, header, texts, named, kinds)
+    ids = _find_id_column(path, header, texts, named, kinds)
     usable = [i for i, kind in enumerate(kinds) if _is_number(kind) and i != ids]
     samples = [i for i in usable if not is_annotation(header[i])]
-    available = by_name(path, [header[i].strip() for i in samples], samples)
+    available = positions_by_name(path, [header[i].strip() for i in samples], samples)
     others = {header[i]: i for i in range(len(header)) if i != ids and i not in samples}
 
     def cells() -> list[str]:
@@ -56,7 +62,9 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
             for cell in file.read([header[ids]])[header[ids]].to_pylist()
         ]
 
-    chosen = request.choose(available, others, lambda: set(cells()), above=header[ids].strip())
+    chosen = request.choose_columns(
+        available, others, lambda: set(cells()), above=header[ids].strip()
+    )
     if not available and not chosen:
         held = [f"{name!r} holds {schema.types[i]}" for name, i in others.items()]
         found = f" ({', '.join(held[:5])}; expected numbers)" if held else ""
@@ -78,13 +86,13 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
             if not pa.types.is_floating(column.type):
                 column = column.cast(pa.float64(), safe=False)
             values[sample] = _as_float32(column.to_numpy(zero_copy_only=False))
-    return request.matrix(values, genes, "Parquet")
+    return request.build_matrix(values, genes, "Parquet")
 
 
-def _ids(
+def _find_id_column(
     path: Path, header: list[str], texts: list[int], index: list[int], kinds: list[pa.DataType]
 ) -> int:
-    """The column of the ids: of text the index or the first that may name genes, or whole numbers.
+    """The position of the id column: text first, index before others; or whole numbers.
 
     `texts` are the columns of text, `index` those of the index of pandas.
     """
@@ -133,20 +141,20 @@ def read_h5ad(path: Path, request: Request) -> Matrix:
 
 def _read_h5ad(path: Path, file: "h5py.File", request: Request) -> Matrix:
     _check_kind(path, file)
-    samples, genes = (_names(path, file, axis) for axis in ("obs", "var"))
-    available = by_name(path, samples, range(len(samples)))
+    samples, genes = (_read_names(path, file, axis) for axis in ("obs", "var"))
+    available = positions_by_name(path, samples, range(len(samples)))
     known = set(genes.tolist())
-    for name in (written or sample for sample, written in (request.wanted or {}).items()):
+    for name in (written or sample for sample, written in (request.wanted_columns or {}).items()):
         if name not in available and (name in known or (len(samples) > 10 * len(genes))):
             raise InputError(
                 f"{path}: {name!r} is not in its obs, which has {len(samples):,} entries, var "
                 f"{len(genes):,}; samples are expected in obs and genes in var: write adata.T."
             )
-    chosen = request.choose(available, {}, lambda: known)
+    chosen = request.choose_columns(available, {}, lambda: known)
     if not samples:
         raise InputError(f"{path}: it has no samples.")
-    if number_rows(genes):
-        texts = [name for name in file["var"] if name != _index(file["var"])]
+    if are_row_positions(genes):
+        texts = [name for name in file["var"] if name != _index_name(file["var"])]
         raise InputError(
             f"{path}: its var_names number the genes ({genes[0]}, {genes[1]}, …); write the ids "
             f"there, as from a column of var (it has {', '.join(texts) or 'none'}): "
@@ -156,7 +164,7 @@ def _read_h5ad(path: Path, file: "h5py.File", request: Request) -> Matrix:
     block = _as_float32(_read_rows(path, file["X"], (len(samples), len(genes)), rows))
     places = {int(row): place for place, row in enumerate(rows)}
     values = {sample: block[places[row]] for sample, row in chosen.items()}
-    return request.matrix(values, genes, "h5ad")
+    return request.build_matrix(values, genes, "h5ad")
 
 
 def _check_kind(path: Path, file: "h5py.File") -> None:
@@ -182,42 +190,42 @@ def _check_kind(path: Path, file: "h5py.File") -> None:
         )
 
 
-def _index(table: Any) -> str:
+def _index_name(table: Any) -> str:
     """The name of the index of obs or var."""
     name = table.attrs.get("_index", "_index")
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _names(path: Path, file: "h5py.File", axis: str) -> Any:
+def _read_names(path: Path, file: "h5py.File", axis: str) -> Any:
     """The names in obs (a list) or var (an array), as text."""
     table = file[axis]
     if not hasattr(table, "keys"):  # as anndata before 0.7 wrote it
         _check_stored(path, table, axis)
         names = table[table.dtype.names[0]]
     else:
-        names = _elements(path, table[_index(table)], axis)
+        names = _read_elements(path, table[_index_name(table)], axis)
     texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
     texts = [text.strip() for text in texts]
     return texts if axis == "obs" else np.array(texts, dtype=str)
 
 
-def _elements(path: Path, element: Any, axis: str) -> np.ndarray:
+def _read_elements(path: Path, element: Any, axis: str) -> np.ndarray:
     if not hasattr(element, "keys"):
         _check_stored(path, element, axis)
         if element.ndim != 1 or element.size > _ROWS:
             raise InputError(f"{path}: the names in {axis} have the shape {element.shape}.")
         return element[:]
     if "codes" in element:
-        codes = _elements(path, element["codes"], axis)
-        categories = _elements(path, element["categories"], axis)
+        codes = _read_elements(path, element["codes"], axis)
+        categories = _read_elements(path, element["categories"], axis)
         if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < len(categories):
             raise InputError(f"{path}: the names in {axis} are damaged (a code beyond); {_AGAIN}.")
         return categories[codes]
-    return _elements(path, element["values"], axis)
+    return _read_elements(path, element["values"], axis)
 
 
 def _check_stored(path: Path, data: "h5py.Dataset", what: str) -> None:
-    """Raise InputError where a file holds less than the shape that it announces."""
+    """Raise InputError if a file holds less data than its shape announces."""
     chunks = data.chunks
     size, stored = data.size * data.dtype.itemsize, data.id.get_storage_size()
     if chunks is None:
@@ -269,11 +277,11 @@ def _read_rows(path: Path, x: Any, shape: tuple[int, int], rows: np.ndarray) -> 
         )
     if len(values) != size:
         raise InputError(f"{path}: X has {len(values):,} values and {size:,} indices; {_AGAIN}.")
-    return _gather(path, x, kind, pointers, shape, rows)
+    return _gather_rows(path, x, kind, pointers, shape, rows)
 
 
 def _shape_and_kind(x: Any) -> tuple[tuple[int, ...], str]:
-    """Shape of X, and csr or csc where it is sparse."""
+    """Shape of X, and csr or csc if it is sparse."""
     if not hasattr(x, "keys"):
         return tuple(x.shape), ""
     shape = x.attrs["shape"] if "shape" in x.attrs else x.attrs["h5sparse_shape"]
@@ -284,7 +292,7 @@ def _shape_and_kind(x: Any) -> tuple[tuple[int, ...], str]:
     return tuple(int(length) for length in shape), kind[:3]
 
 
-def _gather(
+def _gather_rows(
     path: Path, x: Any, kind: str, pointers: np.ndarray, shape: tuple[int, int], rows: np.ndarray
 ) -> np.ndarray:
     """The rows wanted of a sparse matrix whose pointers fit; its indices are checked in blocks."""
@@ -293,7 +301,7 @@ def _gather(
     minor = shape[1] if kind == "csr" else shape[0]
     place = np.full(shape[0], -1)
     place[rows] = np.arange(len(rows))
-    for start, stop in _blocks(pointers, rows if kind == "csr" else None):
+    for start, stop in _entry_ranges(pointers, rows if kind == "csr" else None):
         indices = x["indices"][start:stop].astype(np.int64)
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < minor:
             wrong = int(np.argmax((indices < 0) | (indices >= minor)))
@@ -315,8 +323,8 @@ def _gather(
     return result
 
 
-def _blocks(pointers: np.ndarray, rows: np.ndarray | None) -> Iterator[tuple[int, int]]:
-    """Ranges of the entries of the rows wanted (all where None), none above the bound."""
+def _entry_ranges(pointers: np.ndarray, rows: np.ndarray | None) -> Iterator[tuple[int, int]]:
+    """Ranges of the entries of `rows` (None: all), of at most `_BLOCK` entries each."""
     spans = [[0, int(pointers[-1])]]
     if rows is not None:
         spans = []

@@ -1,4 +1,4 @@
-"""Which columns of a matrix file the samples are, and what the file is read into."""
+"""Columns of a matrix file that hold samples, and the matrix that the file is read into."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tissuestate.errors import InputError, nearest
+from tissuestate.errors import InputError, suggest_nearest
 
 # Names of columns that are no samples, without blanks and signs.
 _DESCRIPTIONS = {
@@ -35,63 +35,67 @@ class Matrix:
     samples: list[str]
     layout: str
     columns: list[str] = field(default_factory=list)  # where the samples stand in the file
-    refused: dict[str, str] = field(default_factory=dict)  # sample: why; its values are NaN
-    taken: dict[str, str] = field(default_factory=dict)  # sample: the only column, of other name
-    unended: bool = False  # no line end after the last row: the file may be cut
+    refusals: dict[str, str] = field(default_factory=dict)  # sample: reason; its values are NaN
+    sole_columns: dict[str, str] = field(
+        default_factory=dict
+    )  # sample: column of another name, the only one
+    lacks_line_end: bool = False  # the file may be cut short
 
 
 def is_annotation(name: str) -> bool:
     """Whether a column of this name describes genes."""
-    return _plain(name) in _IDS or is_description(name)
+    return _plain_name(name) in _IDS or is_description(name)
 
 
 def is_description(name: str) -> bool:
     """Whether a column of this name describes genes, but does not name them."""
-    return _plain(name) in _DESCRIPTIONS
+    return _plain_name(name) in _DESCRIPTIONS
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower())
 
 
 class Request:
-    """The samples that are wanted of a file, and those that cannot be had.
+    """Samples wanted from a file, and the reasons why some cannot be read.
 
-    wanted: column written for each sample ('' = left empty), or None for all that the file has;
-    keep: whether a sample that cannot be had is refused alone, and not the file by an InputError.
+    wanted: column that the sheet names for each sample ('' = none), or None for all samples.
+    keep: whether a sample that cannot be read is refused alone; otherwise it is an InputError.
     """
 
     def __init__(self, path: Path, wanted: Mapping[str, str] | None, keep: bool) -> None:
         self.path = path
-        self.wanted = wanted
-        self.keep = keep
-        self.refused: dict[str, str] = {}
+        self.wanted_columns = wanted
+        self.refuses_alone = keep
+        self.refusals: dict[str, str] = {}
         self.columns: dict[str, str] = {}
-        self.taken: dict[str, str] = {}
+        self.sole_columns: dict[str, str] = {}
 
     def refuse(self, sample: str, sentence: str) -> None:
-        """Leave a sample out, or raise InputError where one ends all."""
-        if not self.keep:
+        """Leave a sample out, or raise InputError if samples are not refused alone."""
+        if not self.refuses_alone:
             raise InputError(sentence)
-        self.refused.setdefault(sample, str(InputError(sentence)))
+        self.refusals.setdefault(sample, str(InputError(sentence)))
 
-    def matrix(
+    def build_matrix(
         self,
         found: Mapping[str, np.ndarray],
         ids: np.ndarray,
         layout: str,
-        unended: bool = False,
+        lacks_line_end: bool = False,
     ) -> Matrix:
-        """A row for each sample wanted, NaN where it was refused."""
-        samples = list(found) if self.wanted is None else list(self.wanted)
+        """The matrix with a row for each sample wanted, NaN if it was refused."""
+        samples = list(found) if self.wanted_columns is None else list(self.wanted_columns)
         values = np.full((len(samples), len(ids)), np.nan, dtype=np.float32)
         for row, sample in enumerate(samples):
             if (column := found.get(sample)) is not None:
                 values[row] = column
         columns = [self.columns.get(sample, sample) for sample in samples]
-        return Matrix(values, ids, samples, layout, columns, self.refused, self.taken, unended)
+        return Matrix(
+            values, ids, samples, layout, columns, self.refusals, self.sole_columns, lacks_line_end
+        )
 
-    def choose(
+    def choose_columns(
         self,
         available: Mapping[str, int],
         others: Mapping[str, int],
@@ -102,28 +106,28 @@ class Request:
     ) -> dict[str, int]:
         """{sample: position} of the samples wanted that the file has.
 
-        others: columns that are taken where they are named, but are no samples by themselves.
-        ids: to see a transposed file. nameless: what a file of one sample says of its column, where
-        it has no name for the sample. unread: columns that such a file has but that are not read.
+        others: columns that are read only if the sheet names them.
+        ids: shows a transposed file. nameless: which column of a file of one sample is read, if the
+        file does not name its sample. unread: columns of such a file that are not read.
         above: the name above the ids.
         """
-        if self.wanted is None:
+        if self.wanted_columns is None:
             self.columns = {name: name for name in available}
             return dict(available)
-        named = (written or sample for sample, written in self.wanted.items())
+        named = (written or sample for sample, written in self.wanted_columns.items())
         if above and above in named and above not in {*available, *others}:
             raise InputError(
                 f"{self.path}: {above!r}, a sample of the sheet, stands above the ids: names are "
                 "moved by one; write 'gene' above the ids, and each name above its values."
             )
         chosen: dict[str, int] = {}
-        for sample, written in self.wanted.items():
+        for sample, written in self.wanted_columns.items():
             name = written or sample
             position = available.get(name, others.get(name))
-            if position is None and not written and len(self.wanted) == len(available) == 1:
+            if position is None and not written and len(self.wanted_columns) == len(available) == 1:
                 name, position = next(iter(available.items()))
                 if not nameless:
-                    self.taken[sample] = name
+                    self.sole_columns[sample] = name
                     log.warning(
                         "%s: sample %s is read from the only column, %r", self.path, sample, name
                     )
@@ -133,7 +137,7 @@ class Request:
                         sample, f"{self.path}: its column {name!r} is not read: {nameless}."
                     )
                 else:
-                    self.refuse(sample, self._absent(name, available, ids, nameless))
+                    self.refuse(sample, self._describe_absence(name, available, ids, nameless))
             elif position in chosen.values():
                 self.refuse(sample, f"{self.path}: the same column is wanted twice, {name!r}.")
             else:
@@ -141,7 +145,7 @@ class Request:
                 self.columns[sample] = name
         return chosen
 
-    def _absent(
+    def _describe_absence(
         self,
         name: str,
         available: Mapping[str, int],
@@ -156,7 +160,7 @@ class Request:
                 f"{self.path}: {name!r} stands in the first column; genes are expected in rows and "
                 "samples in columns: transpose the matrix."
             )
-        hint = nearest(name, available) or " Correct the column in the sheet."
+        hint = suggest_nearest(name, available) or " Correct the column in the sheet."
         if len(available) > 10 * len(genes):
             hint = f" It has {len(genes):,} rows: if those are the samples, transpose the matrix."
         shown = ", ".join(map(repr, list(available)[:_SHOWN]))
@@ -167,7 +171,7 @@ class Request:
         )
 
 
-def by_name(path: Path, names: Sequence[str], positions: Sequence[int]) -> dict[str, int]:
+def positions_by_name(path: Path, names: Sequence[str], positions: Sequence[int]) -> dict[str, int]:
     """{name: position}; InputError for a name that occurs twice."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:

@@ -1,4 +1,4 @@
-"""Tables of text read into matrices, and what is wrong with those that are none."""
+"""Text tables read into matrices, with the faults of those that are damaged."""
 
 import csv
 import io
@@ -14,27 +14,27 @@ import pyarrow.csv
 
 from tissuestate.errors import InputError
 from tissuestate.matrices.columns import Matrix, Request
-from tissuestate.matrices.layouts import NULL, NUMBER, Layout, lay_out
+from tissuestate.matrices.layouts import NULL, NUMBER, Layout, recognise_layout
 from tissuestate.matrices.screening import guess_unit
-from tissuestate.text import describe, opened
+from tissuestate.text import detect_kind, open_content
 
 _NOT_GENES = ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous", "__")
-_BLOCK = 4096  # bytes: a file that was cut where a disk was full is often a multiple of them
-_ENOUGH = 10  # rows, from which on equal decimals are no chance
+_BLOCK = 4096  # bytes: a file cut short by a full disk is often a multiple of them
+_ENOUGH = 10  # rows from which equal numbers of decimals are no chance
 _CHANCE = 20  # counts by strand, below which the wrong one may be chance
 
 log = logging.getLogger(__name__)
 
 
 def are_genes(ids: np.ndarray) -> np.ndarray:
-    """False for the rows in which STAR and htseq-count sum up what is no gene."""
+    """Mask that leaves out the rows in which STAR and htseq-count sum up reads without a gene."""
     return np.array([not name.startswith(_NOT_GENES) for name in ids.tolist()], dtype=bool)
 
 
 def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -> Matrix:
     """The samples wanted of a text table: see `matrices.read_matrix`."""
-    layout = lay_out(path, unit, strandedness)
-    chosen = request.choose(
+    layout = recognise_layout(path, unit, strandedness)
+    chosen = request.choose_columns(
         layout.values,
         layout.others,
         lambda: _first_column(path, layout),
@@ -44,7 +44,7 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
     )
     if not layout.values and not chosen:
         raise InputError(f"{path}: no columns of samples beside the ids.")
-    table, unended = _parse_kept(path, layout, request, chosen)
+    table, lacks_line_end = _parse_readable(path, layout, request, chosen)
     ids = [table[str(i)].to_numpy(zero_copy_only=False).astype(str) for i in layout.ids]
     if layout.rows is not None and (found := int((ids[0] != "").sum())) != layout.rows:
         raise InputError(
@@ -57,23 +57,23 @@ def read_delimited(path: Path, request: Request, unit: str, strandedness: str) -
     for more in ids[1:]:
         added = np.char.add(np.char.add(joined, "|"), np.char.strip(more))
         joined = np.where((joined == "") & (more == ""), "", added)
-    values = {sample: column_of(table, column) for sample, column in chosen.items()}
+    values = {sample: column_values(table, column) for sample, column in chosen.items()}
     name = layout.name
     if name == "two columns" and all(map(_are_counts, values.values())):
         name = "htseq-count"
-    return request.matrix(values, joined, name, unended)
+    return request.build_matrix(values, joined, name, lacks_line_end)
 
 
 def _are_counts(values: np.ndarray) -> bool:
     return bool((values == np.round(values)).all()) or guess_unit(values) == "count"
 
 
-def column_of(table: pa.Table, column: int) -> np.ndarray:
+def column_values(table: pa.Table, column: int) -> np.ndarray:
     """The values of one column of a parsed table."""
     return table[str(column)].to_numpy(zero_copy_only=False)
 
 
-def parse(path: Path, layout: Layout, columns: Sequence[int]) -> tuple[pa.Table, bool]:
+def parse_table(path: Path, layout: Layout, columns: Sequence[int]) -> tuple[pa.Table, bool]:
     """The named columns of the rows: ids as strings, values as float32, named by their position.
 
     Also whether the last row lacks its line end. Raises pyarrow.ArrowInvalid for what is no number,
@@ -85,7 +85,7 @@ def parse(path: Path, layout: Layout, columns: Sequence[int]) -> tuple[pa.Table,
         str(i): pa.string() if i in texts else pa.float32()
         for i in sorted({*columns, *layout.ids, *layout.empty})
     }
-    with opened(path) as stream:
+    with open_content(path) as stream:
         for _ in range(layout.skip):
             stream.readline()
         lines = _Lines(stream)
@@ -105,13 +105,13 @@ def parse(path: Path, layout: Layout, columns: Sequence[int]) -> tuple[pa.Table,
         filled = pc.not_equal(pc.utf8_trim_whitespace(table[str(i)]), "")
         if pc.any(filled).as_py():
             _refuse_filled(path, layout, i)
-    if lines.unended:
+    if lines.lacks_line_end:
         _check_end(path, layout, lines.end)
-    return table, lines.unended
+    return table, lines.lacks_line_end
 
 
 class _Lines:
-    """A stream of which the lines are counted while it is read."""
+    """A stream whose lines are counted while it is read."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -121,7 +121,7 @@ class _Lines:
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._stream.read(size)
-        # Three times as quick as bytes.count where lines are short.
+        # Three times as fast as bytes.count if lines are short.
         self._ends += int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == ord("\n")))
         self.end = chunk[-1:] or self.end
         return chunk
@@ -130,24 +130,24 @@ class _Lines:
         self.closed = True
 
     @property
-    def unended(self) -> bool:
+    def lacks_line_end(self) -> bool:
         return self.end not in (b"", b"\n")
 
     @property
     def count(self) -> int:
-        return self._ends + self.unended
+        return self._ends + self.lacks_line_end
 
 
-def _parse_kept(
+def _parse_readable(
     path: Path, layout: Layout, request: Request, chosen: dict[str, int]
 ) -> tuple[pa.Table, bool]:
     """The table of the samples that can be read; the others are refused and leave `chosen`."""
     wanted = [*layout.sums, *chosen.values()]
     try:
-        return parse(path, layout, wanted)
+        return parse_table(path, layout, wanted)
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         reason = str(error).splitlines()[0]
-    faults = find_faults(path, layout, sorted({*wanted}), first=not request.keep)
+    faults = find_faults(path, layout, sorted({*wanted}), first=not request.refuses_alone)
     for sample, column in list(chosen.items()):
         if column in faults:
             request.refuse(sample, faults[column])
@@ -156,7 +156,7 @@ def _parse_kept(
         if column in faults:
             raise InputError(faults[column])
     try:
-        return parse(path, layout, [*layout.sums, *chosen.values()])
+        return parse_table(path, layout, [*layout.sums, *chosen.values()])
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(f"{path}: not a table of numbers ({reason}).") from error
 
@@ -169,12 +169,12 @@ def _choose_strand(
     chosen: dict[str, int],
     stated: str,
 ) -> None:
-    """Read the strand that has more than three quarters of the stranded counts, where one has.
+    """Read the strand with more than three quarters of the stranded counts, if there is one.
 
-    Samples are refused where the sheet states the other one, or writes a column that is not read.
+    Samples are refused if the sheet states the other strand, or names a column that is not read.
     """
     genes = are_genes(ids)
-    sums = [float(np.nansum(column_of(table, i)[genes])) for i in layout.sums]
+    sums = [float(np.nansum(column_values(table, i)[genes])) for i in layout.sums]
     forward, reverse = sums
     if stated != "auto":
         right, wrong = sums if stated == "forward" else sums[::-1]
@@ -193,7 +193,7 @@ def _choose_strand(
     for sample, side in list(chosen.items()):
         if clear:
             side = layout.sums[0] if forward > reverse else layout.sums[1]
-        written = (request.wanted or {}).get(sample, "")
+        written = (request.wanted_columns or {}).get(sample, "")
         if written in layout.strands and written != layout.header[side]:
             request.refuse(
                 sample,
@@ -206,9 +206,9 @@ def _choose_strand(
             chosen[sample] = side
 
 
-def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
-    """First and last line number and cells of the rows, read slowly: to say what is wrong."""
-    with opened(path) as stream:
+def _read_rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
+    """First and last line number and cells of the rows, read slowly, to describe faults."""
+    with open_content(path) as stream:
         for _ in range(layout.skip):
             stream.readline()
         lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
@@ -225,12 +225,12 @@ def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
 
 
 def _first_column(path: Path, layout: Layout) -> set[str]:
-    return {cells[0] for _, _, cells in _rows(path, layout)}
+    return {cells[0] for _, _, cells in _read_rows(path, layout)}
 
 
 def _check_quotes(path: Path, layout: Layout) -> None:
     """Raise InputError for a quote that is not closed in its row."""
-    for first, last, _ in _rows(path, layout):
+    for first, last, _ in _read_rows(path, layout):
         if last > first:
             raise InputError(
                 f'{path}, row {first}: a quote (") is opened and closed in row {last}, or never; '
@@ -240,7 +240,7 @@ def _check_quotes(path: Path, layout: Layout) -> None:
 
 def _refuse_filled(path: Path, layout: Layout, column: int) -> None:
     names = len(layout.header) - len(layout.empty)
-    for number, _, cells in _rows(path, layout):
+    for number, _, cells in _read_rows(path, layout):
         if cells[column].strip():
             raise InputError(
                 f"{path}, row {number}: its cell {column + 1}, {cells[column][:40]!r}, stands "
@@ -250,13 +250,13 @@ def _refuse_filled(path: Path, layout: Layout, column: int) -> None:
 
 
 def _check_end(path: Path, layout: Layout, end: bytes) -> None:
-    """Raise InputError where a last row without line end shows that the file was cut."""
-    *before, (number, _, last) = list(_rows(path, layout)) or [(0, 0, [""])]
+    """Raise InputError if a last row without line end shows that the file was cut."""
+    *before, (number, _, last) = list(_read_rows(path, layout)) or [(0, 0, [""])]
     cells = [cells[-1].strip() for _, _, cells in before]
     decimals = {len(cell.partition(".")[2]) for cell in cells}
     cut = (
         (end == b"\r" and bool(before))
-        or (path.stat().st_size % _BLOCK == 0 and not describe(path).zipped)
+        or (path.stat().st_size % _BLOCK == 0 and not detect_kind(path).zipped)
         or (bool(cells) and not last[-1].strip() and all(cells))
         or (
             len(cells) >= _ENOUGH
@@ -275,14 +275,14 @@ def _check_end(path: Path, layout: Layout, end: bytes) -> None:
 def find_faults(
     path: Path, layout: Layout, columns: Sequence[int], *, first: bool
 ) -> dict[int, str]:
-    """{column: the first of its cells that is no number, in a sentence}, of the first one or all.
+    """{column: sentence on its first cell that is no number}, of all columns or the first.
 
-    Raises InputError for rows of another length than the header and where there is no row.
+    Raises InputError for rows of another length than the header and if there is no row.
     """
     faults: dict[int, str] = {}
     odd: tuple[int, list[str]] | None = None
     number = 0
-    for number, last, cells in _rows(path, layout):
+    for number, last, cells in _read_rows(path, layout):
         if last > number:
             _check_quotes(path, layout)
         if odd is not None:
@@ -310,16 +310,18 @@ def find_faults(
     if number == 0:
         raise InputError(f"{path}: a header and no genes below it.")
     if odd is not None:
-        raise InputError(_odd_row(path, layout, *odd, last=number == odd[0]))
+        raise InputError(_describe_odd_row(path, layout, *odd, last=number == odd[0]))
     return faults
 
 
-def _odd_row(path: Path, layout: Layout, number: int, cells: list[str], *, last: bool) -> str:
+def _describe_odd_row(
+    path: Path, layout: Layout, number: int, cells: list[str], *, last: bool
+) -> str:
     if cells[0].startswith("#"):
         return f"{path}, row {number}: a comment ({cells[0][:40]!r}) among the rows; remove it."
     short = len(cells) < len(layout.header)
     what = "the file may be cut off" if short and last else "correct the row"
     return (
-        f"{path}, row {number}: {len(cells)} cells where the header has {len(layout.header)}; "
+        f"{path}, row {number}: {len(cells)} cells, but the header has {len(layout.header)}; "
         f"{what} ({', '.join(map(repr, cells[-3:]))[:80]} at its end)."
     )

@@ -1,4 +1,4 @@
-"""What is wrong with gene ids of which too few were found."""
+"""Faults of gene ids of which too few were found."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from tissuestate.matrices.genes import Recognition, are_transcripts
 from tissuestate.matrices.screening import foreign_species
 
 
-def id_problem(ids: Sequence[str], recognition: Recognition) -> str:
-    """What to do where too few gene ids are known."""
+def describe_id_problem(ids: Sequence[str], recognition: Recognition) -> str:
+    """A sentence on why too few gene ids are known, and the remedy."""
     species = foreign_species(ids)
     if species:
         return f"the gene ids are those of {species}, the model knows human genes"

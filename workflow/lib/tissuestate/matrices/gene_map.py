@@ -14,7 +14,13 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.matrices.genes import ENSEMBL, NUMBER, Recognition, are_row_numbers, kind_of_most
+from tissuestate.matrices.genes import (
+    ENSEMBL,
+    NUMBER,
+    Recognition,
+    are_row_numbers,
+    most_common_kind,
+)
 
 COLUMNS = ("symbol", "ensembl", "entrez", "aliases", "transcripts")
 EXAMPLES = 3  # unknown ids that are named
@@ -25,10 +31,10 @@ _BESIDE = re.compile(r"[|;()\[\]\s_]+")
 
 
 class GeneMap:
-    """Symbols of genes and every other name they go by.
+    """Symbols of genes with all their other names.
 
-    Made from a frame with the columns `COLUMNS`, a row a symbol, several ids or names of one gene
-    joined by '|'.
+    Made from a frame with the columns `COLUMNS`, one row per symbol; several ids or names of one
+    gene are joined by '|'.
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
@@ -36,22 +42,22 @@ class GeneMap:
         symbols = self.table["symbol"].to_numpy(dtype=object)
         self._row = {symbol: row for row, symbol in enumerate(symbols)}
 
-    # Each is made when an id asks for it: for one sample that takes longer than all the rest.
+    # Each is made when first needed: for one sample this takes longer than all the rest.
 
     @cached_property
     def _ensembl(self) -> dict[str, str]:
-        return self._lookup("ensembl")
+        return self._look_up_table("ensembl")
 
     @cached_property
     def _entrez(self) -> dict[str, str]:
-        return self._lookup("entrez")
+        return self._look_up_table("entrez")
 
     @cached_property
     def _transcript(self) -> dict[str, str]:
-        return self._lookup("transcripts")
+        return self._look_up_table("transcripts")
 
-    def _lookup(self, column: str) -> dict[str, str]:
-        """{id: symbol}; of an id that stands in two rows the first counts."""
+    def _look_up_table(self, column: str) -> dict[str, str]:
+        """{id: symbol}; for an id in two rows the first counts."""
         found: dict[str, str] = {}
         for symbol, cell in zip(self.table["symbol"], self.table[column], strict=True):
             if cell:
@@ -78,10 +84,12 @@ class GeneMap:
         try:
             table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False)
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise InputError(f"{path}: not a readable gene map ({error}); make it anew.") from error
+            raise InputError(
+                f"{path}: not a readable gene map ({error}); make it again."
+            ) from error
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
-            raise InputError(f"{path}: a gene map has the column {missing[0]!r}; make it anew.")
+            raise InputError(f"{path}: a gene map has the column {missing[0]!r}; make it again.")
         return cls(table)
 
     def write(self, path: str | Path) -> None:
@@ -91,22 +99,22 @@ class GeneMap:
             temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
     def annotate(self, symbols: Iterable[str]) -> pd.DataFrame:
-        """Frame indexed by symbol with the columns ensembl and entrez ('' where not known)."""
+        """Frame indexed by symbol with the columns ensembl and entrez ('' if not known)."""
         frame = self.table.set_index("symbol")[["ensembl", "entrez"]]
         return frame.reindex(list(symbols)).fillna("").rename_axis(None)
 
     def to_symbols(self, ids: Iterable[str]) -> tuple[np.ndarray, Recognition]:
-        """The symbol of each id ('' where it is not known), how many were recognised, and as what.
+        """The symbol of each id ('' if it is not known), and how many were recognised as what.
 
         Ids may stand in quotes, Ensembl ids in small letters or with a version, Entrez ids as
         decimals (7105.0), and each with another name of the gene beside it (SYMBOL|ENTREZ,
         ENSG…_SYMBOL, SYMBOL (ENTREZ), GENCODE's piped transcripts) that does not say another gene.
-        An alias or previous symbol is taken for the symbol where it belongs to one gene only and
-        that gene is not itself among `ids`. Numbers of which too few are known, or that repeat much
-        as counts do, are none of genes.
+        An alias or previous symbol is taken for the symbol if it belongs to one gene only and
+        that gene is not itself among `ids`. Numbers are no gene ids if too few are known or many
+        are repeated, as counts are.
         """
         names = [str(name).strip().strip("\"'").strip() for name in ids]
-        symbols, kinds = zip(*map(self._direct, names), strict=True) if names else ((), ())
+        symbols, kinds = zip(*map(self._find_direct, names), strict=True) if names else ((), ())
         found, kind = np.array(symbols, dtype=object), np.array(kinds, dtype=object)
         alone = np.flatnonzero(kind == "entrez")  # with a prefix they are no numbers of rows
         alone = alone[[NUMBER.fullmatch(names[i]) is not None for i in alone]]
@@ -116,7 +124,7 @@ class GeneMap:
         direct = set(filter(None, found))
         aliases = 0
         for i in np.flatnonzero((found == "") & (kind == "unknown")):
-            others = [symbol for symbol in self._indirect(names[i]) if symbol not in direct]
+            others = [symbol for symbol in self._find_indirect(names[i]) if symbol not in direct]
             if others:
                 found[i], kind[i] = others[0], "symbol"
                 aliases += 1
@@ -125,17 +133,17 @@ class GeneMap:
         return found.astype(str), Recognition(
             len(names),
             int(recognised.sum()),
-            kind_of_most(Counter(kind[recognised]), kind),
+            most_common_kind(Counter(kind[recognised]), kind),
             aliases,
             tuple(islice(unknown, EXAMPLES)),
             numbers,
         )
 
-    def _direct(self, name: str) -> tuple[str, str]:
-        """Symbol and kind of an id, aliases not looked at; the kind alone where it is not known."""
+    def _find_direct(self, name: str) -> tuple[str, str]:
+        """Symbol and kind of an id, aliases not looked at; the kind alone if it is not known."""
         if name in self._row:
             return name, "symbol"
-        symbol, kind = self._of_id(name)
+        symbol, kind = self._find_id(name)
         if symbol or kind != "unknown":
             return symbol, kind
         bare = _PREFIX.sub("", name)
@@ -143,20 +151,20 @@ class GeneMap:
             return bare, "symbol"
         ensembl = list(ENSEMBL.finditer(bare))
         if ensembl:
-            return self._beside(bare, ensembl)
+            return self._find_beside_ids(bare, ensembl)
         parts = list(filter(None, _BESIDE.split(bare)))
         named = [part for part in parts if part in self._row]
         if len(parts) != 2 or len(set(named)) != 1:
             only = parts[0] if len(parts) == 1 else ""
-            return (only, "symbol") if only in self._row else self._of_id(only)
+            return (only, "symbol") if only in self._row else self._find_id(only)
         number = next((part for part in parts if part.isdecimal()), "")
         if "|" in bare or (
-            self._agree(named[0], number) and ("_" not in bare or number in self._entrez)
+            self._agrees(named[0], number) and ("_" not in bare or number in self._entrez)
         ):
             return named[0], "symbol"
         return "", "unknown"
 
-    def _of_id(self, name: str) -> tuple[str, str]:
+    def _find_id(self, name: str) -> tuple[str, str]:
         """Symbol and kind of an Entrez or Ensembl id that stands alone."""
         if number := NUMBER.fullmatch(name):
             return self._entrez.get(number[1], ""), "entrez"
@@ -171,22 +179,22 @@ class GeneMap:
         gene = self._ensembl.get(bare) or self._ensembl.get(bare.replace("ENSGR", "ENSG0"), "")
         return gene, "transcript" if like[2].upper() == "T" else "ensembl"
 
-    def _beside(self, name: str, ensembl: list[re.Match[str]]) -> tuple[str, str]:
+    def _find_beside_ids(self, name: str, ensembl: list[re.Match[str]]) -> tuple[str, str]:
         """Symbol and kind of Ensembl ids with something beside them; genes decide."""
         genes = [like[0] for like in ensembl if like[2].upper() == "G"]
         ids = genes or [like[0] for like in ensembl]
-        found = [self._of_id(one) for one in ids]
+        found = [self._find_id(one) for one in ids]
         symbols = {symbol for symbol, _ in found if symbol}
         beside = ENSEMBL.sub("", name).strip("|;,/()[]_ ")
         if beside in self._row and not symbols:
             symbols = {beside}
-        elif beside in self._row and not all(self._agree(beside, one) for one in ids):
+        elif beside in self._row and not all(self._agrees(beside, one) for one in ids):
             symbols.add(beside)
         return (next(iter(symbols)) if len(symbols) == 1 else ""), found[0][1]
 
-    def _agree(self, symbol: str, name: str) -> bool:
+    def _agrees(self, symbol: str, name: str) -> bool:
         """Whether an id is unknown, or of the symbol's gene, now or under a previous name."""
-        of = self._of_id(name)[0]
+        of = self._find_id(name)[0]
         if of in ("", symbol):
             return True
         about = self.table.iloc[self._row[of]]
@@ -198,7 +206,7 @@ class GeneMap:
             *own["transcripts"].split("|"),
         )
 
-    def _indirect(self, name: str) -> Iterator[str]:
+    def _find_indirect(self, name: str) -> Iterator[str]:
         """Symbols of a name's alias and of the Entrez id beside it: 'ALIAS|ENTREZ', 'ALIAS (…)'."""
         first, *others = re.split(r" *[|;(] *", name.rstrip(") "))[:2]
         if first in self._alias:

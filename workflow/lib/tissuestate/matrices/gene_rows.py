@@ -1,4 +1,4 @@
-"""Rows of a table brought to genes: several ids of one gene added up, for training and calls."""
+"""Rows of a table added up by gene, in training and classification alike."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table
 
 @dataclass(frozen=True)
 class GeneRows:
-    """Which rows of a table belong to which gene.
+    """Rows of a table by the gene they belong to.
 
     Rows of one gene are added up on the linear scale. Of rows that are equal, which a join of
-    tables leaves, one counts: where the value is above the sample's median, below which counts are
-    equal by chance, or where most such genes of the sample have equal rows. Different transcripts
-    of a gene are never taken for the same; where the gene has a row of its own, theirs are left
+    tables leaves, one counts: if the value is above the sample's median, below which counts are
+    equal by chance, or if most such genes of the sample have equal rows. Different transcripts
+    of a gene are never taken for the same; if the gene has a row of its own, theirs are left
     out.
     """
 
     genes: np.ndarray  # the genes that have rows, ascending
     first: np.ndarray  # position of the first row of each
-    repeated: np.ndarray  # which of them have more rows than one
-    members: np.ndarray  # positions of all the rows of these, gene by gene
-    starts: np.ndarray  # where each of them begins among the members
+    repeated: np.ndarray  # which of the genes have several rows
+    members: np.ndarray  # positions of all their rows, gene by gene
+    starts: np.ndarray  # where each repeated gene begins among the members
     alike: np.ndarray  # members of the same number may be the same row twice
 
     @classmethod
-    def of(cls, genes: np.ndarray, ids: Sequence[str], transcripts: np.ndarray) -> "GeneRows":
-        """From each row: its gene (a number, below 0: none), id, and whether it is a transcript."""
+    def from_ids(cls, genes: np.ndarray, ids: Sequence[str], transcripts: np.ndarray) -> "GeneRows":
+        """Group rows by gene (a number, below 0: none); ids and transcripts describe the rows."""
         whole = np.isin(genes, genes[~transcripts])
         genes = np.where(transcripts & whole, -1, genes)
         order = np.argsort(genes, kind="stable")
@@ -84,7 +84,7 @@ class GeneRows:
         return result, once
 
     def _equal(self, linear: np.ndarray, sample: np.ndarray, gene: np.ndarray) -> np.ndarray:
-        """Which members are left out as equal to another of their gene."""
+        """Mask of the members left out as equal to another of their gene."""
         order = np.lexsort((linear, self.alike))
         value, alike = linear[order], self.alike[order]
         same = np.zeros(len(order), dtype=bool)
@@ -109,13 +109,13 @@ class MappedRows:
     rows: GeneRows  # whose genes are positions in `symbols`
     transcripts: np.ndarray  # which ids are transcripts
     known: np.ndarray  # which have a symbol
-    found: Recognition
+    recognition: Recognition
 
     @classmethod
-    def of(
+    def from_ids(
         cls, ids: Sequence[str], gene_map: GeneMap, own_names: Collection[str] = ()
     ) -> "MappedRows":
-        """From the table's ids; an unknown id that is among `own_names` is its own symbol."""
+        """Map a table's ids to symbols; an unknown id among `own_names` is its own symbol."""
         symbols, found = gene_map.to_symbols(ids)
         known = symbols != ""
         names = [
@@ -126,5 +126,5 @@ class MappedRows:
         if len(distinct) and distinct[0] == "":
             distinct, places = distinct[1:], places - 1
         transcripts = are_transcripts(ids)
-        rows = GeneRows.of(places, ids, transcripts)
+        rows = GeneRows.from_ids(places, ids, transcripts)
         return cls(list(ids), distinct, rows, transcripts, known, found)

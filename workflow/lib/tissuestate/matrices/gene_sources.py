@@ -53,7 +53,7 @@ def build_gene_map(
 def _read_database(path: Path, add: Callable[..., None]) -> None:
     """Add what the database knows: `add(symbol, column, *names)`."""
     if not path.is_file():
-        raise InputError(f"{path}: there is no such database; install r-bioc-org.hs.eg.db.")
+        raise InputError(f"{path}: no such database; install r-bioc-org.hs.eg.db.")
     queries = {
         "entrez": "SELECT symbol, gene_id FROM genes JOIN gene_info USING (_id) ORDER BY _id",
         "ensembl": "SELECT symbol, ensembl_id FROM gene_info JOIN ensembl USING (_id) ORDER BY _id,"

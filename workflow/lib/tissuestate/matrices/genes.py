@@ -21,7 +21,7 @@ ENSEMBL = re.compile(
     r"(ENS[A-Z]*?([GT])[R0-9][0-9]{10})(?:\.[0-9]+)?(?:_[0-9]+)?(?:_PAR_Y)?(?![A-Za-z0-9])", re.I
 )
 NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
-# Numbers are Entrez ids where nearly all are known, or enough are and some are as large as those
+# Numbers are Entrez ids if nearly all are known, or if enough are and some are as large as those
 # of genes found lately are; numbers of rows are small, and known by chance.
 ENTREZ_KNOWN, ENTREZ_LARGE, FEW_NUMBERS = (0.6, 0.95), 100_000, 50
 # Of counts one number stands in more than this share of the rows, and in more rows than this; of
@@ -32,7 +32,7 @@ _TRANSCRIPT = re.compile(r"ENS[A-Z]*?T[0-9]{11}", re.I)
 
 @dataclass(frozen=True)
 class Recognition:
-    """How many ids of a data set were recognised, and as what."""
+    """Numbers and kind of the ids of a data set that were recognised."""
 
     n_ids: int
     n_recognised: int
@@ -41,12 +41,12 @@ class Recognition:
     unknown: tuple[str, ...] = ()  # the first of the others
     row_numbers: bool = False  # whether the ids are numbers, of rows or counts, not of genes
 
-    def sentence(self) -> str:
-        """Such as '17,412 of 17,993 genes found as Ensembl ids'."""
+    def describe(self) -> str:
+        """A sentence such as '17,412 of 17,993 genes found as Ensembl ids'."""
         return f"{self.n_recognised:,} of {self.n_ids:,} genes found as {KINDS[self.kind]}"
 
-    def left_out(self) -> str:
-        """Such as '12 ids are unknown and left out, such as TOTAL' ('' where there are none)."""
+    def describe_unknown(self) -> str:
+        """A sentence such as '12 ids are unknown and left out, such as TOTAL'; '' if none is."""
         if not self.unknown:
             return ""
         return (
@@ -56,12 +56,12 @@ class Recognition:
 
 
 def are_transcripts(ids: Iterable[str]) -> np.ndarray:
-    """Which ids are, or begin with, those of Ensembl transcripts: a mask."""
+    """Mask of the ids that are, or begin with, those of Ensembl transcripts."""
     return np.array([_TRANSCRIPT.match(name.strip("\"' ")) is not None for name in ids], dtype=bool)
 
 
 def are_row_numbers(numbers: Sequence[str], found: np.ndarray, rows: int) -> bool:
-    """Whether ids that are numbers, of so many rows, look like those of rows, or counts."""
+    """Whether ids that are numbers look like row numbers or counts; `rows`: rows of the file."""
     if len(numbers) < max(FEW_NUMBERS, rows / 2):
         return False
     share = (found != "").mean()
@@ -71,8 +71,8 @@ def are_row_numbers(numbers: Sequence[str], found: np.ndarray, rows: int) -> boo
     return repeated or few or bool(share < ENTREZ_KNOWN[0])
 
 
-def kind_of_most(recognised: Counter[str], kinds: np.ndarray) -> str:
-    """The kind of 95 % of the recognised ids; where none is recognised, of all."""
+def most_common_kind(recognised: Counter[str], kinds: np.ndarray) -> str:
+    """The kind of 95 % of the recognised ids; if none is recognised, of all."""
     counts = recognised or Counter(kinds)
     if not counts:
         return "unknown"

@@ -1,4 +1,4 @@
-"""How a text table is laid out: where its rows begin, which columns are ids, which samples."""
+"""Layouts of text tables: the line where rows begin, the columns of ids and of samples."""
 
 import csv
 import re
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tissuestate.errors import InputError
-from tissuestate.matrices.columns import by_name, is_annotation
-from tissuestate.text import describe, opened
+from tissuestate.matrices.columns import is_annotation, positions_by_name
+from tissuestate.text import detect_kind, open_content
 
 NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
 NULL = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "#N/A", "n/a")
@@ -18,7 +18,7 @@ _ID_NAME = re.compile(
     r"(ids?|names?|symbols?)|genes?|transcripts?|target|feature|ensembl|entrez|hgnc|hugo|probe)"
     r"([^a-z0-9].*)?"
 )
-_SINGLE = {  # one sample a file: first columns of the header, counts, abundances, id column
+_SINGLE = {  # one sample per file: first columns of the header, counts, abundances, id column
     "RSEM": (("gene_id", "transcript_id(s)"), "expected_count", "TPM", 0),
     "RSEM isoforms": (("transcript_id", "gene_id"), "expected_count", "TPM", 1),
     "salmon": (("Name", "Length", "EffectiveLength"), "NumReads", "TPM", 0),
@@ -27,7 +27,7 @@ _SINGLE = {  # one sample a file: first columns of the header, counts, abundance
     "StringTie": (("Gene ID", "Gene Name", "Reference"), "", "TPM", 0),
 }
 _STRANDS = {"unstranded": "none", "stranded_first": "forward", "stranded_second": "reverse"}
-# Layouts whose values are counts where no other unit is asked for.
+# Layouts whose values are counts if no other unit is asked for.
 COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"} - {"StringTie"}
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 _GENERIC = ("quant", "abundance", "ReadsPerGene", "t_data", "gene_abund")  # names of any sample's
@@ -35,7 +35,7 @@ _GENERIC = ("quant", "abundance", "ReadsPerGene", "t_data", "gene_abund")  # nam
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows of a text table begin, which of its columns are ids and which are values."""
+    """Layout of a text table: its first row, the columns of ids and the columns of values."""
 
     name: str
     delimiter: str
@@ -43,16 +43,16 @@ class Layout:
     header: list[str]
     ids: tuple[int, ...]  # columns whose cells, joined by '|', are the ids
     values: dict[str, int]  # sample: column
-    others: dict[str, int] = field(default_factory=dict)  # taken only where they are named
+    others: dict[str, int] = field(default_factory=dict)  # read only if the sheet names them
     empty: tuple[int, ...] = ()  # columns without name that must hold nothing
     nameless: str = ""  # of one sample: which column is read
     unread: tuple[str, ...] = ()  # of one sample: columns that are there, but are not read
-    sums: tuple[int, ...] = ()  # columns added up over the file to tell its strand: STAR's
+    sums: tuple[int, ...] = ()  # columns whose sums show the strand: STAR's
     strands: dict[str, str] = field(default_factory=dict)  # column: strandedness that reads it
-    rows: int | None = None  # as many as the file says that it has
+    rows: int | None = None  # the number that the file announces
 
 
-def cells_of(path: Path, line: bytes, delimiter: str) -> list[str]:
+def split_cells(path: Path, line: bytes, delimiter: str) -> list[str]:
     """The stripped cells of a line."""
     try:
         rows = list(csv.reader([line.decode("utf-8").rstrip("\r\n")], delimiter=delimiter))
@@ -65,12 +65,12 @@ def cells_of(path: Path, line: bytes, delimiter: str) -> list[str]:
     return [cell.strip() for cell in rows[0]] if rows else []
 
 
-def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
+def recognise_layout(path: Path, unit: str, strandedness: str) -> Layout:
     """The layout of a text table, recognised from its first lines.
 
-    Raises InputError for a file that is none, by what it is instead.
+    Raises InputError for a file that is no text table, naming what it is.
     """
-    kind = describe(path)
+    kind = detect_kind(path)
     if kind.name:
         raise InputError(f"{path}: {kind}, not a table of text; {kind.advice}.")
     lines, skip = _first_lines(path)
@@ -82,33 +82,33 @@ def lay_out(path: Path, unit: str, strandedness: str) -> Layout:
     if not lines[0].strip(b"\t, \r\n"):
         raise InputError(f"{path}: no header line; a matrix begins with the names of its samples.")
     if lines[0].startswith((b"#1.2", b"#1.3")):
-        return _lay_out_gct(path, lines, skip)
+        return _gct_layout(path, lines, skip)
     delimiter = "\t" if b"\t" in lines[0] else ","
-    header = cells_of(path, lines[0], delimiter)
+    header = split_cells(path, lines[0], delimiter)
     if len(header) < 2:
         raise InputError(
             f"{path}: its first line has one column, {header[0][:40]!r}; a matrix is separated by "
             "tabs or commas, not by semicolons or spaces, ids first."
         )
-    rows = [cells_of(path, line, delimiter) for line in lines[1:] if line.strip()]
+    rows = [split_cells(path, line, delimiter) for line in lines[1:] if line.strip()]
     plain = Layout("matrix", delimiter, skip + 1, header, (0,), {})
     if header[0] == "N_unmapped" or _is_row(header, rows):
-        return _lay_out_headerless(path, replace(plain, skip=skip), strandedness)
+        return _headerless_layout(path, replace(plain, skip=skip), strandedness)
     header, empty = _match_header(path, header, rows[0] if rows else header, skip + 2)
     plain = replace(plain, header=header, empty=empty)
     for layout, (first, counts, abundances, _) in _SINGLE.items():
         if tuple(header[: len(first)]) == first and {counts, abundances} - {""} <= set(header):
-            return _lay_out_single(path, layout, plain, unit, strandedness)
+            return _single_sample_layout(path, layout, plain, unit, strandedness)
     if header[:2] == ["Hugo_Symbol", "Entrez_Gene_Id"]:
         columns = range(2, len(header) - len(empty))
-        values = by_name(path, [header[i] for i in columns], columns)
+        values = positions_by_name(path, [header[i] for i in columns], columns)
         return replace(plain, name="RNAseqDB", ids=(0, 1), values=values)
-    return _lay_out_samples(path, plain, rows)
+    return _many_samples_layout(path, plain, rows)
 
 
 def _first_lines(path: Path) -> tuple[list[bytes], int]:
-    """The first line that is no comment with some that follow it, and the number before it."""
-    with opened(path) as stream:
+    """The first line that is no comment with some that follow, and the number of lines before."""
+    with open_content(path) as stream:
         line, skip = stream.readline(_LONGEST), 0
         while (line.startswith(b"#") and not line.startswith((b"#1.2", b"#1.3"))) or (
             not skip and line[:4].lower() == b"sep=" and len(line.rstrip()) <= 5
@@ -144,8 +144,8 @@ def _match_header(
 ) -> tuple[list[str], tuple[int, ...]]:
     """The header with a name for each cell of a row, and the columns that must be empty.
 
-    Those are where rows or header end in delimiters. A header that is one cell short lacks the name
-    above the ids, as R's write.table leaves it. Raises InputError where that cannot be told.
+    Those arise if rows or header end in delimiters. A header that is one cell short lacks the name
+    above the ids, as R's write.table leaves it. Raises InputError if this is ambiguous.
     """
     names, cells = list(header), list(row)
     while names and not names[-1]:
@@ -159,16 +159,16 @@ def _match_header(
         end = " ends in a delimiter and" if ended else ""
         found, above = (", ".join(map(repr, line[:4])) for line in (row, header))
         raise InputError(
-            f"{path}, row {number}: {len(row)} cells ({found}, …) where the header{end} has "
-            f"{len(header)} ({above}, …), so that it is open which names which; give each "
+            f"{path}, row {number}: {len(row)} cells ({found}, …), but the header{end} has "
+            f"{len(header)} ({above}, …), so that the names cannot be assigned; give each "
             "column its name, the ids too."
         )
     extra = range(len(names), max(len(row), len(names)))
     return [*names, *("" for _ in extra)], tuple(extra)
 
 
-def _lay_out_headerless(path: Path, plain: Layout, strandedness: str) -> Layout:
-    """The counts of htseq-count and STAR, which begin with their first row."""
+def _headerless_layout(path: Path, plain: Layout, strandedness: str) -> Layout:
+    """The layout of counts of htseq-count or STAR, which have no header."""
     width = len(plain.header)
     star = plain.header[0] == "N_unmapped" or (width == 4 and "ReadsPerGene" in path.name)
     if width != 2 and not (star and width == 4):
@@ -177,7 +177,7 @@ def _lay_out_headerless(path: Path, plain: Layout, strandedness: str) -> Layout:
             "the names of the samples above it, and 'gene' above the ids."
         )
     column = {"forward": 2, "reverse": 3}.get(strandedness, 1) if width == 4 else 1
-    others = {name: column for name in _names_of(path)}
+    others = {name: column for name in _possible_names(path)}
     return replace(
         plain,
         name="STAR" if width == 4 else "two columns",
@@ -188,8 +188,10 @@ def _lay_out_headerless(path: Path, plain: Layout, strandedness: str) -> Layout:
     )
 
 
-def _lay_out_single(path: Path, layout: str, plain: Layout, unit: str, strandedness: str) -> Layout:
-    """The tables of one sample that quantifiers write."""
+def _single_sample_layout(
+    path: Path, layout: str, plain: Layout, unit: str, strandedness: str
+) -> Layout:
+    """The layout of a table of one sample that a quantifier wrote."""
     header = plain.header
     _, counts, abundances, ids = _SINGLE[layout]
     counted = unit in ("count", "") and bool(counts)
@@ -212,7 +214,7 @@ def _lay_out_single(path: Path, layout: str, plain: Layout, unit: str, strandedn
             read = next(name for name, strand in _STRANDS.items() if strand == strandedness)
             where += f" and strandedness {strandedness}"
         column = header.index(counts if strands else read)
-    taken = (header[column], *strands, *_names_of(path))
+    taken = (header[column], *strands, *_possible_names(path))
     return replace(
         plain,
         name=layout,
@@ -227,8 +229,8 @@ def _lay_out_single(path: Path, layout: str, plain: Layout, unit: str, strandedn
     )
 
 
-def _lay_out_samples(path: Path, plain: Layout, rows: list[list[str]]) -> Layout:
-    """A column a sample, beside ids and what describes the genes."""
+def _many_samples_layout(path: Path, plain: Layout, rows: list[list[str]]) -> Layout:
+    """The layout of a table with one column per sample, beside ids and descriptions of genes."""
     header = plain.header
     feature_counts = tuple(header[:6]) == _FEATURE_COUNTS
     first = 6 if feature_counts else 1
@@ -239,19 +241,19 @@ def _lay_out_samples(path: Path, plain: Layout, rows: list[list[str]]) -> Layout
     ]
     names = [header[i] for i in columns]
     if feature_counts:
-        names = _names_of_bams(names)
+        names = _sample_names_of_bams(names)
     others = {header[i]: i for i in range(first, len(header)) if header[i] and i not in columns}
     if feature_counts:
         files = [header[i].rpartition("/")[2] for i in columns]
         others |= {f: i for f, i in zip(files, columns, strict=True) if files.count(f) == 1}
         others |= {header[i]: i for i in columns}
-    values = by_name(path, names, columns)
+    values = positions_by_name(path, names, columns)
     layout = "featureCounts" if feature_counts else "matrix"
     return replace(plain, name=layout, values=values, others=others)
 
 
-def _names_of_bams(paths: list[str]) -> list[str]:
-    """The samples of BAM files: short names, or their folders where those are not unique."""
+def _sample_names_of_bams(paths: list[str]) -> list[str]:
+    """The samples of BAM files: short names, or their folders if those are not unique."""
     parts = [path.rpartition("/") for path in paths]
     folders = [folder.rpartition("/")[2] for folder, _, _ in parts]
     short = [re.sub(r"(\.sorted|\.?Aligned\.\w+\.out)?\.[bs]am$", "", file) for *_, file in parts]
@@ -268,9 +270,9 @@ def _is_text(rows: list[list[str]], column: int) -> bool:
     return len(known) > 1 and not any(NUMBER.fullmatch(cell.replace(",", "")) for cell in known)
 
 
-def _lay_out_gct(path: Path, lines: list[bytes], skipped: int) -> Layout:
+def _gct_layout(path: Path, lines: list[bytes], skipped: int) -> Layout:
     sizes = lines[1].split() if len(lines) > 1 else []
-    header = cells_of(path, lines[2], "\t") if len(lines) > 2 else []
+    header = split_cells(path, lines[2], "\t") if len(lines) > 2 else []
     if len(sizes) < 2 or not all(size.isdigit() for size in sizes) or len(header) < 3:
         raise InputError(f"{path}: the second line of a GCT file holds its size, the third names.")
     before, ids, skip = 2, 0, skipped + 3
@@ -280,10 +282,10 @@ def _lay_out_gct(path: Path, lines: list[bytes], skipped: int) -> Layout:
         lower = [name.lower() for name in header]
         ids = lower.index("name") if "name" in lower else 0
         before = max(ids, lower.index("description") if "description" in lower else 1) + 1
-    rows = [cells_of(path, line, "\t") for line in lines[3:] if line.strip()]
+    rows = [split_cells(path, line, "\t") for line in lines[3:] if line.strip()]
     header, empty = _match_header(path, header, rows[0] if rows else header, skip + 1)
     names = header[before : len(header) - len(empty)]
-    values = by_name(path, names, range(before, before + len(names)))
+    values = positions_by_name(path, names, range(before, before + len(names)))
     if len(names) != int(sizes[1]):
         raise InputError(
             f"{path}: its second line announces {int(sizes[1]):,} samples, its third names "
@@ -293,7 +295,7 @@ def _lay_out_gct(path: Path, lines: list[bytes], skipped: int) -> Layout:
     return Layout("GCT", "\t", skip, header, (ids,), values, empty=empty, rows=rows_announced)
 
 
-def _names_of(path: Path) -> list[str]:
+def _possible_names(path: Path) -> list[str]:
     """The names that a file of one sample may have for it."""
     stem = path.name.split(".")[0]
     short = re.sub(r"[._-]?(ReadsPerGene|Aligned)$", "", stem)

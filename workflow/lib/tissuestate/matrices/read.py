@@ -12,10 +12,10 @@ import pyarrow as pa
 from tissuestate.errors import InputError
 from tissuestate.matrices.binary import read_h5ad, read_parquet
 from tissuestate.matrices.columns import Matrix, Request
-from tissuestate.matrices.delimited import are_genes, column_of, parse, read_delimited
-from tissuestate.matrices.layouts import COUNTED, lay_out
-from tissuestate.matrices.screening import number_rows
-from tissuestate.text import HDF5, PARQUET, describe
+from tissuestate.matrices.delimited import are_genes, column_values, parse_table, read_delimited
+from tissuestate.matrices.layouts import COUNTED, recognise_layout
+from tissuestate.matrices.screening import are_row_positions
+from tissuestate.text import HDF5, PARQUET, detect_kind
 
 __all__ = ["COUNTED", "Matrix", "Missing", "read_counts", "read_matrix", "sample_names"]
 
@@ -32,31 +32,31 @@ def read_matrix(
     missing: Missing = "error",
     strandedness: str = "auto",
 ) -> Matrix:
-    """Read the samples wanted (all where None) of a matrix file.
+    """Read the samples wanted (None: all) of a matrix file.
 
-    `wanted` has for each sample the column that is written for it, which must be in the file; where
-    that is '', the column of its name is read, or the only one that the file has.
+    `wanted` has for each sample the column that the sheet names, which must be in the file; if
+    it is '', the column of the sample's name is read, or the only one of the file.
 
     Layouts: TSV and CSV (genes in rows, ids first), RNAseqDB, featureCounts, STAR ReadsPerGene, GDC
     STAR counts, GCT, RSEM, salmon, kallisto, StringTie and htseq-count, each gzipped or not;
-    Parquet (genes in rows); h5ad (samples × genes); told by content, whatever the file's name.
-    `unit` (count, normalised, log2, or '' where it is not stated) chooses between counts and TPM
-    where a file has both (counts for ''), and allows negative values for log2 and ''. Missing
+    Parquet (genes in rows); h5ad (samples × genes); recognised by content, not by name.
+    `unit` (count, normalised, log2, or '' if it is not stated) chooses between counts and TPM
+    if a file has both (counts for ''), and allows negative values for log2 and ''. Missing
     values are an `error`, or `drop` their gene, or mean `zero`, or are kept as NaN (`keep`).
     `strandedness` chooses STAR's column; auto takes the strand that has more than three quarters of
-    the stranded counts, a stated one is refused where the other has three quarters or more.
+    the stranded counts, a stated one is refused if the other has three quarters or more.
 
-    Raises InputError for what is no such file, is cut short or damaged; and for a sample that is
-    not in it, or has text, negative, infinite or no values. With `keep` such a sample is `refused`
-    in the result, where the others stay.
+    Raises InputError for a file that is no matrix, is cut short or damaged, and for a sample that
+    is not in it, or has text, negative, infinite or no values. With `keep` such a sample is among
+    the `refusals` of the result, and the others are read.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such matrix; correct its path.")
+        raise InputError(f"{path}: no such matrix; correct its path.")
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: the matrix is empty (0 bytes).")
+        raise InputError(f"{path}: the matrix is empty (0 bytes); copy it again.")
     request = Request(path, wanted, missing == "keep")
-    kind = describe(path)
+    kind = detect_kind(path)
     if kind.name in (HDF5, PARQUET) and kind.zipped:
         raise InputError(f"{path}: {kind}; unpack it with gunzip.")
     if kind.name == HDF5:
@@ -70,45 +70,45 @@ def read_matrix(
     known = (matrix.ids != "") | ~np.isnan(matrix.values).all(axis=0)
     known &= are_genes(matrix.ids)
     if not known.all():
-        matrix = _select(matrix, known)
+        matrix = _select_genes(matrix, known)
     if len(matrix.ids) == 0:
         raise InputError(f"{path}: the matrix has no genes.")
-    if number_rows(matrix.ids):
+    if are_row_positions(matrix.ids):
         raise InputError(
             f"{path}: its first column numbers the rows ({matrix.ids[0]}, {matrix.ids[1]}, …); "
             "write the gene ids there (in pandas index=False, in R row.names = FALSE)."
         )
-    return _fill(path, _check_values(matrix, request, unit), missing)
+    return _fill_missing(path, _check_values(matrix, request, unit), missing)
 
 
 def sample_names(path: str | Path) -> list[str]:
     """The samples of a text matrix, from its header alone."""
-    return list(lay_out(Path(path), "count", "auto").values)
+    return list(recognise_layout(Path(path), "count", "auto").values)
 
 
 def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:
     """Ids and counts (float32) of the count table of one sample that featureCounts wrote.
 
     What `read_matrix` does, for many files with the same ids: they come as an Arrow array, which is
-    quick to compare. Raises InputError as `read_matrix` does.
+    fast to compare. Raises InputError as `read_matrix` does.
     """
     path = Path(path)
-    layout = lay_out(path, "count", "none")
+    layout = recognise_layout(path, "count", "none")
     if len(layout.values) != 1:
         raise InputError(f"{path}: {len(layout.values)} samples in the counts of one sample.")
     column = next(iter(layout.values.values()))
     try:
-        table, unended = parse(path, layout, [column])
+        table, lacks_line_end = parse_table(path, layout, [column])
     except pa.ArrowException as error:
-        read_matrix(path)  # which says what is wrong
+        read_matrix(path)  # raises InputError that names the fault
         raise InputError(f"{path}: not a table of counts ({error}).") from error
-    counts = column_of(table, column)
-    if unended or len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():
+    counts = column_values(table, column)
+    if lacks_line_end or len(counts) == 0 or not (counts >= 0).all() or np.isinf(counts).any():
         read_matrix(path)
     return table[str(layout.ids[0])].combine_chunks(), counts
 
 
-def _select(matrix: Matrix, genes: np.ndarray) -> Matrix:
+def _select_genes(matrix: Matrix, genes: np.ndarray) -> Matrix:
     return replace(matrix, values=matrix.values[:, genes], ids=matrix.ids[genes])
 
 
@@ -139,7 +139,7 @@ def _check_values(matrix: Matrix, request: Request, unit: str) -> Matrix:
     return matrix
 
 
-def _fill(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
+def _fill_missing(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
     """The matrix without missing values, or with those that are kept."""
     absent = np.isnan(matrix.values)
     if not absent.any():
@@ -151,7 +151,7 @@ def _fill(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
         if missing in ("error", "zero"):
             raise InputError(sentence)
         if missing == "keep":
-            matrix.refused.setdefault(matrix.samples[row], sentence)
+            matrix.refusals.setdefault(matrix.samples[row], sentence)
     if missing == "keep":
         return matrix
     genes = absent.any(axis=0)
@@ -169,4 +169,4 @@ def _fill(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
     if genes.all():
         raise InputError(f"{path}: every gene has missing values: nothing would be left.")
     log.warning("%s: %d genes with missing values are left out", path, genes.sum())
-    return _select(matrix, ~genes)
+    return _select_genes(matrix, ~genes)

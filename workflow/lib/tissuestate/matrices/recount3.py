@@ -9,7 +9,7 @@ from recount3 import R3ResourceDescription
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.reference.download import fetch
+from tissuestate.reference.download import fetch_file
 
 # Three mirrors hold the same files; this one answers by https.
 MIRROR = "https://recount-opendata.s3.amazonaws.com/recount3/release/"
@@ -18,13 +18,14 @@ READ_LENGTH = "star.average_mapped_length"
 
 
 def fetch_project(data_source: str, project: str, target: str | Path) -> None:
-    """Write genes × samples of read counts as Parquet; there is nothing at `target` on failure.
+    """Write genes × samples of read counts as Parquet; nothing is left at `target` on failure.
 
     recount3 sums coverage over the bases of a gene. Divided by the average length of a sample's
     mapped reads and rounded this is its number of reads (Wilks et al. 2021, `compute_read_counts`).
-    Samples are named as in recount3 (`external_id`). The mirror is that of RECOUNT3_URL where set.
+    Samples are named as in recount3 (`external_id`). The environment variable RECOUNT3_URL
+    names another mirror.
 
-    Raises InputError where there is no such project, or its files are damaged or do not fit.
+    Raises InputError if there is no such project, or its files are damaged or do not fit.
     """
     mirror = os.environ.get("RECOUNT3_URL", MIRROR).rstrip("/")
     about = {"organism": "human", "data_source": data_source, "project": project}
@@ -57,7 +58,7 @@ def fetch_project(data_source: str, project: str, target: str | Path) -> None:
 
 def _fetch_table(url: str, folder: Path) -> pd.DataFrame:
     file = folder / Path(url).name
-    fetch(url, file)
+    fetch_file(url, file)
     try:
         return pd.read_csv(file, sep="\t", comment="#", index_col=0)
     except (EOFError, OSError, ValueError) as error:

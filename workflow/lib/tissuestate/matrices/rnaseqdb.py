@@ -19,7 +19,7 @@ def read_file_table(path: str | Path) -> pd.DataFrame:
 
 
 def rnaseqdb_sheet(matrices: Sequence[str | Path], table: pd.DataFrame) -> pd.DataFrame:
-    """A sheet with a row a sample of the matrices, labelled after the file each stands in.
+    """A sheet with one row per sample of the matrices, labelled after the file that holds it.
 
     The donor is the first two fields of a GTEx name, the first three of a TCGA barcode. A name that
     occurs again gets '.2', '.3' ... as sample and stays the specimen.

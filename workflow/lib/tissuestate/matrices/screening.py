@@ -1,7 +1,7 @@
-"""Whether a sample's numbers are gene expression at all, in which unit, and of which species.
+"""Screening of a sample's values: whether they are gene expression, their unit, the species.
 
-Training and classification ask the same of each sample, by itself: `screen_values` of its values as
-the file has them, `screen_expression` of those of the genes in use.
+Training and classification screen each sample by itself: `screen_values` its values as the file
+has them, `screen_expression` those of the genes in use.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 from tissuestate.matrices.units import linear_scale
 
 LARGEST_LOG = 30.0  # 2³⁰ reads of one gene
-FEW = 1000  # values below which sums and shares tell nothing
+FEW = 1000  # number of values below which sums and shares show nothing
 TOTALS = (1e6, 1e4)  # what TPM and CPM add up to; what single-cell tools scale to
 NEAR_TOTAL = 0.001
 # Shares of zeros that are warned about and refused: bulk samples of GTEx and TCGA have .09 to .21
@@ -26,7 +26,7 @@ LEAST_LIKENESS = 0.5
 # Share of logarithms below 0 that is warned about: those of a value + 1 have none, a batch
 # correction leaves some.
 MANY_BELOW = 0.01
-SEVERAL = 200  # values below which their distribution tells nothing
+SEVERAL = 200  # number of values below which their distribution shows nothing
 # How even values are: the mean of those above 0 as a share of the largest. Real samples have .0001
 # to .015 (.15 of 300 genes) on the linear scale and .12 to .54 as logarithms, ranks .5.
 EVEN, EVEN_FEW = 0.25, 0.15
@@ -39,8 +39,8 @@ UNPLACED, MOST_UNPLACED = 0.01, 0.5  # share of reads on unknown transcripts: wa
 FEW_ROWS = 100  # below which ids that count 1, 2, 3 may be genes
 SCALED = "its values look centred or scaled; give values that were not."
 BY_LENGTH = (
-    "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts where there "
-    "are any."
+    "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts if "
+    "you have them."
 )
 SPECIES = {
     "ENSMUSG": "mouse",
@@ -61,18 +61,18 @@ _RODENT = re.compile(r"[A-Z][a-z]+[a-z0-9]*(-[a-z0-9]+)?")
 
 @dataclass(frozen=True)
 class Screened:
-    """Why one sample cannot be used ('' = it can), and what to doubt, in sentences."""
+    """The sentence that refuses a sample ('' = it can be used), and sentences of doubt."""
 
-    refused: str = ""
+    refusal: str = ""
     warnings: tuple[str, ...] = ()
 
 
 def screen_values(values: np.ndarray, unit: str) -> Screened:
-    """Screen one sample's values, of all rows of its file, in the unit stated or told."""
-    refused = unit_conflict(values, unit)
+    """Screen one sample's values, of all rows of its file, in the unit stated or guessed."""
+    refused = find_unit_conflict(values, unit)
     if refused:
         return Screened(refused)
-    warnings = [BY_LENGTH] if by_length(values, unit) else []
+    warnings = [BY_LENGTH] if may_be_length_normalised(values, unit) else []
     known = values[np.isfinite(values)]
     if unit == "log2" and len(known) >= FEW and known.min() >= 1:
         share = float((known == known.min()).mean())
@@ -87,7 +87,7 @@ def screen_values(values: np.ndarray, unit: str) -> Screened:
 def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None = None) -> Screened:
     """Screen one sample's values of the genes in use (NaN = missing).
 
-    `average` is that of training samples, where there is one: what correlates with it is no noise.
+    `average` is that of training samples, if known: values that correlate with it are no noise.
     """
     known = values[np.isfinite(values)]
     if not len(known):
@@ -122,7 +122,7 @@ def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None 
 def screen_transcripts(
     values: np.ndarray, unit: str, transcripts: np.ndarray, known: np.ndarray
 ) -> Screened:
-    """Screen one sample of whose rows some are transcripts and some known, as two masks say."""
+    """Screen one sample whose rows are transcripts or known as two masks say."""
     lost = transcripts & ~known
     if not lost.any():
         return Screened()
@@ -156,18 +156,18 @@ def guess_unit(values: np.ndarray) -> str:
     known = values[np.isfinite(values)]
     if not len(known) or (known.min() >= 0 and (known == np.round(known)).all()):
         return "count"
-    if known.min() < 0 or (known.max() <= LARGEST_LOG and not _skewed(known)):
+    if known.min() < 0 or (known.max() <= LARGEST_LOG and not _is_skewed(known)):
         return "log2"
-    if any(_near(float(known.sum(dtype=np.float64)), total) for total in TOTALS):
+    if any(_is_near(float(known.sum(dtype=np.float64)), total) for total in TOTALS):
         return "normalised"
     expressed = known[known > 0]
     return "count" if (expressed == np.round(expressed)).mean() > 0.5 else "normalised"
 
 
-def unit_conflict(values: np.ndarray, unit: str) -> str:
-    """Why one sample's values cannot be of the unit stated or told ('' = they can).
+def find_unit_conflict(values: np.ndarray, unit: str) -> str:
+    """Why one sample's values cannot be of the unit stated or guessed ('' = they can).
 
-    A sentence that ends the sample's way: logarithms of another base, numbers too large for
+    A sentence, with which the sample is refused: logarithms of another base, numbers too large for
     logarithms, logarithms given as counts, ranks, values scaled to the range of 0 to 1.
     """
     known = values[np.isfinite(values)].astype(np.float64)
@@ -178,9 +178,9 @@ def unit_conflict(values: np.ndarray, unit: str) -> str:
             "its values lie between 0 and 1, as scaled ones do; give values that were not scaled."
         )
     if unit == "log2":
-        return _log_conflict(known)
-    if len(known) >= FEW and known.max() <= LARGEST_LOG and _fractions(known) > 0.5:
-        if not _skewed(known):
+        return _find_log_conflict(known)
+    if len(known) >= FEW and known.max() <= LARGEST_LOG and _share_of_fractions(known) > 0.5:
+        if not _is_skewed(known):
             return (
                 f"no value is above {known.max():.3g} and most are no whole numbers, so they look "
                 f"like logarithms, not like the unit stated ({unit}); state log2."
@@ -194,8 +194,8 @@ def unit_conflict(values: np.ndarray, unit: str) -> str:
     return ""
 
 
-def _log_conflict(known: np.ndarray) -> str:
-    """`unit_conflict` of values given as log2."""
+def _find_log_conflict(known: np.ndarray) -> str:
+    """`find_unit_conflict` of values given as log2."""
     if known.max() > 2 * LARGEST_LOG:
         return (
             f"its largest value, {known.max():g}, is too large for a logarithm; state the unit of "
@@ -203,7 +203,7 @@ def _log_conflict(known: np.ndarray) -> str:
         )
     if len(known) < SEVERAL:
         return ""
-    base, why = _base(known)
+    base, why = _find_log_base(known)
     if base == 2:
         return ""
     if base:
@@ -213,7 +213,7 @@ def _log_conflict(known: np.ndarray) -> str:
             f"{np.log2(base):.4f} to make them log2."
         )
     mean, deviation = known.mean(), known.std()
-    if len(known) >= FEW and abs(mean) < NEAR_TOTAL and _near(deviation, 1.0):
+    if len(known) >= FEW and abs(mean) < NEAR_TOTAL and _is_near(deviation, 1.0):
         return SCALED
     centred = abs(mean) < CENTRED * deviation and (known < 0).mean() > CENTRED
     if centred and (known == known.min()).mean() < FLOOR:
@@ -226,8 +226,8 @@ def _log_conflict(known: np.ndarray) -> str:
     return ""
 
 
-def _base(known: np.ndarray) -> tuple[float, str]:
-    """The base that logarithms show, and by what; 0 where they show none.
+def _find_log_base(known: np.ndarray) -> tuple[float, str]:
+    """The base that logarithms show, and the evidence; 0 if they show none.
 
     The values without them add up to a round total, or are whole numbers, as counts are. Of values
     below 0 the lowest is taken for the logarithm of what was added.
@@ -237,7 +237,7 @@ def _base(known: np.ndarray) -> tuple[float, str]:
         linear = np.power(base, known) - added
         if len(known) >= FEW:
             total = float(linear.sum())
-            if any(_near(total, one) for one in TOTALS):
+            if any(_is_near(total, one) for one in TOTALS):
                 return base, f"without them the sum is {total:,.0f}"
         small = np.unique(linear[(linear > 0.1) & (linear < 20.1)])
         if len(small) >= 10 and (np.abs(small - np.round(small)) < 0.03).mean() > 0.95:
@@ -245,7 +245,7 @@ def _base(known: np.ndarray) -> tuple[float, str]:
     return 0.0, ""
 
 
-def by_length(values: np.ndarray, unit: str) -> bool:
+def may_be_length_normalised(values: np.ndarray, unit: str) -> bool:
     """Whether one sample's values may be divided by gene length, as TPM, FPKM and RPKM are.
 
     So may all normalised ones, and others that add up to a million, or to less than the reads of
@@ -256,11 +256,11 @@ def by_length(values: np.ndarray, unit: str) -> bool:
     known = values[np.isfinite(values)].astype(np.float64)
     with np.errstate(over="ignore"):
         linear = linear_scale(known, unit)
-    total, fractions = float(linear.sum()), _fractions(linear) > 0.5
+    total, fractions = float(linear.sum()), _share_of_fractions(linear) > 0.5
     if not fractions:
-        rounded = len(known) >= SEVERAL and unit == "count" and _fractions(linear) == 0
-        return rounded and any(_near(total, one) and total != one for one in (1e6, 1e9))
-    if _near(total, TOTALS[0]):
+        rounded = len(known) >= SEVERAL and unit == "count" and _share_of_fractions(linear) == 0
+        return rounded and any(_is_near(total, one) and total != one for one in (1e6, 1e9))
+    if _is_near(total, TOTALS[0]):
         return True
     near = np.abs(linear - np.round(linear)) <= NEAR_TOTAL * np.maximum(linear, 1)
     many = len(known) >= (FEW if unit == "log2" else SEVERAL)
@@ -268,10 +268,10 @@ def by_length(values: np.ndarray, unit: str) -> bool:
 
 
 def foreign_species(ids: Iterable[str]) -> str:
-    """The species whose gene ids these are, as far as it shows and is not human ('' = it is not).
+    """The species that gene ids show, if it is not human; '' if human or unknown.
 
-    Told by the prefixes of Ensembl, FlyBase and WormBase, and by the spelling of mouse and rat
-    symbols (Gapdh for GAPDH).
+    Recognised by the prefixes of Ensembl, FlyBase and WormBase, and by the spelling of mouse and
+    rat symbols (Gapdh for GAPDH).
     """
     names = [name for name in ids if name]
     prefixes = Counter(found[1] for name in names if (found := _PREFIX.match(name)))
@@ -282,12 +282,12 @@ def foreign_species(ids: Iterable[str]) -> str:
     return "mouse or rat" if rodent > len(names) / 2 else ""
 
 
-def dates(ids: Iterable[str]) -> list[str]:
-    """The ids that spreadsheets have made dates: 2-Sep of SEPT2, 2001-03-01 of MARCH1."""
+def find_dates(ids: Iterable[str]) -> list[str]:
+    """The ids that spreadsheets have turned into dates: 2-Sep of SEPT2, 2001-03-01 of MARCH1."""
     return [name for name in ids if _DATE.fullmatch(name)]
 
 
-def number_rows(ids: np.ndarray) -> bool:
+def are_row_positions(ids: np.ndarray) -> bool:
     """Whether the ids are the numbers of their rows (0, 1, 2, … or 1, 2, 3, …), not of genes."""
     if len(ids) < FEW_ROWS or ids[0] not in ("0", "1"):
         return False
@@ -298,7 +298,7 @@ def number_rows(ids: np.ndarray) -> bool:
 def likeness(values: np.ndarray, average: np.ndarray) -> float:
     """Pearson correlation of one sample's logarithms with the average training sample's.
 
-    Genes that are missing (NaN) are left out; NaN where one of the two does not vary.
+    Genes that are missing (NaN) are left out; NaN if one of the two does not vary.
     """
     known = np.isfinite(values)
     x, y = (row[known] - row[known].mean(dtype=np.float64) for row in (values, average))
@@ -311,18 +311,18 @@ def _evenness(values: np.ndarray) -> float:
     return float(values[values > 0].mean(dtype=np.float64) / values.max())
 
 
-def _skewed(values: np.ndarray) -> bool:
+def _is_skewed(values: np.ndarray) -> bool:
     """Whether few values are far above all others, as on the linear scale."""
     if len(values) >= FEW:
         return float(np.quantile(values, 0.99)) < TAIL * float(values.max())
     return len(values) >= SEVERAL and _evenness(values) < EVEN_FEW
 
 
-def _fractions(values: np.ndarray) -> float:
+def _share_of_fractions(values: np.ndarray) -> float:
     """The share of the expressed values that are no whole numbers."""
     expressed = values[values > 0]
     return float((expressed != np.round(expressed)).mean()) if len(expressed) else 0.0
 
 
-def _near(value: float, total: float) -> bool:
+def _is_near(value: float, total: float) -> bool:
     return abs(value - total) <= NEAR_TOTAL * total

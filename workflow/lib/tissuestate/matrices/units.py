@@ -4,7 +4,7 @@ import numpy as np
 
 
 def linear_scale(values: np.ndarray, unit: str) -> np.ndarray:
-    """Values on the linear scale, float64, NaN where missing.
+    """Values on the linear scale, float64, NaN if missing.
 
     log2 values are taken for log2(x + 1); what is below 0 (of logarithms without the 1) is 0.
     """

@@ -17,7 +17,7 @@ from tissuestate.models.samples import TaskData
 from tissuestate.models.training import Diverged, Hyperparameters, Recipe, fit_task
 from tissuestate.models.trials import Journal, Trial
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 N_HIDDEN = 5  # hidden layers, as in the paper
 _RANGES = {
@@ -184,7 +184,7 @@ def evaluate(
             losses = trained.history["validation_loss"]
             loss = float(losses.min() if recipe.guided else losses.iloc[-1])
     except Diverged as error:
-        logger.warning("trial %d: %s", number, error)
+        log.warning("trial %d: %s", number, error)
     status = hyperopt.STATUS_FAIL if loss is None else hyperopt.STATUS_OK
     seconds = time.perf_counter() - started
     return Trial(number, dict(point), parameters, loss, status, seconds)
@@ -241,7 +241,7 @@ def search(
         if journal:
             journal.append(trial)
         losses = [t.loss for t in (*earlier, *done) if t.loss is not None]
-        logger.info(
+        log.info(
             "trial %d (%d of %d here): loss %s, best %s, %.1f s",
             number + 1,
             len(done),

@@ -25,7 +25,7 @@ from tissuestate.models.loss import Differentiate, batch_shares, differentiate, 
 from tissuestate.models.network import ClassifierNetwork, choose_device
 from tissuestate.models.samples import TaskData
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 BLOCK = 1024  # rows a forward pass takes when predicting
 FEW = 1000  # samples: with more, a linear start was no gain, and on all genes takes a minute
@@ -272,10 +272,10 @@ def _train(best: BestEpoch, train_once: Callable[[], float], epochs: int, progre
     """Train until all epochs are done or a loss is not a finite number; load the best weights."""
     for epoch in range(1, epochs + 1):
         if not best.note(epoch, train_once()):
-            logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
+            log.warning("epoch %d: the loss is not a finite number; training stops", epoch)
             break
         if progress and epoch % max(1, epochs // 20) == 0:
-            logger.info(
+            log.info(
                 "epoch %d of %d: loss %.4f, validation loss %.4f (best %.4f at epoch %d)",
                 *(epoch, epochs),
                 *(best.history[-1][name] for name in ("loss", "validation_loss")),

@@ -11,7 +11,7 @@ from typing import Any
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class Journal:
             if lines and json.loads(lines[0]) == {"fingerprint": fingerprint}:
                 self.trials = [Trial(**json.loads(line)) for line in lines[1:]]
         except (ValueError, TypeError) as error:
-            logger.warning("%s: cannot be read (%s); the search starts anew", self.path, error)
+            log.warning("%s: cannot be read (%s); the search starts anew", self.path, error)
         if self.trials:
-            logger.info("%s: going on after %d trials", self.path, len(self.trials))
+            log.info("%s: going on after %d trials", self.path, len(self.trials))
         with atomic(self.path) as temporary:
             kept = [{"fingerprint": fingerprint}, *map(asdict, self.trials)]
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))

@@ -18,7 +18,7 @@ from tissuestate.models.samples import select
 from tissuestate.models.training import Hyperparameters, Recipe, fit_task, predict_proba
 from tissuestate.models.trials import best
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 Classes = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ def ask_models(
             known = set(obs.loc[train, head]) - {""}
             table[f"{head}_trained"] = table[f"{head}_true"].isin(known) & (len(known) > 1)
         tables.append(table)
-        logger.info("%s: %d test samples called", model, len(table))
+        log.info("%s: %d test samples called", model, len(table))
     return pd.concat(tables, ignore_index=True)
 
 

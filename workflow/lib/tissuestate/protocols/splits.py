@@ -12,7 +12,7 @@ import pandas as pd
 from tissuestate.cohort.split import fold_samples, split_samples
 from tissuestate.errors import InputError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 STEPS = ("normalisation", "correction", "features")
 HONEST = "crossvalidation"
@@ -73,7 +73,7 @@ def left_out_split(
     test = obs[column] == value
     rest = obs[~test & ~obs["donor"].isin(obs.loc[test, "donor"])]
     if rest["donor"].nunique() < 2:
-        logger.warning("%s %s: too few donors are left to train on without it", column, value)
+        log.warning("%s %s: too few donors are left to train on without it", column, value)
         return pd.Series("", index=obs.index)
     parts = _with_validation(rest.assign(sample=rest.index), validation, seed)
     return parts.reindex(obs.index, fill_value="").mask(test, "test")

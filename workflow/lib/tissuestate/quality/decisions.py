@@ -1,4 +1,4 @@
-"""Which samples go on: alignment, assignment and integrity against their thresholds."""
+"""Decisions on samples: alignment, assignment and integrity against their thresholds."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.refusals import refusal
+from tissuestate.refusals import read_refusal
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def read_star_log(path: str | Path) -> tuple[int, float]:
     Raises InputError for another file.
     """
     found = dict(
-        re.findall(r"^\s*(.+?) \|\t(\S+?)%?\s*$", _text(path), flags=re.MULTILINE),
+        re.findall(r"^\s*(.+?) \|\t(\S+?)%?\s*$", _read_text(path), flags=re.MULTILINE),
     )
     try:
         reads = int(found["Number of input reads"])
@@ -44,7 +44,7 @@ def read_count_summary(path: str | Path) -> tuple[int, float, float]:
     A pair or read that is aligned to several places counts once for each.
     Raises InputError for another file.
     """
-    rows = [line.split("\t") for line in _text(path).splitlines()[1:]]
+    rows = [line.split("\t") for line in _read_text(path).splitlines()[1:]]
     try:
         counts = {name: int(number) for name, number in rows}
         assigned, unmapped = counts["Assigned"], counts["Unassigned_Unmapped"]
@@ -58,10 +58,12 @@ def read_count_summary(path: str | Path) -> tuple[int, float, float]:
 
 @dataclass(frozen=True)
 class ReadQuality:
-    """Reads (pairs) of a sample, the share of them aligned, and of the alignments the share that
-    was assigned to genes; NaN where not known."""
+    """Reads (pairs) of a sample, the share aligned, and the share of alignments in genes.
 
-    reads: float  # a whole number where it is known
+    NaN if not known.
+    """
+
+    reads: float  # a whole number if known
     aligned: float
     assigned: float
 
@@ -70,10 +72,10 @@ def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQualit
     """The figures of a sample from STAR's log and featureCounts' summary.
 
     Without STAR's log, as of a sample that came as BAM, reads and their aligned share are those of
-    the alignments in the summary; all are NaN where the sample was refused.
+    the alignments in the summary; all are NaN if the sample was refused.
     Raises InputError for another file.
     """
-    if refusal(summary):
+    if read_refusal(summary):
         return ReadQuality(np.nan, np.nan, np.nan)
     reads, aligned, assigned = read_count_summary(summary)
     if star_log is not None:
@@ -81,8 +83,8 @@ def read_quality(star_log: str | Path | None, summary: str | Path) -> ReadQualit
     return ReadQuality(reads, aligned, assigned)
 
 
-def shortfalls(found: ReadQuality, min_aligned: float, min_assigned: float) -> list[str]:
-    """Which figures of a sample are below the thresholds, each in words; NaN is below none."""
+def find_shortfalls(found: ReadQuality, min_aligned: float, min_assigned: float) -> list[str]:
+    """Sentences on the figures of a sample below their thresholds; NaN is below none."""
     reasons = []
     if found.aligned < min_aligned:
         reasons.append(f"aligned {found.aligned:.1%} < {min_aligned:.1%}")
@@ -100,13 +102,13 @@ def decide_quality(
     min_assigned: float = 0.01,
     min_mrin: float = -0.11,
 ) -> pd.DataFrame:
-    """A row for each sample that comes from reads: `COLUMNS`, `reason` empty where it is kept.
+    """One row per sample from reads with `COLUMNS`; `reason` is empty if the sample is kept.
 
     `integrity` has the columns sample, mrin, z, p, transcripts. `star_logs` and `summaries` have
     the files of each sample; one without STAR's log came as BAM, and its aligned share is that of
     the alignments in featureCounts' summary.
 
-    Raises InputError where a sample's figures are missing and where no sample would be left.
+    Raises InputError if a sample's figures are missing and if no sample would be left.
     """
     scores = integrity.set_index("sample")
     rows = []
@@ -115,7 +117,7 @@ def decide_quality(
             raise InputError(f"sample {sample!r} has no count summary or no mRIN; run its stages.")
         found = read_quality(star_logs.get(sample), summaries[sample])
         score = scores.loc[sample]
-        reasons = shortfalls(found, min_aligned, min_assigned)
+        reasons = find_shortfalls(found, min_aligned, min_assigned)
         if np.isnan(score["mrin"]):
             reasons.append("mRIN not measurable: no transcript is covered well enough")
         elif score["mrin"] < min_mrin:
@@ -134,7 +136,7 @@ def decide_quality(
         log.info("%s is left out: %s", row.sample, row.reason)
     log.info("%d of %d samples are kept", table["kept"].sum(), len(table))
     if len(table) == len(samples) and not table["kept"].any():
-        worst = table["reason"].iloc[0] if len(table) else "there is none"
+        worst = table["reason"].iloc[0] if len(table) else "no sample comes from reads"
         raise InputError(
             f"no sample passes quality control (the first: {worst}); check the reads, the strand "
             "and the reference, or relax the thresholds under 'quality'."
@@ -142,7 +144,7 @@ def decide_quality(
     return table
 
 
-def _text(path: str | Path) -> str:
+def _read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:

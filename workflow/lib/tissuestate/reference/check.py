@@ -1,6 +1,6 @@
-"""Whether the reference is the one of a bundle, said before hours are spent on another.
+"""Check that the reference is that of a bundle, before hours are spent on another.
 
-Imports nothing that a model is made of: an edit there aligns no reads anew.
+Imports no module of the models, so that an edit of these aligns no reads again.
 """
 
 import csv
@@ -12,18 +12,18 @@ from pathlib import Path
 from tissuestate.errors import InputError
 
 
-def check_fits(
+def check_reference_fits(
     bundle: str | Path, transcripts: bytes, genes: set[str], reference: str | Path
 ) -> None:
     """Raise InputError unless the reference is the one that a bundle's samples are counted on.
 
     bundle: its folder; transcripts: the BED file that mRIN looks at; genes: the gene ids of the
-    annotation; reference: how to name it. A bundle that was trained on reads wants the very same
-    transcripts, any bundle as many of its genes among the annotation's as a sample needs.
+    annotation; reference: how to name it. A bundle that was trained on reads needs exactly its
+    transcripts; any bundle needs as many of its genes in the annotation as a sample must have.
     """
     folder = Path(bundle)
     advice = (
-        "name the config that the bundle was trained with: --configfile, and where its reference "
+        "name the config that the bundle was trained with: --configfile, and if its reference "
         "differs from one prepared here, a folder of its own: 'pathvars={reference: …}'."
     )
     fitted = folder / "transcripts.bed"
@@ -41,7 +41,8 @@ def check_fits(
         raise InputError(f"{bundle}: not a readable bundle ({error}); copy it again.") from error
     here = {name.partition(".")[0] for name in genes} | genes
     found = sum(
-        symbol in here or any(not here.isdisjoint(cell.split("|")) for cell in _ids(rows, symbol))
+        symbol in here
+        or any(not here.isdisjoint(cell.split("|")) for cell in _known_names(rows, symbol))
         for symbol in wanted
     )
     if found < least * len(wanted):
@@ -51,7 +52,7 @@ def check_fits(
         )
 
 
-def _ids(rows: dict[str, dict[str, str]], symbol: str) -> list[str]:
+def _known_names(rows: dict[str, dict[str, str]], symbol: str) -> list[str]:
     """The ids and other names of a gene, joined by '|'."""
     row = rows.get(symbol, {})
     return [row.get(column) or "" for column in ("ensembl", "entrez", "aliases")]

@@ -1,4 +1,4 @@
-"""Chromosomes of the genome: their names and lengths, and what lies on others."""
+"""Chromosomes of the genome: names and lengths, and features on chromosomes it lacks."""
 
 import logging
 import re
@@ -28,7 +28,7 @@ def write_chromosomes(path: str | Path, lengths: Mapping[str, int]) -> None:
     Path(path).write_text(text, encoding="utf-8")
 
 
-def checksums_in(header: str) -> dict[str, str]:
+def header_checksums(header: str) -> dict[str, str]:
     """{name: MD5 of the bases} of the chromosomes in a SAM header, as far as it states them.
 
     What `samtools dict` writes of a genome is such a header.
@@ -42,13 +42,13 @@ def checksums_in(header: str) -> dict[str, str]:
     return found
 
 
-def check_lacking(
+def check_missing_chromosomes(
     source: str | Path, kind: str, counts: Mapping[str, int], lengths: Mapping[str, int]
 ) -> None:
-    """Raise InputError where a file has much, or a chromosome proper, that the genome lacks.
+    """Raise InputError if the genome lacks a proper chromosome of a file, or many of its features.
 
     counts: how many of `kind` (genes, transcripts) the file `source` has, by chromosome; lengths:
-    the genome's chromosomes. Of a few on scaffolds and patches the log tells.
+    the genome's chromosomes. A few on scaffolds and patches are logged as a warning.
     """
     lacking = {name: number for name, number in counts.items() if name not in lengths}
     if not lacking:

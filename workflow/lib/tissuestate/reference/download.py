@@ -1,4 +1,4 @@
-"""Downloads that resume, are verified, and never lie half-finished under their final name."""
+"""Downloads that resume, are verified, and appear under their final name only when complete."""
 
 import logging
 import shutil
@@ -27,7 +27,7 @@ class _OutOfReachError(_BrokenOffError):
     """A download of which all attempts failed to begin."""
 
 
-def fetch(
+def fetch_file(
     url: str | Path,
     target: str | Path,
     checksum: str | None = None,
@@ -36,12 +36,12 @@ def fetch(
     timeout: float = 60.0,
     pause: float = 2.0,
 ) -> None:
-    """Download `url`, or copy a local file, to `target`; there is nothing at `target` on failure.
+    """Download `url`, or copy a local file, to `target`; nothing is left at `target` on failure.
 
     checksum: 'md5:...', 'sha256:...' or 'git-blob:...' (git's id of the content). What was loaded
     before an interruption is kept beside the target and continued by the next attempt and, if there
-    is a checksum, by the next run. Servers that fail or are out of reach are asked again, at once,
-    then after 2 × `pause`, 4 × `pause` ... seconds, or when they say.
+    is a checksum, by the next run. Servers that fail or are out of reach are tried again, at once,
+    then after 2 × `pause`, 4 × `pause` ... seconds, or when they ask for it.
 
     Raises InputError, in a sentence, if the network or server is out of reach, the address is
     wrong, or the content is not the expected one.
@@ -50,7 +50,7 @@ def fetch(
     kind, digits = parse_checksum(checksum)
     target.parent.mkdir(parents=True, exist_ok=True)
     if "://" not in url:
-        _copy(Path(url), target, kind, digits)
+        _copy_local(Path(url), target, kind, digits)
         return
     partial = target.with_name(f".{target.name}.part")
     if checksum is None:
@@ -66,8 +66,8 @@ def fetch(
             session.mount(scheme, HTTPAdapter(max_retries=retries))
         for attempt in range(1, attempts + 1):
             try:
-                continued = _load(session, url, partial, timeout)
-                _verify(url, partial, target.name, kind, digits, continued)
+                continued = _download_rest(session, url, partial, timeout)
+                _verify_content(url, partial, target.name, kind, digits, continued)
                 partial.replace(target)
                 return
             except _BrokenOffError as error:
@@ -79,9 +79,9 @@ def fetch(
                     ) from error
 
 
-def _copy(source: Path, target: Path, kind: str | None, digits: str) -> None:
+def _copy_local(source: Path, target: Path, kind: str | None, digits: str) -> None:
     if not source.is_file():
-        raise InputError(f"{source}: there is no such local copy; correct the path in the config.")
+        raise InputError(f"{source}: no such local copy; correct the path in the config.")
     if kind and (found := file_checksum(source, kind)) != digits:
         raise InputError(
             f"{source}: its {kind} is {found}, expected {digits}: it is another file or was "
@@ -91,10 +91,10 @@ def _copy(source: Path, target: Path, kind: str | None, digits: str) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _verify(
+def _verify_content(
     url: str, partial: Path, name: str, kind: str | None, digits: str, continued: bool
 ) -> None:
-    """Raise InputError, and remove the file, if it is not what was asked for."""
+    """Raise InputError, and remove the file, if it is not the expected content."""
     if kind is None:
         with partial.open("rb") as stream:
             zipped = stream.read(2) == b"\x1f\x8b"
@@ -104,7 +104,7 @@ def _verify(
                 f"{url}: the server sent no gzip file but something else, such as a page; correct "
                 "the address."
             )
-        log.warning("%s: not verified, for want of a checksum", url)
+        log.warning("%s: not verified, since no checksum is given", url)
     elif (found := file_checksum(partial, kind)) != digits:
         partial.unlink()
         if continued:
@@ -115,8 +115,8 @@ def _verify(
         )
 
 
-def _load(session: requests.Session, url: str, partial: Path, timeout: float) -> bool:
-    """Load the rest of `url` into `partial`; whether a part was there before.
+def _download_rest(session: requests.Session, url: str, partial: Path, timeout: float) -> bool:
+    """Load the rest of `url` into `partial`, and say whether a part was there before.
 
     Raises _BrokenOffError or InputError.
     """
@@ -124,7 +124,7 @@ def _load(session: requests.Session, url: str, partial: Path, timeout: float) ->
     headers = {"User-Agent": "tissuestate", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with _ask(session, url, headers, timeout) as answer:
+    with _request(session, url, headers, timeout) as answer:
         at = answer.headers.get("Content-Range", "")
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             if at.rpartition("/")[2] == str(have):
@@ -150,7 +150,7 @@ def _load(session: requests.Session, url: str, partial: Path, timeout: float) ->
     return continued
 
 
-def _ask(
+def _request(
     session: requests.Session, url: str, headers: dict[str, str], timeout: float
 ) -> requests.Response:
     """The answer of a server, with its content to come.
@@ -163,4 +163,6 @@ def _ask(
         reason = error.args[0] if error.args else error
         raise _OutOfReachError(getattr(reason, "reason", None) or error) from error
     except (exceptions.RequestException, ValueError) as error:
-        raise InputError(f"{url}: no address to load from ({error}).") from error
+        raise InputError(
+            f"{url}: not an address to download from ({error}); correct it."
+        ) from error

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.reference.chromosomes import check_lacking, write_chromosomes
+from tissuestate.reference.chromosomes import check_missing_chromosomes, write_chromosomes
 from tissuestate.reference.gtf import open_unzipped, read_exons
 
 _GFF3 = re.compile(rb"\s*[^\s\";=]+=")  # how GFF3's attributes begin; GTF's have a space
@@ -22,14 +22,14 @@ def prepare_reference(
     annotation_out: str | Path,
     chromosomes_out: str | Path,
 ) -> None:
-    """Write genome (FASTA) and annotation (GTF) uncompressed, once they are seen to fit together.
+    """Write genome (FASTA) and annotation (GTF) uncompressed, if they fit together.
 
     Beside them a table of the genome's chromosomes and their lengths in bases, without a header.
 
     Raises InputError for a damaged file, a genome without sequences, an annotation without exons
-    or in GFF3, and where the two are of different builds: names of chromosomes that they do not
-    share ("1" here, "chr1" there), chromosomes that the genome lacks, exons beyond an end. Of
-    scaffolds and patches that the genome lacks the log tells.
+    or in GFF3, and if the two are of different builds: names of chromosomes that they do not
+    share ("1" here, "chr1" there), chromosomes that the genome lacks, exons beyond an end.
+    Scaffolds and patches that the genome lacks are logged as a warning.
     """
     with (
         atomic(genome_out) as fasta,
@@ -116,7 +116,7 @@ def _check_fit(
 ) -> None:
     """Raise InputError if annotation and genome are of different builds or parts of one."""
     of_chrom = exons.groupby("chrom", observed=True)
-    check_lacking(annotation, "genes", of_chrom["gene_id"].nunique().to_dict(), lengths)
+    check_missing_chromosomes(annotation, "genes", of_chrom["gene_id"].nunique().to_dict(), lengths)
     for row in exons.loc[of_chrom["end"].idxmax()].itertuples():
         if row.chrom in lengths and row.end > lengths[row.chrom]:
             raise InputError(

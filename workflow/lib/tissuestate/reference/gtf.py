@@ -1,4 +1,4 @@
-"""Annotations in GTF as tables: exons with the lines that they stand on, and names of genes."""
+"""Annotations in GTF as tables: exons with their line numbers, and names of genes."""
 
 import gzip
 import zlib
@@ -61,11 +61,11 @@ def read_exons(
         text = exons.select(["start", "end"])
         exons = exons.drop_columns(text.column_names)
         for name in text.column_names:
-            exons = exons.append_column(name, _numbers(text[name]))
-        exons = _with_names(exons, names)
+            exons = exons.append_column(name, _parse_whole_numbers(text[name]))
+        exons = _add_names(exons, names)
         _check_exons(exons, text, source)
         parts.append(exons.select(["line", "chrom", "strand", "start", "end", *names]))
-    found = _frame(parts)
+    found = _join_tables(parts)
     if not len(found):
         raise InputError(f"{source}: no exon lines; expected a GTF with exon features.")
     return found
@@ -79,10 +79,10 @@ def read_names(path: str | Path) -> pd.DataFrame:
     """
     parts = []
     for rows in _read_blocks(path, path):
-        names = _with_names(rows, NAMES).select(NAMES)
+        names = _add_names(rows, NAMES).select(NAMES)
         names = names.filter(compute.not_equal(names["gene_id"].cast(pa.string()), ""))
         parts.append(names)
-    return _frame(parts).drop_duplicates(ignore_index=True)
+    return _join_tables(parts).drop_duplicates(ignore_index=True)
 
 
 def _read_blocks(path: str | Path, source: str | Path) -> Iterator[pa.Table]:
@@ -90,9 +90,9 @@ def _read_blocks(path: str | Path, source: str | Path) -> Iterator[pa.Table]:
     first = 1
     for block in _whole_lines(path):
         try:
-            rows = _parse(block)
+            rows = _parse_block(block)
         except pa.ArrowInvalid:  # a comment, an empty line, no UTF-8, or a fault
-            rows = _parse(_tidy(block, first, source))
+            rows = _parse_block(_tidy_lines(block, first, source))
         lines = pa.array(np.arange(first, first + len(rows)))
         first += len(rows)
         rows = rows.append_column("line", lines)
@@ -114,7 +114,7 @@ def _whole_lines(path: str | Path) -> Iterator[bytes]:
         yield rest
 
 
-def _parse(block: bytes) -> pa.Table:
+def _parse_block(block: bytes) -> pa.Table:
     return csv.read_csv(
         pa.BufferReader(block),
         csv.ReadOptions(column_names=COLUMNS, use_threads=False, block_size=len(block) + 1),
@@ -125,8 +125,8 @@ def _parse(block: bytes) -> pa.Table:
     )
 
 
-def _tidy(block: bytes, first: int, source: str | Path) -> bytes:
-    """The same lines, each with 9 columns in UTF-8; comments and empty ones without content.
+def _tidy_lines(block: bytes, first: int, source: str | Path) -> bytes:
+    """The lines of a block, each with 9 columns in UTF-8; comments and empty lines blanked.
 
     Raises InputError for the first line with fewer columns.
     """
@@ -145,7 +145,7 @@ def _tidy(block: bytes, first: int, source: str | Path) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-def _numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
+def _parse_whole_numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whole numbers of cells, 0 if a cell holds something else."""
     whole = compute.and_(
         compute.ascii_is_decimal(text), compute.less(compute.binary_length(text), 19)
@@ -153,7 +153,7 @@ def _numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
     return compute.if_else(whole, text, "0").cast(pa.int64())
 
 
-def _with_names(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+def _add_names(rows: pa.Table, names: Sequence[str]) -> pa.Table:
     """The rows with these attributes as columns, '' if missing."""
     for name in names:
         pattern = rf'(?:^|[;\s]){name}[ =]"?(?P<value>[^";]+)'
@@ -172,14 +172,14 @@ def _check_exons(exons: pa.Table, text: pa.Table, source: str | Path) -> None:
     row = int(wrong.argmax())
     where = f"{source}, line {exons['line'][row]}"
     if nameless[row]:
-        raise InputError(missing_name(where, "gene_id"))
+        raise InputError(describe_missing_name(where, "gene_id"))
     raise InputError(
         f"{where}: exon from {text['start'][row]} to {text['end'][row]}, expected two whole "
         "numbers, the first at least 1 and no larger than the second."
     )
 
 
-def missing_name(where: str, name: str) -> str:
+def describe_missing_name(where: str, name: str) -> str:
     """The sentence of an exon that lacks an id."""
     return (
         f"{where}: this exon has no {name}; every exon of a GTF names its gene_id and its "
@@ -187,7 +187,7 @@ def missing_name(where: str, name: str) -> str:
     )
 
 
-def _frame(parts: Sequence[pa.Table]) -> pd.DataFrame:
+def _join_tables(parts: Sequence[pa.Table]) -> pd.DataFrame:
     """The parts as one frame, text as categories."""
     if not parts:
         return pd.DataFrame()

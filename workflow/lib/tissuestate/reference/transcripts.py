@@ -9,8 +9,8 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
-from tissuestate.reference.chromosomes import check_lacking
-from tissuestate.reference.gtf import missing_name, open_unzipped, read_exons
+from tissuestate.reference.chromosomes import check_missing_chromosomes
+from tissuestate.reference.gtf import describe_missing_name, open_unzipped, read_exons
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Transcript:
         return sum(end - start for start, end in self.exons)
 
 
-def _joined(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _join_exons(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Exons sorted, overlapping or touching ones merged."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(exons):
@@ -56,7 +56,7 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
     lines of other features are not needed. The genes are ordered by chromosome (as they first
     appear in the file), start, end and name. A transcript is named by its transcript id;
     ids that stand on several chromosomes or strands (as in RefSeq) are separate transcripts and
-    separate genes, told apart by a suffix `_dup1`, `_dup2` and so on.
+    separate genes, distinguished by a suffix `_dup1`, `_dup2` and so on.
 
     Raises InputError as `read_exons` does, and for an exon without a strand or a transcript_id.
     """
@@ -71,13 +71,13 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
     order: dict[str, int] = {}
     for (gene_id, chrom, strand, name), parts in exons.items():
         order.setdefault(chrom, len(order))
-        candidate = Transcript(name, chrom, strand, _joined(parts))
+        candidate = Transcript(name, chrom, strand, _join_exons(parts))
         locus = (gene_id, chrom, strand)
         holder = best.get(locus)
         if holder is None or (-candidate.length, name) < (-holder.length, holder.name):
             best[locus] = candidate
     chosen = sorted(best.values(), key=lambda t: (order[t.chrom], t.start, t.end, t.name))
-    return _distinct(chosen)
+    return _with_distinct_names(chosen)
 
 
 def _check_strands(exons: pd.DataFrame, gtf: str | Path) -> None:
@@ -88,12 +88,12 @@ def _check_strands(exons: pd.DataFrame, gtf: str | Path) -> None:
         row = wrong.iloc[0]
         where = f"{gtf}, line {row['line']}"
         if row["transcript_id"] == "":
-            raise InputError(missing_name(where, "transcript_id"))
+            raise InputError(describe_missing_name(where, "transcript_id"))
         raise InputError(f"{where}: strand {row['strand']!r}, expected '+' or '-'.")
 
 
-def _distinct(transcripts: list[Transcript]) -> list[Transcript]:
-    """The same transcripts, names that occur again made unique by a suffix."""
+def _with_distinct_names(transcripts: list[Transcript]) -> list[Transcript]:
+    """The transcripts, with a suffix on names that occur again."""
     taken = {t.name for t in transcripts}
     seen: dict[str, int] = {}
     result = []
@@ -110,16 +110,16 @@ def _distinct(transcripts: list[Transcript]) -> list[Transcript]:
     return result
 
 
-def on_genome(
+def select_on_genome(
     source: str | Path, transcripts: list[Transcript], lengths: Mapping[str, int]
 ) -> list[Transcript]:
     """The transcripts of the file `source` that lie on the genome's chromosomes.
 
-    lengths: the chromosomes with their lengths in bases. Raises InputError where transcripts lie
+    lengths: the chromosomes with their lengths in bases. Raises InputError if transcripts lie
     beyond an end, on chromosomes proper that the genome lacks, or on many others that it lacks; a
     few on scaffolds and patches are left out, and the log says so.
     """
-    check_lacking(source, "transcripts", Counter(t.chrom for t in transcripts), lengths)
+    check_missing_chromosomes(source, "transcripts", Counter(t.chrom for t in transcripts), lengths)
     kept = [t for t in transcripts if t.chrom in lengths]
     for t in kept:
         if t.end > lengths[t.chrom]:
@@ -131,7 +131,7 @@ def on_genome(
 
 
 def write_bed(path: str | Path, transcripts: list[Transcript]) -> None:
-    """Write transcripts as BED12, a row each; the thick part is the whole transcript."""
+    """Write transcripts as BED12, one row each; the thick part is the whole transcript."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
         for t in transcripts:
             sizes = ",".join(str(end - start) for start, end in t.exons)
@@ -155,13 +155,13 @@ def read_bed(path: str | Path) -> list[Transcript]:
             line = raw.decode(errors="replace")
             if line.strip() and not line.startswith(("#", "track", "browser")):
                 fields = line.rstrip("\r\n").split("\t")
-                transcripts.append(_bed_row(fields, f"{path}, line {number}"))
+                transcripts.append(_parse_bed_row(fields, f"{path}, line {number}"))
     if not transcripts:
         raise InputError(f"{path}: no transcripts; expected BED12 rows.")
-    return _distinct(transcripts)
+    return _with_distinct_names(transcripts)
 
 
-def _bed_row(fields: list[str], where: str) -> Transcript:
+def _parse_bed_row(fields: list[str], where: str) -> Transcript:
     """The transcript of one BED12 row; `where` names it in messages."""
     if len(fields) < 12:
         raise InputError(f"{where}: {len(fields)} tab-separated columns, expected the 12 of BED12.")
@@ -188,5 +188,7 @@ def _bed_row(fields: list[str], where: str) -> Transcript:
             f"{where}: the blocks do not fill {fields[0]}:{start}-{end} in ascending order without "
             "overlap; expected BED12 blocks from its start to its end."
         )
-    apart = len(set(bounds)) == len(bounds)
-    return Transcript(fields[3], fields[0], fields[5], tuple(exons) if apart else _joined(exons))
+    disjoint = len(set(bounds)) == len(bounds)
+    return Transcript(
+        fields[3], fields[0], fields[5], tuple(exons) if disjoint else _join_exons(exons)
+    )

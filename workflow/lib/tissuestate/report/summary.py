@@ -13,8 +13,8 @@ from tissuestate.cohort.composition import (
     contrasts,
     cramers_v,
     pairs_without_common_batch,
+    present_states,
     split_table,
-    states_of,
 )
 from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, within
 from tissuestate.protocols.page import protocols_in_brief
@@ -183,7 +183,7 @@ def _confounding(run: Run) -> dict[str, Any]:
     """How far study and disease state go together, and what that leaves to conclude."""
     kept = run.kept
     association = cramers_v(kept["study"], kept["disease_state"])
-    table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[states_of(kept)]
+    table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[present_states(kept)]
     return {
         "association": None if np.isnan(association) else association,
         "pairs": contrasts(kept).to_dict("records"),

@@ -1,4 +1,4 @@
-"""What a sample sheet may name, and what holds between its rows: each name in one spelling."""
+"""Checks of names in a sample sheet, and of rows against each other."""
 
 import os
 import re
@@ -40,40 +40,42 @@ def check_name(path: str | Path, number: int, column: str, value: str) -> None:
 def check_class(
     path: str | Path, number: int, column: str, name: str, spelled: dict[str, str]
 ) -> None:
-    """`check_name`, and InputError for another spelling of a class in `spelled`, where it goes."""
+    """Check a class name, and that `spelled`, which records it, has no other spelling of it."""
     check_name(path, number, column, name)
-    other = spelled.setdefault(_spelling(name), name)
+    other = spelled.setdefault(_normalise_spelling(name), name)
     if other != name:
         raise InputError(
-            f"{path}, row {number}, column {column}: {name!r} {_alike(name, other)} {other!r}; "
+            f"{path}, row {number}, column {column}: {name!r} {_likeness(name, other)} {other!r}; "
             f"write the same {column} in one way."
         )
 
 
 def check_unique(rows: Rows, places: Places) -> None:
-    """Raise InputError for a sample or a file that a row before has named."""
+    """Raise InputError for a sample or a file that an earlier row has named."""
     names: dict[str, int] = {}
     origins: dict[tuple[str, str], int] = {}
     matrices: dict[str, int] = {}
     for i, row in enumerate(rows):
         path, number = places[i]
-        first = names.setdefault(_spelling(row["sample"]), i)
+        first = names.setdefault(_normalise_spelling(row["sample"]), i)
         if first != i:
             other, earlier = places[first]
             named = rows[first]["sample"]
             same = named == row["sample"]
             raise InputError(
                 f"{path}, row {number}, column sample: {row['sample']!r} "
-                + ("was" if same else f"{_alike(row['sample'], named)} {named!r},")
+                + ("was" if same else f"{_likeness(row['sample'], named)} {named!r},")
                 + f" already named in {other}, row {earlier}; give each sample its own name."
             )
         if row["matrix"]:
-            _check_one_way(rows, places, matrices.setdefault(_place(row["matrix"]), i), i)
+            _check_same_settings(
+                rows, places, matrices.setdefault(_normalise_path(row["matrix"]), i), i
+            )
         keys = [(row["matrix"], row["column"] or row["sample"])] if row["matrix"] else []
         keys += [(name, "") for name in row["fastq_1"].split(",") if name]
         keys += [(name, "") for name in row["fastq_2"].split(",") if name]
         keys += [(row[column], "") for column in ("bam", "sra") if row[column]]
-        for key in [(_place(name), column) for name, column in keys]:
+        for key in [(_normalise_path(name), column) for name, column in keys]:
             first = origins.get(key, -1)
             if first >= 0:
                 what = f"column {key[1]!r} of {key[0]}" if key[1] else key[0]
@@ -84,13 +86,13 @@ def check_unique(rows: Rows, places: Places) -> None:
             origins[key] = i
 
 
-def _place(file: str) -> str:
+def _normalise_path(file: str) -> str:
     """A path in its shortest form: ./m.tsv is m.tsv."""
     return file if "://" in file else os.path.normpath(file)
 
 
-def _check_one_way(rows: Rows, places: Places, first: int, this: int) -> None:
-    """Raise InputError where two samples read one matrix in two ways, and no column says which.
+def _check_same_settings(rows: Rows, places: Places, first: int, this: int) -> None:
+    """Raise InputError if two samples read one matrix in two ways, and no column says which.
 
     Each would be read alone, and take the only column of a file of one sample.
     """
@@ -98,7 +100,7 @@ def _check_one_way(rows: Rows, places: Places, first: int, this: int) -> None:
         here, there = rows[this][column], rows[first][column]
         if here != there and not (rows[this]["column"] and rows[first]["column"]):
             raise InputError(
-                f"{places[this][0]}, row {places[this][1]}, column {column}: {here!r} where "
+                f"{places[this][0]}, row {places[this][1]}, column {column}: found {here!r}, but "
                 f"{places[first][0]}, row {places[first][1]}, has {there!r} for the same matrix; "
                 "write the same, or into both rows the column of the sample."
             )
@@ -126,7 +128,7 @@ def _check_spellings(rows: Rows, places: Places) -> None:
     for column in ("donor", "specimen", "study", "source", "project"):
         spelled: dict[str, int] = {}
         for i, row in enumerate(rows):
-            key = _spelling(row[column])
+            key = _normalise_spelling(row[column])
             if column == "donor":  # R makes TCGA.AB.1234 of TCGA-AB-1234
                 key = _MARK.sub("-", key)
             first = spelled.setdefault(key, i)
@@ -134,13 +136,13 @@ def _check_spellings(rows: Rows, places: Places) -> None:
             if named != row[column]:
                 raise InputError(
                     f"{places[i][0]}, row {places[i][1]}, column {column}: {row[column]!r} "
-                    f"{_alike(row[column], named)} {named!r} in {places[first][0]}, row "
+                    f"{_likeness(row[column], named)} {named!r} in {places[first][0]}, row "
                     f"{places[first][1]}; write the same {column} in one way, and others so that "
                     "they differ in more."
                 )
 
 
-def _spelling(name: str) -> str:
+def _normalise_spelling(name: str) -> str:
     """A name without what spreadsheets and typists change: its case, how a number is written."""
     name = name.lower()
     if _NUMBER.fullmatch(name):
@@ -151,10 +153,10 @@ def _spelling(name: str) -> str:
     return name
 
 
-def _alike(name: str, other: str) -> str:
+def _likeness(name: str, other: str) -> str:
     if name.lower() == other.lower():
         return "differs only in case from"
-    if _spelling(name) != _spelling(other):
+    if _normalise_spelling(name) != _normalise_spelling(other):
         return "differs only in its marks from"
     return "is the same number as"
 

@@ -28,13 +28,13 @@ class ClassTable:
         """The subtypes of all tissues."""
         return tuple(subtype for group in self.subtypes_of.values() for subtype in group)
 
-    def of(self, head: str) -> tuple[str, ...]:
+    def classes_of(self, head: str) -> tuple[str, ...]:
         """The classes of one head (disease_state, tissue or subtype)."""
         return {"disease_state": self.states, "tissue": self.tissues, "subtype": self.subtypes}[
             head
         ]
 
-    def present(self, samples: pd.DataFrame) -> dict[str, list[str] | dict[str, list[str]]]:
+    def classes_present(self, samples: pd.DataFrame) -> dict[str, list[str] | dict[str, list[str]]]:
         """The classes that occur among `samples`, in the table's order.
 
         Returns lists under disease_state, tissue and subtype, and under subtypes_of the subtypes
@@ -46,13 +46,16 @@ class ClassTable:
             for tissue, group in self.subtypes_of.items()
         }
         return {
-            **{head: [name for name in self.of(head) if name in here[head]] for head in HEADS},
+            **{
+                head: [name for name in self.classes_of(head) if name in here[head]]
+                for head in HEADS
+            },
             "subtypes_of": {tissue: group for tissue, group in groups.items() if group},
         }
 
     @classmethod
     def read(cls, path: str | Path) -> "ClassTable":
-        """Read a TSV with the columns tissue and subtype, a row a pair (subtype may be empty).
+        """Read a TSV with the columns tissue and subtype, one row per pair (subtype may be empty).
 
         Raises InputError for missing columns, unsafe names, a subtype given to two tissues, and two
         spellings of one name.
@@ -71,7 +74,9 @@ class ClassTable:
             check_class(path, number, "subtype", subtype, own)
             if subtype in EMPTY_WORDS:
                 where = f"{path}, row {number}, column subtype"
-                raise InputError(f"{where}: found {subtype!r}; leave it empty where there is none.")
+                raise InputError(
+                    f"{where}: found {subtype!r}; leave it empty if the tissue has no subtypes."
+                )
             if subtype in owner:
                 raise InputError(
                     f"{path}, row {number}: subtype {subtype!r} is already listed under tissue "

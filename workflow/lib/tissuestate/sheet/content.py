@@ -1,4 +1,4 @@
-"""The files that a sheet names: there, and what their column expects, before anything runs."""
+"""Checks that the files of a sheet exist and are of the kind that their column expects."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.text import BAM, CRAM, FASTA, FASTQ, HDF5, PARQUET, Kind, describe, opened
+from tissuestate.text import BAM, CRAM, FASTA, FASTQ, HDF5, PARQUET, Kind, detect_kind, open_content
 
 _KINDS = {
     "fastq_1": (("", FASTQ, FASTA), "FASTQ, plain or packed with gzip"),
@@ -25,12 +25,12 @@ def check_files(sheet: pd.DataFrame) -> None:
 
     Also for mates that hold the same reads. The first few kilobytes of each file are read.
     """
-    for sentence in flaws(sheet).values():
+    for sentence in find_flaws(sheet).values():
         raise InputError(sentence)
 
 
-def flaws(sheet: pd.DataFrame) -> dict[str, str]:
-    """What is wrong with the files of each sample that has one of another kind, in sentences.
+def find_flaws(sheet: pd.DataFrame) -> dict[str, str]:
+    """{sample: sentence on the first of its files that is of another kind than expected}.
 
     Raises InputError for the first file that is absent: the sheet is wrong then.
     """
@@ -42,18 +42,20 @@ def flaws(sheet: pd.DataFrame) -> dict[str, str]:
                     named.setdefault((column, name), []).append(sample)
     found: dict[str, str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
-        wrong = pool.map(lambda place: _flaw(named[place][0], *place), named)
+        wrong = pool.map(lambda place: _find_flaw(named[place][0], *place), named)
         for samples, sentence in zip(named.values(), wrong, strict=True):
             for sample in samples if sentence else ():
                 found.setdefault(sample, sentence)
-        mates = [pair for pair in _mates(sheet) if pair[0] not in found]
-        for pair, sentence in zip(mates, pool.map(lambda pair: _same(*pair), mates), strict=True):
+        mates = [pair for pair in _mate_pairs(sheet) if pair[0] not in found]
+        for pair, sentence in zip(
+            mates, pool.map(lambda pair: _find_equal_mates(*pair), mates), strict=True
+        ):
             if sentence:
                 found.setdefault(pair[0], sentence)
     return found
 
 
-def _flaw(sample: str, column: str, name: str) -> str:
+def _find_flaw(sample: str, column: str, name: str) -> str:
     where = f"sample {sample!r}, column {column}"
     file = Path(name)
     if not file.is_file():
@@ -61,7 +63,7 @@ def _flaw(sample: str, column: str, name: str) -> str:
             f"{where}: there is no file {name!r} (looked for {file.absolute()}); correct the path "
             "in the sheet."
         )
-    kind = describe(file)
+    kind = detect_kind(file)
     if not kind.head:
         inside = " (gzip of nothing)" if kind.zipped else ""
         return f"{where}: {name!r} is empty{inside}."
@@ -79,7 +81,7 @@ def _is_odd(column: str, kind: Kind) -> bool:
     return kind.name in (HDF5, PARQUET, CRAM) and kind.zipped
 
 
-def _mates(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+def _mate_pairs(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     for sample, first, second in zip(
         sheet["sample"], sheet["fastq_1"], sheet["fastq_2"], strict=True
     ):
@@ -88,8 +90,8 @@ def _mates(sheet: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
                 yield sample, *pair
 
 
-def _same(sample: str, first: str, second: str) -> str:
-    """What is wrong with two files that begin with the same reads: no pair has equal mates."""
+def _find_equal_mates(sample: str, first: str, second: str) -> str:
+    """A sentence if two files begin with the same reads, which mates never do; else ''."""
     reads = _first_sequences(first)
     if not any(read.strip(b"Nn") for read in reads) or reads != _first_sequences(second):
         return ""
@@ -101,7 +103,7 @@ def _same(sample: str, first: str, second: str) -> str:
 
 def _first_sequences(name: str) -> list[bytes]:
     try:
-        with opened(name) as stream:
+        with open_content(name) as stream:
             return [line.rstrip() for line in islice(stream, 1, 4 * _FIRST_READS, 4)]
     except (InputError, OSError):
-        return []  # who reads all of it says what is wrong
+        return []  # the job that reads the whole file reports it

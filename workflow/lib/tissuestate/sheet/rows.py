@@ -22,7 +22,16 @@ UNLABELLED = (
 )
 
 
-EMPTY_WORDS = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "null", "NULL")  # how programs write it
+EMPTY_WORDS = (
+    "NA",
+    "N/A",
+    "#N/A",
+    "NaN",
+    "nan",
+    "None",
+    "null",
+    "NULL",
+)  # how programs write an empty cell
 
 
 def read_rows(
@@ -42,13 +51,13 @@ def read_rows(
         ) from error
     lines = [line for line in lines if any(line[1])]
     if not lines:
-        raise InputError(f"{path}: the file is empty; expected a header and a row a sample.")
+        raise InputError(f"{path}: the file is empty; expected a header and one row per sample.")
     header = lines[0][1]
     while header and not header[-1]:
         header.pop()
     _check_header(path, header, required, known)
     if len(lines) == 1:
-        raise InputError(f"{path}: a header and no row below it; add a row a sample.")
+        raise InputError(f"{path}: a header, but no row below it; add one row per sample.")
     _check_last(path, lines, len(header), text.endswith("\n"))
     rows = []
     for number, cells in lines[1:]:
@@ -71,12 +80,12 @@ def read_rows(
 def _check_last(
     path: str | Path, lines: list[tuple[int, list[str]]], width: int, ended: bool
 ) -> None:
-    """Raise InputError where the last row, without line end, is the only one that is too short."""
+    """Raise InputError if the last row alone is too short and has no line end."""
     number, last = lines[-1]
     others = [len(cells) for _, cells in lines[1:-1]]
     if not ended and others and len(last) < width <= min(others):
         raise InputError(
-            f"{path}, row {number}: {len(last)} cells and no line end where the rows before have "
+            f"{path}, row {number}: {len(last)} cells and no line end, but the rows before have "
             f"{min(others)}; the file may be cut short: complete its last row, or copy it again."
         )
 

@@ -1,4 +1,4 @@
-"""The sample sheet as the stages read it, checked before."""
+"""The validated sample sheet, as the stages read it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     return samples.set_index("sample", drop=False).rename_axis(None)
 
 
-def fetched(
+def with_local_matrices(
     samples: pd.DataFrame, matrices: Sequence[str], here: Sequence[str | Path]
 ) -> pd.DataFrame:
-    """The samples with their matrices under the paths where a job has them, `here`.
+    """The samples with the local paths of their matrices, which `here` has in the same order.
 
-    One on S3 or the web has been copied; any other is where the sheet says.
+    A matrix on S3 or the web has been copied; any other is where the sheet says.
     """
     places = dict(zip(matrices, map(str, here), strict=True))
     return samples.assign(matrix=samples["matrix"].replace(places))

@@ -1,4 +1,4 @@
-"""The sample sheet: one TSV, a row a sample, checked before anything runs."""
+"""The sample sheet: one TSV, one row per sample, checked before anything runs."""
 
 import logging
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tissuestate.errors import InputError, nearest
+from tissuestate.errors import InputError, suggest_nearest
 from tissuestate.labels import HEADS, STATES, UNITS
 from tissuestate.sheet.checks import check_class_sizes, check_name, check_names, check_unique
 from tissuestate.sheet.classes import ClassTable
@@ -37,13 +37,13 @@ def read_sheet(
 ) -> pd.DataFrame:
     """Read one or more sample sheets into one validated frame of strings.
 
-    Columns are `COLUMNS`: the sheet's own, defaults filled in ('' where nothing is said), and
+    Columns are `COLUMNS`: the sheet's own, with defaults for empty cells, and
     `origin` (fastq, bam, sra or matrix). Rows keep the order of the sheets; the index is 0, 1, ...
     A BOM and Windows line ends are accepted. With `labelled=False`, as for samples to be
-    classified, only sample and origin are needed and labels are not looked at.
+    classified, only sample and origin are needed, and labels are ignored.
 
     Raises InputError naming file, row (the header is row 1), column, what was found and what was
-    expected. Files that the sheet names are not looked for: see `sheet_files.check_files`.
+    expected. The files that the sheet names are checked by `content.check_files`.
     """
     single = isinstance(paths, str | Path)
     sheets: Sequence[str | Path] = [paths] if single else paths  # type: ignore[assignment, list-item]
@@ -87,8 +87,8 @@ def _check_labels(
     if not any(row[column] for column in LABELS):
         raise InputError(f"{path}, row {number}: {', '.join(LABELS[:-1])} are empty; {UNLABELLED}.")
     for column, what in (
-        ("donor", "name the donor, or where that is not known each sample another"),
-        ("subtype", "leave it empty where a sample has none"),
+        ("donor", "name the donor; if it is unknown, give each sample a donor of its own"),
+        ("subtype", "leave it empty if a sample has none"),
     ):
         if row[column] in EMPTY_WORDS:
             raise InputError(
@@ -104,7 +104,7 @@ def _check_labels(
         if names is None or not row[column]:
             check_name(path, number, column, row[column])
         elif row[column] not in names:
-            hint = nearest(row[column], names)
+            hint = suggest_nearest(row[column], names)
             if not hint and column != "disease_state":
                 hint = " A class of your own belongs into the class table that the config names."
             raise InputError(

@@ -1,4 +1,4 @@
-"""The config: laid over its defaults, and checked before anything runs."""
+"""The config: merged with its defaults, and checked before anything runs."""
 
 import math
 import os
@@ -11,11 +11,11 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from tissuestate.errors import InputError, nearest
+from tissuestate.errors import InputError, suggest_nearest
 
 _SEE = "See docs/configuration.md."
 _ABSENT = object()
-# What is said first: a misspelt key is also a missing one.
+# Reported first: a misspelt key is also a missing one.
 _FIRST = ("additionalProperties", "required")
 _TYPES = {
     "boolean": "true or false",
@@ -37,7 +37,7 @@ _Validator = extend(
 
 
 def read_layers(*paths: str | Path) -> dict[str, Any]:
-    """The config that YAML files make, each laid over those before it."""
+    """The config from YAML files, each of which overrides those before it."""
     config: dict[str, Any] = {}
     for path in paths:
         layer: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def read_layers(*paths: str | Path) -> dict[str, Any]:
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`: mappings key by key; a list, a null or any other value replaces."""
+    """`below` overridden by `above`: mappings key by key, other values as a whole."""
     merged = dict(below)
     for key, value in above.items():
         covered = merged.get(key)
@@ -59,14 +59,16 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 def complete_config(
     config: Mapping[str, Any], defaults: str | Path, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The config as the rules read it: over the defaults, short forms written out.
+    """The config as the rules read it: with defaults, and short forms expanded.
 
-    overrides: what the command line says of it, in `config` already.
+    overrides: the values of the command line, which `config` has already.
     """
-    return overlay(read_layers(defaults), write_out(_typed(config, overrides), overrides))
+    return overlay(
+        read_layers(defaults), expand_short_forms(_parse_overrides(config, overrides), overrides)
+    )
 
 
-def write_out(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def expand_short_forms(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The config with the command line's `bundle`, `samples` and `explain` in section `classify`.
 
     Beside a bundle `samples` names the new samples, unless the section itself does so in a file.
@@ -96,25 +98,25 @@ def check_config(
 
     config: complete. files, overrides: the user's files and command line that it is made from.
     """
-    for place, sentence in _mistakes(config, schema):
-        raise InputError(f"{_origin(place, files, overrides or {})}: {sentence}")
+    for place, sentence in _find_mistakes(config, schema):
+        raise InputError(f"{_describe_origin(place, files, overrides or {})}: {sentence}")
 
 
-def _mistakes(
+def _find_mistakes(
     config: Mapping[str, Any], schema: str | Path
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The keys that lead to a mistake, and its sentence. Take the first: it may hide the others."""
-    for place, number in _numbers(config):
+    """Yield the keys that lead to a mistake, and its sentence; the first may cause the others."""
+    for place, number in _find_numbers(config):
         if not math.isfinite(number):
             yield (
                 place,
-                f"{': '.join(place)} has {_shown(number)}; expected a finite number. {_SEE}",
+                f"{': '.join(place)} has {_format_value(number)}; expected a finite number. {_SEE}",
             )
     validator = _Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
     errors = list(validator.iter_errors(config))
     if errors:
         first = min(errors, key=lambda error: [error.validator != kind for kind in _FIRST])
-        yield _place(first), f"{_sentence(first)} {_SEE}"
+        yield _keys_to_mistake(first), f"{_describe_mistake(first)} {_SEE}"
     fractions = config["split"]["fractions"]
     if abs(sum(fractions) - 1) > 1e-6:
         yield (
@@ -138,17 +140,17 @@ def _mistakes(
 
 
 def check_yaml(path: str | Path) -> None:
-    """Raise InputError for what YAML reads as something else than is written, without a word.
+    """Raise InputError for values that YAML silently reads as something else than is written.
 
-    Of a key that stands twice it keeps the last, 010 is 8 to it and 1:30 is 90. Whatever else may
-    be wrong with a config file is left to those who read it.
+    YAML keeps the last of two equal keys, and reads 010 as 8 and 1:30 as 90. Other faults of a
+    config file are reported by those who read it.
     """
-    root = _compose(path)
+    root = _compose_yaml(path)
     todo = [root] if root else []
     while todo:
         node = todo.pop()
         if isinstance(node, yaml.MappingNode):
-            _check_twice(path, [key for key, _ in node.value])
+            _check_repeated_keys(path, [key for key, _ in node.value])
             todo += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             todo += node.value
@@ -159,7 +161,7 @@ def check_yaml(path: str | Path) -> None:
             )
 
 
-def _compose(path: str | Path) -> yaml.Node | None:
+def _compose_yaml(path: str | Path) -> yaml.Node | None:
     """The YAML of a file with its lines; None if it cannot be read."""
     try:
         return yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
@@ -167,35 +169,35 @@ def _compose(path: str | Path) -> yaml.Node | None:
         return None
 
 
-def _check_twice(path: str | Path, keys: Sequence[yaml.Node]) -> None:
+def _check_repeated_keys(path: str | Path, keys: Sequence[yaml.Node]) -> None:
     lines: dict[str, int] = {}
     for key in keys:
         line = key.start_mark.line + 1
         if isinstance(key, yaml.ScalarNode) and key.value in lines:
             raise InputError(
-                f"{path}, line {line}: the key {key.value!r} stands in line {lines[key.value]} "
-                "already; remove one of the two."
+                f"{path}, line {line}: the key {key.value!r} is already in line "
+                f"{lines[key.value]}; remove one of the two."
             )
         if isinstance(key, yaml.ScalarNode):
             lines[key.value] = line
 
 
-def _typed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The config with the command line's values read as YAML; Snakemake leaves most as text."""
     typed = dict(config)
     for key, raw in overrides.items():
         value = typed.get(key)
         if isinstance(raw, Mapping) and isinstance(value, Mapping):
-            typed[key] = _typed(value, raw)
+            typed[key] = _parse_overrides(value, raw)
         elif value == raw:
-            typed[key] = _scalar(raw)
+            typed[key] = _parse_scalar(raw)
     return typed
 
 
-def _scalar(raw: Any) -> Any:
+def _parse_scalar(raw: Any) -> Any:
     """A text as the number, truth value or null that YAML reads in it, also within a list."""
     if isinstance(raw, list):
-        return [_scalar(item) for item in raw]
+        return [_parse_scalar(item) for item in raw]
     if not isinstance(raw, str) or _OTHER_BASE.fullmatch(raw):
         return raw
     try:
@@ -205,24 +207,26 @@ def _scalar(raw: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else raw
 
 
-def _origin(place: Sequence[str], files: Sequence[str | Path], overrides: Mapping[str, Any]) -> str:
-    """Where a key was written: the command line, a line of a file, or somewhere in the config."""
+def _describe_origin(
+    place: Sequence[str], files: Sequence[str | Path], overrides: Mapping[str, Any]
+) -> str:
+    """The place where a key was written: command line, line of a file, or the config as a whole."""
     found: Any = overrides
     for key in place:
         found = found.get(key, _ABSENT) if isinstance(found, Mapping) else _ABSENT
     if found is not _ABSENT:
         return "--config"
     for path in reversed(files):
-        line = _line(path, place)
+        line = _find_line(path, place)
         if line:
             own = Path(path).absolute().is_relative_to(Path.cwd())
             return f"{os.path.relpath(path) if own else path}, line {line}"
     return "config"
 
 
-def _line(path: str | Path, place: Sequence[str]) -> int | None:
+def _find_line(path: str | Path, place: Sequence[str]) -> int | None:
     """The line of a file in which a key is written, if it is."""
-    node, line = _compose(path), None
+    node, line = _compose_yaml(path), None
     for key in place:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         found = next((pair for pair in pairs if pair[0].value == key), None)
@@ -232,39 +236,45 @@ def _line(path: str | Path, place: Sequence[str]) -> int | None:
     return line
 
 
-def _numbers(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+def _find_numbers(
+    value: Any, place: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], float]]:
     """The numbers with a point in a config, each with the keys that lead to it."""
     if isinstance(value, float):
         yield place, value
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from _numbers(below, (*place, str(key)))
+            yield from _find_numbers(below, (*place, str(key)))
     elif isinstance(value, list | tuple):
         for below in value:
-            yield from _numbers(below, place)
+            yield from _find_numbers(below, place)
 
 
-def _place(error: ValidationError) -> tuple[str, ...]:
+def _keys_to_mistake(error: ValidationError) -> tuple[str, ...]:
     """The keys that lead to a mistake, the unknown one included."""
     place = tuple(part for part in error.absolute_path if isinstance(part, str))
-    return (*place, str(_unknown(error))) if error.validator == "additionalProperties" else place
+    return (
+        (*place, str(_find_unknown_key(error)))
+        if error.validator == "additionalProperties"
+        else place
+    )
 
 
-def _unknown(error: ValidationError) -> Any:
+def _find_unknown_key(error: ValidationError) -> Any:
     return next(key for key in error.instance if key not in error.schema["properties"])
 
 
-def _sentence(error: ValidationError) -> str:
+def _describe_mistake(error: ValidationError) -> str:
     place = ": ".join(part for part in error.absolute_path if isinstance(part, str))
     below = f" under '{place}'" if place else ""
-    found = _shown(error.instance)
+    found = _format_value(error.instance)
     for part in error.context or ():  # of several kinds allowed, the one that it tries to be
         if part.validator == "pattern":
-            return _sentence(part)
+            return _describe_mistake(part)
     match error.validator:
         case "additionalProperties":
-            unknown = _unknown(error)
-            hint = nearest(str(unknown), error.schema["properties"])
+            unknown = _find_unknown_key(error)
+            hint = suggest_nearest(str(unknown), error.schema["properties"])
             return f"there is no key {unknown!r}{below}.{hint}"
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
@@ -273,20 +283,20 @@ def _sentence(error: ValidationError) -> str:
             allowed = ", ".join(map(str, error.validator_value))
             return f"{place} has {found}; expected one of {allowed}."
         case "type":
-            return f"{place} has {found}; expected {_expected(error)}."
+            return f"{place} has {found}; expected {_describe_expected(error)}."
         case "contains":
             return f"{place} is {found}; {error.validator_value['const']} belongs there."
         case "pattern":
-            return f"{place} has {found}; {_characters(error)}."
+            return f"{place} has {found}; {_describe_characters(error)}."
         case "anyOf" if all(part.validator in ("type", "const") for part in error.context or ()):
-            kinds = " or ".join(_expected(part) for part in error.context or ())
+            kinds = " or ".join(_describe_expected(part) for part in error.context or ())
             return f"{place} has {found}; expected {kinds}."
     reasons = [part.message for part in error.context or ()] or [error.message]
     return f"{place}: {', and '.join(reasons)}."
 
 
-def _expected(error: ValidationError) -> str:
-    """What a value of another type should be, with a word on how YAML reads what was written."""
+def _describe_expected(error: ValidationError) -> str:
+    """The type that a value should have, with a hint on how YAML reads what was written."""
     if error.validator == "const":
         return str(error.validator_value)
     kinds = error.validator_value
@@ -301,8 +311,8 @@ def _expected(error: ValidationError) -> str:
     return expected
 
 
-def _characters(error: ValidationError) -> str:
-    """Which characters of a text are not allowed, by the pattern of its schema."""
+def _describe_characters(error: ValidationError) -> str:
+    """A sentence on the characters that the pattern of a schema forbids."""
     allowed = re.fullmatch(r"\^\[(.+)\]\+\$", error.validator_value)
     if not allowed:
         return f"expected {error.schema.get('description', error.validator_value)}"
@@ -321,7 +331,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """A value as YAML writes it."""
     if value is None or isinstance(value, bool):
         return "nothing (null)" if value is None else str(value).lower()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-# How errors are raised and logs are kept changes no result.
+# Modules whose edits change no result.
 WITHOUT_RESULTS = frozenset({"errors", "logs"})
 _TEMPLATES = "report/templates"
 _TEMPLATE = re.compile(r"[\w./-]+\.(?:j2|css|js)")
@@ -22,37 +22,37 @@ def code_digest(library: Path, script: Path) -> str:
     Raises FileNotFoundError for an imported module that does not exist.
     """
     digest = hashlib.sha256()
-    for name, text in sorted(_contents(library, script).items()):
+    for name, text in sorted(_read_contents(library, script).items()):
         digest.update(f"{name}\n{text}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def code_files(library: Path, script: Path) -> set[str]:
     """The library's modules and templates that count for a script, as paths in the library."""
-    return set(_contents(library, script))
+    return set(_read_contents(library, script))
 
 
-def _contents(library: Path, script: Path) -> dict[str, str]:
-    """What each file that counts says, by its path in the library."""
+def _read_contents(library: Path, script: Path) -> dict[str, str]:
+    """{path in the library: content} of each file that counts for a script."""
     found: dict[str, str] = {}
-    todo = [*_needs(library, script)]
+    todo = [*_find_dependencies(library, script)]
     while todo:
         path = todo.pop()
         name = path.relative_to(library).as_posix()
         if name not in found and name.removesuffix(".py") not in WITHOUT_RESULTS:
-            found[name] = _code(path) if path.suffix == ".py" else _text(path)
-            todo += _needs(library, path)
+            found[name] = _dump_code(path) if path.suffix == ".py" else _read_text(path)
+            todo += _find_dependencies(library, path)
     return found
 
 
 @cache
-def _needs(library: Path, file: Path) -> list[Path]:
+def _find_dependencies(library: Path, file: Path) -> list[Path]:
     """The modules that a Python file imports and the templates that a file names."""
     if file.suffix != ".py":
-        templates = set(_TEMPLATE.findall(_text(file)))
+        templates = set(_TEMPLATE.findall(_read_text(file)))
         return [path for name in templates if (path := library / _TEMPLATES / name).is_file()]
     found = []
-    for node in _walk(_tree(file)):
+    for node in _walk_code(_parse_tree(file)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -62,16 +62,16 @@ def _needs(library: Path, file: Path) -> list[Path]:
             continue
         else:
             continue
-        found += [_module(library, name) for name in names if name.startswith("tissuestate.")]
+        found += [_find_module(library, name) for name in names if name.startswith("tissuestate.")]
     return found
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only type checkers read."""
+def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield every node except those that only type checkers read."""
     yield node
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and _names_type_checking(child.test)):
-            yield from _walk(child)
+            yield from _walk_code(child)
 
 
 def _names_type_checking(test: ast.expr) -> bool:
@@ -79,7 +79,7 @@ def _names_type_checking(test: ast.expr) -> bool:
     return name == "TYPE_CHECKING"
 
 
-def _module(library: Path, name: str) -> Path:
+def _find_module(library: Path, name: str) -> Path:
     """The file of `tissuestate.a.b`, or of the module that defines a name `b`."""
     path = library.joinpath(*name.split(".")[1:])
     if (module := path.with_suffix(".py")).is_file():
@@ -88,18 +88,18 @@ def _module(library: Path, name: str) -> Path:
         return package
     if path.parent == library:
         raise FileNotFoundError(f"{name} is no module of {library}")
-    return _module(library, name.rpartition(".")[0])
+    return _find_module(library, name.rpartition(".")[0])
 
 
 @cache
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
 @cache
-def _tree(file: Path) -> ast.Module:
+def _parse_tree(file: Path) -> ast.Module:
     """A file's syntax without docstrings."""
-    tree = ast.parse(_text(file), str(file))
+    tree = ast.parse(_read_text(file), str(file))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
@@ -108,5 +108,5 @@ def _tree(file: Path) -> ast.Module:
 
 
 @cache
-def _code(file: Path) -> str:
-    return ast.dump(_tree(file))
+def _dump_code(file: Path) -> str:
+    return ast.dump(_parse_tree(file))

@@ -1,4 +1,4 @@
-"""Checksums of files by content, and the removal of results that were made from other content."""
+"""Checksums of files by content, and removal of results made from other content."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ _SETTLED = 2.0  # seconds after its last change before a file's checksum is reme
 
 
 class Checksums:
-    """The SHA-256 of files, remembered while a file is the same one, unchanged, on its disk.
+    """The SHA-256 of files, remembered as long as a file is unchanged on its disk.
 
     A file put in the place of another has another inode or another time of change, which no copy
     can carry over: then it is read again, so that content alone decides. `memory` is the file in
@@ -37,22 +37,22 @@ class Checksums:
         self._known: dict[str, list[Any]] = known if isinstance(known, dict) else {}
         self._now: dict[str, str | None] = {}
 
-    def of(self, path: str | Path) -> str | None:
-        """The SHA-256 of a file in hexadecimal; None where there is no such file."""
+    def full_checksum(self, path: str | Path) -> str | None:
+        """The SHA-256 of a file in hexadecimal; None if there is no such file."""
         return self._look_up(str(path), sampled=False)
 
-    def sampled(self, path: str | Path) -> str | None:
-        """The same of a file up to `LARGE`; of a larger one its size, time and pieces decide."""
+    def sampled_checksum(self, path: str | Path) -> str | None:
+        """SHA-256 of a file up to `LARGE`; of a larger one a digest of size, time and pieces."""
         return self._look_up(str(path), sampled=True)
 
-    def read(self, paths: Iterable[str | Path], sampled: bool = False) -> None:
-        """Look up many files side by side, and remember them."""
+    def look_up_all(self, paths: Iterable[str | Path], sampled: bool = False) -> None:
+        """Compute the checksums of many files in parallel, and remember them."""
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(lambda path: self._look_up(str(path), sampled), dict.fromkeys(paths)))
         self.save()
 
     def save(self) -> None:
-        """Remember what was looked up; a disk that cannot be written costs time alone."""
+        """Write the checksums to the memory file; without it, the next run computes them again."""
         try:
             with atomic(self._memory) as temporary:
                 temporary.write_text(json.dumps(self._known), encoding="utf-8")
@@ -76,21 +76,21 @@ class Checksums:
         if isinstance(known, list) and known[:-1] == state:
             self._now[key] = known[-1]
             return known[-1]
-        digest = _pieces(file, about) if sampled else _whole(file)
+        digest = _digest_pieces(file, about) if sampled else _digest_whole(file)
         self._now[key] = digest
         if time.time() - max(about.st_mtime, about.st_ctime) > _SETTLED:
             self._known[key] = [*state, digest]
         return digest
 
 
-def _whole(file: Path) -> str:
+def _digest_whole(file: Path) -> str:
     try:
         return file_checksum(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
 
 
-def _pieces(file: Path, about: os.stat_result) -> str:
+def _digest_pieces(file: Path, about: os.stat_result) -> str:
     """A digest of size, time and pieces that are spread evenly from the first byte to the last."""
     digest = hashlib.sha256(f"{about.st_size} {about.st_mtime_ns}".encode())
     with file.open("rb") as stream:
@@ -106,19 +106,19 @@ def digest_of(*values: Any) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def remove_others(
+def remove_outdated(
     record: str | Path,
     made_from: Mapping[str, str],
     products: Mapping[str, Sequence[str | Path]],
     adopt: bool,
 ) -> list[str]:
-    """Remove what was made from other inputs than those of now, and note those of now.
+    """Remove results of other inputs than the present ones, and record the present ones.
 
-    `made_from` has the digest of the inputs of each name, `products` the files and folders that
-    are made from them, `record` is the file in which the digests of the last time stand. Of a name
-    that it does not have the products are kept with `adopt`, and removed without.
+    made_from: the digest of the inputs of each name. products: the files and folders made from
+    them. record: the file with the digests of the last run. adopt: whether products of a name that
+    is not in the record are kept.
 
-    Returns the names of which something was removed. Raises InputError where it cannot be removed.
+    Returns the names of which something was removed. Raises InputError if it cannot be removed.
     """
     record = Path(record)
     try:
@@ -142,7 +142,7 @@ def remove_others(
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file or folder; whether there was one."""
+    """Remove a file or folder, and say whether there was one."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

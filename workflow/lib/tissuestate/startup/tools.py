@@ -1,4 +1,4 @@
-"""Which programs the workflow would call and are not there, and how to install them."""
+"""Programs that the workflow calls and that are missing, and how to install them."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ DEBIAN_R_PACKAGES = {"sva": "r-bioc-sva", "org.Hs.eg.db": "r-bioc-org.hs.eg.db"}
 def missing_tools(
     needed: Mapping[str, str], r_packages: Mapping[str, str] | None = None
 ) -> str | None:
-    """Return a sentence that names what is missing and how to install it; None if nothing is.
+    """A sentence that names what is missing and how to install it; None if nothing is.
 
     needed: executable → Debian package; r_packages: R package → Debian package, looked for in R's
     libraries only if there are any and R is there.
@@ -43,7 +43,7 @@ def missing_tools(
 
 
 def _installed_r_packages() -> set[str]:
-    """Names of the packages in R's libraries, none if there is no R."""
+    """Names of the packages in R's libraries, none if R is missing."""
     if shutil.which("Rscript") is None:
         return set()
     listing = subprocess.run(
