@@ -20,21 +20,21 @@ from tissuestate.classification.explanation import (
     Explainer,
     class_gene_facts,
     class_genes,
-    right_calls,
+    correct_calls,
 )
 from tissuestate.classification.new_samples import (
     call_samples,
-    origins,
-    poor_reads,
     read_new_samples,
     read_qualities,
+    refuse_poor_reads,
+    tabulate_origins,
 )
 from tissuestate.classification.page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
-from tissuestate.evaluation.predictions import tabulate
+from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.sets import fit_sets
-from tissuestate.evaluation.support import gap
+from tissuestate.evaluation.support import gap_sentence
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
@@ -162,7 +162,10 @@ def trained(tmp_path_factory):
     obs.to_csv(folder / "samples.tsv", sep="\t")
     gene_map().write(folder / "genes.tsv.gz")
     (folder / "classes.json").write_text(json.dumps(CLASSES))
-    table, sets = tabulate(obs, probabilities, CLASSES), fit_sets(obs, probabilities, CLASSES)
+    table, sets = (
+        tabulate_predictions(obs, probabilities, CLASSES),
+        fit_sets(obs, probabilities, CLASSES),
+    )
     calibration = {"temperatures": TEMPERATURES, "sets": sets.to_dict()}
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
@@ -233,7 +236,7 @@ def test_every_sample_gives_what_it_gave_in_training(trained, classifier, frame)
         np.testing.assert_allclose(
             found.probabilities[head].to_numpy(), probabilities[head], atol=1e-9
         )
-    expected = tabulate(data.obs, probabilities, CLASSES).set_index("sample")
+    expected = tabulate_predictions(data.obs, probabilities, CLASSES).set_index("sample")
     for head in ("disease_state", "tissue", "subtype"):
         answered = found.calls[f"{head}_abstained"] == ""
         assert (found.calls[head] == expected[f"{head}_call"])[answered].all()
@@ -584,7 +587,7 @@ def test_what_a_call_was_made_from_is_named_as_far_as_it_is_known(tmp_path, clas
     rows = ["here\ta.fq,b.fq\t", "far\ts3://lab/a.fq\t", "run\t\tSRR0000001"]
     (tmp_path / "sheet.tsv").write_text("\n".join(["sample\tfastq_1\tsra", *rows]) + "\n")
     sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
-    found = origins(sheet, {}, {"here": ["1", "2"], "far": [None], "run": []}, classifier)
+    found = tabulate_origins(sheet, {}, {"here": ["1", "2"], "far": [None], "run": []}, classifier)
     assert found["input"].tolist() == ["a.fq,b.fq", "s3://lab/a.fq", "SRR0000001"]
     assert found["input_sha256"].tolist() == ["1,2", "", ""]
     assert set(found["bundle_fingerprint"]) == {classifier.description["checksum"]}
@@ -599,10 +602,10 @@ def test_reads_below_the_thresholds_of_the_bundle_are_refused() -> None:
         },
         index=["astray", "fine", "unread", "few"],
     )
-    found = poor_reads(quality, {"aligned": 0.4, "assigned": 0.01})
+    found = refuse_poor_reads(quality, {"aligned": 0.4, "assigned": 0.01})
     assert list(found) == ["astray", "few"]
     assert "aligned 12.0% < 40.0%" in found["astray"] and "900 reads" in found["few"]
-    assert list(poor_reads(quality, {})) == ["few"], "of a bundle without thresholds"
+    assert list(refuse_poor_reads(quality, {})) == ["few"], "of a bundle without thresholds"
 
 
 def single(values: pd.Series, layout: str) -> str:
@@ -809,7 +812,7 @@ def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, 
     if lost == "neoplastic":
         assert calls.loc[kidney, "disease_state_set"].str.contains(r"(?:^|\|)neoplastic").all()
     facts = card_facts(narrow.description)
-    assert [gap(*lack) for lack in facts["unseen"]] == [said]
+    assert [gap_sentence(*lack) for lack in facts["unseen"]] == [said]
     assert facts["states_of_tissue"]["kidney"][lost] == 0
 
 
@@ -859,9 +862,9 @@ def test_a_call_needs_neither_r_nor_snakemake_nor_torch(trained, frame, root, tm
 
 def test_right_calls_of_test_samples_are_explained_and_shown(trained, classifier, tmp_path):
     _, data, probabilities, stages, _ = trained
-    predictions = tabulate(data.obs, probabilities, CLASSES)
+    predictions = tabulate_predictions(data.obs, probabilities, CLASSES)
     predictions.to_csv(tmp_path / "predictions.tsv", sep="\t", index=False)
-    frame, units, calls = right_calls(stages.cohort, tmp_path / "predictions.tsv")
+    frame, units, calls = correct_calls(stages.cohort, tmp_path / "predictions.tsv")
     assert (data.obs.loc[frame.index, "split"] == "test").all()
     assert set(units) == {"count"}
     obs = data.obs.loc[calls.index]

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.evaluation.abstention import NEW, reasons, undecided
-from tissuestate.evaluation.missing_genes import least_genes, missing_curve, missing_sets
-from tissuestate.evaluation.predictions import tabulate
+from tissuestate.evaluation.abstention import NEW, abstention_reasons, undecided
+from tissuestate.evaluation.missing_genes import gene_masks, least_genes, missing_gene_curve
+from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.sets import ConformalSets, fit_sets
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.report.figures import trust as figure_trust
@@ -52,7 +52,7 @@ def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
         "tissue": np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.9, 0.1, 0], [0, 1, 0]]),
         "subtype": np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [np.nan] * 3]),
     }
-    found = reasons(shares, CLASSES, np.array([False, False, True, False]), {})
+    found = abstention_reasons(shares, CLASSES, np.array([False, False, True, False]), {})
     assert found["tissue"][0] == "" and "equally" in found["tissue"][1]
     assert found["subtype"] == ["", "the tissue is uncertain", NEW, ""]
     assert found["tissue"][2] == NEW
@@ -65,7 +65,12 @@ def test_what_is_called_no_tumour_has_no_subtype():
         "subtype": np.array([[1, 0, 0]] * 4),
     }
     none = "only tumours have one; the sample is called non-neoplastic"
-    assert reasons(shares, CLASSES, np.zeros(4, bool), {})["subtype"] == [none, "", "", none]
+    assert abstention_reasons(shares, CLASSES, np.zeros(4, bool), {})["subtype"] == [
+        none,
+        "",
+        "",
+        none,
+    ]
 
 
 def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:
@@ -84,7 +89,7 @@ def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSet
     obs["subtype"] = [
         s if o == o and s in o else "" for s, o in zip(obs["subtype"], own, strict=True)
     ]
-    return tabulate(obs, probabilities, CLASSES), fit_sets(obs, probabilities, CLASSES)
+    return tabulate_predictions(obs, probabilities, CLASSES), fit_sets(obs, probabilities, CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +153,9 @@ def test_the_curve_is_what_taking_genes_away_costs():
     split = np.where(np.arange(n) < 100, "validation", "test")
     labels = {"disease_state": codes, "tissue": codes}
     expression = np.arange(genes)[None] + np.zeros((3, 1))  # gene 0 is the faintest
-    sets = missing_sets(expression, seed=0, shares=(0.0, 0.2, 0.4, 0.8), draws=2)
+    sets = gene_masks(expression, seed=0, shares=(0.0, 0.2, 0.4, 0.8), draws=2)
     assert [mask.sum() for _, share, mask in sets if share == 0.4] == [20, 20, 20]
-    curve = missing_curve(values, labels, split, CLASSES, linear, sets)
+    curve = missing_gene_curve(values, labels, split, CLASSES, linear, sets)
     at = curve.set_index(["split", "kind", "missing", "head"])
     assert at.loc[("test", "none", 0.0, "tissue"), "loss"] == 0
     # without gene 0 the state is a toss: always the first class
@@ -186,7 +191,7 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
     figures = [
         figure_trust.set_coverage(coverage),
-        figure_trust.accuracy_answered(
+        figure_trust.abstention_curves(
             abstention_curve(table, CLASSES, np.zeros(len(table), bool), {})
         ),
         figure_trust.novelty_scores(scores),

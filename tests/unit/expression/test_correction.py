@@ -15,7 +15,7 @@ from tissuestate.expression import choice as selection
 from tissuestate.expression import surrogates as surrogate
 from tissuestate.expression.correction import SurrogateVariableCorrection, design_matrix
 from tissuestate.expression.diagnostics import Measures
-from tissuestate.expression.krylov import Operator, leading
+from tissuestate.expression.krylov import Operator, leading_vectors
 from tissuestate.expression.surrogates import Plan
 
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
@@ -76,10 +76,10 @@ def real(data) -> tuple[np.ndarray, pd.DataFrame]:
 def agrees_with_r(Y: np.ndarray, model: np.ndarray, method: str, n_sv: int, share: float = 0.3):
     centred = Y - Y.mean(axis=0)
     plan = Plan(method, n_sv, share)
-    fit = surrogate.estimate(centred, model, plan, "native", 0)
+    fit = surrogate.estimate_surrogates(centred, model, plan, "native", 0)
     controls = None
     if method == "supervised":
-        controls = surrogate.least_associated(centred, model, share)
+        controls = surrogate.control_genes(centred, model, share)
     surrogates, gamma, beta = sva.svaseq(Y, model, n_sv, method, controls)
     assert fit.surrogates.shape == surrogates.shape
     signs = np.sign(np.einsum("ij,ij->j", fit.surrogates, surrogates))
@@ -112,11 +112,11 @@ def test_equals_bioconductor_without_a_design(method):
 def test_fewer_variables_are_the_first_of_more(method):
     Y, obs = simulated(60, 600, 3, seed=8)
     centred, model = Y - Y.mean(axis=0), design_matrix(obs[["tissue"]])[0]
-    many = surrogate.estimate(centred, model, Plan(method, 12, 0.3), "native", 0)
+    many = surrogate.estimate_surrogates(centred, model, Plan(method, 12, 0.3), "native", 0)
     numbers = set()
     for n_sv in (1, 2, 3, 5, 8, 12):
         fewer = many.leading(n_sv)
-        alone = surrogate.estimate(centred, model, Plan(method, n_sv, 0.3), "native", 0)
+        alone = surrogate.estimate_surrogates(centred, model, Plan(method, n_sv, 0.3), "native", 0)
         assert fewer.surrogates.shape == alone.surrogates.shape
         signs = np.sign(np.einsum("ij,ij->j", fewer.surrogates, alone.surrogates))
         np.testing.assert_allclose(fewer.surrogates * signs, alone.surrogates, atol=1e-8)
@@ -130,7 +130,7 @@ def test_irw_without_a_design_protects_nothing_where_r_fails():
     Y, _ = simulated(80, 600, 2, seed=5)
     with pytest.raises(InputError, match="Bioconductor sva failed"):
         sva.svaseq(Y, np.ones((80, 1)), 2, "irw")
-    fit = surrogate.irw(Y - Y.mean(axis=0), np.ones((80, 1)), 2)
+    fit = surrogate.fit_irw(Y - Y.mean(axis=0), np.ones((80, 1)), 2)
     assert fit.weights.max() > 0.99
 
 
@@ -158,7 +158,7 @@ def test_vectors_beyond_the_dense_size_are_those_of_a_full_decomposition():
     centred = rng.normal(size=(700, 900)) * np.append([9, 8, 7, 6, 5, 4], np.ones(894))
     centred -= centred.mean(axis=0)
     weights = rng.random(900)
-    values, vectors = leading(Operator(centred, weights), 6, rng)
+    values, vectors = leading_vectors(Operator(centred, weights), 6, rng)
     u, s, _ = np.linalg.svd(centred * weights, full_matrices=False)
     np.testing.assert_allclose(values, s[:6] ** 2, rtol=1e-10)
     np.testing.assert_allclose(np.abs(np.sum(vectors * u[:, :6], axis=0)), 1, atol=1e-10)

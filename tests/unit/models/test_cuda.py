@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tissuestate.models.architecture import Architecture
-from tissuestate.models.cuda_graphs import replayed
+from tissuestate.models.cuda_graphs import record_steps
 from tissuestate.models.hand_gradients import HandGradients
 from tissuestate.models.loss import batch_shares, soft_targets
 from tissuestate.models.network import ClassifierNetwork
@@ -71,7 +71,7 @@ def test_replayed_gradients_are_those_worked_out_again():
     torch.manual_seed(3)
     network = ClassifierNetwork(Architecture(20, (48, 32, 32, 24, 16), 0.3, "gelu", CLASSES, True))
     gradients = HandGradients(network.cuda())
-    step = replayed(gradients.differentiate)
+    step = record_steps(gradients.differentiate)
     for size in (32, 12, 32):
         x, y = samples(size, size)
         batch = torch.zeros(size, dtype=torch.long, device="cuda")

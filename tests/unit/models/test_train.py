@@ -14,14 +14,14 @@ from tissuestate.errors import InputError
 from tissuestate.labels import encode
 from tissuestate.models import training
 from tissuestate.models.architecture import Architecture
-from tissuestate.models.linear_start import begin_linear
+from tissuestate.models.linear_start import fit_linear_start
 from tissuestate.models.loss import soft_targets
 from tissuestate.models.network import ClassifierNetwork
-from tissuestate.models.samples import read_task, select
+from tissuestate.models.samples import read_task, select_task
 from tissuestate.models.training import (
     OPTIMIZERS,
     RECIPES,
-    Diverged,
+    DivergenceError,
     Hyperparameters,
     Recipe,
     fit_network,
@@ -124,7 +124,7 @@ def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
         head: soft_targets(torch.from_numpy(y[head]), len(names), 0)
         for head, names in CLASSES.items()
     }
-    loss = begin_linear(network, torch.from_numpy(x), targets)
+    loss = fit_linear_start(network, torch.from_numpy(x), targets)
     expected = 0.0
     for head, p in predict_proba(network, x).items():
         known = y[head] >= 0
@@ -203,7 +203,7 @@ def test_without_dropout_an_epoch_is_that_of_a_plain_loop_in_torch(monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_is_told():
-    with pytest.raises(Diverged):
+    with pytest.raises(DivergenceError):
         fit(hyperparameters=Hyperparameters(1e20, 16, (8,) * 5, 0.0, "sgd"), epochs=3)
 
 
@@ -259,7 +259,7 @@ def test_a_task_has_the_samples_with_a_label_of_it(tmp_path):
 def test_a_task_without_samples_is_told():
     classes = {**CLASSES, "subtype": ("lusc",)}
     with pytest.raises(InputError, match="no train sample"):
-        select(np.zeros((4, 2)), labels(), classes, "subtype")
+        select_task(np.zeros((4, 2)), labels(), classes, "subtype")
 
 
 def test_unknown_labels_are_minus_one():

@@ -10,10 +10,10 @@ from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.models.training import Hyperparameters, Recipe
 from tissuestate.protocols import results as assess
-from tissuestate.protocols.features import prepare
-from tissuestate.protocols.models import Training, ask_models
-from tissuestate.protocols.page import protocol_facts, protocols_in_brief
-from tissuestate.protocols.splits import FITTED_ON_ALL, split_of
+from tissuestate.protocols.features import prepare_features
+from tissuestate.protocols.models import Training, predict_models
+from tissuestate.protocols.page import protocol_facts, summarise_protocols
+from tissuestate.protocols.splits import FITTED_ON_ALL, split_for_protocol
 from tissuestate.report.render import render
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
@@ -62,7 +62,10 @@ def cohort() -> anndata.AnnData:
 
 
 def parts(cohort, protocol, seed=1):
-    return [split_of(cohort.obs, protocol, f"seed{seed}.fold{k}", **OPTIONS) for k in (1, 2, 3)]
+    return [
+        split_for_protocol(cohort.obs, protocol, f"seed{seed}.fold{k}", **OPTIONS)
+        for k in (1, 2, 3)
+    ]
 
 
 @pytest.mark.parametrize("protocol", FITTED_ON_ALL)
@@ -107,34 +110,38 @@ def test_folds_are_stratified_and_independent_of_the_order(cohort):
 
 
 def test_what_is_left_out_shares_no_donor_with_training(cohort):
-    split = split_of(cohort.obs, "project", "TCGA-liver", **OPTIONS)
+    split = split_for_protocol(cohort.obs, "project", "TCGA-liver", **OPTIONS)
     assert set(cohort.obs.loc[split == "test", "project"]) == {"TCGA-liver"}
     assert sides(cohort, split, "donor") == 0
     # Source b quantifies the donors of source a again: they take no part.
-    split = split_of(cohort.obs, "source", "b", **OPTIONS)
+    split = split_for_protocol(cohort.obs, "source", "b", **OPTIONS)
     assert set(cohort.obs.loc[split == "", "source"]) == {"a"}
     assert set(cohort.obs.loc[split == "train", "source"]) == {"g"}
 
 
 def test_a_part_that_is_everything_cannot_be_left_out(cohort, caplog):
     obs = cohort.obs.assign(study="one")
-    assert (split_of(obs, "study", "one", **OPTIONS) == "").all()
+    assert (split_for_protocol(obs, "study", "one", **OPTIONS) == "").all()
     assert "too few donors" in caplog.text
 
 
 def test_where_nothing_is_left_to_train_on_nothing_is_called(cohort, tmp_path):
     nothing = pd.Series("", index=cohort.obs_names)
-    write_h5ad(tmp_path / "pca.h5ad", prepare(cohort, nothing, ["pca"], **SETTINGS)["pca"])
+    write_h5ad(tmp_path / "pca.h5ad", prepare_features(cohort, nothing, ["pca"], **SETTINGS)["pca"])
     features = {"pca": read_features(tmp_path / "pca.h5ad")}
-    ask_models(features, ["dl_pca"], CLASSES, training()).to_csv(tmp_path / "none.tsv", sep="\t")
+    predict_models(features, ["dl_pca"], CLASSES, training()).to_csv(
+        tmp_path / "none.tsv", sep="\t"
+    )
     called = assess.read_protocols([tmp_path / "none.tsv"])
     options = {"resamples": 100, "seed": 0}
-    tables = {"crossvalidation": assess.crossvalidated(called, CLASSES, "dl_pca", **options)}
-    tables["leaks"] = assess.leaks(called, CLASSES, "dl_pca", **options)
+    tables = {
+        "crossvalidation": assess.compare_crossvalidated(called, CLASSES, "dl_pca", **options)
+    }
+    tables["leaks"] = assess.compare_leaks(called, CLASSES, "dl_pca", **options)
     names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.outside(called, CLASSES, **options), strict=True))
+    tables |= dict(zip(names, assess.score_outside(called, CLASSES, **options), strict=True))
     assert all(table.empty for table in tables.values())
-    assert not any(protocols_in_brief(tables).values())
+    assert not any(summarise_protocols(tables).values())
     facts = protocol_facts(tables, searched=False)
     assert not any(facts[name] for name in ("crossvalidation", "leaks", "outside", "seen"))
     assert "<h2>" not in render("protocols.html.j2", facts)
@@ -147,7 +154,9 @@ def test_only_the_leak_lets_test_samples_into_a_fit(cohort):
     kept = (split != "test").to_numpy()
     for protocol, same in (("crossvalidation", True), ("features", False)):
         options = {**SETTINGS, "on_all": FITTED_ON_ALL[protocol]}
-        one, two = (prepare(data, split, ["pca"], **options)["pca"] for data in (cohort, changed))
+        one, two = (
+            prepare_features(data, split, ["pca"], **options)["pca"] for data in (cohort, changed)
+        )
         assert np.allclose(one.X[kept], two.X[kept]) is same
     assert one.obs["split"].tolist() == split.tolist()
 
@@ -159,10 +168,12 @@ def training(**changes) -> Training:
 
 
 def calls_of(cohort, protocol, part, models=("dl_pca", "logreg")) -> pd.DataFrame:
-    split = split_of(cohort.obs, protocol, part, **OPTIONS)
-    data = prepare(cohort, split, ["pca"], **SETTINGS, on_all=FITTED_ON_ALL.get(protocol, ()))
+    split = split_for_protocol(cohort.obs, protocol, part, **OPTIONS)
+    data = prepare_features(
+        cohort, split, ["pca"], **SETTINGS, on_all=FITTED_ON_ALL.get(protocol, ())
+    )
     features = {"pca": (np.asarray(data["pca"].X), data["pca"].obs.astype(str))}
-    table = ask_models(features, models, CLASSES, training())
+    table = predict_models(features, models, CLASSES, training())
     return table.assign(protocol=protocol, part=part)
 
 
@@ -175,7 +186,7 @@ def calls(cohort) -> pd.DataFrame:
 
 def test_the_leak_of_a_random_split_is_found_and_measured(calls):
     """Donors' own signatures help only where their other samples are in training."""
-    table = assess.leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
+    table = assess.compare_leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
     found = table.set_index(["leak", "head", "metric"]).loc[("random", "tissue", "accuracy")]
     honest = table.set_index(["leak", "head", "metric"]).loc[
         ("crossvalidation", "tissue", "accuracy")
@@ -186,7 +197,7 @@ def test_the_leak_of_a_random_split_is_found_and_measured(calls):
 
 
 def test_models_are_compared_on_pooled_folds(calls):
-    table = assess.crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
+    table = assess.compare_crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
     assert set(table["model"]) == {"dl_pca", "logreg"}
     assert (table.loc[table["head"] == "tissue", "n"] == 90).all()
     within = table[table["head"] == "disease_state_within_batch"]
@@ -194,7 +205,7 @@ def test_models_are_compared_on_pooled_folds(calls):
 
 
 def test_outside_only_what_could_be_learnt_counts(calls):
-    metrics, by_class, wrong = assess.outside(calls, CLASSES, resamples=100, seed=0)
+    metrics, by_class, wrong = assess.score_outside(calls, CLASSES, resamples=100, seed=0)
     # GTEx is all non-neoplastic, which TCGA has not: the state cannot be judged, the tissue can.
     assert set(metrics["head"]) == {"tissue"}
     assert set(metrics["part"]) == {"GTEx", "TCGA"}
@@ -210,9 +221,9 @@ def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFra
     options = {"resamples": resamples, "seed": 0}
     names = ("outside", "outside_classes", "outside_mistakes")
     return {
-        "crossvalidation": assess.crossvalidated(calls, CLASSES, "dl_pca", **options),
-        "leaks": assess.leaks(calls, CLASSES, "dl_pca", **options),
-        **dict(zip(names, assess.outside(calls, CLASSES, **options), strict=True)),
+        "crossvalidation": assess.compare_crossvalidated(calls, CLASSES, "dl_pca", **options),
+        "leaks": assess.compare_leaks(calls, CLASSES, "dl_pca", **options),
+        **dict(zip(names, assess.score_outside(calls, CLASSES, **options), strict=True)),
     }
 
 
@@ -291,7 +302,7 @@ def test_markup_in_names_is_shown_as_text(calls):
 
 def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_gain(calls):
     tables = tables_of(calls.replace({"protocol": {"random": "paper"}}))
-    found = protocols_in_brief(tables)
+    found = summarise_protocols(tables)
     values = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
     accuracies = {row["head"]: row["value"] for row in found["crossvalidation"]}
     assert accuracies["tissue"] == values["dl_pca", "tissue", "balanced_accuracy"]
@@ -303,28 +314,28 @@ def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_
         ("study", "TCGA"),
     ]
     one = tables["outside_classes"].query("part != 'GTEx' or `class` == 'lung'")
-    gtex, tcga = protocols_in_brief({**tables, "outside_classes": one})["outside"]
+    gtex, tcga = summarise_protocols({**tables, "outside_classes": one})["outside"]
     assert [part["heads"][0]["only_class"] for part in (gtex, tcga)] == ["lung", ""]
     nothing = {name: table.iloc[:0] for name, table in tables.items()}
-    assert not any(protocols_in_brief(nothing).values())
+    assert not any(summarise_protocols(nothing).values())
 
 
 def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
     honest = calls[calls["protocol"] == "crossvalidation"]
     options = {"resamples": 100, "seed": 0}
-    metrics, by_class, wrong = assess.outside(honest, CLASSES, **options)
+    metrics, by_class, wrong = assess.score_outside(honest, CLASSES, **options)
     assert len(metrics) == len(by_class) == len(wrong) == 0
-    table = assess.crossvalidated(honest, CLASSES, "dl_pca", **options)
+    table = assess.compare_crossvalidated(honest, CLASSES, "dl_pca", **options)
     tables = {"crossvalidation": table, "leaks": table.rename(columns={"model": "leak"})}
-    found = protocols_in_brief({**tables, "outside": metrics, "outside_classes": by_class})
+    found = summarise_protocols({**tables, "outside": metrics, "outside_classes": by_class})
     assert found["crossvalidation"] and not found["gains"] and not found["outside"]
     only = calls[calls["protocol"] == "study"]
-    assert assess.crossvalidated(only, CLASSES, "dl_pca", **options).empty
+    assert assess.compare_crossvalidated(only, CLASSES, "dl_pca", **options).empty
 
 
 def test_a_search_of_its_own_takes_place_where_nothing_was_chosen(cohort):
     split = parts(cohort, "crossvalidation")[0]
-    data = prepare(cohort, split, ["pca"], **SETTINGS)["pca"]
+    data = prepare_features(cohort, split, ["pca"], **SETTINGS)["pca"]
     space = {
         "learning_rate": [1e-3, 1e-2],
         "batch_size": [8, 16],
@@ -334,7 +345,7 @@ def test_a_search_of_its_own_takes_place_where_nothing_was_chosen(cohort):
         "activation": ["relu"],
     }
     search = {"space": space, "evaluations": 2, "epochs": 1}
-    found = ask_models(
+    found = predict_models(
         {"pca": (np.asarray(data.X), data.obs.astype(str))},
         ["dl_pca"],
         CLASSES,

@@ -6,7 +6,7 @@ import pytest
 from reading import MARKUP, Page
 from tissuestate.cohort.composition import contrasts, cramers_v, split_table
 from tissuestate.report.render import render
-from tissuestate.report.summary import Run, summarise, winners
+from tissuestate.report.summary import Run, best_models, summary_facts
 from tissuestate.report.summary_table import tabulate_summary
 
 CLASSES = {
@@ -85,12 +85,12 @@ def run():
 
 def item(run: Run, section: str, name: str):
     """A number of the table."""
-    table = tabulate_summary(summarise(run)).set_index(["section", "item"])
+    table = tabulate_summary(summary_facts(run)).set_index(["section", "item"])
     return table.loc[(section, name), "value"]
 
 
 def page_of(run: Run) -> Page:
-    return Page(render("summary.html.j2", summarise(run)))
+    return Page(render("summary.html.j2", summary_facts(run)))
 
 
 def replaced(run: Run, **changes) -> Run:
@@ -108,9 +108,9 @@ def with_trust(run: Run) -> Run:
 
 
 def test_what_sets_cover_and_what_abstaining_leaves(run):
-    assert summarise(run)["trust"] is None
+    assert summary_facts(run)["trust"] is None
     measured = with_trust(run)
-    assert summarise(measured)["trust"] == [
+    assert summary_facts(measured)["trust"] == [
         {
             "head": "tissue",
             "coverage": 0.91,
@@ -127,7 +127,7 @@ def test_what_sets_cover_and_what_abstaining_leaves(run):
 
 
 def test_a_classical_model_that_wins_is_named_with_its_lead(run):
-    best = {found["head"]: found for found in summarise(run)["best"]}
+    best = {found["head"]: found for found in summary_facts(run)["best"]}
     assert best["disease_state"]["is_ours"] and "low" not in best["disease_state"]
     tissue = {name: best["tissue"][name] for name in ("model", "score", "ours", "low", "high")}
     assert tissue == {"model": "logreg", "score": 0.81, "ours": 0.8, "low": -0.002, "high": 0.02}
@@ -154,15 +154,15 @@ def test_a_defeat_in_cross_validation_is_a_fact(run):
     tables = {"leaks": empty, "outside": empty, "outside_classes": empty}
     beaten = replaced(run, protocols={"crossvalidation": folds, **tables})
     fact = {"head": "tissue", "model": "logreg", "difference": 0.015, "low": 0.001, "high": 0.03}
-    assert summarise(beaten)["beaten"] == [fact]
+    assert summary_facts(beaten)["beaten"] == [fact]
     text = page_of(beaten).text
     assert text.index("0.001 to 0.030") < text.index("0.900 (0.880–0.920)")
     folds["difference_low"] = -0.001
-    assert summarise(beaten)["beaten"] == []
+    assert summary_facts(beaten)["beaten"] == []
 
 
 def test_the_contrast_that_can_be_learnt_is_known(run):
-    pairs = summarise(run)["confounding"]["pairs"]
+    pairs = summary_facts(run)["confounding"]["pairs"]
     assert [(p["first"], p["second"], p["studies"], p["samples"]) for p in pairs] == [
         ("non-neoplastic", "peri-neoplastic", "", 0),
         ("non-neoplastic", "neoplastic", "", 0),
@@ -173,21 +173,21 @@ def test_the_contrast_that_can_be_learnt_is_known(run):
 
 def test_the_state_within_a_batch_is_what_can_be_concluded(run):
     within = {"value": 0.7, "low": pytest.approx(0.68), "high": 0.72, "everywhere": 0.9}
-    assert summarise(run)["confounding"]["within_batch"] == within
+    assert summary_facts(run)["confounding"]["within_batch"] == within
     assert item(run, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
     crossed = run.metrics[run.metrics["head"] != "disease_state_within_batch"]
     unasked = replaced(run, metrics=crossed)
-    assert summarise(unasked)["confounding"]["within_batch"] is None
+    assert summary_facts(unasked)["confounding"]["within_batch"] is None
 
 
 def test_a_study_that_can_still_be_seen_is_said_to_be(run):
     seen = {"before": 1.0, "after": 0.97, "chance": 0.5, "is_visible": True}
-    assert summarise(run)["confounding"]["study_predicted"] == seen
+    assert summary_facts(run)["confounding"]["study_predicted"] == seen
     after = (run.diagnostics["measure"] == "predicted_study") & (
         run.diagnostics["stage"] == "after"
     )
     run.diagnostics.loc[after, "value"] = "0.53"
-    assert not summarise(run)["confounding"]["study_predicted"]["is_visible"]
+    assert not summary_facts(run)["confounding"]["study_predicted"]["is_visible"]
 
 
 def test_without_confounding_there_is_no_warning(run):
@@ -195,23 +195,23 @@ def test_without_confounding_there_is_no_warning(run):
         [cohort(dict.fromkeys(CONFOUNDED, study)).add_prefix(study, axis=0) for study in "AB"]
     )
     free = replaced(run, kept=kept)
-    assert all(pair["studies"] == "A, B" for pair in summarise(free)["confounding"]["pairs"])
+    assert all(pair["studies"] == "A, B" for pair in summary_facts(free)["confounding"]["pairs"])
     assert item(free, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
 
     def warnings(run: Run) -> int:
-        return render("summary.html.j2", summarise(run)).count('class="warning"')
+        return render("summary.html.j2", summary_facts(run)).count('class="warning"')
 
     assert warnings(run) - warnings(free) == 1
 
 
 def test_of_one_study_there_is_no_association(run):
     alone = replaced(run, kept=run.kept.assign(study="GTEx"))
-    assert summarise(alone)["confounding"]["association"] is None
+    assert summary_facts(alone)["confounding"]["association"] is None
     assert "Cramér" not in page_of(alone).text
 
 
 def test_exclusions_carry_their_reason(run):
-    quality = summarise(run)["quality"]
+    quality = summary_facts(run)["quality"]
     assert quality["checked"] == 2
     assert quality["excluded"]["reason"].tolist() == ["mRIN -0.4 < -0.11"]
     assert "mRIN -0.4 < -0.11" in page_of(run).text
@@ -220,8 +220,8 @@ def test_exclusions_carry_their_reason(run):
 
 def test_a_cohort_of_matrices_has_no_quality_table(run):
     matrices = replaced(run, qc=None)
-    assert summarise(matrices)["quality"] is None
-    assert "quality" not in set(tabulate_summary(summarise(matrices))["section"])
+    assert summary_facts(matrices)["quality"] is None
+    assert "quality" not in set(tabulate_summary(summary_facts(matrices))["section"])
     tables = [[tag for tag, *_ in page_of(r).elements].count("table") for r in (run, matrices)]
     assert tables[0] - tables[1] == 1
 
@@ -230,7 +230,7 @@ def test_correction_before_and_after(run):
     assert item(run, "correction", "predicted_source, before") == 1
     assert item(run, "correction", "predicted_source, after") == 0.5
     assert item(run, "correction", "surrogate variables") == 3
-    correction = summarise(run)["correction"]
+    correction = summary_facts(run)["correction"]
     assert correction["notes"] == ["the correction removes biology"]
     assert [row["measure"] for row in correction["measures"]] == [
         "predicted_source",
@@ -265,13 +265,13 @@ def test_truth_of_a_simulation_is_counted(run):
 
 def test_donors_on_both_sides_are_counted(run):
     shared = replaced(run, kept=run.kept.assign(donor="one"))
-    assert summarise(run)["cohort"]["shared_donors"] == 0
-    assert summarise(shared)["cohort"]["shared_donors"] == 1
+    assert summary_facts(run)["cohort"]["shared_donors"] == 0
+    assert summary_facts(shared)["cohort"]["shared_donors"] == 1
     assert item(shared, "cohort", "donors on several sides of the split") == 1
 
 
 def test_whole_numbers_stay_whole_without_a_text_among_them(run):
-    table = tabulate_summary(summarise(replaced(run, benchmark=run.benchmark.iloc[:0])))
+    table = tabulate_summary(summary_facts(replaced(run, benchmark=run.benchmark.iloc[:0])))
     assert table.loc[table["item"] == "donors", "value"].map(str).tolist() == ["12"]
 
 
@@ -349,9 +349,9 @@ def test_subtypes_are_contrasted_within_a_tissue_and_a_batch(run):
 
 
 def test_classes_that_no_batch_holds_together_are_named(run):
-    assert summarise(run)["batches"] is None
+    assert summary_facts(run)["batches"] is None
     confounded = two_kidneys(run)
-    batches = summarise(confounded)["batches"]
+    batches = summary_facts(confounded)["batches"]
     assert batches["subtypes"] == [("kirc", "kirp")]
     assert batches["tissues"] == ["kidney", "liver"]
     found = item(confounded, "confounding", "subtypes of a tissue in no common batch")
@@ -369,4 +369,4 @@ def test_winners_prefer_the_network_on_a_tie():
     table = pd.DataFrame(
         {"model": ["svm", "dl_pca"], "head": "tissue", "balanced_accuracy": [0.9, 0.9]}
     )
-    assert winners(table)["best"].tolist() == ["dl_pca"]
+    assert best_models(table)["best"].tolist() == ["dl_pca"]

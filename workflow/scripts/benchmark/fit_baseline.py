@@ -4,7 +4,7 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.benchmark.baselines import fit_predict
-    from tissuestate.evaluation.predictions import tabulate
+    from tissuestate.evaluation.predictions import tabulate_predictions
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
     from tissuestate.labels import HEADS, encode, read_classes
@@ -25,7 +25,7 @@ with logged(snakemake.log[0]):
         threads=snakemake.threads,
     )
     with atomic(snakemake.output.predictions) as temporary:
-        table = tabulate(obs[asked], result.probabilities, classes)
+        table = tabulate_predictions(obs[asked], result.probabilities, classes)
         table.to_csv(temporary, sep="\t", index=False)
     write_cost(
         snakemake.output.cost,

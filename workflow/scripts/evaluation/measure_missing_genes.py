@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.evaluation.chain import Chain
-    from tissuestate.evaluation.missing_genes import missing_curve, missing_sets
+    from tissuestate.evaluation.missing_genes import gene_masks, missing_gene_curve
     from tissuestate.files import atomic
     from tissuestate.labels import encode, read_classes
 
@@ -24,13 +24,13 @@ with logged(snakemake.log[0]):
     )
     units, obs = cohort.obs["unit"].astype(str)[asked].tolist(), cohort.obs[asked]
     with threadpool_limits(snakemake.threads):
-        curve = missing_curve(
+        curve = missing_gene_curve(
             cohort.X[asked],
             {head: encode(obs[head].astype(str), classes[head]) for head in chain.heads},
             obs["split"].to_numpy(),
             classes,
             lambda values: chain.predict(values, units),
-            missing_sets(chain.normaliser.reference_[None], snakemake.params.seed),
+            gene_masks(chain.normaliser.reference_[None], snakemake.params.seed),
         )
     with atomic(snakemake.output.curve) as temporary:
         curve.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -8,7 +8,7 @@ from tissuestate.logs import logged
 
 with logged(snakemake.log[0]):
     from tissuestate.evaluation.calibration import calibrate_heads
-    from tissuestate.evaluation.predictions import tabulate
+    from tissuestate.evaluation.predictions import tabulate_predictions
     from tissuestate.evaluation.sets import fit_sets
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
@@ -31,7 +31,7 @@ with logged(snakemake.log[0]):
     probabilities, report = calibrate_heads(logits, labels, obs["split"].to_numpy(), classes)
     report["sets"] = fit_sets(obs, probabilities, classes).to_dict()
     with atomic(output.predictions) as temporary:
-        tabulate(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)
+        tabulate_predictions(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)
     with atomic(output.calibration) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     costs = [read_cost(cost) for cost in inputs.costs]

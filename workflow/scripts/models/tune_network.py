@@ -20,7 +20,7 @@ with logged(snakemake.log[0]):
         "recipe": read_recipe(params.recipe),
     }
     journal = Journal(Path(params.journal), tune.fingerprint(data, params.space, **share))
-    trials = tune.search(
+    trials = tune.run_search(
         data,
         params.space,
         device=params.device,

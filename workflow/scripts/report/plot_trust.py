@@ -5,7 +5,7 @@ from tissuestate.logs import logged
 with logged(snakemake.log[0]):
     from tissuestate.report.figures.style import save
     from tissuestate.report.figures.trust import (
-        accuracy_answered,
+        abstention_curves,
         missing_genes,
         novelty_scores,
         set_coverage,
@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
     source, output = snakemake.input, snakemake.output
     for name, draw in (
         ("sets", set_coverage),
-        ("abstention", accuracy_answered),
+        ("abstention", abstention_curves),
         ("novelty", novelty_scores),
         ("missing", missing_genes),
     ):

@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
     import anndata
     from tissuestate.files import atomic
     from tissuestate.report.render import render
-    from tissuestate.report.summary import Run, read_metrics, summarise
+    from tissuestate.report.summary import Run, read_metrics, summary_facts
     from tissuestate.report.summary_table import tabulate_summary
     from tissuestate.tables import plain_labels, read_table
 
@@ -18,7 +18,7 @@ with logged(snakemake.log[0]):
 
     source = snakemake.input
     cohort = anndata.read_h5ad(source.cohort, backed="r")
-    summary = summarise(
+    summary = summary_facts(
         Run(
             kept=plain_labels(cohort.obs),
             genes=cohort.n_vars,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.scores import measure, score_heads
+from tissuestate.evaluation.scores import measure_head, score_heads
 from tissuestate.labels import HEADS
 
 METRICS = ("balanced_accuracy", "accuracy")
@@ -17,7 +17,7 @@ COLUMNS = [
 ]
 
 
-def compare(
+def compare_predictions(
     predictions: Mapping[str, Sequence[pd.DataFrame]],
     classes: Mapping[str, Any],
     reference: str,
@@ -39,7 +39,7 @@ def compare(
     """
     if not predictions:
         return pd.DataFrame(columns=COLUMNS)
-    common = _in_common([table for tables in predictions.values() for table in tables])
+    common = _common_samples([table for tables in predictions.values() for table in tables])
     drawn: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     sizes: dict[str, int] = {}
     for model, tables in predictions.items():
@@ -53,7 +53,7 @@ def compare(
                 sizes[scored.head] = len(scored.true)
                 once = np.ones((1, len(scored.true)))
                 weights = np.vstack([once, bootstrap_weights(scored.donors, resamples, seed)])
-                overall, _ = measure(scored, weights, by_rank=False)
+                overall, _ = measure_head(scored, weights, by_rank=False)
                 repeats.setdefault(scored.head, []).append(overall)
         drawn[model] = {
             head: {
@@ -74,7 +74,7 @@ def compare(
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def _in_common(tables: Sequence[pd.DataFrame]) -> dict[str, set[str]]:
+def _common_samples(tables: Sequence[pd.DataFrame]) -> dict[str, set[str]]:
     """For each head the test samples that all tables which have it tell the truth of."""
     return {
         head: set.intersection(

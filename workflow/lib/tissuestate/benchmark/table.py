@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 
-def compare_models(
+def tabulate_benchmark(
     metrics: Mapping[str, pd.DataFrame], costs: Mapping[str, Mapping[str, float]]
 ) -> pd.DataFrame:
     """One row a model and head: balanced accuracy, accuracy, and what the model cost.

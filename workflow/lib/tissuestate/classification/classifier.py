@@ -16,19 +16,19 @@ from tissuestate.bundle.format import Bundle, read_bundle
 from tissuestate.classification.inputs import (
     Block,
     Genes,
-    by_sample,
     check_frame,
-    mrin_of,
-    numbers,
-    units_of,
+    index_by_sample,
+    read_mrin,
+    read_numbers,
+    resolve_units,
 )
 from tissuestate.classification.result import Predictions
 from tissuestate.errors import InputError
-from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.sets import ConformalSets
-from tissuestate.evaluation.support import doubts, untold_states
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.support import training_doubts, unseen_states
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.features.plane import TrainingMap
 from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.matrices.gene_map import GeneMap
@@ -145,7 +145,7 @@ class Classifier:
         Raises InputError for what concerns the whole table: repeated samples, an unknown unit for
         all, mRIN that is no number.
         """
-        known = mrin_of(mrin)
+        known = read_mrin(mrin)
         blocks = self._read(frame, unit, refused or {})
         return Predictions.concat([self._predict(block, known) for block in blocks])
 
@@ -178,7 +178,7 @@ class Classifier:
         if isinstance(unit, str) and unit not in ("", "auto", *UNITS):
             raise InputError(f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}.")
         frame = frame.set_axis(frame.index.astype(str), axis=0)
-        given_units = unit if isinstance(unit, str) else by_sample(unit, "unit")
+        given_units = unit if isinstance(unit, str) else index_by_sample(unit, "unit")
         units = pd.Series(given_units, index=frame.index, dtype=object).fillna("").astype(str)
         genes = Genes.of(frame, self.genes, self.gene_map)
         for start in range(0, len(frame), BLOCK):
@@ -189,8 +189,8 @@ class Classifier:
         self, part: pd.DataFrame, units: pd.Series, genes: Genes, refused: Mapping[str, str]
     ) -> Block:
         """`_read` for some samples."""
-        given, unread = numbers(part)
-        unit_of, stated, unfit = units_of(given, units.tolist(), part.index)
+        given, unread = read_numbers(part)
+        unit_of, stated, unfit = resolve_units(given, units.tolist(), part.index)
         values, once = genes.gather(given, unit_of.tolist())
         reasons, warnings = [], []
         before = {**unfit, **unread, **refused}
@@ -243,7 +243,7 @@ class Classifier:
         }
         tissues = probabilities["tissue"].loc[called & (novelty <= 1)].idxmax(axis=1)
         for name, found in calls.loc[tissues.index].to_dict("index").items():
-            warnings[name] += doubts(found, tissues[name], self.description)
+            warnings[name] += training_doubts(found, tissues[name], self.description)
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
     @property
@@ -289,13 +289,13 @@ class Classifier:
         """Calibrated probabilities of each head; those of subtypes obey the tandem rule."""
         shares = self.chain.probabilities(features, self.description["temperatures"])
         subtypes_of = self.description["subtypes_of"]
-        return in_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
+        return apply_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 
     def _calls(self, probabilities: Mapping[str, pd.DataFrame], new: np.ndarray) -> pd.DataFrame:
         columns: dict[str, np.ndarray | list[str]] = {}
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
         seen = self.description["data"].get("states_of_tissue", {})
-        why = reasons(values, self.description["classes"], new, seen)
+        why = abstention_reasons(values, self.description["classes"], new, seen)
         for head, shares in values.items():
             classes = np.asarray(self.description["classes"][head])
             answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
@@ -304,7 +304,7 @@ class Classifier:
             columns[f"{head}_probability"] = shares.max(axis=1)
             members = self.sets.members(head, shares)
             if head == "disease_state":  # it may be in a state that its tissue lacked
-                untold = untold_states(values, self.description["classes"], seen)
+                untold = unseen_states(values, self.description["classes"], seen)
                 members |= np.array([np.isin(classes, missing) for _, missing in untold])
             columns[f"{head}_set"] = ["|".join(classes[row]) for row in members]
             columns[f"{head}_abstained"] = why[head]

@@ -147,7 +147,7 @@ def top_genes(
     normalisation, before correction.
     """
     parts = []
-    for head, samples, values, found in _explained(explainer, calls, expression):
+    for head, samples, values, found in _explain_blocks(explainer, calls, expression):
         order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :GENES]
         for row, sample in enumerate(samples):
             genes = order[row]
@@ -180,7 +180,7 @@ def class_genes(
     """
     genes = np.array(explainer.classifier.genes)
     sums: dict[tuple[str, str], list[Any]] = {}
-    for head, samples, values, found in _explained(explainer, calls, expression):
+    for head, samples, values, found in _explain_blocks(explainer, calls, expression):
         classes = calls.loc[samples, head].to_numpy()
         for name in np.unique(classes):
             rows = found.contributions[classes == name]
@@ -211,7 +211,7 @@ def class_genes(
     return pd.concat(parts, ignore_index=True)
 
 
-def right_calls(
+def correct_calls(
     cohort: str | Path, predictions: str | Path
 ) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
     """Raw values, units and right calls of test samples, at most 50 a class.
@@ -260,7 +260,7 @@ def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
     return {"heads": heads}
 
 
-def _explained(
+def _explain_blocks(
     explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
 ) -> Iterator[tuple[str, list[str], np.ndarray, Explanation]]:
     """Head, names, expression and explanation of a few samples at a time."""

@@ -63,7 +63,7 @@ class Genes:
                     return "genes stand in rows, samples are expected there: transpose the table"
             return id_problem(ids, mapped.found)
 
-        sentence = _sentence(found, len(genes), mapped.found, ids, added)
+        sentence = _recognition_sentence(found, len(genes), mapped.found, ids, added)
         return cls(mapped, places, len(genes), sentence, problem)
 
     @property
@@ -79,7 +79,7 @@ class Genes:
         return result, once
 
 
-def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
+def read_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
     """The values as float32, NaN where missing, and why samples hold what is no finite number."""
     kinds = {dtype.kind for dtype in frame.dtypes}
     refused: dict[str, str] = {}
@@ -112,7 +112,7 @@ def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
     return np.where(infinite, np.float32(np.nan), result), refused
 
 
-def units_of(
+def resolve_units(
     values: np.ndarray, stated: Sequence[str], samples: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
     """The unit of each sample, whether it was stated rather than told, and why it cannot be."""
@@ -131,7 +131,7 @@ def units_of(
     return np.array(units, dtype=object), known, refused
 
 
-def by_sample(series: pd.Series, what: str) -> pd.Series:
+def index_by_sample(series: pd.Series, what: str) -> pd.Series:
     """The series by the samples' names as text. Raises InputError for a sample given twice."""
     if isinstance(series.index, pd.MultiIndex):
         raise InputError(f"{what} has an index of {series.index.nlevels} levels; expected samples.")
@@ -142,13 +142,13 @@ def by_sample(series: pd.Series, what: str) -> pd.Series:
     return series
 
 
-def mrin_of(mrin: pd.Series | None) -> pd.Series:
+def read_mrin(mrin: pd.Series | None) -> pd.Series:
     """mRIN by sample, NaN where not known. Raises InputError for what is no number."""
     if mrin is None:
         return pd.Series(dtype=float)
     if not isinstance(mrin, pd.Series):
         raise InputError(f"mrin is {type(mrin).__name__}; expected a pandas Series by sample.")
-    found = by_sample(mrin, "mrin")
+    found = index_by_sample(mrin, "mrin")
     values = pd.to_numeric(found, errors="coerce").astype(float)
     wrong = found[(values.isna() & found.notna()) | np.isinf(values)]
     if len(wrong):
@@ -176,7 +176,7 @@ def check_frame(frame: pd.DataFrame) -> None:
         raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
 
 
-def _sentence(
+def _recognition_sentence(
     found: int, expected: int, recognition: Recognition, ids: Sequence[str], added: int
 ) -> str:
     remarks, dated = [], dates(ids)

@@ -106,7 +106,7 @@ def call_samples(
     which those below the thresholds of the bundle are refused; `mrin` their mRIN, None where the
     bundle was trained on matrices and cannot tell.
     """
-    refused = {**poor_reads(quality, classifier.description["thresholds"]), **new.refused}
+    refused = {**refuse_poor_reads(quality, classifier.description["thresholds"]), **new.refused}
     if mrin is not None:
         unknown = quality.index.difference(mrin.index)
         refused = {**dict.fromkeys(unknown, NO_PROFILE), **refused}
@@ -116,7 +116,7 @@ def call_samples(
     if set(cut) - set(refused):
         refused = {**cut, **refused}
         found = _predict(classifier, sheet, new, mrin, refused)
-    doubts = [*_other_units(sheet, found.samples).items(), *new.warnings.items()]
+    doubts = [*_unit_doubts(sheet, found.samples).items(), *new.warnings.items()]
     for sample, sentence in doubts:
         if not found.samples.at[sample, "refused"]:
             found.warnings[sample].append(sentence)
@@ -126,7 +126,7 @@ def call_samples(
     return found
 
 
-def _other_units(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
+def _unit_doubts(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
     """What to doubt of samples whose unit was told from the values, and another for their file."""
     asked = sheet.loc[(sheet["origin"] == "matrix") & (sheet["unit"] == "")].set_index("sample")
     units = samples.loc[asked.index]
@@ -172,7 +172,7 @@ def read_qualities(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["reads", "aligned", "assigned"])
 
 
-def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, str]:
+def refuse_poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, str]:
     """Why samples cannot be called whose reads would have been excluded from training."""
     refused = {}
     for row in quality.itertuples():
@@ -190,7 +190,7 @@ def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, s
     return refused
 
 
-def origins(
+def tabulate_origins(
     sheet: pd.DataFrame,
     here: Mapping[str, str | Path],
     reads: Mapping[str, Sequence[str | None]],
@@ -217,7 +217,7 @@ def origins(
     )
 
 
-def describe(
+def describe_calls(
     found: Predictions, sheet: pd.DataFrame, quality: pd.DataFrame, origin: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The table of calls and its records for JSON, each with what the call was made from."""

@@ -10,7 +10,7 @@ import pandas as pd
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle.format import Bundle
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.evaluation.abstention import no_tumour
+from tissuestate.evaluation.abstention import is_no_tumour
 from tissuestate.features.plane import TrainingMap
 
 LEAST_SHOWN = 0.005
@@ -109,7 +109,7 @@ def _heads(heads: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The probabilities shown of each head, its set, and how many classes are not shown."""
     rows = []
     for head, found in heads.items():
-        if head == "subtype" and no_tumour(heads["disease_state"]["call"]):
+        if head == "subtype" and is_no_tumour(heads["disease_state"]["call"]):
             continue
         shown = _shown(found["probabilities"])
         hidden = len(found["probabilities"]) - len(shown)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tissuestate.evaluation.support import TUMOUR, StatesOfTissue, gap, untold_states
+from tissuestate.evaluation.support import TUMOUR, StatesOfTissue, gap_sentence, unseen_states
 
 LEAST = 0.5  # probability that a class needs to be called
 ODDS = 1.5  # how many times as probable as the second it has to be
 
-_ASKED = {"tissue": "tissue of origin"}  # by a head, in a reason; others by their own name
+_TITLES = {"tissue": "tissue of origin"}  # by a head, in a reason; others by their own name
 
 NEW = "the sample is not like anything the model was trained on"
 
@@ -33,7 +33,7 @@ def undecided(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str
                 f"({row[first]:.0%} and {row[second]:.0%})"
             )
         elif row[first] < LEAST:
-            asked = _ASKED.get(head, head.replace("_", " "))
+            asked = _TITLES.get(head, head.replace("_", " "))
             reasons.append(
                 f"no {asked} is more likely than not; the first is {classes[first]} "
                 f"({row[first]:.0%})"
@@ -43,12 +43,12 @@ def undecided(shares: np.ndarray, classes: Sequence[str], head: str) -> list[str
     return reasons
 
 
-def no_tumour(state: str) -> bool:
+def is_no_tumour(state: str) -> bool:
     """Whether the disease state called ('' = none) rules a subtype out: only tumours have one."""
     return state not in ("", TUMOUR)
 
 
-def reasons(
+def abstention_reasons(
     probabilities: Mapping[str, np.ndarray],
     classes: Mapping[str, Sequence[str]],
     new: np.ndarray,
@@ -65,8 +65,8 @@ def reasons(
     states = classes["disease_state"]
     found: dict[str, list[str]] = {}
     untold = [
-        gap(tissue, missing) if missing else ""
-        for tissue, missing in untold_states(probabilities, classes, states_of_tissue)
+        gap_sentence(tissue, missing) if missing else ""
+        for tissue, missing in unseen_states(probabilities, classes, states_of_tissue)
     ]
     for head, shares in probabilities.items():
         asked = ~np.isnan(shares).any(axis=1)
@@ -81,9 +81,9 @@ def reasons(
             likeliest = probabilities["disease_state"].argmax(axis=1)
             for row in np.flatnonzero(asked & ~np.asarray(new)):
                 state, why = states[likeliest[row]], found["disease_state"][row]
-                if no_tumour(state) and not why:
+                if is_no_tumour(state) and not why:
                     found[head][row] = f"only tumours have one; the sample is called {state}"
-                elif no_tumour(state) and why == untold[row]:
+                elif is_no_tumour(state) and why == untold[row]:
                     found[head][row] = f"only tumours have one; the sample is no likely one: {why}"
                 elif found["tissue"][row]:
                     found[head][row] = "the tissue is uncertain"

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 
 LOG_BOUND = np.log(100.0)  # temperatures are sought between 1/100 and 100
 ENOUGH = 20  # samples of a bin, where bins hold equally many
@@ -167,9 +167,9 @@ def calibrate_heads(
         for head, z in logits.items()
     }
     probabilities = {head: softmax(z / temperatures[head], axis=1) for head, z in logits.items()}
-    before = in_tandem({head: softmax(z, axis=1) for head, z in logits.items()}, classes)
+    before = apply_tandem({head: softmax(z, axis=1) for head, z in logits.items()}, classes)
     errors: dict[str, dict[str, dict[str, float | None]]] = {}
-    for head, after in in_tandem(probabilities, classes).items():
+    for head, after in apply_tandem(probabilities, classes).items():
         errors[head] = {}
         for part in ("validation", "test"):
             rows = (split == part) & (labels[head] >= 0) & ~np.isnan(after).any(axis=1)

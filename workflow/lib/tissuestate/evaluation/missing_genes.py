@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the genes that are missing
 DRAWS = 3  # of random genes
@@ -16,7 +16,7 @@ LOSS = 0.05  # of accuracy that a sample may lose by its missing genes before it
 Predict = Callable[[np.ndarray], tuple[dict[str, np.ndarray], np.ndarray]]
 
 
-def missing_sets(
+def gene_masks(
     expression: np.ndarray, seed: int, shares: Sequence[float] = SHARES, draws: int = DRAWS
 ) -> list[tuple[str, float, np.ndarray]]:
     """Which genes to take away: (kind, share, mask of genes) for each share and kind.
@@ -37,7 +37,7 @@ def missing_sets(
     return found
 
 
-def missing_curve(
+def missing_gene_curve(
     values: np.ndarray,
     labels: Mapping[str, np.ndarray],
     split: np.ndarray,
@@ -56,7 +56,7 @@ def missing_curve(
         given = values.copy()
         given[:, mask] = np.nan
         probabilities, new = predict(given)
-        for head, shares in in_tandem(probabilities, classes).items():
+        for head, shares in apply_tandem(probabilities, classes).items():
             called = np.where(np.isnan(shares).any(axis=1), -2, np.nan_to_num(shares).argmax(1))
             for part in ("validation", "test"):
                 chosen = (split == part) & (labels[head] >= 0)

@@ -12,7 +12,7 @@ from tissuestate.labels import HEADS
 from tissuestate.tables import read_table
 
 
-def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def _most_probable(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """The most probable class of each sample, '' where there are no probabilities."""
     called = np.array([*names, ""], dtype=object)
     known = (
@@ -24,7 +24,7 @@ def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return called[best]
 
 
-def tabulate(
+def tabulate_predictions(
     obs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
 ) -> pd.DataFrame:
     """The table of predictions, a row a sample of `obs`, in its order.
@@ -45,7 +45,7 @@ def tabulate(
         if head == "subtype":
             called = route_subtypes(called, table["tissue_call"], classes)
         table[f"{head}_true"] = obs[head].where(obs[head].isin(names), "").to_numpy()
-        table[f"{head}_call"] = _calls(called, names)
+        table[f"{head}_call"] = _most_probable(called, names)
         scores = pd.DataFrame(probabilities[head], columns=[f"{head}:{name}" for name in names])
         table = pd.concat([table, scores], axis=1)
     return table

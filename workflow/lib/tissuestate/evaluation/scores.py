@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix, roc_curve
 from tissuestate.cohort.composition import batches
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
-from tissuestate.evaluation.tandem import TANDEM, WITHIN, route_subtypes, within
+from tissuestate.evaluation.tandem import TANDEM, WITHIN, route_subtypes, within_batch_head
 from tissuestate.labels import HEADS, encode
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def within_batch(
     classes = tuple(np.array(scored.classes)[used])
     true = np.searchsorted(np.flatnonzero(used), scored.true[kept])
     donors = np.unique(scored.donors[kept], return_inverse=True)[1]
-    head = within(scored.head)
+    head = within_batch_head(scored.head)
     return [ScoredHead(head, classes, true, scores.argmax(axis=1), scores, donors)]
 
 
@@ -130,7 +130,7 @@ def _ranks(scored: ScoredHead) -> np.ndarray:
     return ((scored.scores > own) | ((scored.scores == own) & earlier)).sum(axis=1)
 
 
-def measure(
+def measure_head(
     scored: ScoredHead, weights: np.ndarray, *, by_rank: bool = True
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Metrics for each row of sample weights (resamples × samples), overall and per class.
@@ -174,7 +174,7 @@ def measure(
     return overall, per_class
 
 
-def score(
+def score_predictions(
     predictions: pd.DataFrame, classes: Mapping[str, Any], *, resamples: int = 1000, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Metrics (head, metric, value, low, high, n) and metrics per class, on the test samples.
@@ -185,8 +185,8 @@ def score(
     rows, class_rows = [], []
     for scored in score_heads(predictions, classes):
         n = len(scored.true)
-        values, per_class = measure(scored, np.ones((1, n)))
-        spread, _ = measure(scored, bootstrap_weights(scored.donors, resamples, seed))
+        values, per_class = measure_head(scored, np.ones((1, n)))
+        spread, _ = measure_head(scored, bootstrap_weights(scored.donors, resamples, seed))
         for metric, value in values.items():
             known = spread[metric][~np.isnan(spread[metric])]
             low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
@@ -200,7 +200,7 @@ def score(
     return metrics, pd.concat(class_rows, ignore_index=True)
 
 
-def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
+def count_confusions(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
     """Counts of each true and called class on the test samples: head, true, called, count.
 
     Every pair of classes has a row; a subtype that the tandem did not call counts as called ''.
@@ -215,7 +215,7 @@ def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataF
     return pd.DataFrame(rows, columns=["head", "true", "called", "count"])
 
 
-def roc(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
+def roc_points(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
     """ROC curves, one class against the rest, on the test samples: head, class, fpr, tpr.
 
     Points that scikit-learn finds to change no curve are left out. A class that all or none of the

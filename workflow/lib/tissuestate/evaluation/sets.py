@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import donor_quantile
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import encode
 
 LEVEL = 0.9
@@ -83,7 +83,7 @@ def fit_sets(
     """
     known = (obs["split"] == "validation").to_numpy()
     return ConformalSets().fit(
-        {head: shares[known] for head, shares in in_tandem(probabilities, classes).items()},
+        {head: shares[known] for head, shares in apply_tandem(probabilities, classes).items()},
         {head: encode(obs.loc[known, head], classes[head]) for head in probabilities},
         obs.loc[known, "donor"].to_numpy(str),
     )

@@ -31,12 +31,12 @@ def missing_states(
     ]
 
 
-def gap(tissue: str, missing: Sequence[str]) -> str:
+def gap_sentence(tissue: str, missing: Sequence[str]) -> str:
     """'no neoplastic thyroid was in training'."""
     return f"no {' or '.join(missing)} {tissue} was in training"
 
 
-def untold_states(
+def unseen_states(
     probabilities: Mapping[str, np.ndarray],
     classes: Mapping[str, Sequence[str]],
     states_of_tissue: StatesOfTissue,
@@ -62,7 +62,9 @@ def untold_states(
     return found
 
 
-def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]) -> list[str]:
+def training_doubts(
+    calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]
+) -> list[str]:
     """What training lacked to call a sample so, in sentences.
 
     calls: the classes called and the reasons where none is ('disease_state_abstained'). tissue: the
@@ -77,7 +79,7 @@ def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]
             "bundle."
         )
     if missing:
-        text = gap(tissue, missing)
+        text = gap_sentence(tissue, missing)
         told = "such a sample would be called one of the other states"
         if calls["disease_state_abstained"] == text:
             told = "whether this sample is one cannot be told"

@@ -10,7 +10,7 @@ TANDEM = "subtype_tandem"
 WITHIN = "_within_batch"
 
 
-def within(head: str) -> str:
+def within_batch_head(head: str) -> str:
     """The name of a head that is asked among the classes of a sample's own batch."""
     return head + WITHIN
 
@@ -36,7 +36,7 @@ def route_subtypes(
     return np.divide(kept, total, out=np.full(kept.shape, np.nan), where=total > 0)
 
 
-def in_tandem(
+def apply_tandem(
     probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """The probabilities that a user is shown: those of subtypes given the likeliest tissue."""

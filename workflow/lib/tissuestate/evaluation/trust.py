@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.sets import ConformalSets
 from tissuestate.evaluation.support import StatesOfTissue
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import HEADS, encode
 
 ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
@@ -24,7 +24,7 @@ def shown_probabilities(
     heads = [head for head in HEADS if f"{head}_true" in predictions]
     columns = {head: [f"{head}:{name}" for name in classes[head]] for head in heads}
     shares = {head: predictions[names].to_numpy(float) for head, names in columns.items()}
-    return in_tandem(shares, classes)
+    return apply_tandem(shares, classes)
 
 
 def set_coverage(
@@ -89,7 +89,7 @@ def abstention_curve(
     test = (predictions["split"] == "test").to_numpy()
     predictions, new = predictions[test], new[test]
     shares_of = shown_probabilities(predictions, classes)
-    why = reasons(shares_of, classes, new, states_of_tissue)
+    why = abstention_reasons(shares_of, classes, new, states_of_tissue)
     parts = []
     for head, shares in shares_of.items():
         codes = encode(predictions[f"{head}_true"], classes[head])

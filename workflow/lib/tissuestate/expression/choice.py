@@ -31,7 +31,7 @@ from tissuestate.expression.surrogates import (
     SurrogateFit,
     check_fit,
     coefficients,
-    estimate,
+    estimate_surrogates,
     model_basis,
 )
 
@@ -58,7 +58,7 @@ def candidates(
     ]
 
 
-def choose(
+def choose_plan(
     centred: np.ndarray,
     model: np.ndarray,
     obs: pd.DataFrame | None,
@@ -83,7 +83,7 @@ def choose(
     if obs is None:
         return nothing, pd.DataFrame(), [unmeasured]
     rng = np.random.default_rng(seed)
-    rows = diagnostics.subset(obs, MAX_SAMPLES, rng)
+    rows = diagnostics.subset_rows(obs, MAX_SAMPLES, rng)
     genes = np.sort(rng.permutation(centred.shape[1])[:MAX_GENES])
     part = centred[np.ix_(rows, genes)]
     part -= part.mean(axis=0)
@@ -98,29 +98,31 @@ def choose(
     trials = [(nothing, 0, before)]
     room = min(room, len(part) - reduced.shape[1] - 2)
     plans = candidates(method, n_sv, controls, room, len(part))
-    for plan, fit in _estimates(part, reduced, plans, seed):
+    for plan, fit in _fit_plans(part, reduced, plans, seed):
         applied = check_fit(fit, basis)[0]
         measured = before
         if applied.any():
             corrected = _corrected_gram(gram, part, basis, fit.surrogates[:, applied])
             measured = diagnostics.Measures.of(corrected, labels, seed)
         trials.append((plan, int(applied.sum()), measured))
-    return _decide(trials)
+    return _choose_trial(trials)
 
 
-def _estimates(
+def _fit_plans(
     centred: np.ndarray, model: np.ndarray, plans: Sequence[Plan], seed: int
 ) -> Iterator[tuple[Plan, SurrogateFit]]:
     """Each plan and its fit; where a method's variables are nested, the largest serves them all."""
     largest: dict[tuple[str, float | None], SurrogateFit] = {}
     for plan in plans:
         if plan.method == "irw":
-            yield plan, estimate(centred, model, plan, "native", seed)
+            yield plan, estimate_surrogates(centred, model, plan, "native", seed)
             continue
         kind = plan.method, plan.controls
         if kind not in largest:
             most = max(other.n_sv for other in plans if (other.method, other.controls) == kind)
-            largest[kind] = estimate(centred, model, replace(plan, n_sv=most), "native", seed)
+            largest[kind] = estimate_surrogates(
+                centred, model, replace(plan, n_sv=most), "native", seed
+            )
         yield plan, largest[kind].leading(plan.n_sv)
 
 
@@ -142,7 +144,7 @@ def _corrected_gram(
     return gram - cross - cross.T + surrogates @ (gamma @ gamma.T) @ surrogates.T
 
 
-def _decide(
+def _choose_trial(
     trials: list[tuple[Plan, int, diagnostics.Measures]],
 ) -> tuple[Plan, pd.DataFrame, list[str]]:
     """The best of the trials, of which the first is no correction at all."""

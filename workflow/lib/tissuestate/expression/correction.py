@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.expression.surrogates import Plan, check_fit, coefficients, estimate, model_basis
+from tissuestate.expression.surrogates import (
+    Plan,
+    check_fit,
+    coefficients,
+    estimate_surrogates,
+    model_basis,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +229,7 @@ class SurrogateVariableCorrection:
         self, centred: np.ndarray, model: np.ndarray, obs: pd.DataFrame | None
     ) -> tuple[Plan, pd.DataFrame]:
         """What to fit, and the table of the candidates measured to decide it."""
-        from tissuestate.expression.choice import choose
+        from tissuestate.expression.choice import choose_plan
 
         room = min(len(centred) - model.shape[1] - 2, centred.shape[1])
         nothing = Plan("none", 0)
@@ -253,7 +259,7 @@ class SurrogateVariableCorrection:
             return Plan(self.method, n_sv, share if self.method == "supervised" else None), (
                 pd.DataFrame()
             )
-        plan, trials, messages = choose(
+        plan, trials, messages = choose_plan(
             centred, model, obs, self.method, n_sv, self.controls, room, self.seed
         )
         for message in messages:
@@ -277,7 +283,7 @@ class SurrogateVariableCorrection:
         surrogates, loadings = np.zeros((len(centred), 0)), np.zeros((centred.shape[1], 0))
         basis = model_basis(model)
         if plan.method != "none":
-            fit = estimate(centred, model, plan, self.engine, self.seed)
+            fit = estimate_surrogates(centred, model, plan, self.engine, self.seed)
             applied, messages = check_fit(fit, basis)
             for message in messages:
                 self._note(message)

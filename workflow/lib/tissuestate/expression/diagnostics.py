@@ -50,14 +50,14 @@ class Measures:
             if head in obs:
                 labels = obs[head].astype(str).to_numpy()
                 accuracy = predictability(
-                    scores[:, : components_for(len(gram))], labels, donors(obs), seed, batch=batch
+                    scores[:, : count_components(len(gram))], labels, donors(obs), seed, batch=batch
                 )
                 biology[head] = accuracy
                 count = max(1, int(np.sum(labels != "")))
                 errors[head] = math.sqrt(accuracy * (1 - accuracy) / count)
         return cls(
             concordance(scores, specimens(obs)),
-            explained(gram, batch, labels_of(obs, BIOLOGY)),
+            explained_variance(gram, batch, labels_of(obs, BIOLOGY)),
             biology,
             errors,
         )
@@ -100,13 +100,13 @@ def specimens(obs: pd.DataFrame) -> np.ndarray:
     """
     names = np.array([f"\t{i}" for i in range(len(obs))], dtype=object)
     if "specimen" in obs:
-        several = replicated(obs["specimen"], obs.get("source"))
+        several = is_replicated(obs["specimen"], obs.get("source"))
         if obs["specimen"][several].nunique() >= MIN_REPLICATES:
             names[several] = obs["specimen"].astype(str).to_numpy()[several]
     return names.astype(str)
 
 
-def subset(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray:
+def subset_rows(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray:
     """Sorted row numbers of at most `size` samples, replicated specimens whole and first.
 
     Replicated specimens take up to half of the places.
@@ -124,12 +124,12 @@ def subset(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray
     return np.sort(np.concatenate([first, rest]))
 
 
-def components_for(samples: int) -> int:
+def count_components(samples: int) -> int:
     """How many components a linear model is given: 50, fewer where samples are few."""
     return max(2, min(50, samples // 4))
 
 
-def explained(
+def explained_variance(
     gram: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None = None
 ) -> float:
     """Share of the variance of all genes that labels explain, adjusted for their number.
@@ -141,8 +141,8 @@ def explained(
     if labels is None or len(np.unique(labels)) < 2:
         return float("nan")
     blocks = [np.ones((len(gram), 1))] + ([] if given is None else [_indicators(given)])
-    known = _span(np.hstack(blocks))
-    both = _span(np.hstack([known, _indicators(labels)]))
+    known = _orthonormal_basis(np.hstack(blocks))
+    both = _orthonormal_basis(np.hstack([known, _indicators(labels)]))
     added, left = both.shape[1] - known.shape[1], len(gram) - both.shape[1]
     if added < 1 or left < 1:
         return float("nan")
@@ -158,7 +158,7 @@ def _indicators(labels: np.ndarray) -> np.ndarray:
     return (labels[:, None] == np.unique(labels)).astype(np.float64)
 
 
-def _span(matrix: np.ndarray) -> np.ndarray:
+def _orthonormal_basis(matrix: np.ndarray) -> np.ndarray:
     """Orthonormal basis of the columns of a matrix of any rank."""
     u, s, _ = np.linalg.svd(matrix, full_matrices=False)
     return u[:, s > 1e-8 * s[0]]
@@ -175,7 +175,7 @@ def principal_components(gram: np.ndarray, components: int = COMPONENTS) -> np.n
     return vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
 
 
-def replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
+def is_replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
     """Which samples (boolean) are of a specimen measured more than once (in several sources)."""
     known = specimen.notna() & (specimen.astype(str) != "")
     counted = specimen.to_frame("specimen")
@@ -254,7 +254,7 @@ def predictability(
     return float(np.mean([np.mean(called[label == name] == name) for name in classes]))
 
 
-def diagnose(
+def diagnose_correction(
     before: np.ndarray,
     after: np.ndarray,
     obs: pd.DataFrame,
@@ -273,7 +273,7 @@ def diagnose(
     the warnings, which are also its last rows (stage note, measure message).
     """
     rng = np.random.default_rng(seed)
-    rows = subset(obs, MAX_SAMPLES, rng)
+    rows = subset_rows(obs, MAX_SAMPLES, rng)
     labels = obs.iloc[rows]
     genes = np.arange(before.shape[1])
     if len(genes) > MAX_GENES:
@@ -293,7 +293,7 @@ def diagnose(
         if held_out is not None and held_out.any():
             names = specimens(labels)[held_out]
             records.append((stage, "concordance_held_out", concordance(scores[held_out], names)))
-        thin = scores[:, : components_for(len(part))]
+        thin = scores[:, : count_components(len(part))]
         for column in (*BATCHES, *BIOLOGY):
             if column in labels:
                 value = predictability(thin, labels[column].to_numpy(), donors(labels), seed)
@@ -301,7 +301,7 @@ def diagnose(
         records += [(stage, f"predicted_{h}_within_batch", v) for h, v in measures.biology.items()]
         for column in (*BATCHES, *BIOLOGY):
             if column in labels:
-                value = explained(gram, labels[column].astype(str).to_numpy())
+                value = explained_variance(gram, labels[column].astype(str).to_numpy())
                 records.append((stage, f"variance_{column}", value))
         records.append((stage, "variance_batch_within_biology", measures.within))
     records.append(("after", "surrogate_variables", float(surrogates)))

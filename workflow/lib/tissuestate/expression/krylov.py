@@ -27,7 +27,7 @@ class Operator:
         basis: np.ndarray | None = None,
     ) -> None:
         if weights is not None:
-            used = _of_account(weights**2 * sums_of_squares(centred))
+            used = _genes_above_rounding(weights**2 * sums_of_squares(centred))
             if len(used) <= 0.7 * len(weights):
                 centred, weights = centred[:, used], weights[used]
         self.centred, self.basis = centred, basis
@@ -64,7 +64,7 @@ class Operator:
         return values[:rank], left / np.linalg.norm(left, axis=0)
 
 
-def _of_account(energy: np.ndarray) -> np.ndarray:
+def _genes_above_rounding(energy: np.ndarray) -> np.ndarray:
     """The genes that matter: all but those whose energies together are below rounding error.
 
     The largest eigenvalue is at least the largest energy of a gene, so that leaving out the rest
@@ -116,7 +116,7 @@ class _Ritz:
         return (residual <= TOLERANCE * gap) | (residual <= FLOOR * values[0])
 
 
-def _krylov(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]:
+def _ritz_approximations(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]:
     """Ritz approximations to the eigenvectors of AAᵀ, better from one to the next.
 
     Block Krylov iteration with full reorthogonalisation, restarted from the best `keep` vectors
@@ -140,27 +140,27 @@ def _krylov(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]
         basis, image = np.hstack([basis, block]), np.hstack([image, fresh])
 
 
-def leading(
+def leading_vectors(
     operator: Operator, k: int, rng: np.random.Generator, start: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k leading eigenvalues and eigenvectors of AAᵀ (fewer where its rank is less)."""
     samples, genes = operator.centred.shape
     if min(samples, genes) <= max(DENSE, 16 * k):
         values, vectors = operator.dense()
-        return _of_full_rank(values[:k], vectors[:, :k])
+        return _drop_rounding_error(values[:k], vectors[:, :k])
     block = rng.standard_normal((samples, k + 12))
     if start is not None:
         block[:, : start.shape[1]] = start
     first = np.arange(k)
-    for ritz in _krylov(operator, block, 2 * (k + 12)):
+    for ritz in _ritz_approximations(operator, block, 2 * (k + 12)):
         if ritz.converged(first).all():
-            return _of_full_rank(ritz.values[:k], ritz.vectors(first))
+            return _drop_rounding_error(ritz.values[:k], ritz.vectors(first))
     raise InputError(
         f"the {k} leading surrogate variables did not separate from the rest: ask for fewer (n_sv)."
     )
 
 
-def _of_full_rank(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _drop_rounding_error(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Only the vectors whose eigenvalue is not rounding error."""
     kept = values > 1e-13 * max(values[0], np.finfo(float).tiny)
     return values[kept], vectors[:, kept]
@@ -178,7 +178,7 @@ def most_correlated(
     samples = len(centred)
     if min(centred.shape) > DENSE:
         block = np.hstack([target, rng.standard_normal((samples, 11))])
-        for ritz in _krylov(operator, block, 48):
+        for ritz in _ritz_approximations(operator, block, 48):
             squares = (ritz.inner.T @ (ritz.basis.T @ target))[:, 0] ** 2
             large = np.flatnonzero(squares > 1e-3)
             large = large[ritz.converged(large)]
@@ -187,6 +187,6 @@ def most_correlated(
             best = large[np.argmax(squares[large])]
             if squares[best] > 1 - squares[large].sum():
                 return float(ritz.values[best]), ritz.vectors(np.array([best]))[:, 0]
-    values, vectors = _of_full_rank(*operator.dense())
+    values, vectors = _drop_rounding_error(*operator.dense())
     best = int(np.argmax((vectors.T @ target) ** 2))
     return float(values[best]), vectors[:, best]

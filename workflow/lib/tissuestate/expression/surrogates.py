@@ -13,7 +13,12 @@ from typing import Literal, cast
 import numpy as np
 import scipy.linalg
 
-from tissuestate.expression.krylov import Operator, leading, most_correlated, sums_of_squares
+from tissuestate.expression.krylov import (
+    Operator,
+    leading_vectors,
+    most_correlated,
+    sums_of_squares,
+)
 
 ITERATIONS = 5
 MIN_WEIGHTED_SHARE = 0.01
@@ -94,7 +99,7 @@ def _fit_leading(
     return weights[:, None] ** 2 * (np.ascontiguousarray(vectors.T) @ centred).T / values
 
 
-def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
+def fit_irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
     """Iteratively re-weighted surrogate variables, as `sva::irwsva.build` with five iterations.
 
     Where the weights of all genes are zero there is nothing to decompose: as in R (there through
@@ -109,7 +114,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
     rng = np.random.default_rng(seed)
     basis = model_basis(model)
     p = basis.shape[1]
-    values, vectors = leading(Operator(centred, basis=basis), n_sv, rng)
+    values, vectors = leading_vectors(Operator(centred, basis=basis), n_sv, rng)
     weights = b = np.zeros(genes)
     for _ in range(ITERATIONS):
         for_design, for_surrogates = f_statistics(centred, basis, vectors)
@@ -119,7 +124,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
         gam = 1 - sva.local_fdr(sva.f_tail(for_surrogates, k, samples - 1 - k))
         weights = gam * (1 - b)
         if weights.any():
-            values, vectors = leading(Operator(centred, weights), n_sv, rng, start=vectors)
+            values, vectors = leading_vectors(Operator(centred, weights), n_sv, rng, start=vectors)
         else:
             values, vectors = np.ones(n_sv), np.eye(samples)[:, : -n_sv - 1 : -1]
     if not weights.any():
@@ -127,7 +132,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
     return SurrogateFit(vectors, _fit_leading(centred, weights, values, vectors), weights)
 
 
-def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
+def fit_two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
     """Residual surrogate variables, as `sva::twostepsva.build`.
 
     The leading singular vectors of the residuals are each re-estimated from the genes associated
@@ -140,7 +145,7 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
     operator = Operator(centred, basis=model_basis(model))
-    residual_vectors = leading(operator, n_sv, rng)[1]
+    residual_vectors = leading_vectors(operator, n_sv, rng)[1]
     squares = sums_of_squares(centred)
     sets, found = [], []
     for explained in (np.ascontiguousarray(residual_vectors.T) @ centred) ** 2:
@@ -160,15 +165,17 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     return SurrogateFit(surrogates, loadings, weights, np.array(found))
 
 
-def supervised(centred: np.ndarray, controls: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
+def fit_supervised(
+    centred: np.ndarray, controls: np.ndarray, n_sv: int, seed: int = 0
+) -> SurrogateFit:
     """Surrogate variables of control genes, as `sva::ssva`; `controls` in 0..1 for each gene."""
     rng = np.random.default_rng(seed)
-    values, vectors = leading(Operator(centred, controls), n_sv, rng)
+    values, vectors = leading_vectors(Operator(centred, controls), n_sv, rng)
     loadings = _fit_leading(centred, controls, values, vectors)
     return SurrogateFit(vectors, loadings, controls)
 
 
-def least_associated(centred: np.ndarray, model: np.ndarray, share: float) -> np.ndarray:
+def control_genes(centred: np.ndarray, model: np.ndarray, share: float) -> np.ndarray:
     """Control vector: 1 for the given share of genes with the least F-statistic for the design.
 
     The statistic ranks the genes, not its p-value, which is zero for most genes when samples are
@@ -185,23 +192,23 @@ def least_associated(centred: np.ndarray, model: np.ndarray, share: float) -> np
     return controls
 
 
-def estimate(
+def estimate_surrogates(
     centred: np.ndarray, model: np.ndarray, plan: Plan, engine: Literal["native", "r"], seed: int
 ) -> SurrogateFit:
     """The surrogate variables of a plan, by this module or by R's `svaseq` itself."""
     controls = None
     if plan.method == "supervised":
-        controls = least_associated(centred, model, cast(float, plan.controls))
+        controls = control_genes(centred, model, cast(float, plan.controls))
     if engine == "r":
-        return _by_r(centred, model, plan, controls)
+        return _estimate_with_r(centred, model, plan, controls)
     if controls is not None:
-        return supervised(centred, controls, plan.n_sv, seed)
+        return fit_supervised(centred, controls, plan.n_sv, seed)
     if plan.method == "irw":
-        return irw(centred, model, plan.n_sv, seed)
-    return two_step(centred, model, plan.n_sv, seed)
+        return fit_irw(centred, model, plan.n_sv, seed)
+    return fit_two_step(centred, model, plan.n_sv, seed)
 
 
-def _by_r(
+def _estimate_with_r(
     centred: np.ndarray, model: np.ndarray, plan: Plan, controls: np.ndarray | None
 ) -> SurrogateFit:
     """R's surrogate variables, with the loadings that R does not return.
@@ -215,7 +222,7 @@ def _by_r(
     surrogates, gam, b = sva.svaseq(centred, model, plan.n_sv, method, controls)
     weights = gam if b is None else gam * (1 - b)
     if method == "two-step":
-        native = two_step(centred, model, plan.n_sv)
+        native = fit_two_step(centred, model, plan.n_sv)
         signs = np.sign(np.einsum("ij,ij->j", native.surrogates, surrogates))
         return SurrogateFit(surrogates, native.loadings * signs, weights)
     thin = np.ascontiguousarray(surrogates.T) @ centred

@@ -40,7 +40,7 @@ class _Scaled:
         self.mean_ = np.empty(X.shape[1])
         self.scale_ = np.empty(X.shape[1])
         varying = 0
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             block = X[:, part].astype(np.float64)
             if not np.isfinite(block).all():
                 gene = self.genes_[part][int(np.argmax(~np.isfinite(block).all(axis=0)))]
@@ -230,14 +230,14 @@ class PrincipalComponents(_Scaled):
         """Leading eigenvalues of ZᵀZ and its eigenvectors as rows, Z the standardised X."""
         by_samples = len(X) <= X.shape[1]
         gram = self._sample_gram(X, np.float64) if by_samples else self._gene_gram(X)
-        values, vectors = _leading(gram, self.n_components)
+        values, vectors = _leading_eigenvectors(gram, self.n_components)
         # eigenvalues carry an error of about eps × the largest: below it there is no direction
         none = values <= values[0] * len(gram) * np.finfo(np.float64).eps
         values[none] = 0
         components = np.empty((self.n_components, X.shape[1]), dtype=np.float32)
         if by_samples:
             inverse = np.divide(1, np.sqrt(values), out=np.zeros(len(values)), where=~none)
-            for part in _parts(X.shape[1]):
+            for part in _gene_blocks(X.shape[1]):
                 components[:, part] = (vectors * inverse).T @ self._standardised(X, part)
         else:
             components[:] = np.where(none, 0, vectors).T
@@ -253,19 +253,19 @@ class PrincipalComponents(_Scaled):
         """
         k = self.n_components
         wide = min(len(X), k + max(20, k // 20))
-        basis = _leading(self._sample_gram(X, np.float32), wide)[1].T.copy()
+        basis = _leading_eigenvectors(self._sample_gram(X, np.float32), wide)[1].T.copy()
         projected = np.empty((wide, X.shape[1]), dtype=np.float32)
         small = np.zeros((wide, wide))
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             projected[:, part] = basis @ self._standardised(X, part).astype(np.float32)
             small += projected[:, part] @ projected[:, part].T
-        values, vectors = _leading(small, k)
+        values, vectors = _leading_eigenvectors(small, k)
         none = values <= values[0] * len(X) * float(np.finfo(np.float32).eps) ** 2
         values[none] = 0
         inverse = np.divide(1, np.sqrt(values), out=np.zeros(k), where=~none)
         rotation = (vectors * inverse).T.astype(np.float32)
         components = np.empty((k, X.shape[1]), dtype=np.float32)
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             components[:, part] = rotation @ projected[:, part]
         return values, components
 
@@ -273,7 +273,7 @@ class PrincipalComponents(_Scaled):
         """Samples × samples (lower triangle)."""
         gram = np.zeros((len(X), len(X)), dtype=precision, order="F")
         add = scipy.linalg.blas.get_blas_funcs("syrk", (gram,))
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             block = self._standardised(X, part).astype(precision)
             gram = add(1.0, block.T, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
         return gram
@@ -297,7 +297,7 @@ class PrincipalComponents(_Scaled):
         X = self._checked(X)
         result = np.zeros((-(-len(X) // _BLOCK) * _BLOCK, len(self.names_)))
         block = np.zeros((_BLOCK, min(_GENES, X.shape[1])))
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             loadings = self.components_[:, part].astype(np.float64)
             for start in range(0, len(X), _BLOCK):
                 rows = self._standardised(X[start : start + _BLOCK], part)
@@ -354,7 +354,7 @@ def load_transformer(arrays: Arrays) -> Transformer:
     return kinds[kind](arrays)
 
 
-def _leading(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _leading_eigenvectors(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k largest eigenvalues (float64, none below 0), falling, and eigenvectors as columns.
 
     Only the lower triangle is looked at; `gram` is overwritten. What `scipy.linalg.eigh` does for
@@ -378,6 +378,6 @@ def _leading(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(values[: -k - 1 : -1], 0), vectors
 
 
-def _parts(genes: int) -> Iterator[slice]:
+def _gene_blocks(genes: int) -> Iterator[slice]:
     for start in range(0, genes, _GENES):
         yield slice(start, min(start + _GENES, genes))

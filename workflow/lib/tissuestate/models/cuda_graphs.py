@@ -10,7 +10,7 @@ import torch
 from tissuestate.models.loss import Differentiate
 
 
-def replayed(differentiate: Differentiate) -> Differentiate:
+def record_steps(differentiate: Differentiate) -> Differentiate:
     """`HandGradients.differentiate`, recorded for each size of batch and replayed."""
     recorded: dict[int, tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]] = {}
 

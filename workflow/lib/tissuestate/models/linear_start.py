@@ -9,7 +9,7 @@ from tissuestate.models.network import ClassifierNetwork
 RIDGE = 1.0  # the penalty of scikit-learn's LogisticRegression
 
 
-def begin_linear(
+def fit_linear_start(
     network: ClassifierNetwork, z: torch.Tensor, targets: Mapping[str, torch.Tensor]
 ) -> float:
     """Fit the direct path alone, as ridge logistic regression; the result is its cross-entropy.

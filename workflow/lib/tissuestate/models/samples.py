@@ -26,7 +26,9 @@ class TaskData:
     y_validation: Labels
 
 
-def select(x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: str) -> TaskData:
+def select_task(
+    x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: str
+) -> TaskData:
     """The training and validation samples of `task` that have a label of it."""
     if task not in TASKS:
         raise InputError(f"task {task!r} is unknown; use one of {', '.join(TASKS)}.")
@@ -44,4 +46,4 @@ def select(x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: s
 
 def read_task(features: str | Path, classes: str | Path, task: str) -> TaskData:
     """The training and validation samples of `task` from the files of the stages before."""
-    return select(*read_features(features), read_classes(classes), task)
+    return select_task(*read_features(features), read_classes(classes), task)

@@ -14,7 +14,7 @@ from hyperopt import hp, tpe
 
 from tissuestate.errors import InputError
 from tissuestate.models.samples import TaskData
-from tissuestate.models.training import Diverged, Hyperparameters, Recipe, fit_task
+from tissuestate.models.training import DivergenceError, Hyperparameters, Recipe, fit_task
 from tissuestate.models.trials import Journal, Trial
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class SearchSpace:
         return {**values, "widths": widths}
 
 
-def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
+def _hyperopt_trials(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
     """The hyperopt trials that a search would hold after `history`."""
     trials = hyperopt.Trials()
     docs = []
@@ -129,7 +129,7 @@ def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
     return trials
 
 
-def propose(
+def propose_point(
     history: Sequence[Trial], number: int, seed: int, space: SearchSpace, *, guided: bool = False
 ) -> dict[str, float | int]:
     """The point that trial `number` tries, after the trials of `history`.
@@ -145,12 +145,12 @@ def propose(
         return space.default()
     place = number - guided
     draw = int(np.random.default_rng(seed).integers(2**31 - 1, size=place + 1)[place])
-    trials = _rebuild(history, space)
+    trials = _hyperopt_trials(history, space)
     values = tpe.suggest([number], space.domain, trials, draw, verbose=False)[0]["misc"]["vals"]
     return {label: np.asarray(values[label][0]).item() for label in space.labels}
 
 
-def evaluate(
+def run_trial(
     number: int,
     point: Mapping[str, float | int],
     space: SearchSpace,
@@ -183,28 +183,28 @@ def evaluate(
         if trained.history["epoch"].iloc[-1] == epochs:
             losses = trained.history["validation_loss"]
             loss = float(losses.min() if recipe.guided else losses.iloc[-1])
-    except Diverged as error:
+    except DivergenceError as error:
         logger.warning("trial %d: %s", number, error)
     status = hyperopt.STATUS_FAIL if loss is None else hyperopt.STATUS_OK
     seconds = time.perf_counter() - started
     return Trial(number, dict(point), parameters, loss, status, seconds)
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     return list(value) if isinstance(value, range) else asdict(value)
 
 
 def fingerprint(data: TaskData, space: Mapping[str, Any], **settings: Any) -> str:
     """SHA-256 of all that a trial's outcome depends on: samples, labels, classes and settings."""
     said = {"classes": data.classes, "space": space, **settings}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode())
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=_to_json).encode())
     for array in (data.x, *data.y.values(), data.x_validation, *data.y_validation.values()):
         digest.update(str((array.shape, array.dtype)).encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def search(
+def run_search(
     data: TaskData,
     space: Mapping[str, Any],
     *,
@@ -225,8 +225,8 @@ def search(
     searched = SearchSpace(space)
     done = list(journal.trials[: len(numbers)]) if journal else []
     for number in numbers[len(done) :]:
-        point = propose([*earlier, *done], number, seed, searched, guided=recipe.guided)
-        trial = evaluate(
+        point = propose_point([*earlier, *done], number, seed, searched, guided=recipe.guided)
+        trial = run_trial(
             number,
             point,
             searched,

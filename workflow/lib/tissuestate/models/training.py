@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from tissuestate.errors import InputError
 from tissuestate.models.architecture import Architecture
-from tissuestate.models.cuda_graphs import replayed
+from tissuestate.models.cuda_graphs import record_steps
 from tissuestate.models.hand_gradients import HandGradients, is_faster_by_hand
-from tissuestate.models.linear_start import begin_linear
+from tissuestate.models.linear_start import fit_linear_start
 from tissuestate.models.loss import Differentiate, batch_shares, differentiate, soft_targets
 from tissuestate.models.network import ClassifierNetwork, choose_device
 from tissuestate.models.samples import TaskData
@@ -36,11 +36,11 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-class Diverged(ArithmeticError):
+class DivergenceError(ArithmeticError):
     """The loss was not a finite number before the first epoch had ended."""
 
 
-def _checked(value: str, allowed: Sequence[str], name: str) -> None:
+def _check_choice(value: str, allowed: Sequence[str], name: str) -> None:
     if value not in allowed:
         raise InputError(f"{name} {value!r} is unknown; use one of {', '.join(allowed)}.")
 
@@ -57,7 +57,7 @@ class Hyperparameters:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        _checked(self.optimizer, tuple(OPTIMIZERS), "optimizer")
+        _check_choice(self.optimizer, tuple(OPTIMIZERS), "optimizer")
         if self.learning_rate <= 0 or self.batch_size < 1:
             raise InputError(
                 f"learning rate {self.learning_rate} and batch size {self.batch_size} must be "
@@ -106,12 +106,12 @@ RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, 
 
 def read_recipe(name: str) -> Recipe:
     """The recipe of a name in `RECIPES`."""
-    _checked(name, tuple(RECIPES), "recipe")
+    _check_choice(name, tuple(RECIPES), "recipe")
     return RECIPES[name]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """A fitted network (on the CPU, evaluation mode) and how it came about."""
 
     network: ClassifierNetwork
@@ -121,7 +121,7 @@ class Trained:
 
 
 @contextlib.contextmanager
-def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterator[None]:
+def seed_torch(seed: int, threads: int | None, device: torch.device) -> Iterator[None]:
     """Seed torch and bound its threads inside the block; both are as before afterwards."""
     before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
@@ -140,7 +140,7 @@ def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterat
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _build(
+def _build_network(
     n_features: int,
     classes: Mapping[str, Sequence[str]],
     hyperparameters: Hyperparameters,
@@ -184,7 +184,7 @@ def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     return total / (codes >= 0).sum().clamp(min=1)
 
 
-def _validate(
+def _validate_network(
     network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
     """Cross-entropy and accuracy of each head, and the sum of the cross-entropies."""
@@ -214,7 +214,7 @@ class BestEpoch:
 
     def note(self, epoch: int, loss: float) -> bool:
         """Validate the network after an epoch; False if a loss is not a finite number."""
-        measured = {"epoch": epoch, "loss": loss} | _validate(self.network, self.x, self.y)
+        measured = {"epoch": epoch, "loss": loss} | _validate_network(self.network, self.x, self.y)
         validation_loss = measured["validation_loss"]
         if not np.isfinite([loss, validation_loss]).all():
             return False
@@ -236,7 +236,7 @@ def _choose_step(
         by_hand = HandGradients(network)
         step, parameters = by_hand.differentiate, [by_hand.flat]
         if network.shift.is_cuda:
-            step = replayed(step)
+            step = record_steps(step)
     optimizer = OPTIMIZERS[hyperparameters.optimizer](parameters, lr=hyperparameters.learning_rate)
     return step, optimizer
 
@@ -268,7 +268,9 @@ def train_epoch(
     return float(torch.stack(losses) @ batch.bincount().float()) / len(z)
 
 
-def _train(best: BestEpoch, train_once: Callable[[], float], epochs: int, progress: bool) -> None:
+def _train_epochs(
+    best: BestEpoch, train_once: Callable[[], float], epochs: int, progress: bool
+) -> None:
     """Train until all epochs are done or a loss is not a finite number; load the best weights."""
     for epoch in range(1, epochs + 1):
         if not best.note(epoch, train_once()):
@@ -282,7 +284,7 @@ def _train(best: BestEpoch, train_once: Callable[[], float], epochs: int, progre
                 *(best.best_loss, best.best_epoch),
             )
     if not best.best_weights:
-        raise Diverged(f"no epoch of {epochs} had a finite loss")
+        raise DivergenceError(f"no epoch of {epochs} had a finite loss")
     best.network.load_state_dict(best.best_weights)
 
 
@@ -300,7 +302,7 @@ def fit_network(
     device: str = "auto",
     threads: int | None = None,
     progress: bool = True,
-) -> Trained:
+) -> TrainedNetwork:
     """Train a network and keep the epoch of least validation cross-entropy (summed over heads).
 
     x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
@@ -310,18 +312,18 @@ def fit_network(
     """
     place = choose_device(device)
     started = time.perf_counter()
-    with reproducible(seed, threads, place):
+    with seed_torch(seed, threads, place):
         train_x, check_x = (
             torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(place)
             for values in (x, x_validation)
         )
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        network = _build(x.shape[1], classes, hyperparameters, recipe.direct).to(place)
+        network = _build_network(x.shape[1], classes, hyperparameters, recipe.direct).to(place)
         network.standardise(*_input_scale(train_x))
         train_x, check_x = network.standardised(train_x), network.standardised(check_x)
         best = BestEpoch(network, check_x, check_y)
         if recipe.direct and len(x) <= min(x.shape[1], FEW):
-            best.note(0, begin_linear(network, train_x, _targets(y, classes, place)))
+            best.note(0, fit_linear_start(network, train_x, _targets(y, classes, place)))
         train_once = partial(
             train_epoch,
             network,
@@ -330,9 +332,9 @@ def fit_network(
             _targets(y, classes, place, recipe.label_smoothing),
             hyperparameters.batch_size,
         )
-        _train(best, train_once, epochs, progress)
+        _train_epochs(best, train_once, epochs, progress)
         network = copy.deepcopy(network).cpu()  # whose tensors are no views of one vector
-    return Trained(
+    return TrainedNetwork(
         network=network,
         history=pd.DataFrame(best.history),
         best_epoch=best.best_epoch,
@@ -340,7 +342,7 @@ def fit_network(
     )
 
 
-def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -> Trained:
+def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -> TrainedNetwork:
     """`fit_network` on the samples of a task."""
     return fit_network(
         data.x,

@@ -90,7 +90,7 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def best(history: Sequence[Trial]) -> Trial:
+def best_trial(history: Sequence[Trial]) -> Trial:
     """The trial of least loss, the first of equals."""
     done = [trial for trial in history if trial.loss is not None]
     if not done:

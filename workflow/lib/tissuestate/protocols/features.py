@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def prepare(
+def prepare_features(
     cohort: "AnnData",
     split: pd.Series,
     kinds: Collection[str],
@@ -43,18 +43,16 @@ def prepare(
     def fitted(step: str) -> np.ndarray:
         return (obs["split"] == "train").to_numpy() | (step in on_all)
 
-    values = _normalised(values, obs, normalisation, fitted("normalisation"))
-    values = _corrected(values, obs, correction, fitted("correction"), seed)
+    values = _normalise(values, obs, normalisation, fitted("normalisation"))
+    values = _correct(values, obs, correction, fitted("correction"), seed)
     labels, rows = obs[list(HEADS)].agg("|".join, axis=1).to_numpy(), fitted("features")
     return {
-        kind: _transformed(
-            values, labels, rows, cohort.var_names, obs, kind, features, seed, threads
-        )
+        kind: _transform(values, labels, rows, cohort.var_names, obs, kind, features, seed, threads)
         for kind in kinds
     }
 
 
-def _normalised(
+def _normalise(
     values: np.ndarray, obs: pd.DataFrame, method: Any, fitted: np.ndarray
 ) -> np.ndarray:
     units, names = obs["unit"].to_numpy(), obs.index.to_numpy()
@@ -62,7 +60,7 @@ def _normalised(
     return normaliser.transform(values, units, names)
 
 
-def _corrected(
+def _correct(
     values: np.ndarray, obs: pd.DataFrame, chosen: Mapping[str, Any], fitted: np.ndarray, seed: int
 ) -> np.ndarray:
     correction = SurrogateVariableCorrection(
@@ -73,7 +71,7 @@ def _corrected(
     return correction.transform(values)
 
 
-def _transformed(
+def _transform(
     values: np.ndarray,
     labels: np.ndarray,
     fitted: np.ndarray,

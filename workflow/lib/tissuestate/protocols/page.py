@@ -28,7 +28,7 @@ def protocol_facts(tables: Mapping[str, pd.DataFrame], searched: bool) -> dict[s
     }
 
 
-def protocols_in_brief(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+def summarise_protocols(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
     """What the tables (all but the mistakes) say of DL PCA's plain questions.
 
     crossvalidation: balanced accuracy by head. gains: by head, what the paper's protocol adds.
@@ -139,7 +139,7 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
                 "column": column,
                 "models": list(dict.fromkeys(model for row in rows for model in row["scores"])),
                 "rows": rows,
-                "not_asked": _not_asked(asked, mistakes[mistakes["protocol"] == column]),
+                "not_asked": _parts_not_scored(asked, mistakes[mistakes["protocol"] == column]),
             }
         )
     return sections
@@ -155,7 +155,7 @@ def _scores(scored: pd.DataFrame, **about: Any) -> dict[str, Any]:
     }
 
 
-def _not_asked(asked: pd.DataFrame, mistakes: pd.DataFrame) -> list[dict[str, Any]]:
+def _parts_not_scored(asked: pd.DataFrame, mistakes: pd.DataFrame) -> list[dict[str, Any]]:
     """The heads that a part left out leaves too few classes of to ask, with these parts."""
     parts = pd.concat([asked["part"], mistakes["part"]]).unique()
     missing = []

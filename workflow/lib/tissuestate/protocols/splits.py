@@ -28,7 +28,7 @@ FITTED_ON_ALL: dict[str, tuple[str, ...]] = {
 }
 
 
-def split_of(
+def split_for_protocol(
     obs: pd.DataFrame, protocol: str, part: str, *, folds: int, validation: float, seed: int
 ) -> pd.Series:
     """Train, validation and test for each sample, '' for those that take no part.
@@ -59,7 +59,7 @@ def fold_split(
         donors = obs["donor"] + "\t" + obs["source"]
     grouped = obs.assign(donor=donors, sample=obs.index)
     test = fold_samples(grouped, folds, seed) == fold
-    return _with_validation(grouped[~test], validation, seed).reindex(obs.index, fill_value="test")
+    return _draw_validation(grouped[~test], validation, seed).reindex(obs.index, fill_value="test")
 
 
 def left_out_split(
@@ -75,9 +75,9 @@ def left_out_split(
     if rest["donor"].nunique() < 2:
         logger.warning("%s %s: too few donors are left to train on without it", column, value)
         return pd.Series("", index=obs.index)
-    parts = _with_validation(rest.assign(sample=rest.index), validation, seed)
+    parts = _draw_validation(rest.assign(sample=rest.index), validation, seed)
     return parts.reindex(obs.index, fill_value="").mask(test, "test")
 
 
-def _with_validation(samples: pd.DataFrame, share: float, seed: int) -> pd.Series:
+def _draw_validation(samples: pd.DataFrame, share: float, seed: int) -> pd.Series:
     return split_samples(samples, "donor", (1 - share, share, 0), seed)

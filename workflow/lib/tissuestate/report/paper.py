@@ -85,7 +85,9 @@ def read_settings(
     )
 
 
-def beside_paper(metrics: pd.DataFrame, paper: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
+def compare_with_paper(
+    metrics: pd.DataFrame, paper: pd.DataFrame, leaks: pd.DataFrame
+) -> pd.DataFrame:
     """The paper's test results beside ours: head, metric, paper, ours, low, high, n, difference.
 
     `metrics` has head, metric, value, low, high, n; `paper` has head, metric, value. The order is

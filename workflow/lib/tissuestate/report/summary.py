@@ -16,14 +16,14 @@ from tissuestate.cohort.composition import (
     split_table,
     states_of,
 )
-from tissuestate.evaluation.tandem import TANDEM, within
+from tissuestate.evaluation.tandem import TANDEM, within_batch_head
 from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS
-from tissuestate.protocols.page import protocols_in_brief
+from tissuestate.protocols.page import summarise_protocols
 from tissuestate.report.figures.expression import before_and_after
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
-ASKED = (*(asked for head in HEADS for asked in (head, within(head))), TANDEM)
+SCORED_HEADS = (*(asked for head in HEADS for asked in (head, within_batch_head(head))), TANDEM)
 
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -58,14 +58,14 @@ class Run:
     truth: pd.DataFrame | None = None
 
 
-def summarise(run: Run) -> dict[str, Any]:
+def summary_facts(run: Run) -> dict[str, Any]:
     """The facts of the page: a section each, None or empty without anything to say."""
     return {
         "cohort": _cohort(run),
         "best": _best(run),
-        "beaten": _beaten(run.protocols),
+        "beaten": _better_models(run.protocols),
         "performance": _performance(run),
-        "protocols": protocols_in_brief(run.protocols) if run.protocols else None,
+        "protocols": summarise_protocols(run.protocols) if run.protocols else None,
         "trust": _trust(run),
         "confounding": _confounding(run),
         "batches": _batches(run),
@@ -76,7 +76,7 @@ def summarise(run: Run) -> dict[str, Any]:
     }
 
 
-def winners(benchmark: pd.DataFrame) -> pd.DataFrame:
+def best_models(benchmark: pd.DataFrame) -> pd.DataFrame:
     """The best model of each head by balanced accuracy, and the score of DL PCA beside it."""
     rows = []
     for head in HEADS:
@@ -114,7 +114,7 @@ def _cohort(run: Run) -> dict[str, Any]:
 def _best(run: Run) -> list[dict[str, Any]]:
     """The best model of each head, with the interval of its lead where that is not DL PCA."""
     found = []
-    for row in winners(run.benchmark).to_dict("records"):
+    for row in best_models(run.benchmark).to_dict("records"):
         fact = {
             "head": row["head"],
             "model": row["best"],
@@ -130,7 +130,7 @@ def _best(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _beaten(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """The models that beat DL PCA in cross-validation by more than chance: it has more samples."""
     folds = protocols.get("crossvalidation", pd.DataFrame())
     if folds.empty:
@@ -152,7 +152,7 @@ def _performance(run: Run) -> dict[str, Any]:
     """DL PCA's scores on test samples by head, and the metrics that any head has."""
     ours = run.metrics[run.metrics["model"] == PAPER_MODEL]
     heads = []
-    for head in ASKED:
+    for head in SCORED_HEADS:
         known = ours[ours["head"] == head].set_index("metric")
         if len(known):
             shown = known.loc[[metric for metric in SHOWN if metric in known.index]]
@@ -175,7 +175,7 @@ def _trust(run: Run) -> list[dict[str, Any]] | None:
             **{name: float(left.loc[head, name]) for name in ("share", "accuracy")},
             "samples": int(sets.loc[head, "samples"]),
         }
-        for head in ASKED
+        for head in SCORED_HEADS
         if head in sets.index
     ]
 
@@ -211,7 +211,7 @@ def _within_batch(run: Run, head: str) -> dict[str, float] | None:
     Within a batch, the batch gives nothing away.
     """
     scored = run.metrics[run.metrics["model"] == PAPER_MODEL].set_index(["head", "metric"])
-    asked = (within(head), "balanced_accuracy")
+    asked = (within_batch_head(head), "balanced_accuracy")
     if asked not in scored.index:
         return None
     return {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.evaluation.tandem import within
+from tissuestate.evaluation.tandem import within_batch_head
 from tissuestate.report.wording import head_title
 
 Items = Iterator[tuple[str, Any]]  # item, value
@@ -83,7 +83,7 @@ def _batch_items(found: Mapping[str, Any]) -> Items:
 
 
 def _within(head: str, score: Mapping[str, float]) -> tuple[str, float]:
-    return f"balanced accuracy, {head_title(within(head)).lower()}", score["value"]
+    return f"balanced accuracy, {head_title(within_batch_head(head)).lower()}", score["value"]
 
 
 def _quality_items(quality: Mapping[str, Any]) -> Items:

@@ -19,7 +19,7 @@ from tissuestate.report.figures.style import (
     class_colour,
     class_line,
     new_figure,
-    say_nothing_to_show,
+    show_message,
     whiskers,
 )
 from tissuestate.report.wording import HEADS as TITLES
@@ -38,7 +38,7 @@ def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[s
     if not heads:
         with rc_context(STYLE):
             figure = new_figure(6, 3)
-            say_nothing_to_show(figure.subplots(), "no test sample to show")
+            show_message(figure.subplots(), "no test sample to show")
         return figure
     largest = max(heads, key=lambda head: len(classes[head]))
     columns = [[largest], [head for head in heads if head != largest]]
@@ -123,7 +123,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
     """
     heads = [head for head in classes if (roc["head"] == head).any()]
     with rc_context(STYLE):
-        legend_height = 0.62 + 0.19 * (_most(classes, heads) + 1)
+        legend_height = 0.62 + 0.19 * (_largest_number(classes, heads) + 1)
         figure = new_figure(4.6 * max(len(heads), 1), 4.7 + legend_height)
         panels, keys = figure.subplots(
             2, max(len(heads), 1), squeeze=False, height_ratios=[4.7, legend_height]
@@ -131,7 +131,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
         for key in keys:
             key.set_axis_off()
         if not heads:
-            say_nothing_to_show(panels[0], "no test sample to show")
+            show_message(panels[0], "no test sample to show")
         for axes, key, head in zip(panels, keys, heads, strict=False):
             _roc_panel(axes, roc[roc["head"] == head], head, classes[head])
             key.legend(
@@ -193,7 +193,7 @@ def _corner(axes: Axes) -> Axes:
     return inset
 
 
-def _most(classes: Mapping[str, Sequence[str]], heads: Sequence[str]) -> int:
+def _largest_number(classes: Mapping[str, Sequence[str]], heads: Sequence[str]) -> int:
     return max((len(classes[head]) for head in heads), default=1)
 
 
@@ -206,7 +206,7 @@ def top_k(metrics: pd.DataFrame) -> Figure:
         figure = new_figure(4.2 * max(len(heads), 1), 3.4)
         panels = figure.subplots(1, max(len(heads), 1), squeeze=False)[0]
         if not heads:
-            say_nothing_to_show(panels[0], "no top-K accuracy was computed")
+            show_message(panels[0], "no top-K accuracy was computed")
             return figure
         lowest = float(np.nanmin(rows[["value", "low"]].to_numpy(float)))
         for axes, head in zip(panels, heads, strict=True):
@@ -252,7 +252,7 @@ def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int
             codes = encode(test[f"{head}_true"], classes[head])
             known = (codes >= 0) & ~np.isnan(shown[head]).any(axis=1)
             if not known.any():
-                say_nothing_to_show(axes, "no test sample to show")
+                show_message(axes, "no test sample to show")
                 below.set_axis_off()
                 continue
             probabilities, codes = shown[head][known], codes[known]

@@ -19,7 +19,7 @@ from tissuestate.report.figures.style import (
     class_colour,
     class_marker,
     new_figure,
-    say_nothing_to_show,
+    show_message,
 )
 from tissuestate.report.wording import measure_title
 
@@ -214,7 +214,7 @@ def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         axes.set_title("Batch effect and biology before and after correction")
         if wide.empty:
-            say_nothing_to_show(axes, "no measure was computed both before and after")
+            show_message(axes, "no measure was computed both before and after")
             return figure
         place = np.arange(len(wide))[::-1]
         for shift, (stage, colour) in zip((0.19, -0.19), STAGES.items(), strict=True):

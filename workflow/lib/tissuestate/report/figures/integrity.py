@@ -12,7 +12,7 @@ from tissuestate.report.figures.style import (
     PALETTE,
     STYLE,
     new_figure,
-    say_nothing_to_show,
+    show_message,
 )
 
 
@@ -32,7 +32,7 @@ def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
             f"mRIN of {len(known)} samples" + (f" ({without} without reads)" if without else "")
         )
         if known.empty:
-            say_nothing_to_show(axes, "no sample has reads: no mRIN was computed")
+            show_message(axes, "no sample has reads: no mRIN was computed")
             return figure
         values = known["mrin"].to_numpy(float)
         low, high = min(values.min(), threshold), max(values.max(), threshold)
@@ -104,7 +104,7 @@ def gis_histogram(gis: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         axes.set_title(f"Gene integrity score of {len(values)} transcripts")
         if not len(values):
-            say_nothing_to_show(axes, "no transcript has a score")
+            show_message(axes, "no transcript has a score")
             return figure
         axes.hist(values, bins=np.linspace(-1, 1, 41).tolist(), color=PALETTE[0])
         axes.axvline(float(np.median(values)), color="black", linestyle="--", linewidth=1.2)

@@ -13,7 +13,7 @@ from tissuestate.report.figures.style import (
     PALETTE,
     STYLE,
     new_figure,
-    say_nothing_to_show,
+    show_message,
 )
 from tissuestate.report.wording import head_title
 
@@ -66,7 +66,7 @@ def tuning_history(trials: Mapping[str, pd.DataFrame]) -> Figure:
             done = table.dropna(subset=["loss"]).sort_values("number")
             axes.set_title(name)
             if done.empty:
-                say_nothing_to_show(axes, "no finished trial")
+                show_message(axes, "no finished trial")
                 continue
             axes.scatter(done["number"], done["loss"], s=18, color=PALETTE[5], label="trial")
             axes.step(

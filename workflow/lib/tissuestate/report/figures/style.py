@@ -72,7 +72,7 @@ def class_line(index: int) -> str:
     return LINES[index // len(PALETTE) % len(LINES)]
 
 
-def say_nothing_to_show(axes: Axes, why: str) -> None:
+def show_message(axes: Axes, why: str) -> None:
     """Write on an empty panel why it is empty."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, why, ha="center", va="center", color=GREY, transform=axes.transAxes)

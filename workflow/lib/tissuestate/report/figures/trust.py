@@ -51,7 +51,7 @@ def set_coverage(sets: pd.DataFrame) -> Figure:
     return figure
 
 
-def accuracy_answered(curves: pd.DataFrame) -> Figure:
+def abstention_curves(curves: pd.DataFrame) -> Figure:
     """Accuracy against the share of test samples answered, and where the abstention rule stands."""
     heads = _heads(curves)
     with rc_context(STYLE):
