@@ -190,7 +190,7 @@ def trained(tmp_path_factory):
         imputation=str(folder / "imputation.npz"),
         novelty=str(folder / "novelty.npz"),
         sets=str(folder / "sets.tsv"),
-        answered=str(folder / "abstention.tsv"),
+        abstention=str(folder / "abstention.tsv"),
         missing_genes=str(folder / "missing_genes.tsv"),
         correction=str(folder / "correction.npz"),
         transformer=str(folder / "features.npz"),

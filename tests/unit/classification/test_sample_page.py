@@ -91,8 +91,8 @@ def test_the_genes_of_most_weight_are_given_from_for_to_against_with_their_sum()
     assert tissue["largest"] == 3.0
     assert tissue["together"] == pytest.approx(2.2)
     assert tissue["whole"] == 7.0
-    assert sample_facts(record(), background())["explained"] is False
-    assert sample_facts(record(), background(), genes().iloc[:0])["explained"] is False
+    assert sample_facts(record(), background())["is_explained"] is False
+    assert sample_facts(record(), background(), genes().iloc[:0])["is_explained"] is False
 
 
 def test_integrity_is_placed_among_that_of_the_training_samples():

@@ -68,7 +68,7 @@ def test_slopes_are_carried_back_to_the_genes_that_were_measured(simulated, mode
     missing[:3] = missing[0]
     new[missing] = np.nan
     slopes = rng.normal(size=new.shape)
-    carried = model.carry_back(slopes, missing)
+    carried = model.carry_slopes_back(slopes, missing)
     assert (carried[missing] == 0).all()
     moved = new + rng.normal(size=new.shape)  # the fill is affine: any step tells its slopes
     found = (slopes * (model.transform(moved) - model.transform(new))).sum(axis=1)

@@ -51,7 +51,7 @@ def test_they_are_those_of_autograd(activation, direct):
             label_smoothing=SMOOTHING,
         )
         / (codes[head] >= 0).sum()
-        for head, logits in plain.from_standardised(z).items()
+        for head, logits in plain.forward_standardised(z).items()
     )
     expected.backward()
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)

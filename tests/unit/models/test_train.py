@@ -190,7 +190,7 @@ def test_without_dropout_an_epoch_is_that_of_a_plain_loop_in_torch(monkeypatch):
     found = fit(epochs=1, hyperparameters=chosen)
     torch.manual_seed(1)
     network = ClassifierNetwork(Architecture(8, chosen.widths, 0.0, "relu", CLASSES))
-    network.standardise(*training._input_scale(torch.from_numpy(x)))
+    network.set_input_scale(*training._input_scale(torch.from_numpy(x)))
     optimizer = torch.optim.Adam(network.parameters(), chosen.learning_rate)
     for rows in torch.randperm(200).split(chosen.batch_size):
         optimizer.zero_grad()

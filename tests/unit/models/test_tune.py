@@ -113,7 +113,7 @@ def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
         show_progressbar=False,
         verbose=False,
     )
-    options = {**OPTIONS, "recipe": Recipe(guided=True)}
+    options = {**OPTIONS, "recipe": Recipe(is_guided=True)}
     found = tune.run_search(data, SPACE, numbers=range(30), **options)
     assert found[0].parameters == {
         "learning_rate": 1e-3,

@@ -246,7 +246,7 @@ def test_the_page_shows_every_score_and_recall(calls):
 def test_questions_that_could_not_be_asked_are_known(calls):
     (section,) = protocol_facts(tables_of(calls), searched=False)["outside"]
     assert section["column"] == "study" and section["models"] == ["dl_pca", "logreg"]
-    assert [(row["head"], row["is_every_part"]) for row in section["not_asked"]] == [
+    assert [(row["head"], row["is_every_part"]) for row in section["not_scored"]] == [
         ("disease_state", True),
         ("subtype", True),
     ]

@@ -71,7 +71,7 @@ def run():
         columns=["stage", "measure", "value"],
     )
     return Run(
-        kept=kept,
+        samples=kept,
         qc=qc,
         datasets=datasets,
         genes=300,
@@ -104,7 +104,7 @@ def with_trust(run: Run) -> Run:
         [("tissue", "confidence", 1.0, 0.9), ("tissue", "abstention", 0.967, 0.996)],
         columns=["head", "rule", "share", "accuracy"],
     )
-    return replaced(run, sets=pd.DataFrame(rows, columns=columns), answered=answered)
+    return replaced(run, sets=pd.DataFrame(rows, columns=columns), abstention=answered)
 
 
 def test_what_sets_cover_and_what_abstaining_leaves(run):
@@ -154,11 +154,11 @@ def test_a_defeat_in_cross_validation_is_a_fact(run):
     tables = {"leaks": empty, "outside": empty, "outside_classes": empty}
     beaten = replaced(run, protocols={"crossvalidation": folds, **tables})
     fact = {"head": "tissue", "model": "logreg", "difference": 0.015, "low": 0.001, "high": 0.03}
-    assert summary_facts(beaten)["beaten"] == [fact]
+    assert summary_facts(beaten)["better_models"] == [fact]
     text = page_of(beaten).text
     assert text.index("0.001 to 0.030") < text.index("0.900 (0.880–0.920)")
     folds["difference_low"] = -0.001
-    assert summary_facts(beaten)["beaten"] == []
+    assert summary_facts(beaten)["better_models"] == []
 
 
 def test_the_contrast_that_can_be_learnt_is_known(run):
@@ -194,7 +194,7 @@ def test_without_confounding_there_is_no_warning(run):
     kept = pd.concat(
         [cohort(dict.fromkeys(CONFOUNDED, study)).add_prefix(study, axis=0) for study in "AB"]
     )
-    free = replaced(run, kept=kept)
+    free = replaced(run, samples=kept)
     assert all(pair["studies"] == "A, B" for pair in summary_facts(free)["confounding"]["pairs"])
     assert item(free, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
 
@@ -205,7 +205,7 @@ def test_without_confounding_there_is_no_warning(run):
 
 
 def test_of_one_study_there_is_no_association(run):
-    alone = replaced(run, kept=run.kept.assign(study="GTEx"))
+    alone = replaced(run, samples=run.samples.assign(study="GTEx"))
     assert summary_facts(alone)["confounding"]["association"] is None
     assert "Cramér" not in page_of(alone).text
 
@@ -240,10 +240,10 @@ def test_correction_before_and_after(run):
 
 
 def with_truth(run: Run) -> Run:
-    samples = len(run.kept)
+    samples = len(run.samples)
     truth = pd.DataFrame(
         {
-            "sample": [*run.kept.index, "bad", "void", "lost"],
+            "sample": [*run.samples.index, "bad", "void", "lost"],
             "degraded": [False] * samples + [True, False, False],
             "empty": [False] * samples + [False, True, False],
         }
@@ -256,7 +256,7 @@ def test_truth_of_a_simulation_is_counted(run):
     assert item(simulated, "truth", "degraded samples excluded") == 1
     assert item(simulated, "truth", "empty samples excluded") == 1
     assert item(simulated, "truth", "intact samples excluded") == 1  # 'lost' should be kept
-    assert item(simulated, "truth", "intact samples") == len(run.kept) + 1
+    assert item(simulated, "truth", "intact samples") == len(run.samples) + 1
     assert item(simulated, "truth", "test accuracy, tissue") == pytest.approx(0.8)
     chance = item(simulated, "truth", "share of the most frequent class, tissue")
     assert chance == pytest.approx(2 / 3)
@@ -264,7 +264,7 @@ def test_truth_of_a_simulation_is_counted(run):
 
 
 def test_donors_on_both_sides_are_counted(run):
-    shared = replaced(run, kept=run.kept.assign(donor="one"))
+    shared = replaced(run, samples=run.samples.assign(donor="one"))
     assert summary_facts(run)["cohort"]["shared_donors"] == 0
     assert summary_facts(shared)["cohort"]["shared_donors"] == 1
     assert item(shared, "cohort", "donors on several sides of the split") == 1
@@ -293,13 +293,13 @@ def outside(name: str) -> dict[str, pd.DataFrame]:
 
 def test_every_section_shows_markup_in_names_as_text(run):
     def page(name: str) -> Page:
-        kept = two_kidneys(run).kept
+        kept = two_kidneys(run).samples
         kept = kept.replace(
             {"study": {"TCGA": name}, "tissue": {"liver": name}, "subtype": {"kirp": name}}
         )
         given = replaced(
             with_truth(with_trust(run)),
-            kept=kept,
+            samples=kept,
             classes=CLASSES | {"tissue": ["kidney", name], "subtype": ["kirc", name]},
             qc=run.qc.assign(sample=name, reason=name),
             datasets=run.datasets.assign(dataset=name),
@@ -332,17 +332,17 @@ def test_contrasts_name_every_pair_of_states_once():
 
 def two_kidneys(run: Run) -> Run:
     """Two subtypes of kidney, each from a source of its own; liver from one of these alone."""
-    kept = run.kept.assign(source="a")
+    kept = run.samples.assign(source="a")
     tumour = kept["disease_state"] == "neoplastic"
     kept.loc[tumour, "tissue"] = "kidney"
     kept.loc[tumour, "subtype"] = ["kirc", "kirp"] * 2
     kept.loc[kept["subtype"] == "kirp", "source"] = "b"
     kept.loc[kept["tissue"] == "liver", ["study", "source"]] = "X", "c"
-    return replaced(run, kept=kept, classes={**CLASSES, "subtype": ["kirc", "kirp"]})
+    return replaced(run, samples=kept, classes={**CLASSES, "subtype": ["kirc", "kirp"]})
 
 
 def test_subtypes_are_contrasted_within_a_tissue_and_a_batch(run):
-    found = contrasts(two_kidneys(run).kept, "subtype").to_dict("records")
+    found = contrasts(two_kidneys(run).samples, "subtype").to_dict("records")
     assert found == [
         {"head": "subtype", "first": "kirc", "second": "kirp", "studies": "", "samples": 0}
     ]

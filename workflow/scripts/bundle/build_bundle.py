@@ -25,7 +25,7 @@ with logged(snakemake.log[0]):
         calibration=source.calibration,
         metrics=source.metrics,
         sets=source.sets,
-        answered=source.abstention,
+        abstention=source.abstention,
         missing_genes=source.missing_genes,
         multitask=source.multitask,
         subtype=source.get("subtype") or [],

@@ -20,7 +20,7 @@ with logged(snakemake.log[0]):
     cohort = anndata.read_h5ad(source.cohort, backed="r")
     summary = summary_facts(
         Run(
-            kept=plain_labels(cohort.obs),
+            samples=plain_labels(cohort.obs),
             genes=cohort.n_vars,
             qc=table(source.get("qc"), flags=["kept"]),
             datasets=table(source.genes),
@@ -30,7 +30,7 @@ with logged(snakemake.log[0]):
             benchmark=table(source.benchmark),
             comparison=table(source.comparison),
             sets=table(source.sets),
-            answered=table(source.abstention),
+            abstention=table(source.abstention),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
             truth=table(source.get("truth"), flags=["degraded", "empty"]),
         )

@@ -39,7 +39,7 @@ class BundleSources:
     calibration: str
     metrics: str
     sets: str
-    answered: str
+    abstention: str
     missing_genes: str
     multitask: Sequence[str]
     subtype: Sequence[str] = ()
@@ -69,7 +69,7 @@ def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[s
         },
         "sets": calibration["sets"],
         "metrics": metric_records(read_table(sources.metrics)),
-        "trust": _trust(sources.sets, sources.answered),
+        "trust": _trust(sources.sets, sources.abstention),
         "data": {
             **describe_data(kept, classes),
             "fingerprints": {
@@ -116,9 +116,9 @@ def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
     return files
 
 
-def _trust(sets: str, answered: str) -> dict[str, list[dict[str, Any]]]:
+def _trust(sets: str, abstention: str) -> dict[str, list[dict[str, Any]]]:
     """What the sets cover and what abstention leaves, of all test samples of a head."""
-    covered, rule = (read_table(path) for path in (sets, answered))
+    covered, rule = (read_table(path) for path in (sets, abstention))
     return {
         "sets": metric_records(covered[covered["tissue"] == ""].drop(columns="tissue")),
         "answered": metric_records(rule[rule["rule"] == "abstention"].drop(columns="rule")),

@@ -120,7 +120,7 @@ class Classifier:
             if found != expected:
                 raise ValueError(f"{name}: {found}, expected {expected}")
         subtypes = [name for own in self.description["subtypes_of"].values() for name in own]
-        numbers = [*self.description["temperatures"].values(), 1.0 + self._least]
+        numbers = [*self.description["temperatures"].values(), 1.0 + self._least_share]
         if not set(subtypes) <= set(self.description["classes"]["subtype"]):
             raise ValueError(f"subtypes_of: {subtypes}")
         if not all(np.isfinite(float(number)) and float(number) > 0 for number in numbers):
@@ -158,8 +158,8 @@ class Classifier:
         InputError as `predict` does.
         """
         for block in self._read(frame, unit):
-            if block.called.any():
-                values, units, samples = block.of_called()
+            if block.is_accepted.any():
+                values, units, samples = block.accepted_values()
                 normalised = self.chain.normaliser.transform(values, units, samples)
                 yield pd.DataFrame(normalised, samples, self.genes)
 
@@ -220,13 +220,13 @@ class Classifier:
 
     def _predict(self, block: Block, mrin: pd.Series) -> Predictions:
         """`predict` for one block of samples."""
-        samples, called = block.samples, block.called
+        samples, called = block.samples, block.is_accepted
         names = samples.index
         novelty = np.full(len(names), np.nan)
-        probabilities = self._empty(names)
+        probabilities = self._empty_probabilities(names)
         points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
         if called.any():
-            features = self.chain.transform(*block.of_called())
+            features = self.chain.transform(*block.accepted_values())
             novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
@@ -247,7 +247,7 @@ class Classifier:
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
     @property
-    def _least(self) -> float:
+    def _least_share(self) -> float:
         """The share of the genes below which a sample is refused."""
         return float(self.description["thresholds"]["genes"])
 
@@ -259,12 +259,12 @@ class Classifier:
         count = int(np.isfinite(values).sum())
         if placed.refused:
             return placed.refused, []
-        if not count and genes.found >= self._least * genes.count:
+        if not count and genes.found >= self._least_share * genes.count:
             return f"all its values are missing ({genes.found:,} genes are known).", []
-        if count < self._least * genes.count:
+        if count < self._least_share * genes.count:
             return (
                 f"{count:,} of the model's {genes.count:,} genes ({count / genes.count:.0%}) have "
-                f"a value, at least {self._least:.0%} are needed; {genes.problem()}."
+                f"a value, at least {self._least_share:.0%} are needed; {genes.problem()}."
             ), []
         warnings = [*placed.warnings]
         for found in (
@@ -280,7 +280,7 @@ class Classifier:
                 warnings += [f"{BY_LENGTH} {LEARNT_FROM_COUNTS}"]
         return "", warnings
 
-    def _empty(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
+    def _empty_probabilities(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
         classes = self.description["classes"]
         heads = [head for head in HEADS if head in self.chain.heads]
         return {head: pd.DataFrame(np.nan, samples, classes[head]) for head in heads}

@@ -132,7 +132,7 @@ class Explainer:
             by_gene[:, chosen] = slopes
         by_gene = by_gene / features.scale_
         by_gene -= (by_gene @ correction.coefficients_.T) @ correction.loadings_
-        by_gene = self.chain.imputation.carry_back(by_gene, np.isnan(expression))
+        by_gene = self.chain.imputation.carry_slopes_back(by_gene, np.isnan(expression))
         return by_gene * np.nan_to_num(expression - self.average)
 
 

@@ -25,14 +25,14 @@ class Block:
     warnings: list[list[str]]  # what its values leave in doubt
 
     @property
-    def called(self) -> np.ndarray:
+    def is_accepted(self) -> np.ndarray:
         """Which samples are not refused."""
         return (self.samples["refused"] == "").to_numpy()
 
-    def of_called(self) -> tuple[np.ndarray, list[str], list[str]]:
+    def accepted_values(self) -> tuple[np.ndarray, list[str], list[str]]:
         """Values, units and names of those, as the chain takes them."""
-        about = self.samples[self.called]
-        return self.values[self.called], about["unit"].tolist(), about.index.tolist()
+        about = self.samples[self.is_accepted]
+        return self.values[self.is_accepted], about["unit"].tolist(), about.index.tolist()
 
 
 @dataclass(frozen=True)

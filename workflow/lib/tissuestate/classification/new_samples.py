@@ -22,7 +22,7 @@ NO_MRIN = (
     "mRIN to compare with."
 )
 NO_PROFILE = "the coverage of its transcripts could not be read; see the log of profile_integrity."
-UNENDED = (
+CUT_SHORT = (
     "its last row has no line end, and genes of the model are missing: the file was cut short; "
     "copy it again."
 )
@@ -35,14 +35,14 @@ class NewSamples:
     frames: samples × genes (ids as they stand in the file) with their unit; samples of the same
     unit and genes stand in one, whatever files they come from; missing values stay missing.
     refused: why samples cannot be called that a file does not give, or gives as no numbers. Each
-    sample is in a frame, in refused, or in both. unended: why samples are refused where genes of
+    sample is in a frame, in refused, or in both. cut_short: why samples are refused where genes of
     the model are missing: no line end follows the last row of their file. warnings: what the call
     of a sample is to say of how it was read.
     """
 
     frames: list[tuple[pd.DataFrame, str]]
     refused: dict[str, str]
-    unended: dict[str, str]
+    cut_short: dict[str, str]
     warnings: dict[str, str]
 
 
@@ -54,7 +54,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
     """
     groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
     refused: dict[str, str] = {}
-    unended: dict[str, str] = {}
+    cut_short: dict[str, str] = {}
     warnings: dict[str, str] = {}
 
     def add(unit: str, ids: np.ndarray, samples: list[str], values: np.ndarray) -> None:
@@ -75,7 +75,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         for sample, column in matrix.taken.items():
             warnings[sample] = f"Its values are those of the file's only column, {column!r}."
         if matrix.unended:
-            unended |= dict.fromkeys(wanted, f"{path}: {UNENDED}")
+            cut_short |= dict.fromkeys(wanted, f"{path}: {CUT_SHORT}")
         told = unit or ("count" if matrix.layout in COUNTED else "")
         add(told, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
@@ -90,7 +90,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         ids, samples, blocks = groups.pop((unit, key))
         values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         frames.append((pd.DataFrame(values, samples, ids), unit))
-    return NewSamples(frames, refused, unended, warnings)
+    return NewSamples(frames, refused, cut_short, warnings)
 
 
 def call_samples(
@@ -112,7 +112,7 @@ def call_samples(
         refused = {**dict.fromkeys(unknown, NO_PROFILE), **refused}
     found = _predict(classifier, sheet, new, mrin, refused)
     lacking = found.samples.index[found.samples["genes_found"] < found.genes_expected]
-    cut = {name: new.unended[name] for name in lacking if name in new.unended}
+    cut = {name: new.cut_short[name] for name in lacking if name in new.cut_short}
     if set(cut) - set(refused):
         refused = {**cut, **refused}
         found = _predict(classifier, sheet, new, mrin, refused)
@@ -161,7 +161,7 @@ def _predict(
     if unread:
         nothing = pd.DataFrame(np.nan, unread, classifier.genes)
         parts.append(classifier.predict(nothing, "count", mrin, refused))
-    return Predictions.concat(parts).of(sheet["sample"].tolist())
+    return Predictions.concat(parts).select(sheet["sample"].tolist())
 
 
 def read_qualities(

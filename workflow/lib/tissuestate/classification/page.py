@@ -92,7 +92,7 @@ def sample_facts(
         "warnings": record["warnings"],
         "answers": heads,
         "heads": _heads(heads),
-        "explained": genes is not None and not genes.empty,
+        "is_explained": genes is not None and not genes.empty,
         "drivers": [] if genes is None else _drivers(heads, genes),
         "plane": background.plane,
         "place": _place(record["point"], background.plane),

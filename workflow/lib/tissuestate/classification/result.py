@@ -47,7 +47,7 @@ class Predictions:
             parts[0].genes_expected,
         )
 
-    def of(self, samples: Sequence[str]) -> Self:
+    def select(self, samples: Sequence[str]) -> Self:
         """The results of these samples, in this order."""
         return replace(
             self,

@@ -118,15 +118,17 @@ class SurrogateVariableCorrection:
         centred, self.mean_ = self._centre(Y)
         model, self.design_, messages = design_matrix(design)
         for message in messages:
-            self._note(message)
+            self._add_message(message)
         varying = np.einsum("ij,ij->j", centred, centred) > 1e-12 * (1 + self.mean_**2) * len(Y)
         if not varying.all():
-            self._note(f"{np.sum(~varying)} genes do not vary in training and are not corrected")
+            self._add_message(
+                f"{np.sum(~varying)} genes do not vary in training and are not corrected"
+            )
             active = np.ascontiguousarray(centred[:, varying])
         else:
             active = centred
-        plan, self.trials_ = self._plan(active, model, obs)
-        self._adopt(plan, active, model, varying)
+        plan, self.trials_ = self._choose_plan(active, model, obs)
+        self._apply(plan, active, model, varying)
         return self
 
     def transform(self, Y: np.ndarray) -> np.ndarray:
@@ -203,7 +205,7 @@ class SurrogateVariableCorrection:
         )
         return correction
 
-    def _note(self, message: str) -> None:
+    def _add_message(self, message: str) -> None:
         logger.warning(message)
         self.messages_.append(message)
 
@@ -219,13 +221,13 @@ class SurrogateVariableCorrection:
             mean = centred.sum(axis=0) / counts
             centred -= mean
             centred[missing] = 0
-            self._note(f"{int(missing.sum())} missing cells are taken at their gene's mean")
+            self._add_message(f"{int(missing.sum())} missing cells are taken at their gene's mean")
         else:
             mean = centred.mean(axis=0)
             centred -= mean
         return centred, mean
 
-    def _plan(
+    def _choose_plan(
         self, centred: np.ndarray, model: np.ndarray, obs: pd.DataFrame | None
     ) -> tuple[Plan, pd.DataFrame]:
         """What to fit, and the table of the candidates measured to decide it."""
@@ -236,7 +238,7 @@ class SurrogateVariableCorrection:
         if self.method == "none" or self.n_sv == 0:
             return nothing, pd.DataFrame()
         if room < 1:
-            self._note(
+            self._add_message(
                 f"{len(centred)} samples and a design of {model.shape[1]} columns leave no room "
                 "for surrogate variables: nothing is corrected"
             )
@@ -245,14 +247,16 @@ class SurrogateVariableCorrection:
         if self.n_sv in ("be", "leek"):
             n_sv = self._num_sv(centred, model)
             if n_sv == 0:
-                self._note(
+                self._add_message(
                     f"num.sv ({self.n_sv}) finds no surrogate variable: nothing is corrected"
                 )
                 return nothing, pd.DataFrame()
         elif self.n_sv != "auto":
             n_sv = int(self.n_sv)
         if n_sv is not None and n_sv > room:
-            self._note(f"{n_sv} surrogate variables asked for, {room} is the most: {room} used")
+            self._add_message(
+                f"{n_sv} surrogate variables asked for, {room} is the most: {room} used"
+            )
             n_sv = room
         if self.method != "auto" and n_sv is not None:
             share = 0.3 if self.controls is None else self.controls
@@ -263,7 +267,7 @@ class SurrogateVariableCorrection:
             centred, model, obs, self.method, n_sv, self.controls, room, self.seed
         )
         for message in messages:
-            self._note(message)
+            self._add_message(message)
         return plan, trials
 
     def _num_sv(self, centred: np.ndarray, model: np.ndarray) -> int:
@@ -272,7 +276,7 @@ class SurrogateVariableCorrection:
         method: Literal["be", "leek"] = "be" if self.n_sv == "be" else "leek"
         return sva.num_sv(centred, model, method, self.seed)
 
-    def _adopt(
+    def _apply(
         self, plan: Plan, centred: np.ndarray, model: np.ndarray, varying: np.ndarray
     ) -> None:
         """Fit the plan and keep what may be applied, with zeros for genes that do not vary."""
@@ -286,16 +290,18 @@ class SurrogateVariableCorrection:
             fit = estimate_surrogates(centred, model, plan, self.engine, self.seed)
             applied, messages = check_fit(fit, basis)
             for message in messages:
-                self._note(message)
+                self._add_message(message)
             if fit.surrogates.shape[1] < plan.n_sv:
-                self._note(
+                self._add_message(
                     f"{plan.method} found {fit.surrogates.shape[1]} surrogate variables of the "
                     f"{plan.n_sv} asked for"
                 )
             surrogates, loadings = fit.surrogates[:, applied], fit.loadings[:, applied]
             self.weights_[varying] = fit.weights
             if not applied.any():
-                self._note(f"{plan.method} gives no surrogate variable to apply: nothing corrected")
+                self._add_message(
+                    f"{plan.method} gives no surrogate variable to apply: nothing corrected"
+                )
         self.surrogates_ = surrogates
         self.n_sv_ = surrogates.shape[1]
         self.loadings_ = np.zeros((self.n_sv_, genes))

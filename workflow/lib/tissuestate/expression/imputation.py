@@ -63,7 +63,7 @@ class ConditionalMean:
                 filled[np.ix_(part, missing)] = means[: len(part)]
         return filled
 
-    def carry_back(self, slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    def carry_slopes_back(self, slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """Slopes in expression that `transform` filled, brought to the genes that were measured.
 
         slopes, missing (bool): samples × genes. A missing gene's slope goes to the measured genes

@@ -47,7 +47,7 @@ class Operator:
             inner *= self.squares
         return self.project((inner @ self.centred.T).T)
 
-    def dense(self) -> tuple[np.ndarray, np.ndarray]:
+    def all_vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """All eigenvalues and vectors of AAᵀ, largest first, by the smaller of AAᵀ and AᵀA."""
         samples, genes = self.centred.shape
         matrix = self.centred
@@ -103,7 +103,7 @@ class _Ritz:
     def vectors(self, which: np.ndarray) -> np.ndarray:
         return self.basis @ self.inner[:, which]
 
-    def converged(self, which: np.ndarray) -> np.ndarray:
+    def is_converged(self, which: np.ndarray) -> np.ndarray:
         """Which of the vectors are accurate to `TOLERANCE`.
 
         The error is bounded by the residual over the gap to the next value; where values lie so
@@ -146,14 +146,14 @@ def leading_vectors(
     """The k leading eigenvalues and eigenvectors of AAᵀ (fewer where its rank is less)."""
     samples, genes = operator.centred.shape
     if min(samples, genes) <= max(DENSE, 16 * k):
-        values, vectors = operator.dense()
+        values, vectors = operator.all_vectors()
         return _drop_rounding_error(values[:k], vectors[:, :k])
     block = rng.standard_normal((samples, k + 12))
     if start is not None:
         block[:, : start.shape[1]] = start
     first = np.arange(k)
     for ritz in _ritz_approximations(operator, block, 2 * (k + 12)):
-        if ritz.converged(first).all():
+        if ritz.is_converged(first).all():
             return _drop_rounding_error(ritz.values[:k], ritz.vectors(first))
     raise InputError(
         f"the {k} leading surrogate variables did not separate from the rest: ask for fewer (n_sv)."
@@ -181,12 +181,12 @@ def most_correlated(
         for ritz in _ritz_approximations(operator, block, 48):
             squares = (ritz.inner.T @ (ritz.basis.T @ target))[:, 0] ** 2
             large = np.flatnonzero(squares > 1e-3)
-            large = large[ritz.converged(large)]
+            large = large[ritz.is_converged(large)]
             if not len(large):
                 continue
             best = large[np.argmax(squares[large])]
             if squares[best] > 1 - squares[large].sum():
                 return float(ritz.values[best]), ritz.vectors(np.array([best]))[:, 0]
-    values, vectors = _drop_rounding_error(*operator.dense())
+    values, vectors = _drop_rounding_error(*operator.all_vectors())
     best = int(np.argmax((vectors.T @ target) ** 2))
     return float(values[best]), vectors[:, best]

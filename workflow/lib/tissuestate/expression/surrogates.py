@@ -41,14 +41,14 @@ class SurrogateFit:
 
     `surrogates` (samples × k) equals `centred @ loadings`; `loadings` is genes × k. `weights` is
     the weight of each gene (irw: pprob.gam · (1 − pprob.b) of the R package; two-step: whether it
-    was used; supervised: the control vector). `found`, of two-step: how many variables the first
+    was used; supervised: the control vector). `counts`, of two-step: how many variables the first
     1, 2, ... residual vectors gave.
     """
 
     surrogates: np.ndarray
     loadings: np.ndarray
     weights: np.ndarray
-    found: np.ndarray | None = None
+    counts: np.ndarray | None = None
 
     def leading(self, n_sv: int) -> "SurrogateFit":
         """The fit with fewer variables, of the methods whose variables do not depend on how many.
@@ -56,8 +56,8 @@ class SurrogateFit:
         These are two-step and supervised; irw's weights are other ones for each number.
         """
         kept, weights = n_sv, self.weights
-        if self.found is not None:
-            kept = int(self.found[:n_sv].max(initial=0))
+        if self.counts is not None:
+            kept = int(self.counts[:n_sv].max(initial=0))
             weights = self.loadings[:, :kept].any(axis=1).astype(float)
         return SurrogateFit(self.surrogates[:, :kept], self.loadings[:, :kept], weights)
 

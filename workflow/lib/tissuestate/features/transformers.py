@@ -55,21 +55,21 @@ class _Scaled:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Features (samples × features, float32), those of a row from that row alone."""
-        X = self._checked(X)
+        X = self._check_genes(X)
         result = np.empty((len(X), len(self.names_)), dtype=np.float32)
-        apply = self._rows()
+        apply = self._row_transform()
         for start in range(0, len(X), _BLOCK):
             result[start : start + _BLOCK] = apply(X[start : start + _BLOCK])
         return result
 
-    def _checked(self, X: np.ndarray) -> np.ndarray:
+    def _check_genes(self, X: np.ndarray) -> np.ndarray:
         """The values as an array of the genes fitted; InputError for one of other genes."""
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != len(self.genes_):
             raise InputError(f"{X.shape} values given; {len(self.genes_):,} genes were fitted.")
         return X
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
         """The function that transforms one block of rows."""
         raise NotImplementedError
 
@@ -103,7 +103,7 @@ class AllGenes(_Scaled):
         self.names_ = list(self.genes_)
         return self
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
         return lambda rows: (rows - self.mean_) / self.scale_
 
     @classmethod
@@ -156,7 +156,7 @@ class ForestGenes(_Scaled):
         log.info("%d of %d genes chosen by the forest", self.n_genes, X.shape[1])
         return self
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
         chosen = self.selected_
         mean, scale = self.mean_[chosen], self.scale_[chosen]
         return lambda rows: (rows[:, chosen] - mean) / scale
@@ -223,7 +223,7 @@ class PrincipalComponents(_Scaled):
         )
         return self
 
-    def _standardised(self, X: np.ndarray, part: slice) -> np.ndarray:
+    def _standardise(self, X: np.ndarray, part: slice) -> np.ndarray:
         return (X[:, part] - self.mean_[part]) / self.scale_[part]
 
     def _decompose(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +238,7 @@ class PrincipalComponents(_Scaled):
         if by_samples:
             inverse = np.divide(1, np.sqrt(values), out=np.zeros(len(values)), where=~none)
             for part in _gene_blocks(X.shape[1]):
-                components[:, part] = (vectors * inverse).T @ self._standardised(X, part)
+                components[:, part] = (vectors * inverse).T @ self._standardise(X, part)
         else:
             components[:] = np.where(none, 0, vectors).T
         return values, components
@@ -257,7 +257,7 @@ class PrincipalComponents(_Scaled):
         projected = np.empty((wide, X.shape[1]), dtype=np.float32)
         small = np.zeros((wide, wide))
         for part in _gene_blocks(X.shape[1]):
-            projected[:, part] = basis @ self._standardised(X, part).astype(np.float32)
+            projected[:, part] = basis @ self._standardise(X, part).astype(np.float32)
             small += projected[:, part] @ projected[:, part].T
         values, vectors = _leading_eigenvectors(small, k)
         none = values <= values[0] * len(X) * float(np.finfo(np.float32).eps) ** 2
@@ -274,7 +274,7 @@ class PrincipalComponents(_Scaled):
         gram = np.zeros((len(X), len(X)), dtype=precision, order="F")
         add = scipy.linalg.blas.get_blas_funcs("syrk", (gram,))
         for part in _gene_blocks(X.shape[1]):
-            block = self._standardised(X, part).astype(precision)
+            block = self._standardise(X, part).astype(precision)
             gram = add(1.0, block.T, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
         return gram
 
@@ -294,13 +294,13 @@ class PrincipalComponents(_Scaled):
         Loadings are brought to double precision a few genes at a time: all at once, that takes
         longer than the product where there is one sample.
         """
-        X = self._checked(X)
+        X = self._check_genes(X)
         result = np.zeros((-(-len(X) // _BLOCK) * _BLOCK, len(self.names_)))
         block = np.zeros((_BLOCK, min(_GENES, X.shape[1])))
         for part in _gene_blocks(X.shape[1]):
             loadings = self.components_[:, part].astype(np.float64)
             for start in range(0, len(X), _BLOCK):
-                rows = self._standardised(X[start : start + _BLOCK], part)
+                rows = self._standardise(X[start : start + _BLOCK], part)
                 block[: len(rows), : rows.shape[1]] = rows
                 block[len(rows) :] = 0
                 result[start : start + _BLOCK] += block[:, : rows.shape[1]] @ loadings.T

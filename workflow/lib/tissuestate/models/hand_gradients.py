@@ -78,7 +78,7 @@ class HandGradients:
             start = end
         n = len(hidden)
         self.weights, self.biases, self.output = weights[:n], weights[n : 2 * n], weights[2 * n :]
-        self.turned = [weight.t() for weight in self.weights]
+        self.transposed = [weight.t() for weight in self.weights]
         self.weight_slopes, self.bias_slopes = slopes[:n], slopes[n : 2 * n]
         self.output_slopes = slopes[2 * n :]
 
@@ -94,8 +94,8 @@ class HandGradients:
         before: list[torch.Tensor] = []
         after: list[torch.Tensor] = []
         first = len(self.weights) - len(masks)  # that dropout follows
-        for number, (turned, bias) in enumerate(zip(self.turned, self.biases, strict=True)):
-            before.append(torch.addmm(bias, inputs[-1], turned))
+        for number, (transposed, bias) in enumerate(zip(self.transposed, self.biases, strict=True)):
+            before.append(torch.addmm(bias, inputs[-1], transposed))
             after.append(self.activate(before[-1]))
             inputs.append(after[-1] * masks[number - first] if number >= first else after[-1])
         logits = torch.addmm(self.output[1], inputs[-1], self.output[0].t())

@@ -50,7 +50,9 @@ def differentiate(
     """
     losses = [
         torch.dot(share.view(-1), torch.log_softmax(logits, 1).view(-1))
-        for share, logits in zip(shares, network.from_standardised(z, masks).values(), strict=True)
+        for share, logits in zip(
+            shares, network.forward_standardised(z, masks).values(), strict=True
+        )
     ]
     loss = sum(losses[1:], losses[0])
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):

@@ -34,7 +34,7 @@ class ClassifierNetwork(nn.Module):
     Hong, Hachem & Fehlings 2022: seven layers (input, five hidden, output), dropout after the
     hidden layers 3, 4 and 5. With a direct path, which the paper lacks, a linear function of the
     inputs is added to each head's logits (wide & deep, Cheng et al. 2016). Inputs are shifted and
-    scaled by two buffers that belong to the network (`standardise`), so that features of very
+    scaled by two buffers that belong to the network (`set_input_scale`), so that features of very
     unequal spread can be given as they are.
     """
 
@@ -65,7 +65,7 @@ class ClassifierNetwork(nn.Module):
             }
         )
 
-    def standardise(self, shift: torch.Tensor, scale: torch.Tensor) -> None:
+    def set_input_scale(self, shift: torch.Tensor, scale: torch.Tensor) -> None:
         """Set the shift and divisor applied to the inputs; both of length n_features."""
         with torch.no_grad():
             self.shift.copy_(shift)
@@ -73,9 +73,9 @@ class ClassifierNetwork(nn.Module):
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of each head, samples × classes, of a batch of samples × features."""
-        return self.from_standardised(self.standardised(x))
+        return self.forward_standardised(self.standardise(x))
 
-    def standardised(self, x: torch.Tensor) -> torch.Tensor:
+    def standardise(self, x: torch.Tensor) -> torch.Tensor:
         """The inputs shifted and scaled, as the first layer takes them."""
         return (x - self.shift) * self.scale
 
@@ -96,7 +96,7 @@ class ClassifierNetwork(nn.Module):
         torch.lt(bits, limit, out=kept)  # many times as fast as to bool
         return list((kept * (1 / keep)).split(units, 1))
 
-    def from_standardised(
+    def forward_standardised(
         self, z: torch.Tensor, masks: Iterable[torch.Tensor] = ()
     ) -> dict[str, torch.Tensor]:
         """`forward` for inputs that are standardised already (once, before many epochs).

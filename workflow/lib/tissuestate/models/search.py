@@ -130,7 +130,7 @@ def _hyperopt_trials(history: Sequence[Trial], space: SearchSpace) -> hyperopt.T
 
 
 def propose_point(
-    history: Sequence[Trial], number: int, seed: int, space: SearchSpace, *, guided: bool = False
+    history: Sequence[Trial], number: int, seed: int, space: SearchSpace, *, is_guided: bool = False
 ) -> dict[str, float | int]:
     """The point that trial `number` tries, after the trials of `history`.
 
@@ -141,9 +141,9 @@ def propose_point(
     """
     if not space.labels:
         return {}
-    if guided and number == 0:
+    if is_guided and number == 0:
         return space.default()
-    place = number - guided
+    place = number - is_guided
     draw = int(np.random.default_rng(seed).integers(2**31 - 1, size=place + 1)[place])
     trials = _hyperopt_trials(history, space)
     values = tpe.suggest([number], space.domain, trials, draw, verbose=False)[0]["misc"]["vals"]
@@ -182,7 +182,7 @@ def run_trial(
         )
         if trained.history["epoch"].iloc[-1] == epochs:
             losses = trained.history["validation_loss"]
-            loss = float(losses.min() if recipe.guided else losses.iloc[-1])
+            loss = float(losses.min() if recipe.is_guided else losses.iloc[-1])
     except DivergenceError as error:
         logger.warning("trial %d: %s", number, error)
     status = hyperopt.STATUS_FAIL if loss is None else hyperopt.STATUS_OK
@@ -225,7 +225,7 @@ def run_search(
     searched = SearchSpace(space)
     done = list(journal.trials[: len(numbers)]) if journal else []
     for number in numbers[len(done) :]:
-        point = propose_point([*earlier, *done], number, seed, searched, guided=recipe.guided)
+        point = propose_point([*earlier, *done], number, seed, searched, is_guided=recipe.is_guided)
         trial = run_trial(
             number,
             point,

@@ -81,13 +81,13 @@ class Recipe:
 
     direct: each head also sees the features themselves (`Architecture`). Of few samples, no more
     than features, training begins as the logistic regression of each head (epoch 0).
-    guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
+    is_guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
     loss is that of its best epoch, the one that training would keep, not of its last.
     """
 
     label_smoothing: float = 0.0
     direct: bool = False
-    guided: bool = False
+    is_guided: bool = False
 
 
 # 'best' had the least validation loss (summed over heads, five donor-grouped splits of real GTEx
@@ -101,7 +101,7 @@ class Recipe:
 # two of the splits .002 less and .004 more.
 # Of 15 trials within wide bounds the one of least last loss was often a network that had learnt
 # slowly and knew the small tissues badly; the default was better than that on validation samples.
-RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, guided=True)}
+RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, is_guided=True)}
 
 
 def read_recipe(name: str) -> Recipe:
@@ -189,7 +189,7 @@ def _validate_network(
 ) -> dict[str, float]:
     """Cross-entropy and accuracy of each head, and the sum of the cross-entropies."""
     with torch.inference_mode():
-        blocks = [network.from_standardised(block) for block in x.split(BLOCK)]
+        blocks = [network.forward_standardised(block) for block in x.split(BLOCK)]
         measured = {"validation_loss": 0.0}
         for head, codes in y.items():
             logits = torch.cat([block[head] for block in blocks])
@@ -212,7 +212,7 @@ class BestEpoch:
         self.best_loss, self.best_epoch = float("inf"), 0
         self.best_weights: dict[str, torch.Tensor] = {}
 
-    def note(self, epoch: int, loss: float) -> bool:
+    def record(self, epoch: int, loss: float) -> bool:
         """Validate the network after an epoch; False if a loss is not a finite number."""
         measured = {"epoch": epoch, "loss": loss} | _validate_network(self.network, self.x, self.y)
         validation_loss = measured["validation_loss"]
@@ -273,7 +273,7 @@ def _train_epochs(
 ) -> None:
     """Train until all epochs are done or a loss is not a finite number; load the best weights."""
     for epoch in range(1, epochs + 1):
-        if not best.note(epoch, train_once()):
+        if not best.record(epoch, train_once()):
             logger.warning("epoch %d: the loss is not a finite number; training stops", epoch)
             break
         if progress and epoch % max(1, epochs // 20) == 0:
@@ -319,11 +319,11 @@ def fit_network(
         )
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
         network = _build_network(x.shape[1], classes, hyperparameters, recipe.direct).to(place)
-        network.standardise(*_input_scale(train_x))
-        train_x, check_x = network.standardised(train_x), network.standardised(check_x)
+        network.set_input_scale(*_input_scale(train_x))
+        train_x, check_x = network.standardise(train_x), network.standardise(check_x)
         best = BestEpoch(network, check_x, check_y)
         if recipe.direct and len(x) <= min(x.shape[1], FEW):
-            best.note(0, fit_linear_start(network, train_x, _targets(y, classes, place)))
+            best.record(0, fit_linear_start(network, train_x, _targets(y, classes, place)))
         train_once = partial(
             train_epoch,
             network,

@@ -116,7 +116,7 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """For each column whose values were left out in turn: the scores of all models, a row each.
 
     A row: part left out ('' for none, cross-validated), head, samples, scores by model, classes
-    that were asked about (None for all). not_asked: heads with the parts that were not asked it.
+    that were asked about (None for all). not_scored: heads with the parts that were not asked it.
     """
     found = _balanced(tables["outside"])
     if found.empty:
@@ -139,7 +139,7 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
                 "column": column,
                 "models": list(dict.fromkeys(model for row in rows for model in row["scores"])),
                 "rows": rows,
-                "not_asked": _parts_not_scored(asked, mistakes[mistakes["protocol"] == column]),
+                "not_scored": _parts_not_scored(asked, mistakes[mistakes["protocol"] == column]),
             }
         )
     return sections

@@ -15,7 +15,7 @@ from tissuestate.report.claims import CHEAPER, FAILS, HOLDS, check_claims, check
 class Settings:
     """How a run was made.
 
-    fractions: of training, validation and test samples. donors_apart: whether these share no donor.
+    fractions: of training, validation and test samples. split_by_donor: whether these share no donor.
     fitted_on_all: whether correction and components saw all samples, not those of training alone.
     networks and search_epochs: of the search; epochs: of the final training. recipe: '' unknown.
     """
@@ -24,7 +24,7 @@ class Settings:
     studies: Sequence[str]
     genes: int
     fractions: Sequence[float]
-    donors_apart: bool
+    split_by_donor: bool
     fitted_on_all: bool
     components: int
     networks: int
@@ -38,7 +38,7 @@ PAPER = Settings(
     studies=("GTEx", "TCGA"),
     genes=17993,
     fractions=(0.70, 0.15, 0.15),
-    donors_apart=False,
+    split_by_donor=False,
     fitted_on_all=True,
     components=2000,
     networks=100,
@@ -75,7 +75,7 @@ def read_settings(
         studies=tuple(studies),
         genes=genes,
         fractions=tuple(config["split"]["fractions"]),
-        donors_apart=config["split"]["mode"] == "donor",
+        split_by_donor=config["split"]["mode"] == "donor",
         fitted_on_all=config["fit_on"] == "all",
         components=config["features"]["components"],
         networks=tuning["evaluations"],

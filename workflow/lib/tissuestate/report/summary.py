@@ -36,14 +36,14 @@ def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
 class Run:
     """The tables of a run that its summary is made from; column names are those of the stages.
 
-    kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
+    samples: labels of the samples in the cohort (index sample). genes: their number. qc is None where
     no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
     column model. comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`).
-    sets, answered: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
+    sets, abstention: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
     protocols: the tables crossvalidation, leaks and outside of `tissuestate.protocols.results`, or none.
     """
 
-    kept: pd.DataFrame
+    samples: pd.DataFrame
     qc: pd.DataFrame | None
     datasets: pd.DataFrame
     genes: int
@@ -53,7 +53,7 @@ class Run:
     benchmark: pd.DataFrame
     comparison: pd.DataFrame
     sets: pd.DataFrame | None = None
-    answered: pd.DataFrame | None = None
+    abstention: pd.DataFrame | None = None
     protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
 
@@ -63,7 +63,7 @@ def summary_facts(run: Run) -> dict[str, Any]:
     return {
         "cohort": _cohort(run),
         "best": _best(run),
-        "beaten": _better_models(run.protocols),
+        "better_models": _better_models(run.protocols),
         "performance": _performance(run),
         "protocols": summarise_protocols(run.protocols) if run.protocols else None,
         "trust": _trust(run),
@@ -93,8 +93,8 @@ def best_models(benchmark: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cohort(run: Run) -> dict[str, Any]:
-    kept, splits = run.kept, run.kept["split"].value_counts()
-    table = split_table(run.kept, {head: run.classes[head] for head in HEADS})
+    kept, splits = run.samples, run.samples["split"].value_counts()
+    table = split_table(run.samples, {head: run.classes[head] for head in HEADS})
     return {
         "samples": {split: int(splits.get(split, 0)) for split in SPLITS},
         "donors": int(kept["donor"].nunique()),
@@ -164,10 +164,10 @@ def _performance(run: Run) -> dict[str, Any]:
 
 def _trust(run: Run) -> list[dict[str, Any]] | None:
     """What the sets of the bundled network cover and what abstaining leaves, by head."""
-    if run.sets is None or run.answered is None:
+    if run.sets is None or run.abstention is None:
         return None
     sets = run.sets[run.sets["tissue"] == ""].set_index("head")
-    left = run.answered[run.answered["rule"] == "abstention"].set_index("head")
+    left = run.abstention[run.abstention["rule"] == "abstention"].set_index("head")
     return [
         {
             "head": head,
@@ -182,7 +182,7 @@ def _trust(run: Run) -> list[dict[str, Any]] | None:
 
 def _confounding(run: Run) -> dict[str, Any]:
     """How far study and disease state go together, and what that leaves to conclude."""
-    kept = run.kept
+    kept = run.samples
     association = cramers_v(kept["study"], kept["disease_state"])
     table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[states_of(kept)]
     return {
@@ -200,7 +200,7 @@ def _study_predicted(run: Run) -> dict[str, Any] | None:
     if "predicted_study" not in wide.index or wide.loc["predicted_study"].isna().any():
         return None
     before, after = wide.loc["predicted_study", ["before", "after"]].astype(float)
-    chance = 1 / run.kept["study"].nunique()
+    chance = 1 / run.samples["study"].nunique()
     is_visible = after - chance > 0.1 * (1 - chance)
     return {"before": before, "after": after, "chance": chance, "is_visible": is_visible}
 
@@ -222,10 +222,10 @@ def _within_batch(run: Run, head: str) -> dict[str, float] | None:
 
 def _batches(run: Run) -> dict[str, Any] | None:
     """The tissues and subtypes that a batch may give away; None if there are none."""
-    pairs = contrasts(run.kept, "tissue")
+    pairs = contrasts(run.samples, "tissue")
     together = pairs[pairs["studies"] != ""]
     tissues = {*pairs["first"], *pairs["second"]} - {*together["first"], *together["second"]}
-    pairs = contrasts(run.kept, "subtype")
+    pairs = contrasts(run.samples, "subtype")
     subtypes = pairs_without_common_batch(pairs.to_dict("records"), "subtype")
     if not tissues and not subtypes:
         return None
@@ -264,11 +264,11 @@ def _truth(run: Run) -> dict[str, Any] | None:
     truth = run.truth.set_index("sample")
     kinds = {kind: truth[kind].astype(bool) for kind in ("degraded", "empty")}
     kinds["intact"] = ~(kinds["degraded"] | kinds["empty"])
-    excluded = ~truth.index.isin(run.kept.index)
+    excluded = ~truth.index.isin(run.samples.index)
     ours = run.metrics[
         (run.metrics["model"] == PAPER_MODEL) & (run.metrics["metric"] == "accuracy")
     ]
-    test = run.kept[run.kept["split"] == "test"]
+    test = run.samples[run.samples["split"] == "test"]
     heads = []
     for head in HEADS:
         accuracy = ours.loc[ours["head"] == head, "value"]
