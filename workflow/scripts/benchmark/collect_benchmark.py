@@ -1,4 +1,4 @@
-"""Put the scores and costs of all models into one table."""
+"""Collect the scores and costs of all models in one table."""
 
 from pathlib import Path
 

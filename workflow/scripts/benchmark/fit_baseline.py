@@ -13,19 +13,19 @@ with logged(snakemake.log[0]):
     classes = read_classes(snakemake.input.classes)
     x, obs = read_features(snakemake.input.features)
     train = (obs["split"] == "train").to_numpy()
-    asked = obs["split"].isin(["validation", "test"]).to_numpy()
+    scored = obs["split"].isin(["validation", "test"]).to_numpy()
     heads = {head: classes[head] for head in HEADS if classes[head]}
     result = fit_predict(
         snakemake.params.model,
         x[train],
         {head: encode(obs[head][train], names) for head, names in heads.items()},
-        x[asked],
+        x[scored],
         heads,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
     )
     with atomic(snakemake.output.predictions) as temporary:
-        table = tabulate_predictions(obs[asked], result.probabilities, classes)
+        table = tabulate_predictions(obs[scored], result.probabilities, classes)
         table.to_csv(temporary, sep="\t", index=False)
     write_cost(
         snakemake.output.cost,

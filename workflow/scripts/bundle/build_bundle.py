@@ -1,4 +1,4 @@
-"""Gather everything that was fitted into the bundle that classifies new samples."""
+"""Build the bundle that classifies new samples from all fitted parts."""
 
 from tissuestate.logs import logged
 
@@ -36,5 +36,5 @@ with logged(snakemake.log[0]):
     description = describe_bundle(sources, snakemake.params.config)
     card = render("model_card.md.j2", card_facts(description))
     build_bundle(folder, sources, description, card)
-    # Beside the outputs, which the next run replaces: a bundle in use stays what it was.
+    # The next run replaces the outputs; the archive keeps a bundle in use unchanged.
     keep_bundle(folder, folder.with_name("bundles"))

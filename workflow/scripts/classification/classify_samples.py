@@ -1,4 +1,4 @@
-"""Send new samples through a bundle: a table and JSON."""
+"""Call new samples with a bundle; write a table and JSON."""
 
 from tissuestate.logs import logged
 

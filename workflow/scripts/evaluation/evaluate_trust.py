@@ -1,4 +1,4 @@
-"""How far the calls can be relied on, on test samples: sets, abstention, novelty."""
+"""Measure how far calls can be trusted: sets, abstention and novelty on test samples."""
 
 from tissuestate.logs import logged
 
@@ -22,8 +22,8 @@ with logged(snakemake.log[0]):
     sets = ConformalSets.from_dict(calibration["sets"])
     features, obs = read_features(inputs.features)
     novelty = Novelty.from_arrays(load_arrays(inputs.novelty))
-    asked = obs.index[obs["split"].isin(["validation", "test"])]
-    predictions = read_predictions(inputs.predictions, asked)
+    scored = obs.index[obs["split"].isin(["validation", "test"])]
+    predictions = read_predictions(inputs.predictions, scored)
     rows = obs.index.get_indexer(predictions["sample"])
     score = novelty.score(features[rows])
     tables = {

@@ -1,4 +1,4 @@
-"""Take genes away from validation and test samples and see what each head loses."""
+"""Remove genes from validation and test samples and measure the loss of each head."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ with logged(snakemake.log[0]):
     source = snakemake.input
     classes = read_classes(source.classes)
     cohort = anndata.read_h5ad(source.cohort)
-    asked = cohort.obs["split"].isin(["validation", "test"]).to_numpy()
+    scored = cohort.obs["split"].isin(["validation", "test"]).to_numpy()
     folders = {Path(file).parent: None for file in (*source.multitask, *source.subtype)}
     chain = Chain.read(
         *(source[name] for name in ("normaliser", "imputation", "correction", "transformer")),
         source.novelty,
         folders,
     )
-    units, obs = cohort.obs["unit"].astype(str)[asked].tolist(), cohort.obs[asked]
+    units, obs = cohort.obs["unit"].astype(str)[scored].tolist(), cohort.obs[scored]
     with threadpool_limits(snakemake.threads):
         curve = missing_gene_curve(
-            cohort.X[asked],
+            cohort.X[scored],
             {head: encode(obs[head].astype(str), classes[head]) for head in chain.heads},
             obs["split"].to_numpy(),
             classes,

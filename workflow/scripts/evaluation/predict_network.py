@@ -1,4 +1,4 @@
-"""Send the validation and test samples through the tandem of networks, calibrated."""
+"""Predict validation and test samples with the tandem of networks, calibrated."""
 
 import json
 import time
@@ -20,8 +20,8 @@ with logged(snakemake.log[0]):
     inputs, output = snakemake.input, snakemake.output
     classes = read_classes(inputs.classes)
     x, obs = read_features(inputs.features)
-    asked = obs["split"].isin(["validation", "test"]).to_numpy()
-    x, obs = x[asked], obs[asked]
+    scored = obs["split"].isin(["validation", "test"]).to_numpy()
+    x, obs = x[scored], obs[scored]
     folders = {Path(file).parent: None for file in (*inputs.multitask, *inputs.subtype)}
     networks = [load_network(folder) for folder in folders]
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Bring the trials of all workers together and choose the hyper-parameters of least loss."""
+"""Collect the trials of all workers and choose the hyper-parameters with the smallest loss."""
 
 import json
 

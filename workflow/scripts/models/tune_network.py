@@ -1,4 +1,4 @@
-"""One worker's share of a search, in one round; when interrupted, it goes on where it stopped."""
+"""Run one worker's share of a search in one round; continue it after an interruption."""
 
 from pathlib import Path
 

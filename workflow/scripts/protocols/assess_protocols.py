@@ -1,4 +1,4 @@
-"""Score what the protocols called: cross-validation, leaks, samples from outside."""
+"""Score the calls of the protocols: cross-validation, leaks, samples from outside."""
 
 from pathlib import Path
 

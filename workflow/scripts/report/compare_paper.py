@@ -1,4 +1,4 @@
-"""The paper's results beside ours."""
+"""Compare the paper's results with those of the run, on a page and in a table."""
 
 from tissuestate.logs import logged
 

@@ -1,4 +1,4 @@
-"""The genes that speak for each class, over the test samples that are called right."""
+"""Write the genes that speak for each class, over correctly called test samples."""
 
 from tissuestate.logs import logged
 

@@ -1,4 +1,5 @@
-"""Figures that compare the models: balanced accuracy with its interval, time and memory."""
+"""Draw the figures that compare the models: balanced accuracy with its interval, time and
+memory."""
 
 from tissuestate.logs import logged
 

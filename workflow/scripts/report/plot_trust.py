@@ -1,4 +1,4 @@
-"""Figures on how far to trust one model's calls: sets, abstention, novelty, missing genes."""
+"""Draw the figures on trust in one model's calls: sets, abstention, novelty, missing genes."""
 
 from tissuestate.logs import logged
 

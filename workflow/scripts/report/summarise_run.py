@@ -1,4 +1,4 @@
-"""The run on one page, and its numbers as a table."""
+"""Write the summary page of the run, and its numbers as a table."""
 
 from tissuestate.logs import logged
 

@@ -1,4 +1,4 @@
-"""Models beside a reference on the same test samples: are they better by more than chance?"""
+"""Comparison of models with a reference on the same test samples, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,15 +27,15 @@ def compare_predictions(
 ) -> pd.DataFrame:
     """Each model's metrics, and their difference from those of the model named `reference`.
 
-    predictions: for each model its tables of predictions, one a repetition (a seed of a
-    cross-validation); metrics are means over repetitions. All are judged, head by head, on the
-    test samples that they have in common, and on the same bootstrap resamples of donors, so that
-    what all models find hard or easy cancels out of the differences.
+    predictions: for each model its tables of predictions, one per repetition (a seed of a
+    cross-validation); metrics are means over repetitions. Each head is scored on the test samples
+    that all tables have in common and on the same bootstrap resamples of donors, so samples that
+    are hard or easy for all models cancel out of the differences.
 
-    Returns a row a model, head and metric: value, low, high, n (samples), repeats, difference,
+    Returns one row per model, head and metric: value, low, high, n (samples), repeats, difference,
     difference_low, difference_high (2.5th and 97.5th percentiles) and p, the two-sided share of
     resamples in which the difference has the other sign. The last four are NaN for the reference
-    itself, and for a head that it was not asked.
+    itself, and for a head that it lacks.
     """
     if not predictions:
         return pd.DataFrame(columns=COLUMNS)
@@ -75,7 +75,7 @@ def compare_predictions(
 
 
 def _common_samples(tables: Sequence[pd.DataFrame]) -> dict[str, set[str]]:
-    """For each head the test samples that all tables which have it tell the truth of."""
+    """Test samples by head whose true class is in all tables that have the head."""
     return {
         head: set.intersection(
             *(

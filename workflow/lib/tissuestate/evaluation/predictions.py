@@ -13,7 +13,7 @@ from tissuestate.tables import read_table
 
 
 def _most_probable(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """The most probable class of each sample, '' where there are no probabilities."""
+    """The most probable class of each sample, '' if there are no probabilities."""
     called = np.array([*names, ""], dtype=object)
     known = (
         ~np.isnan(probabilities).any(axis=1) if len(names) else np.zeros(len(probabilities), bool)
@@ -27,12 +27,12 @@ def _most_probable(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarra
 def tabulate_predictions(
     obs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """The table of predictions, a row a sample of `obs`, in its order.
+    """The table of predictions: one row per sample of `obs`, in its order.
 
     Columns: sample, split, donor, study, source, then for each head `{head}_true` ('' unknown),
     `{head}_call` and `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if
-    the tissue called has no subtypes), whereas `subtype:{class}` are those of the subtype network
-    for any sample.
+    the called tissue has no subtypes); `subtype:{class}` are the probabilities of the subtype
+    network for any sample.
     """
     table = pd.DataFrame({"sample": obs.index.astype(str)})
     for column in ("split", "donor"):
@@ -52,5 +52,5 @@ def tabulate_predictions(
 
 
 def read_predictions(path: str | Path, samples: Iterable[str] | None = None) -> pd.DataFrame:
-    """Read a table of predictions, of these samples; labels are strings, '' where there is none."""
+    """The predictions of `samples` (None = all) from a file; labels are strings, '' for none."""
     return read_table(path, samples=samples)

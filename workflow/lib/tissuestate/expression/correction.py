@@ -32,7 +32,7 @@ def design_matrix(design: pd.DataFrame) -> tuple[np.ndarray, list[str], list[str
     """Intercept and treatment-coded indicators of categorical columns, of full rank.
 
     Returns the matrix (samples × columns), a name for each of its columns, and a message for each
-    thing left out: a column of one class only, and indicators that the columns before them already
+    omission: a column of one class only, and indicators that the columns before them already
     determine. An empty or missing cell is a class of its own.
     """
     matrix, names, messages = np.ones((len(design), 1)), ["intercept"], []
@@ -63,20 +63,18 @@ def design_matrix(design: pd.DataFrame) -> tuple[np.ndarray, list[str], list[str
 class SurrogateVariableCorrection:
     """Surrogate variable correction with a frozen projection (`sva`, made to serve new samples).
 
-    Parameters
-    ----------
-    method: 'irw', 'two-step', 'supervised' (the genes least associated with the design as
-        controls), 'none', or 'auto': chosen by measurement on the training samples (`choose`).
-    n_sv: number of surrogate variables; 'auto' by the same measurement, 'be' or 'leek' by
-        `sva::num.sv` (slow from a thousand samples on).
-    engine: 'native' (thin linear algebra, equal results) or 'r' (`sva::svaseq` itself).
-    controls: share of genes that are controls of 'supervised'; None: by measurement, else 0.3.
-    seed: of the start vectors, of the cross-validation and of `num.sv`.
+    Parameters ---------- method: 'irw', 'two-step', 'supervised' (the genes least associated with
+    the design as controls), 'none', or 'auto': chosen by measurement on the training samples
+    (`choose_plan`). n_sv: number of surrogate variables; 'auto' by the same measurement, 'be' or
+    'leek' by `sva::num.sv` (slow from a thousand samples on). engine: 'native' (thin linear
+    algebra, equal results) or 'r' (`sva::svaseq` itself). controls: share of genes that are
+    controls of 'supervised'; None: by measurement, else 0.3. seed: of the start vectors, of the
+    cross-validation and of `num.sv`.
 
-    Fitted: `method_`, `n_sv_`, `controls_`, `mean_` (genes), `loadings_` and `coefficients_`
-    (n_sv × genes), `surrogates_` (training samples × n_sv), `weights_` (genes), `design_` (names of
-    the columns used), `trials_` (a row a candidate measured), `messages_` (what the person who
-    runs it should know).
+    Fitted: `method_`, `n_sv_`, `controls_`, `mean_` (genes), `loadings_` and `coefficients_` (n_sv
+    × genes), `surrogates_` (training samples × n_sv), `weights_` (genes), `design_` (names of the
+    columns used), `trials_` (one row per measured candidate), `messages_` (what the person who runs
+    it should know).
     """
 
     def __init__(
@@ -103,16 +101,16 @@ class SurrogateVariableCorrection:
     ) -> "SurrogateVariableCorrection":
         """Fit on training samples and return self.
 
-        Parameters: `Y` samples × genes, log2, NaN where a gene was not measured; `design` a row a
-        sample, categorical columns that are to be kept (tissue, disease state); `obs` what is
-        known of the samples, for the measurement that 'auto' rests on: any of specimen, source,
-        study, donor, tissue, disease_state, subtype.
+        Parameters: `Y` samples × genes, log2, NaN if a gene was not measured; `design` one row per
+        sample, categorical columns to keep (tissue, disease state); `obs` what is known of the
+        samples, for the measurement behind 'auto': any of specimen, source, study, donor, tissue,
+        disease_state, subtype.
         """
         Y = np.asarray(Y)
         if Y.ndim != 2 or len(Y) != len(design):
             raise InputError(
                 f"correction: the matrix has shape {Y.shape} and the design {len(design)} rows; "
-                "give one row of the design a sample."
+                "give one row of the design per sample."
             )
         self.messages_: list[str] = []
         centred, self.mean_ = self._centre(Y)
@@ -135,9 +133,9 @@ class SurrogateVariableCorrection:
         """Corrected expression of any samples (samples × genes, log2), each on its own.
 
         A gene that is missing (NaN) takes no part in the surrogate variables and comes out as the
-        training mean. A sample's result has the same bytes whatever samples stand beside it: each
-        row is computed by itself, in float64, by sums whose order BLAS does not choose. The result
-        has the dtype of Y if that is a float type.
+        training mean. A sample's result has the same bytes whatever the other samples are: each row
+        is computed by itself, in float64, by sums whose order BLAS does not choose. The result has
+        the dtype of Y if that is a float type.
         """
         Y = np.asarray(Y)
         genes = len(self.mean_)
@@ -230,7 +228,7 @@ class SurrogateVariableCorrection:
     def _choose_plan(
         self, centred: np.ndarray, model: np.ndarray, obs: pd.DataFrame | None
     ) -> tuple[Plan, pd.DataFrame]:
-        """What to fit, and the table of the candidates measured to decide it."""
+        """The plan to fit, and the table of the candidates measured for it."""
         from tissuestate.expression.choice import choose_plan
 
         room = min(len(centred) - model.shape[1] - 2, centred.shape[1])
@@ -255,7 +253,7 @@ class SurrogateVariableCorrection:
             n_sv = int(self.n_sv)
         if n_sv is not None and n_sv > room:
             self._add_message(
-                f"{n_sv} surrogate variables asked for, {room} is the most: {room} used"
+                f"{n_sv} surrogate variables asked for, {room} is the maximum: {room} used"
             )
             n_sv = room
         if self.method != "auto" and n_sv is not None:
@@ -279,7 +277,7 @@ class SurrogateVariableCorrection:
     def _apply(
         self, plan: Plan, centred: np.ndarray, model: np.ndarray, varying: np.ndarray
     ) -> None:
-        """Fit the plan and keep what may be applied, with zeros for genes that do not vary."""
+        """Fit the plan and keep the variables that may be applied; constant genes get zeros."""
         genes = len(varying)
         self.method_ = plan.method
         self.controls_ = float("nan") if plan.controls is None else plan.controls

@@ -1,4 +1,4 @@
-"""Measures of what a batch correction did: to the batches, and to the biology.
+"""Measures of what a batch correction did to the batches and to the biology.
 
 All of them follow from the inner products of samples: distances in the space of the leading
 principal components, and sums of squares over all genes. Labels are needed only to measure. From
@@ -28,7 +28,7 @@ NEGLIGIBLE = 0.002
 
 @dataclass(frozen=True)
 class Measures:
-    """What can be measured of a matrix; NaN where the labels do not allow it.
+    """Measures of an expression matrix; NaN if the labels do not allow one.
 
     `concordance` of replicated specimens, `within`: share of variance that the batch explains
     within groups of equal biology, `biology`: balanced accuracy for each head among the classes
@@ -63,7 +63,7 @@ class Measures:
         )
 
     def batch_left(self, before: "Measures") -> float:
-        """How much of the batch is left, 0 to 1; NaN where there is nothing to measure it by."""
+        """Share of the batch that is left, 0 to 1; NaN if it cannot be measured."""
         if not math.isnan(before.concordance):
             return 1 - self.concordance
         if math.isnan(before.within) or before.within < NEGLIGIBLE:
@@ -71,7 +71,7 @@ class Measures:
         return max(0.0, self.within / before.within)
 
     def biology_lost(self, before: "Measures") -> float:
-        """The largest loss of accuracy of a head beyond what is tolerated; positive is too much."""
+        """The largest loss of accuracy of a head above the tolerance; positive is too much."""
         losses = [
             before.biology[head] - accuracy - TOLERANCE - before.errors[head]
             for head, accuracy in self.biology.items()
@@ -81,7 +81,7 @@ class Measures:
 
 
 def labels_of(obs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray | None:
-    """One label a sample: the values of those columns that there are, joined; None without any."""
+    """One label per sample: the values of the existing columns, joined; None if there is none."""
     present = [column for column in columns if column in obs]
     if not present:
         return None
@@ -89,7 +89,7 @@ def labels_of(obs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray | None:
 
 
 def donors(obs: pd.DataFrame) -> np.ndarray:
-    """The donor of each sample; where there is no such column, each sample is its own."""
+    """The donor of each sample; without that column, each sample is its own donor."""
     return (obs["donor"] if "donor" in obs else obs.index.to_series()).astype(str).to_numpy()
 
 
@@ -125,22 +125,22 @@ def subset_rows(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.nd
 
 
 def count_components(samples: int) -> int:
-    """How many components a linear model is given: 50, fewer where samples are few."""
+    """Number of components for a linear model: 50, or fewer if samples are few."""
     return max(2, min(50, samples // 4))
 
 
 def explained_variance(
-    gram: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None = None
+    gram: np.ndarray, labels: np.ndarray | None, groups: np.ndarray | None = None
 ) -> float:
     """Share of the variance of all genes that labels explain, adjusted for their number.
 
-    With `given`, the share of what is left within the groups of equal `given` (adjusted partial
-    R²). NaN where labels are missing, have one class or are determined by `given`. Below zero is
-    possible, as with every adjusted R².
+    With `groups`, the share of the variance within the groups (adjusted partial R²). NaN if labels
+    are missing, have one class or are determined by `groups`. Values below zero are possible, as
+    with every adjusted R².
     """
     if labels is None or len(np.unique(labels)) < 2:
         return float("nan")
-    blocks = [np.ones((len(gram), 1))] + ([] if given is None else [_indicators(given)])
+    blocks = [np.ones((len(gram), 1))] + ([] if groups is None else [_indicators(groups)])
     known = _orthonormal_basis(np.hstack(blocks))
     both = _orthonormal_basis(np.hstack([known, _indicators(labels)]))
     added, left = both.shape[1] - known.shape[1], len(gram) - both.shape[1]
@@ -176,7 +176,7 @@ def principal_components(gram: np.ndarray, components: int = COMPONENTS) -> np.n
 
 
 def is_replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
-    """Which samples (boolean) are of a specimen measured more than once (in several sources)."""
+    """Whether each sample is of a specimen measured more than once (in several sources)."""
     known = specimen.notna() & (specimen.astype(str) != "")
     counted = specimen.to_frame("specimen")
     counted["source"] = np.arange(len(counted)) if source is None else source.to_numpy()
@@ -188,7 +188,7 @@ def concordance(scores: np.ndarray, specimen: np.ndarray) -> float:
     """Share of replicated specimens whose samples are all each other's nearest neighbours.
 
     `scores` is samples × components, `specimen` a name for each sample; a sample whose name occurs
-    once is a possible neighbour only. NaN where no specimen is replicated. A specimen with two
+    once is a possible neighbour only. NaN if no specimen is replicated. A specimen with two
     samples counts when each is the other's nearest neighbour (Euclidean); with more, when the
     nearest neighbour of each is of the same specimen.
     """
@@ -221,9 +221,8 @@ def predictability(
     one fold; classes with fewer groups than two are left out. NaN with fewer than two classes, or
     if training folds have no more samples than classes.
 
-    With `batch`, a sample is to be told apart from those classes only that its own batch holds,
-    and a batch of one class is left out: where a class occurs in one batch alone, the batch must
-    not pass for biology.
+    With `batch`, a sample competes only among the classes of its own batch, and a batch of one
+    class is left out: if a class occurs in one batch alone, the batch must not pass for biology.
     """
     if batch is None:
         batch = np.full(len(labels), "")
@@ -266,10 +265,10 @@ def diagnose_correction(
     """The table of measures before and after a correction, and warnings that follow from it.
 
     Parameters: `before` and `after` samples × genes; `obs` their labels; `training` which samples
-    the correction was fitted on (boolean), so that concordance is told for the others too;
+    the correction was fitted on (boolean), so that concordance is measured on the others too;
     `weights` of the genes in the correction and the number of its surrogate variables.
 
-    Returns a long table (stage, measure, value; values as text, empty where not measurable) and
+    Returns a long table (stage, measure, value; values as text, empty if not measurable) and
     the warnings, which are also its last rows (stage note, measure message).
     """
     rng = np.random.default_rng(seed)
@@ -329,7 +328,7 @@ def _warnings(before: Measures, after: Measures) -> list[str]:
             what = "variance that the batch explains within groups of equal biology"
             values = (before.within, after.within)
         messages.append(
-            f"the correction leaves the batch where it was: {what} {values[0]:.3f} before, "
+            f"the correction leaves the batch as it was: {what} {values[0]:.3f} before, "
             f"{values[1]:.3f} after"
         )
     for head, accuracy in after.biology.items():

@@ -65,7 +65,7 @@ class Operator:
 
 
 def _genes_above_rounding(energy: np.ndarray) -> np.ndarray:
-    """The genes that matter: all but those whose energies together are below rounding error.
+    """The genes above rounding error: all but those whose summed energies are below it.
 
     The largest eigenvalue is at least the largest energy of a gene, so that leaving out the rest
     is a perturbation below the precision of float64.
@@ -83,7 +83,7 @@ def sums_of_squares(centred: np.ndarray) -> np.ndarray:
 
 
 def _orthonormal(block: np.ndarray, basis: np.ndarray | None) -> np.ndarray:
-    """The block made orthonormal, and orthogonal to the basis (twice, which is enough)."""
+    """The block made orthonormal and orthogonal to the basis, by two passes."""
     for _ in range(2):
         if basis is not None:
             block = block - basis @ (basis.T @ block)
@@ -104,10 +104,10 @@ class _Ritz:
         return self.basis @ self.inner[:, which]
 
     def is_converged(self, which: np.ndarray) -> np.ndarray:
-        """Which of the vectors are accurate to `TOLERANCE`.
+        """Whether each vector is accurate to `TOLERANCE`.
 
-        The error is bounded by the residual over the gap to the next value; where values lie so
-        close that rounding exceeds that, a residual at the level of rounding is accepted.
+        The error is bounded by the residual over the gap to the next value; if values lie so close
+        that rounding exceeds that, a residual at the level of rounding is accepted.
         """
         inner, values = self.inner[:, which], self.values
         residual = np.linalg.norm(self.image @ inner - self.basis @ (inner * values[which]), axis=0)
@@ -117,7 +117,7 @@ class _Ritz:
 
 
 def _ritz_approximations(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]:
-    """Ritz approximations to the eigenvectors of AAᵀ, better from one to the next.
+    """Ritz approximations to the eigenvectors of AAᵀ, each better than the one before.
 
     Block Krylov iteration with full reorthogonalisation, restarted from the best `keep` vectors
     when the basis grows beyond seven times as many.
@@ -143,7 +143,7 @@ def _ritz_approximations(operator: Operator, block: np.ndarray, keep: int) -> It
 def leading_vectors(
     operator: Operator, k: int, rng: np.random.Generator, start: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k leading eigenvalues and eigenvectors of AAᵀ (fewer where its rank is less)."""
+    """The k leading eigenvalues and eigenvectors of AAᵀ (fewer if its rank is less)."""
     samples, genes = operator.centred.shape
     if min(samples, genes) <= max(DENSE, 16 * k):
         values, vectors = operator.all_vectors()
@@ -161,7 +161,7 @@ def leading_vectors(
 
 
 def _drop_rounding_error(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Only the vectors whose eigenvalue is not rounding error."""
+    """The vectors whose eigenvalue is above rounding error."""
     kept = values > 1e-13 * max(values[0], np.finfo(float).tiny)
     return values[kept], vectors[:, kept]
 
@@ -171,8 +171,8 @@ def most_correlated(
 ) -> tuple[float, np.ndarray]:
     """Of all left singular vectors of `centred`, the one most correlated with the unit `target`.
 
-    The squared correlations with all of them sum to one: as soon as the rest that the vectors not
-    yet computed share is less than the largest square seen, that one is the answer.
+    The squared correlations with all of them sum to one. As soon as the vectors not yet computed
+    share less than the largest square found, that one is the answer.
     """
     operator = Operator(centred)
     samples = len(centred)

@@ -1,10 +1,10 @@
 """Surrogate variables by the algorithms of Bioconductor's sva, with thin linear algebra.
 
-Leek & Storey 2007 and 2008 (two-step and iteratively re-weighted SVA), Gagnon-Bartsch & Speed
-2012 (controls), as the R functions `twostepsva.build`, `irwsva.build` and `ssva` compute them.
-R forms samples × samples matrices and all of their eigenvectors at every step; here a block
-Krylov method finds the few leading singular vectors, and both F-statistics of an iteration come
-from one product with a thin orthonormal basis. R is asked for `edge.lfdr` alone.
+Leek & Storey 2007 and 2008 (two-step and iteratively re-weighted SVA), Gagnon-Bartsch & Speed 2012
+(controls), as the R functions `twostepsva.build`, `irwsva.build` and `ssva` compute them. R forms
+samples × samples matrices and all of their eigenvectors at every step; here a block Krylov method
+finds the few leading singular vectors, and both F-statistics of an iteration come from one product
+with a thin orthonormal basis. R computes `edge.lfdr` alone.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ MIN_RESIDUAL_SHARE = 1e-3
 
 @dataclass(frozen=True)
 class Plan:
-    """What to estimate: a method, how many surrogate variables, and the share of controls."""
+    """A surrogate variable estimation to run: method, number of surrogate variables, and share of
+    controls."""
 
     method: str
     n_sv: int
@@ -51,9 +52,9 @@ class SurrogateFit:
     counts: np.ndarray | None = None
 
     def leading(self, n_sv: int) -> "SurrogateFit":
-        """The fit with fewer variables, of the methods whose variables do not depend on how many.
+        """The fit with fewer variables, for methods whose variables do not depend on their number.
 
-        These are two-step and supervised; irw's weights are other ones for each number.
+        These are two-step and supervised; the weights of irw differ for each number.
         """
         kept, weights = n_sv, self.weights
         if self.counts is not None:
@@ -95,14 +96,14 @@ def f_statistics(
 def _fit_leading(
     centred: np.ndarray, weights: np.ndarray, values: np.ndarray, vectors: np.ndarray
 ) -> np.ndarray:
-    """Loadings that give the left singular vectors of centred · diag(weights) back: W²Cᵀv/σ²."""
+    """Loadings that reproduce the left singular vectors of centred · diag(weights): W²Cᵀv/σ²."""
     return weights[:, None] ** 2 * (np.ascontiguousarray(vectors.T) @ centred).T / values
 
 
 def fit_irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
     """Iteratively re-weighted surrogate variables, as `sva::irwsva.build` with five iterations.
 
-    Where the weights of all genes are zero there is nothing to decompose: as in R (there through
+    If the weights of all genes are zero there is nothing to decompose: as in R (there through
     LAPACK's answer to a zero matrix) indicators of single samples take the place of the singular
     vectors. A design of an intercept alone, for which R fails, protects nothing: pprob.b = 0.
 
@@ -176,7 +177,7 @@ def fit_supervised(
 
 
 def control_genes(centred: np.ndarray, model: np.ndarray, share: float) -> np.ndarray:
-    """Control vector: 1 for the given share of genes with the least F-statistic for the design.
+    """Control vector: 1 for the `share` of genes with the smallest F-statistic for the design.
 
     The statistic ranks the genes, not its p-value, which is zero for most genes when samples are
     many. Without a design beyond the intercept every gene is a control.
@@ -213,8 +214,8 @@ def _estimate_with_r(
 ) -> SurrogateFit:
     """R's surrogate variables, with the loadings that R does not return.
 
-    For irw and supervised they follow from the vectors; for two-step, whose vectors come from gene
-    sets that R keeps to itself, they are those of the native estimate, brought to R's signs.
+    For irw and supervised they follow from the vectors. The vectors of two-step come from gene sets
+    that R does not return; their loadings are those of the native estimate, with R's signs.
     """
     from tissuestate.expression import bioconductor as sva
 
@@ -231,11 +232,11 @@ def _estimate_with_r(
 
 
 def check_fit(fit: SurrogateFit, basis: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Which surrogate variables may be applied (boolean), and a message for each reason not to.
+    """Whether each surrogate variable may be applied, and a message for each reason not to.
 
-    None may where nearly all genes have weight zero. One may not that is (more than half) a single
-    sample's indicator, nor one that the design and the variables before it already determine: its
-    coefficients would rest on next to nothing.
+    None may if nearly all genes have weight zero. A variable may not if it is (more than half) a
+    single sample's indicator, or if the design and the variables before it already determine it:
+    its coefficients would rest on almost nothing.
     """
     count = fit.surrogates.shape[1]
     weighted = np.count_nonzero(fit.weights > 0.01) / len(fit.weights)
@@ -256,7 +257,7 @@ def check_fit(fit: SurrogateFit, basis: np.ndarray) -> tuple[np.ndarray, list[st
         if np.linalg.norm(rest) ** 2 < MIN_RESIDUAL_SHARE * norm**2:
             applied[i] = False
             messages.append(
-                f"surrogate variable {i + 1} cannot be told apart from the design or from those "
+                f"surrogate variable {i + 1} cannot be distinguished from the design or from those "
                 "before it: not applied"
             )
             continue

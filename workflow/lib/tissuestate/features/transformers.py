@@ -1,4 +1,4 @@
-"""What the networks see: principal components, the forest's best genes, or all genes."""
+"""Features of the networks: principal components, the forest's best genes, or all genes."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +9,8 @@ import scipy.linalg
 
 from tissuestate.errors import InputError
 
-_BLOCK = 64  # rows computed at once; a constant, for BLAS rounds otherwise with other numbers
-_LARGE = 3000  # samples from which on single precision does the heavy part of PCA
+_BLOCK = 64  # rows computed at once; constant, because BLAS rounds differently for other numbers
+_LARGE = 3000  # number of samples from which PCA is mostly in single precision
 _GENES = 2048  # genes whose products are added up at once
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class _Scaled:
                 raise InputError(f"gene {gene!r} has missing or infinite values; cannot be scaled.")
             self.mean_[part] = block.mean(axis=0)
             deviation = block.std(axis=0)
-            # as scikit-learn: what rounding alone makes of a constant is not variation
+            # as in scikit-learn: the rounding error of a constant is not variation
             constant = deviation <= 10 * np.finfo(float).eps * np.abs(self.mean_[part])
             self.scale_[part] = np.where(constant, 1.0, deviation)
             varying += int((~constant).sum())
@@ -63,14 +63,14 @@ class _Scaled:
         return result
 
     def _check_genes(self, X: np.ndarray) -> np.ndarray:
-        """The values as an array of the genes fitted; InputError for one of other genes."""
+        """The values as an array; raises InputError if the number of genes differs."""
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != len(self.genes_):
-            raise InputError(f"{X.shape} values given; {len(self.genes_):,} genes were fitted.")
+            raise InputError(f"found {X.shape} values; {len(self.genes_):,} genes were fitted.")
         return X
 
     def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
-        """The function that transforms one block of rows."""
+        """Function that transforms one block of rows."""
         raise NotImplementedError
 
     def to_arrays(self) -> Arrays:
@@ -98,7 +98,7 @@ class AllGenes(_Scaled):
     def fit(
         self, X: np.ndarray, y: object = None, genes: Sequence[str] | None = None
     ) -> "AllGenes":
-        """Learn mean and deviation of each gene; `y` is not looked at."""
+        """Learn mean and deviation of each gene; `y` is ignored."""
         self._fit_scale(X, genes)
         self.names_ = list(self.genes_)
         return self
@@ -115,7 +115,7 @@ class AllGenes(_Scaled):
 
 
 class ForestGenes(_Scaled):
-    """The genes that a random forest finds most important for telling classes apart, scaled."""
+    """The genes that a random forest finds most important for the classes, scaled."""
 
     kind = "rf"
 
@@ -132,13 +132,13 @@ class ForestGenes(_Scaled):
     ) -> "ForestGenes":
         """Choose genes by impurity decrease for the classes `y` (state × tissue × subtype).
 
-        Raises InputError where more genes are asked for than there are.
+        Raises InputError if `n_genes` exceeds the number of genes.
         """
         from sklearn.ensemble import RandomForestClassifier
 
         if not 1 <= self.n_genes <= X.shape[1]:
             raise InputError(
-                f"{self.n_genes:,} forest genes asked for, {X.shape[1]:,} genes are there; set "
+                f"{self.n_genes:,} forest genes are configured, {X.shape[1]:,} genes exist; set "
                 f"features: forest_genes to {X.shape[1]} at most."
             )
         self._fit_scale(X, genes)
@@ -194,16 +194,16 @@ class PrincipalComponents(_Scaled):
     def fit(
         self, X: np.ndarray, y: object = None, genes: Sequence[str] | None = None
     ) -> "PrincipalComponents":
-        """Learn scale and components from X (samples × genes); `y` is not looked at.
+        """Learn scale and components from X (samples × genes); `y` is ignored.
 
-        A component without variance (the last where there are as many as samples) is zero.
-        Raises InputError where more components are asked for than samples or genes allow.
+        A component without variance (the last if there are as many as samples) is zero. Raises
+        InputError if `n_components` exceeds what samples and genes allow.
         """
         samples, n_genes = X.shape
         largest = min(samples, n_genes)
         if not 1 <= self.n_components <= largest:
             raise InputError(
-                f"{self.n_components:,} principal components asked for, but {samples:,} training "
+                f"{self.n_components:,} components are configured, but {samples:,} training "
                 f"samples × {n_genes:,} genes allow {largest:,}; set features: components to "
                 f"{largest} at most."
             )
@@ -249,7 +249,7 @@ class PrincipalComponents(_Scaled):
         Single precision finds a slightly larger subspace; the eigenvalue problem within it (after
         Rayleigh and Ritz) is solved in double precision, from the data and not from the Gram
         matrix, so that components are orthogonal and ordered as those of `_decompose`. They can
-        differ from these where eigenvalues nearly coincide, not in what they reconstruct.
+        differ from these if eigenvalues nearly coincide, but reconstruct the same values.
         """
         k = self.n_components
         wide = min(len(X), k + max(20, k // 20))
@@ -289,10 +289,10 @@ class PrincipalComponents(_Scaled):
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Features (samples × features, float32), those of a row from that row alone.
 
-        In double precision the rows beside it may change the rounding of a row's sums, by 1e-15;
-        of the values in single precision that is the last bit of one in some hundred million.
-        Loadings are brought to double precision a few genes at a time: all at once, that takes
-        longer than the product where there is one sample.
+        Other rows may change the rounding of a row's sums in double precision, by 1e-15; in single
+        precision that is the last bit of one value in some hundred million. Loadings are converted
+        to double precision a few genes at a time: for one sample, converting all at once takes
+        longer than the product.
         """
         X = self._check_genes(X)
         result = np.zeros((-(-len(X) // _BLOCK) * _BLOCK, len(self.names_)))
@@ -355,11 +355,11 @@ def load_transformer(arrays: Arrays) -> Transformer:
 
 
 def _leading_eigenvectors(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k largest eigenvalues (float64, none below 0), falling, and eigenvectors as columns.
+    """The k largest eigenvalues (float64, at least 0, descending) and eigenvectors as columns.
 
-    Only the lower triangle is looked at; `gram` is overwritten. What `scipy.linalg.eigh` does for
-    a part of the spectrum, bisection and inverse iteration on one thread, takes three times as
-    long as divide and conquer for the whole of it, of which only k vectors are brought back.
+    Only the lower triangle is used; `gram` is overwritten. `scipy.linalg.eigh` computes a part of
+    the spectrum by bisection and inverse iteration on one thread. That takes three times as long as
+    divide and conquer for the whole spectrum, of which only k vectors are transformed back.
     """
     size = len(gram)
     reduce, reduce_size, multiply = scipy.linalg.get_lapack_funcs(

@@ -28,7 +28,7 @@ from tissuestate.models.samples import TaskData
 logger = logging.getLogger(__name__)
 
 BLOCK = 1024  # rows a forward pass takes when predicting
-FEW = 1000  # samples: with more, a linear start was no gain, and on all genes takes a minute
+FEW = 1000  # samples; with more, a linear start was no gain and on all genes takes a minute
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
     "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
@@ -47,7 +47,7 @@ def _check_choice(value: str, allowed: Sequence[str], name: str) -> None:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What tuning searches; the defaults are good ones for expression."""
+    """Hyper-parameters that tuning searches; the defaults suit expression."""
 
     learning_rate: float = 1e-3
     batch_size: int = 32
@@ -77,12 +77,12 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, apart from what tuning searches.
+    """The training settings of a network that tuning does not search.
 
-    direct: each head also sees the features themselves (`Architecture`). Of few samples, no more
-    than features, training begins as the logistic regression of each head (epoch 0).
-    is_guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
-    loss is that of its best epoch, the one that training would keep, not of its last.
+    direct: each head also takes the features themselves (`Architecture`). With few samples, no more
+    than features, training begins as the logistic regression of each head (epoch 0). is_guided: the
+    search tries the default hyper-parameters before TPE proposes any, and a trial's loss is that of
+    its best epoch, which training would keep, not of its last.
     """
 
     label_smoothing: float = 0.0
@@ -93,14 +93,14 @@ class Recipe:
 # 'best' had the least validation loss (summed over heads, five donor-grouped splits of real GTEx
 # and TCGA samples). Without smoothing a few overconfident calls of the disease state raise that
 # loss early, and the epoch that is kept comes before the network knows the small tissues. The
-# direct path helps most where samples are few: five hidden layers alone learn the subtypes of a
-# few hundred tumours less well than a linear model does, and depend on lucky hyper-parameters.
-# Begun at random, the two together still had .897 balanced accuracy for the subtype where logistic
-# regression had .915; begun as that, .920 (five folds of the samples outside each of five test
-# sets). For state and tissue, of which there are four samples a feature, that start is no gain: on
-# two of the splits .002 less and .004 more.
-# Of 15 trials within wide bounds the one of least last loss was often a network that had learnt
-# slowly and knew the small tissues badly; the default was better than that on validation samples.
+# direct path helps most if samples are few: five hidden layers alone learn the subtypes of a few
+# hundred tumours less well than a linear model does, and depend on lucky hyper-parameters. Begun at
+# random, the two together still had .897 balanced accuracy for the subtype; logistic regression had
+# .915; begun as that, .920 (five folds of the samples outside each of five test sets). For state
+# and tissue, which have four samples per feature, that start is no gain: on two of the splits .002
+# less and .004 more. Of 15 trials within wide bounds the one of least last loss was often a network
+# that had learnt slowly and knew the small tissues badly; the default was better than that on
+# validation samples.
 RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, is_guided=True)}
 
 
@@ -112,7 +112,7 @@ def read_recipe(name: str) -> Recipe:
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A fitted network (on the CPU, evaluation mode) and how it came about."""
+    """A fitted network (on the CPU, evaluation mode) and the course of its training."""
 
     network: ClassifierNetwork
     history: pd.DataFrame
@@ -122,7 +122,7 @@ class TrainedNetwork:
 
 @contextlib.contextmanager
 def seed_torch(seed: int, threads: int | None, device: torch.device) -> Iterator[None]:
-    """Seed torch and bound its threads inside the block; both are as before afterwards."""
+    """Seed torch and bound its threads inside the block, and restore both afterwards."""
     before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     if device.type == "cuda":
@@ -159,7 +159,7 @@ def _build_network(
 
 
 def _input_scale(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Shift of each feature and one divisor for all; 1 where nothing varies."""
+    """Shift of each feature and one divisor for all; 1 if nothing varies."""
     variance, mean = torch.var_mean(x, dim=0, correction=0)
     deviation = variance.mean().expand_as(variance).sqrt()
     return mean, torch.where(deviation > 0, deviation, torch.ones_like(deviation))
@@ -179,7 +179,7 @@ def _targets(
 
 
 def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of the labelled samples; 0 where there is none."""
+    """Mean cross-entropy of the labelled samples; 0 if there is none."""
     total = functional.cross_entropy(logits, codes, ignore_index=-1, reduction="sum")
     return total / (codes >= 0).sum().clamp(min=1)
 
@@ -202,7 +202,7 @@ def _validate_network(
 
 
 class BestEpoch:
-    """How a network did after each epoch, and its weights after the best."""
+    """The losses and accuracies of a network after each epoch, and its weights after the best."""
 
     def __init__(
         self, network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
@@ -229,7 +229,7 @@ class BestEpoch:
 def _choose_step(
     network: ClassifierNetwork, hyperparameters: Hyperparameters
 ) -> tuple[Differentiate, torch.optim.Optimizer]:
-    """How gradients are worked out, and the optimiser that uses them."""
+    """The function that computes gradients, and the optimiser that uses them."""
     parameters = list(network.parameters())
     step: Differentiate = partial(differentiate, network, parameters)
     if is_faster_by_hand(network, hyperparameters.batch_size):
@@ -249,7 +249,7 @@ def train_epoch(
     targets: Mapping[str, torch.Tensor],
     batch_size: int,
 ) -> float:
-    """Train on every sample once, in batches drawn at random; the result is the mean loss.
+    """Train on every sample once, in random batches, and return the mean loss.
 
     z, targets: standardised inputs and, for each head, `soft_targets`.
     """
@@ -305,10 +305,10 @@ def fit_network(
 ) -> TrainedNetwork:
     """Train a network and keep the epoch of least validation cross-entropy (summed over heads).
 
-    x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
-    number per sample, -1 if unknown (left out of the loss). Equal arguments, threads and device
-    give bit-identical weights. `progress` logs twenty lines on the way. Raises `Diverged` if the
-    loss never was a finite number.
+    x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class number
+    per sample, -1 if unknown (left out of the loss). Equal arguments, threads and device give
+    bit-identical weights. `progress` logs twenty lines. Raises `DivergenceError` if the loss never
+    was a finite number.
     """
     place = choose_device(device)
     started = time.perf_counter()
@@ -333,7 +333,7 @@ def fit_network(
             hyperparameters.batch_size,
         )
         _train_epochs(best, train_once, epochs, progress)
-        network = copy.deepcopy(network).cpu()  # whose tensors are no views of one vector
+        network = copy.deepcopy(network).cpu()  # its tensors are no longer views of one vector
     return TrainedNetwork(
         network=network,
         history=pd.DataFrame(best.history),
@@ -358,7 +358,7 @@ def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -
 def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.ndarray]:
     """Logits of each head, samples × classes, float64, computed on the CPU.
 
-    Double precision makes a sample's result the same alone and among others (to about 1e-12).
+    Double precision makes a sample's result independent of other samples (to about 1e-12).
     """
     exact = copy.deepcopy(network).cpu().double().eval()
     with torch.inference_mode():
@@ -370,8 +370,8 @@ def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.nd
 
 
 def predict_proba(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Probabilities of each head, samples × classes, float64, as they were learnt: not calibrated.
+    """Probabilities of each head, samples × classes, float64, not calibrated.
 
-    Alone or among others a sample's are the same (to about 1e-12).
+    Other samples do not change those of a sample (to about 1e-12).
     """
     return {head: softmax(z, axis=1) for head, z in predict_logits(network, x).items()}

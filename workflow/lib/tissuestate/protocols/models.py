@@ -1,4 +1,4 @@
-"""The models of an evaluation protocol: trained and asked anew on the features of one split."""
+"""The models of an evaluation protocol, trained and tested on the features of one split."""
 
 import json
 import logging
@@ -25,10 +25,10 @@ Classes = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Training:
-    """How the networks are trained, and the classical models seeded.
+    """Settings of the networks' training, and the seed of all models.
 
-    hyperparameters: of each task and kind of features, 'multitask.pca' for example; where there
-    are none, `search` (space, evaluations and epochs) finds them anew.
+    hyperparameters: of each task and kind of features, 'multitask.pca' for example; if there are
+    none, a search with the settings `search` (space, evaluations and epochs) finds them.
     """
 
     hyperparameters: Mapping[str, Hyperparameters]
@@ -41,7 +41,7 @@ class Training:
 
 
 def read_hyperparameters(files: Sequence[str]) -> dict[str, Hyperparameters]:
-    """What tuning chose, by the folder of each hyperparameters.json."""
+    """Hyper-parameters that tuning chose, by the folder of each hyperparameters.json."""
     return {
         Path(file).parent.name: Hyperparameters.from_dict(
             json.loads(Path(file).read_text(encoding="utf-8"))
@@ -58,16 +58,16 @@ def predict_models(
 ) -> pd.DataFrame:
     """Train each model on the training samples of its kind of features and call the test samples.
 
-    features: samples × features and labels, by kind. Returns the tables of `tabulate`, a
-    model after the other, with the columns model and, for each head, `{head}_trained`: whether the
-    sample's true class is one of at least two that there were training samples of.
+    features: samples × features and labels, by kind. Returns the tables of `tabulate_predictions`,
+    one below the other, with the columns model and, for each head, `{head}_trained`: whether the
+    sample's true class is one of at least two in training.
     """
     tables = []
     for model in models:
         x, obs = features[features_of_model(model)]
         train, test = ((obs["split"] == part).to_numpy() for part in ("train", "test"))
-        ask = _predict_networks if model.startswith("dl_") else _predict_classical
-        probabilities = ask(model, x, obs, classes, training) if train.any() else {}
+        predict = _predict_networks if model.startswith("dl_") else _predict_classical
+        probabilities = predict(model, x, obs, classes, training) if train.any() else {}
         table = tabulate_predictions(obs[test], probabilities, classes).assign(model=model)
         for head in probabilities:
             known = set(obs.loc[train, head]) - {""}

@@ -1,4 +1,4 @@
-"""The run as a Workflow Run RO-Crate: data, config, versions, metrics and bundle tied together.
+"""The run as a Workflow Run RO-Crate: data, config, versions, metrics and bundle.
 
 Profile: https://w3id.org/ro/wfrun/workflow/0.5 (Leo et al. 2024, PLoS ONE 19:e0309210).
 """
@@ -34,12 +34,12 @@ def describe_run(
 ) -> dict[str, Any]:
     """The metadata (JSON-LD) of the crate whose root is `folder`.
 
-    workflow, inputs, results: files under `folder`; inputs and results with what each of them is.
+    workflow, inputs, results: files under `folder`; inputs and results with a description of each.
     description: of the bundle, for versions and metrics. The run is dated by its files: from the
     oldest input to the newest result.
     """
     folder = Path(folder)
-    crate = ROCrate(version="1.1")  # which the profiles extend
+    crate = ROCrate(version="1.1")  # the version that the profiles extend
     crate.metadata.extra_contexts.append("https://w3id.org/ro/terms/workflow-run/context")
     crate.name = (
         "A classifier of disease state, tissue of origin and neoplastic subtype, and its run"

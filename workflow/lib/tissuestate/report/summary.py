@@ -1,4 +1,4 @@
-"""The run on one page, for the reader who has one minute."""
+"""Facts of the page that summarises a run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from tissuestate.report.figures.expression import before_and_after
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
-SCORED_HEADS = (*(asked for head in HEADS for asked in (head, within_batch_head(head))), TANDEM)
+SCORED_HEADS = (*(name for head in HEADS for name in (head, within_batch_head(head))), TANDEM)
 
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -36,11 +36,11 @@ def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
 class Run:
     """The tables of a run that its summary is made from; column names are those of the stages.
 
-    samples: labels of the samples in the cohort (index sample). genes: their number. qc is None where
-    no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
-    column model. comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`).
-    sets, abstention: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
-    protocols: the tables crossvalidation, leaks and outside of `tissuestate.protocols.results`, or none.
+    samples: labels of the samples in the cohort (index sample). genes: their number. qc is None if
+    no sample came from reads, truth if nothing is simulated. metrics: of all models, with a column
+    model. comparison: of all models with DL PCA (`compare_predictions`). sets, abstention: of the
+    bundled network (`evaluation.trust`), None if not measured. protocols: the tables
+    crossvalidation, leaks and outside of `protocols.results`, or none.
     """
 
     samples: pd.DataFrame
@@ -59,7 +59,7 @@ class Run:
 
 
 def summary_facts(run: Run) -> dict[str, Any]:
-    """The facts of the page: a section each, None or empty without anything to say."""
+    """Facts of the page by section, None or empty for a section without content."""
     return {
         "cohort": _cohort(run),
         "best": _best(run),
@@ -112,7 +112,7 @@ def _cohort(run: Run) -> dict[str, Any]:
 
 
 def _best(run: Run) -> list[dict[str, Any]]:
-    """The best model of each head, with the interval of its lead where that is not DL PCA."""
+    """The best model of each head, with the interval of its lead if it is not DL PCA."""
     found = []
     for row in best_models(run.benchmark).to_dict("records"):
         fact = {
@@ -131,7 +131,7 @@ def _best(run: Run) -> list[dict[str, Any]]:
 
 
 def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The models that beat DL PCA in cross-validation by more than chance: it has more samples."""
+    """The models that beat DL PCA in cross-validation by more than chance."""
     folds = protocols.get("crossvalidation", pd.DataFrame())
     if folds.empty:
         return []
@@ -149,7 +149,7 @@ def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]
 
 
 def _performance(run: Run) -> dict[str, Any]:
-    """DL PCA's scores on test samples by head, and the metrics that any head has."""
+    """DL PCA's scores on test samples by head, and the metrics that at least one head has."""
     ours = run.metrics[run.metrics["model"] == PAPER_MODEL]
     heads = []
     for head in SCORED_HEADS:
@@ -163,7 +163,7 @@ def _performance(run: Run) -> dict[str, Any]:
 
 
 def _trust(run: Run) -> list[dict[str, Any]] | None:
-    """What the sets of the bundled network cover and what abstaining leaves, by head."""
+    """Coverage of the bundled network's sets, and share and accuracy of its answers, by head."""
     if run.sets is None or run.abstention is None:
         return None
     sets = run.sets[run.sets["tissue"] == ""].set_index("head")
@@ -181,7 +181,7 @@ def _trust(run: Run) -> list[dict[str, Any]] | None:
 
 
 def _confounding(run: Run) -> dict[str, Any]:
-    """How far study and disease state go together, and what that leaves to conclude."""
+    """The association of study and disease state, and the scores that it limits."""
     kept = run.samples
     association = cramers_v(kept["study"], kept["disease_state"])
     table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[states_of(kept)]
@@ -195,7 +195,7 @@ def _confounding(run: Run) -> dict[str, Any]:
 
 
 def _study_predicted(run: Run) -> dict[str, Any] | None:
-    """How well a linear model tells studies apart by expression, before and after correction."""
+    """Balanced accuracy of a linear model for studies, before and after correction."""
     wide = before_and_after(run.diagnostics)
     if "predicted_study" not in wide.index or wide.loc["predicted_study"].isna().any():
         return None
@@ -206,16 +206,16 @@ def _study_predicted(run: Run) -> dict[str, Any] | None:
 
 
 def _within_batch(run: Run, head: str) -> dict[str, float] | None:
-    """The balanced accuracy within a batch and for all classes (everywhere); None if not asked.
+    """Balanced accuracy within a batch and among all classes (everywhere); None if not scored.
 
-    Within a batch, the batch gives nothing away.
+    Within a batch, recognising the batch does not help.
     """
     scored = run.metrics[run.metrics["model"] == PAPER_MODEL].set_index(["head", "metric"])
-    asked = (within_batch_head(head), "balanced_accuracy")
-    if asked not in scored.index:
+    key = (within_batch_head(head), "balanced_accuracy")
+    if key not in scored.index:
         return None
     return {
-        **{name: float(scored.loc[asked, name]) for name in ("value", "low", "high")},
+        **{name: float(scored.loc[key, name]) for name in ("value", "low", "high")},
         "everywhere": float(scored.loc[(head, "balanced_accuracy"), "value"]),
     }
 
@@ -246,7 +246,7 @@ def _quality(run: Run) -> dict[str, Any] | None:
 
 
 def _correction(run: Run) -> dict[str, Any]:
-    """What the batch correction removed, and each measure before and after it."""
+    """Surrogate variables of the batch correction, and each measure before and after it."""
     table = run.diagnostics
     used = table.loc[table["measure"] == "surrogate_variables", "value"]
     wide = before_and_after(table).rename_axis(columns=None)
@@ -258,7 +258,7 @@ def _correction(run: Run) -> dict[str, Any]:
 
 
 def _truth(run: Run) -> dict[str, Any] | None:
-    """Checks against the simulated truth: who should have been excluded, and calls above chance."""
+    """Comparison with the simulated truth: excluded samples, and accuracy against chance."""
     if run.truth is None:
         return None
     truth = run.truth.set_index("sample")

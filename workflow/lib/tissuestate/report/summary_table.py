@@ -12,7 +12,7 @@ Items = Iterator[tuple[str, Any]]  # item, value
 
 
 def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
-    """The numbers of `summarise` as a long table: section, item, value."""
+    """The numbers of `summary_facts` as a long table: section, item, value."""
     sections = {
         "cohort": _cohort_items(summary["cohort"]),
         "benchmark": _benchmark_items(summary["best"]),

@@ -25,11 +25,11 @@ from tissuestate.report.figures.style import (
 from tissuestate.report.wording import HEADS as TITLES
 from tissuestate.report.wording import head_title
 
-INSET_FROM = 0.95  # area of every curve from which an inset covers none of them
+INSET_FROM = 0.95  # area of every curve from which an inset hides no curve
 
 
 def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figure:
-    """Confusion matrices, a panel a head: counts in the cells, colour is the share of the row.
+    """Confusion matrices, one panel per head: counts in the cells, coloured by share of the row.
 
     `confusion` has the columns head, true, called, count. The head with most classes takes the
     left column, the others are stacked on the right.
@@ -116,7 +116,7 @@ def _percent(share: float) -> str:
 
 
 def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figure:
-    """One-against-rest ROC curves, a panel a head, a line a class, and their macro average.
+    """One-against-rest ROC curves, one panel per head, and their macro average.
 
     `roc` has the columns head, class, fpr, tpr. Areas are by the trapezoid rule; the macro
     curve is the mean of the classes' curves at each false positive rate.
@@ -144,7 +144,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
 
 
 def _roc_panel(axes: Axes, rows: pd.DataFrame, head: str, names: Sequence[str]) -> None:
-    """Draw the curves of a head's classes, and an inset of the corner if they all lie there."""
+    """Draw the curves of a head's classes, and an inset of the corner if all lie there."""
     curves = {
         index: (curve["fpr"].to_numpy(float), curve["tpr"].to_numpy(float))
         for index, name in enumerate(names)
@@ -198,7 +198,7 @@ def _largest_number(classes: Mapping[str, Sequence[str]], heads: Sequence[str]) 
 
 
 def top_k(metrics: pd.DataFrame) -> Figure:
-    """Top-K accuracy against K, a panel a head, with its interval (metrics top1, top2, ...)."""
+    """Top-K accuracy by K, one panel per head, with its interval (metrics top1, top2, ...)."""
     rows = metrics[metrics["metric"].str.fullmatch(r"top\d+")].copy()
     rows["k"] = rows["metric"].str.slice(3).astype(int)
     heads = [head for head in TITLES if (rows["head"] == head).any()]
@@ -233,12 +233,12 @@ def top_k(metrics: pd.DataFrame) -> Figure:
 
 
 def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int = 15) -> Figure:
-    """Reliability diagrams on test samples: confidence of the call against how often it is right.
+    """Reliability diagrams on test samples: share of right calls by confidence.
 
-    `predictions` is a table of `predictions.tabulate`; subtypes are judged as they are shown, given
-    the tissue. Bins are of equal width; each title gives the calibration error as usual, what
-    chance alone makes of it where so many probabilities are exactly right, and the error without
-    chance's part (`calibrate.calibration_error`).
+    `predictions` is a table of `tabulate_predictions`; subtypes are scored as they are shown, given
+    the tissue. Bins have equal width; each title gives the calibration error, its value by chance
+    alone if the probabilities are exactly right, and the error without chance's part
+    (`calibration_error`).
     """
     test = predictions[predictions["split"] == "test"]
     shown = shown_probabilities(test, classes)

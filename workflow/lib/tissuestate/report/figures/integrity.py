@@ -17,7 +17,7 @@ from tissuestate.report.figures.style import (
 
 
 def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
-    """Distribution of mRIN with the threshold; dropped samples stand out, the lowest are named.
+    """Distribution of mRIN, with the threshold; dropped samples have their own colour.
 
     `qc` has the columns sample, mrin, kept, reason; samples without an mRIN are counted in the
     title only.
@@ -66,9 +66,10 @@ def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
 
 
 def gene_body_coverage(coverage: pd.DataFrame, qc: pd.DataFrame) -> Figure:
-    """Mean relative coverage along transcripts, 5′ to 3′, a line a sample, kept and dropped apart.
+    """Mean relative coverage along transcripts, 5′ to 3′, with one line per sample.
 
-    `coverage` is samples × bins (index sample), `qc` has the columns sample, kept.
+    Kept samples are left, dropped samples right. `coverage` is samples × bins (index sample), `qc`
+    has the columns sample, kept.
     """
     kept = qc.set_index("sample")["kept"].astype(bool)
     with rc_context(STYLE):
@@ -97,7 +98,7 @@ def gene_body_coverage(coverage: pd.DataFrame, qc: pd.DataFrame) -> Figure:
 
 
 def gis_histogram(gis: pd.DataFrame) -> Figure:
-    """Distribution of the gene integrity score (column gis), a value a transcript."""
+    """Distribution of the gene integrity score (column gis) over transcripts."""
     values = gis["gis"].dropna().to_numpy(float)
     with rc_context(STYLE):
         figure = new_figure(6.0, 3.6)
