@@ -9,7 +9,7 @@ CLASSES = {"disease_state": [], "tissue": ["liver", "lung"], "subtype": [], "sub
 
 
 def called(right: np.ndarray, order=None) -> pd.DataFrame:
-    """Calls of samples of two tissues, two samples a donor, right or wrong as told."""
+    """Calls of samples of two tissues, two samples per donor, right or wrong by `right`."""
     n = len(right)
     true = np.arange(n) // 2 % 2
     p = np.where(right, true, 1 - true) * 0.8 + 0.1
@@ -24,7 +24,7 @@ def row(table: pd.DataFrame, model: str) -> pd.Series:
     return table.set_index(["model", "metric"]).loc[(model, "accuracy")]
 
 
-def test_a_model_is_no_different_from_itself_in_another_order():
+def test_a_model_does_not_differ_from_itself_in_another_order():
     rng = np.random.default_rng(0)
     right = rng.random(200) < 0.8
     table = compare_predictions(
@@ -52,7 +52,7 @@ def test_a_small_difference_on_the_same_samples_is_found():
     assert row(table, "dl_pca")["high"] > found["low"]
 
 
-def test_chance_differences_are_called_so():
+def test_differences_by_chance_have_an_interval_around_zero():
     rng = np.random.default_rng(2)
     models = {name: [called(rng.random(300) < 0.8)] for name in ("dl_pca", "et", "svm", "knn")}
     table = compare_predictions(models, CLASSES, "dl_pca")
@@ -69,7 +69,7 @@ def test_repetitions_are_averaged_and_only_common_samples_count():
     assert found["n"] == 60 and found["repeats"] == 2
 
 
-def test_a_head_is_judged_on_the_samples_that_all_were_asked_about():
+def test_a_head_is_scored_on_the_samples_that_all_models_called():
     right = np.arange(100) % 5 > 0
     half = called(right)
     half.loc[50:, "tissue_true"] = ""  # as in a fold that had nothing to learn the head from
@@ -79,7 +79,7 @@ def test_a_head_is_judged_on_the_samples_that_all_were_asked_about():
     assert (row(table, "svm")[["difference", "difference_low", "difference_high"]] == 0).all()
 
 
-def test_a_head_that_the_reference_was_not_asked_has_no_difference():
+def test_a_head_that_the_reference_lacks_has_no_difference():
     classes = {**CLASSES, "disease_state": ["neoplastic", "non-neoplastic"]}
     other = called(np.ones(40, bool)).rename(columns={"tissue_true": "disease_state_true"})
     other["disease_state_true"] = np.where(np.arange(40) % 2, *classes["disease_state"])

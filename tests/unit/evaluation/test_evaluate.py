@@ -139,16 +139,16 @@ def test_the_tandem_calls_only_subtypes_of_the_called_tissue():
     assert table["subtype:kirc"].tolist() == [0.5] * 4
 
 
-def test_the_state_within_a_batch_cannot_be_had_from_the_batch():
+def test_the_state_within_a_batch_cannot_be_inferred_from_the_batch():
     """GTEx is all non-neoplastic; a model that knows nothing but the study is at chance in TCGA."""
     states = CLASSES["disease_state"]
     obs = pd.DataFrame({"split": "test", "disease_state": [states[0]] * 20 + states[1:] * 10})
     obs["study"] = ["GTEx"] * 20 + ["TCGA"] * 20
     by_study = np.where(obs["study"].to_numpy()[:, None] == "GTEx", [1.0, 0, 0], [0.4, 0.36, 0.24])
     table = tabulate_predictions(obs.rename(index=str), {"disease_state": by_study}, CLASSES)
-    asked = score_heads(table, CLASSES)[1]
-    assert asked.head == within_batch_head("disease_state") and asked.classes == tuple(states[1:])
-    np.testing.assert_allclose(asked.scores, [[0.6, 0.4]] * 20)
+    within = score_heads(table, CLASSES)[1]
+    assert within.head == within_batch_head("disease_state") and within.classes == tuple(states[1:])
+    np.testing.assert_allclose(within.scores, [[0.6, 0.4]] * 20)
     found, _ = score_predictions(table, CLASSES, resamples=100)
     assert value(found, "disease_state", "accuracy") == 0.5
     assert value(found, within_batch_head("disease_state"), "balanced_accuracy") == 0.5
@@ -176,10 +176,10 @@ def test_subtypes_within_a_batch_compete_with_those_of_their_own_tissue():
     shares = {"tissue": tissues.to_numpy(float), "subtype": scores.to_numpy()}
     table = tabulate_predictions(obs.rename(index=str), shares, CLASSES)
     found, _ = score_predictions(table, CLASSES, resamples=100)
-    asked = within_batch_head("subtype")
+    within = within_batch_head("subtype")
     assert value(found, "subtype", "accuracy") == 0.5
-    assert value(found, asked, "accuracy") == value(found, asked, "balanced_accuracy") == 0.5
-    assert (found.loc[found["head"] == asked, "n"] == 20).all()
+    assert value(found, within, "accuracy") == value(found, within, "balanced_accuracy") == 0.5
+    assert (found.loc[found["head"] == within, "n"] == 20).all()
     # Where every source holds all subtypes of a tissue, only the tissue is given away.
     heads = [scored.head for scored in score_heads(table.assign(source="a"), CLASSES)]
     assert heads == ["tissue", "subtype", TANDEM]
@@ -190,7 +190,7 @@ def test_subtypes_that_all_underflowed_are_equally_likely():
     np.testing.assert_allclose(route_subtypes(p, ["brain"], CLASSES), [[0.5, 0.5, 0, 0, 0]])
 
 
-def test_a_subtype_is_wrong_in_tandem_where_the_tissue_led_astray():
+def test_a_subtype_is_wrong_in_tandem_if_the_called_tissue_is_wrong():
     table = predicted()
     found, _ = score_predictions(table, CLASSES, resamples=100)
     rows, _, _ = truth_and_scores(table, "subtype")
@@ -227,7 +227,7 @@ def test_the_area_under_each_curve_is_the_auc(coarse):
         assert witness.auc(curve["fpr"], curve["tpr"]) == pytest.approx(row["auc"])
 
 
-def test_a_class_without_test_samples_is_left_out_and_told(caplog):
+def test_a_class_without_test_samples_is_left_out_with_a_message(caplog):
     table = predicted()
     table = table[(table["tissue_true"] != "skin") | (table["split"] == "validation")]
     found, per_class = score_predictions(table, CLASSES, resamples=100)
@@ -256,7 +256,7 @@ def test_a_head_of_one_class_does_not_crash():
     assert per_class.loc[per_class["head"] == "subtype", "auc"].isna().all()
 
 
-def test_nothing_to_evaluate_is_told():
+def test_predictions_without_labelled_test_samples_are_refused():
     table = predicted()
     with pytest.raises(InputError, match="no test sample"):
         score_predictions(table[table["split"] == "validation"], CLASSES)

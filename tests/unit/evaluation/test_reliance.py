@@ -33,7 +33,7 @@ CLASSES = {
         ([np.nan] * 3, ""),
     ],
 )
-def test_a_call_needs_to_be_clearly_likelier(shares, reason):
+def test_a_call_must_be_clearly_more_probable_than_the_second(shares, reason):
     assert undecided(np.array([shares]), CLASSES["tissue"], "tissue") == [reason]
 
 
@@ -41,7 +41,7 @@ def test_a_call_needs_to_be_clearly_likelier(shares, reason):
     ("head", "name"),
     [("disease_state", "disease state"), ("tissue", "tissue of origin"), ("subtype", "subtype")],
 )
-def test_a_reason_names_what_was_asked(head, name):
+def test_a_reason_names_the_question(head, name):
     (reason,) = undecided(np.array([[0.48, 0.26, 0.26]]), ["a", "b", "c"], head)
     assert reason == f"no {name} is more likely than not; the first is a (48%)"
 
@@ -58,7 +58,7 @@ def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
     assert found["tissue"][2] == NEW
 
 
-def test_what_is_called_no_tumour_has_no_subtype():
+def test_a_sample_called_no_tumour_has_no_subtype():
     shares = {
         "disease_state": np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]),
         "tissue": np.array([[1, 0, 0]] * 3 + [[0.5, 0.5, 0]]),
@@ -146,7 +146,7 @@ def linear(values):
     )
 
 
-def test_the_curve_is_what_taking_genes_away_costs():
+def test_the_curve_is_the_loss_by_removed_genes():
     n, genes = 200, 50
     codes = np.arange(n) % 2
     values = np.repeat(codes[:, None], genes, axis=1).astype(float)
@@ -170,7 +170,7 @@ def test_the_curve_is_what_taking_genes_away_costs():
     assert least_genes(curve[curve["head"] == "tissue"]) == pytest.approx(0.6)
 
 
-def test_no_share_counts_beyond_one_that_fails():
+def test_shares_beyond_a_failing_one_do_not_count():
     curve = pd.DataFrame(
         {"split": "validation", "missing": [0.0, 0.2, 0.4, 0.6], "loss": [0, 0.01, 0.2, 0.0]}
     )

@@ -1,4 +1,4 @@
-"""What training lacked: states that are not called, and doubts that are told."""
+"""What training lacked: states that are not called, and warnings."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize(
-    ("tissue", "state", "told"),
+    ("tissue", "state", "is_called"),
     [
         ("kidney", "non-neoplastic", True),
         ("kidney", "neoplastic", True),
@@ -44,21 +44,21 @@ CLASSES = {
         ("cervix", "neoplastic", False),
     ],
 )
-def test_a_state_needs_to_have_been_seen_with_the_tissue(tissue, state, told):
+def test_a_state_must_have_been_in_training_with_the_tissue(tissue, state, is_called):
     shares = {
         "disease_state": np.where(np.array(STATES) == state, 0.9, 0.05)[None],
         "tissue": np.where(np.array(CLASSES["tissue"]) == tissue, 0.96, 0.01)[None],
     }
     ((likeliest, missing),) = unseen_states(shares, CLASSES, SEEN)
     assert likeliest == tissue
-    assert (missing == []) == told
+    assert (missing == []) == is_called
     reason = gap_sentence(tissue, missing) if missing else ""
     found = abstention_reasons(shares, CLASSES, np.array([False]), SEEN)
     assert found == {"disease_state": [reason], "tissue": [""]}
     assert abstention_reasons(shares, CLASSES, np.array([False]), {})["disease_state"] == [""]
 
 
-def test_a_tumour_is_missed_even_where_the_model_knows_none():
+def test_a_missing_tumour_counts_even_if_the_model_knows_none():
     healthy, tumours = STATES[:2], STATES[2:]
     assert missing_states("a", healthy, {"a": dict.fromkeys(healthy, 5)}) == tumours
     assert missing_states("a", tumours, {"a": {"neoplastic": 5}}) == healthy
@@ -81,7 +81,7 @@ def test_the_table_of_tissue_by_state_counts_training_samples():
     }
 
 
-def test_a_subtype_that_one_source_alone_holds_is_doubted():
+def test_a_subtype_of_one_source_alone_gets_a_warning():
     kept = pd.DataFrame(
         {
             "study": ["TCGA"] * 4,

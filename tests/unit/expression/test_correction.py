@@ -214,7 +214,7 @@ def test_a_training_sample_alone_gets_its_training_values(method):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_samples_bytes_do_not_depend_on_its_company(dtype):
+def test_the_bytes_of_a_sample_do_not_depend_on_other_samples(dtype):
     Y, obs = simulated(1000, 333, 3, seed=12)
     Y = Y.astype(dtype)
     correction = SurrogateVariableCorrection("supervised", 3).fit(Y[:80], obs.loc[:79, ["tissue"]])
@@ -281,7 +281,7 @@ def test_missing_cells_constant_genes_and_constant_samples_in_training(method):
     assert any("do not vary" in message for message in correction.messages_)
 
 
-def test_a_singular_design_is_reduced_and_told():
+def test_a_singular_design_is_reduced_with_a_message():
     Y, obs = simulated(60, 200, 3, seed=16)
     obs["again"] = obs["tissue"].str.upper()
     obs["one"] = "x"
@@ -294,17 +294,19 @@ def test_a_singular_design_is_reduced_and_told():
     np.testing.assert_allclose(correction.transform(Y), plain.transform(Y))
 
 
-def test_more_surrogate_variables_than_samples_allow():
+def test_more_surrogate_variables_than_samples_allow_are_reduced():
     Y, obs = simulated(12, 200, 2, seed=17)
     correction = SurrogateVariableCorrection("supervised", 50).fit(Y, obs[["tissue"]])
     assert correction.n_sv_ <= 8
-    assert any("50 surrogate variables asked for, 8 is the most" in m for m in correction.messages_)
+    assert any(
+        "50 surrogate variables asked for, 8 is the maximum" in m for m in correction.messages_
+    )
     few = SurrogateVariableCorrection("supervised", 2).fit(Y[:3], obs.loc[:2, ["tissue"]])
     assert few.n_sv_ == 0
     np.testing.assert_allclose(few.transform(Y), Y, atol=1e-12)
 
 
-def test_degenerate_weights_are_told_and_never_applied():
+def test_degenerate_weights_give_a_message_and_are_never_applied():
     """Every gene marks the tissue: irw's weights vanish, R answers with sample indicators."""
     rng = np.random.default_rng(18)
     codes = np.repeat([0, 1], 100)
@@ -346,7 +348,7 @@ def test_programs_started_after_r_find_their_own_libraries():
         assert done.stdout.split() == [given.get("LD_LIBRARY_PATH", "None")] * 2
 
 
-def test_num_sv_of_bioconductor_can_be_asked_for():
+def test_num_sv_of_bioconductor_can_choose_the_number():
     Y, obs = simulated(40, 300, 2, seed=20, batch=3)
     correction = SurrogateVariableCorrection("two-step", "be", seed=1).fit(Y, obs[["tissue"]])
     assert correction.n_sv_ == sva.num_sv(Y, design_matrix(obs[["tissue"]])[0], "be", 1) == 2
@@ -399,7 +401,7 @@ def cohort(seed: int) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_by_default_the_batch_of_a_small_cohort_goes_and_its_biology_stays(seed):
+def test_the_default_removes_the_batch_of_a_small_cohort_and_keeps_its_biology(seed):
     Y, obs = cohort(seed)
     training = np.arange(80) % 10 < 7
     correction = SurrogateVariableCorrection(seed=seed)
@@ -423,14 +425,14 @@ def test_without_a_batch_to_measure_nothing_is_corrected():
     assert any("cannot be measured" in message for message in correction.messages_)
 
 
-def test_a_batch_confounded_with_the_biology_is_left_alone():
+def test_a_batch_confounded_with_the_biology_is_not_corrected():
     Y, obs = cohort(1)
     obs["study"] = np.where(obs["disease_state"] == "non-neoplastic", "atlas", "oncology")
     correction = SurrogateVariableCorrection().fit(Y, obs[["tissue"]], obs=obs)
     assert correction.method_ == "none"
 
 
-def test_by_default_replicated_specimens_find_each_other(real):
+def test_the_default_makes_replicated_specimens_nearest_neighbours(real):
     """Two pipelines quantified the same specimens; held-out donors are corrected as well."""
     Y, obs = real
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What the measures of a correction say where the answer is known."""
+"""Measures of a correction on data whose answer is known."""
 
 import math
 
@@ -90,7 +90,7 @@ def test_classes_of_one_sample_in_each_fold_are_not_measurable():
     assert math.isnan(diagnostics.predictability(scores, labels, np.arange(6), folds=2))
 
 
-def test_predictability_sees_labels_that_are_there_and_none_that_are_not():
+def test_predictability_is_high_for_real_labels_and_chance_for_random_ones():
     rng = np.random.default_rng(5)
     labels = np.resize(["a", "b"], 200)
     scores = rng.normal(size=(200, 10))
@@ -127,7 +127,7 @@ def test_a_subset_is_seeded_and_keeps_replicates_whole(twice):
     )
 
 
-def test_the_table_shows_a_batch_that_went(twice):
+def test_the_table_shows_a_removed_batch(twice):
     clean, biased, obs = twice
     table, warnings = diagnostics.diagnose_correction(
         *(biased, clean, obs, (obs["split"] == "train").to_numpy()),
@@ -147,11 +147,11 @@ def test_the_table_shows_a_batch_that_went(twice):
     assert float(after["surrogate_variables"]) == 1
 
 
-def test_a_batch_left_and_a_biology_lost_are_warnings_and_notes(twice):
+def test_a_remaining_batch_and_lost_biology_give_warnings_and_notes(twice):
     clean, biased, obs = twice
     _, left = diagnostics.diagnose_correction(biased, biased, obs, surrogates=1)
     assert len(left) == 1
-    assert "leaves the batch where it was" in left[0]
+    assert "leaves the batch as it was" in left[0]
     tissue = pd.get_dummies(obs["tissue"]).to_numpy(float)
     levelled = clean - tissue @ np.linalg.lstsq(tissue, clean, rcond=None)[0]
     table, lost = diagnostics.diagnose_correction(biased, levelled, obs, surrogates=1)
@@ -168,7 +168,7 @@ def test_without_replicates_the_batch_is_measured_within_equal_biology(twice):
     assert after.batch_left(before) < 0.05
 
 
-def test_a_class_of_one_batch_only_is_not_known_by_its_batch():
+def test_a_class_of_one_batch_is_not_predicted_from_its_batch():
     """Batches hold a, b and c, d; nothing but the batch is in the scores."""
     rng = np.random.default_rng(7)
     labels = np.resize(["a", "b", "c", "d"], 200)

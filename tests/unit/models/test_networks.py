@@ -35,7 +35,7 @@ def build(**changes) -> ClassifierNetwork:
     return ClassifierNetwork(Architecture(**{**fields, **changes}))
 
 
-def test_a_head_gives_a_logit_a_class():
+def test_a_head_gives_one_logit_per_class():
     logits = build()(torch.zeros(5, 6))
     assert {head: tuple(z.shape) for head, z in logits.items()} == {
         "disease_state": (5, 2),
@@ -129,7 +129,7 @@ def test_without_torch_the_logits_are_the_same(tmp_path, activation, direct):
         assert frozen.logits(x[:0])[head].shape == (0, len(HEADS[head]))
 
 
-def test_every_activation_is_known_on_both_sides():
+def test_torch_and_numpy_know_the_same_activations():
     assert tuple(ACTIVATIONS) == tuple(forward.ACTIVATIONS) == architecture.ACTIVATIONS
 
 
@@ -204,7 +204,7 @@ def _no_weights(folder):
         _huge_architecture,
     ],
 )
-def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
+def test_a_damaged_network_is_refused(tmp_path, damage):
     save_network(tmp_path, build())
     damage(tmp_path)
     for load in (load_network, FrozenNetwork.load):
@@ -216,12 +216,12 @@ def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
     "changes",
     [{"activation": "step"}, {"dropout": 1.0}, {"widths": (8, 0, 4)}, {"heads": {"tissue": ()}}],
 )
-def test_a_network_that_cannot_be_is_refused(changes):
+def test_an_impossible_architecture_is_refused(changes):
     with pytest.raises(InputError):
         build(**changes)
 
 
-def test_a_device_is_chosen_or_taken_as_named():
+def test_a_device_is_chosen_or_taken_by_name():
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device().type in ("cpu", "cuda")
     with pytest.raises(InputError, match="abacus"):

@@ -63,7 +63,7 @@ def expressions():
     }
 
 
-def test_one_at_a_time_is_hyperopts_own_search():
+def test_sequential_trials_equal_those_of_hyperopt():
     space = tune.SearchSpace(SPACE)
     kept = hyperopt.Trials()
 
@@ -93,7 +93,7 @@ def test_one_at_a_time_is_hyperopts_own_search():
     assert [trial.point for trial in history] == expected
 
 
-def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
+def test_a_guided_search_equals_that_of_hyperopt_from_the_default(data, monkeypatch):
     def fit(data, hyperparameters, **options):
         loss = np.log(hyperparameters.learning_rate) ** 2 + hyperparameters.widths[2]
         losses = {"epoch": [1, 2], "validation_loss": [loss, loss + 9]}
@@ -180,7 +180,7 @@ def test_one_worker_is_plain_sequential_hyperopt_in_any_number_of_rounds(
 
 
 @pytest.mark.parametrize("shape", [(100, 10, 10), (100, 4, 25), (100, 1, 1), (8, 3, 2), (7, 1, 3)])
-def test_every_evaluation_falls_to_one_worker_of_one_round(shape):
+def test_every_evaluation_belongs_to_one_worker_of_one_round(shape):
     schedule = trials.Schedule(*shape)
     shares = [
         schedule.numbers(round_, worker)
@@ -278,7 +278,7 @@ def test_a_journal_of_other_data_is_discarded(tmp_path):
     assert trials.Journal(tmp_path / "journal", "mark").trials == []
 
 
-def test_the_fingerprint_tells_data_and_settings_apart(data):
+def test_the_fingerprint_depends_on_data_and_settings(data):
     same = tune.fingerprint(data, SPACE, epochs=2, recipe=Recipe())
     assert same == tune.fingerprint(data, dict(SPACE), epochs=2, recipe=Recipe())
     assert same != tune.fingerprint(data, SPACE, epochs=3, recipe=Recipe())

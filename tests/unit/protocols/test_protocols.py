@@ -109,7 +109,7 @@ def test_folds_are_stratified_and_independent_of_the_order(cohort):
         fold_samples(obs, 37)
 
 
-def test_what_is_left_out_shares_no_donor_with_training(cohort):
+def test_a_part_left_out_shares_no_donor_with_training(cohort):
     split = split_for_protocol(cohort.obs, "project", "TCGA-liver", **OPTIONS)
     assert set(cohort.obs.loc[split == "test", "project"]) == {"TCGA-liver"}
     assert sides(cohort, split, "donor") == 0
@@ -119,13 +119,13 @@ def test_what_is_left_out_shares_no_donor_with_training(cohort):
     assert set(cohort.obs.loc[split == "train", "source"]) == {"g"}
 
 
-def test_a_part_that_is_everything_cannot_be_left_out(cohort, caplog):
+def test_a_part_with_all_samples_cannot_be_left_out(cohort, caplog):
     obs = cohort.obs.assign(study="one")
     assert (split_for_protocol(obs, "study", "one", **OPTIONS) == "").all()
     assert "too few donors" in caplog.text
 
 
-def test_where_nothing_is_left_to_train_on_nothing_is_called(cohort, tmp_path):
+def test_without_training_samples_nothing_is_called(cohort, tmp_path):
     nothing = pd.Series("", index=cohort.obs_names)
     write_h5ad(tmp_path / "pca.h5ad", prepare_features(cohort, nothing, ["pca"], **SETTINGS)["pca"])
     features = {"pca": read_features(tmp_path / "pca.h5ad")}
@@ -179,13 +179,13 @@ def calls_of(cohort, protocol, part, models=("dl_pca", "logreg")) -> pd.DataFram
 
 @pytest.fixture(scope="module")
 def calls(cohort) -> pd.DataFrame:
-    asked = [(p, f"seed1.fold{k}") for p in ("crossvalidation", "random") for k in (1, 2, 3)]
-    asked += [("study", "GTEx"), ("study", "TCGA")]
-    return pd.concat([calls_of(cohort, *one) for one in asked], ignore_index=True)
+    parts = [(p, f"seed1.fold{k}") for p in ("crossvalidation", "random") for k in (1, 2, 3)]
+    parts += [("study", "GTEx"), ("study", "TCGA")]
+    return pd.concat([calls_of(cohort, *one) for one in parts], ignore_index=True)
 
 
 def test_the_leak_of_a_random_split_is_found_and_measured(calls):
-    """Donors' own signatures help only where their other samples are in training."""
+    """Donors' own signatures help only if their other samples are in training."""
     table = assess.compare_leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
     found = table.set_index(["leak", "head", "metric"]).loc[("random", "tissue", "accuracy")]
     honest = table.set_index(["leak", "head", "metric"]).loc[
@@ -204,9 +204,9 @@ def test_models_are_compared_on_pooled_folds(calls):
     assert (within["n"] == 72).all()  # TCGA alone holds two states
 
 
-def test_outside_only_what_could_be_learnt_counts(calls):
+def test_only_classes_in_training_are_scored_outside(calls):
     metrics, by_class, wrong = assess.score_outside(calls, CLASSES, resamples=100, seed=0)
-    # GTEx is all non-neoplastic, which TCGA has not: the state cannot be judged, the tissue can.
+    # GTEx is all non-neoplastic, which TCGA lacks: the state cannot be scored, the tissue can.
     assert set(metrics["head"]) == {"tissue"}
     assert set(metrics["part"]) == {"GTEx", "TCGA"}
     assert set(by_class["class"]) == set(CLASSES["tissue"])
@@ -243,7 +243,7 @@ def test_the_page_shows_every_score_and_recall(calls):
     assert Page(render("protocols.html.j2", facts | {"searched": True})).text != text
 
 
-def test_questions_that_could_not_be_asked_are_known(calls):
+def test_heads_without_a_score_are_listed(calls):
     (section,) = protocol_facts(tables_of(calls), searched=False)["outside"]
     assert section["column"] == "study" and section["models"] == ["dl_pca", "logreg"]
     assert [(row["head"], row["is_every_part"]) for row in section["not_scored"]] == [
@@ -255,7 +255,7 @@ def test_questions_that_could_not_be_asked_are_known(calls):
     assert [row["part"] for row in outside] == ["GTEx", "TCGA"]
 
 
-def test_what_was_not_in_training_is_taken_for_something_else(calls):
+def test_calls_of_classes_outside_training_are_listed(calls):
     unseen = protocol_facts(tables_of(calls), searched=False)["unseen"]
     # A state that only GTEx has: all 18 samples are called one of the others.
     (gtex,) = (row for row in unseen if (row["part"], row["name"]) == ("GTEx", STATES[0]))
@@ -264,7 +264,7 @@ def test_what_was_not_in_training_is_taken_for_something_else(calls):
     assert gtex["calls"]["others"] == 0
 
 
-def test_calls_beyond_the_commonest_are_summed_up(calls):
+def test_calls_beyond_the_most_frequent_are_summed(calls):
     tables = tables_of(calls)
     wrong = pd.DataFrame({"called": list("abcdefg"), "count": [9, 8, 7, 6, 5, 4, 3]})
     about = {"protocol": "study", "part": "GTEx", "model": "dl_pca", "head": "tissue"}
@@ -276,10 +276,10 @@ def test_calls_beyond_the_commonest_are_summed_up(calls):
     assert "(a 9, b 8, c 7, d 6, e 5, others 7)" in Page(render("protocols.html.j2", facts)).text
 
 
-def test_a_question_that_the_network_could_not_be_asked_has_the_others_alone(calls):
+def test_a_head_that_the_network_lacks_has_only_other_models(calls):
     """Without a validation sample that has a label the network is not trained, a baseline is."""
-    unasked = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
-    fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(unasked, False))
+    without = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
+    fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(without, False))
     facts = protocol_facts(tables_of(fewer, resamples=50), searched=False)
     row = next(row for row in facts["outside"][0]["rows"] if row["part"] == "GTEx")
     assert row["head"] == "tissue" and list(row["scores"]) == ["logreg"]
@@ -300,7 +300,7 @@ def test_markup_in_names_is_shown_as_text(calls):
     assert MARKUP in marked.text
 
 
-def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_gain(calls):
+def test_the_summary_of_protocols_has_parts_left_out_and_gains_by_leaks(calls):
     tables = tables_of(calls.replace({"protocol": {"random": "paper"}}))
     found = summarise_protocols(tables)
     values = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
@@ -320,7 +320,7 @@ def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_
     assert not any(summarise_protocols(nothing).values())
 
 
-def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
+def test_sections_without_results_are_left_out(calls):
     honest = calls[calls["protocol"] == "crossvalidation"]
     options = {"resamples": 100, "seed": 0}
     metrics, by_class, wrong = assess.score_outside(honest, CLASSES, **options)
@@ -333,7 +333,7 @@ def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
     assert assess.compare_crossvalidated(only, CLASSES, "dl_pca", **options).empty
 
 
-def test_a_search_of_its_own_takes_place_where_nothing_was_chosen(cohort):
+def test_without_chosen_hyperparameters_a_search_finds_them(cohort):
     split = parts(cohort, "crossvalidation")[0]
     data = prepare_features(cohort, split, ["pca"], **SETTINGS)["pca"]
     space = {

@@ -55,7 +55,7 @@ def page_of(run: RunResults) -> Page:
     return Page(render("paper.html.j2", paper_facts(run)))
 
 
-def test_the_paper_stands_beside_ours_in_its_order():
+def test_the_comparison_is_in_the_order_of_the_paper():
     table = compare_with_paper(METRICS, PRINTED, NO_LEAKS)
     assert table["head"].tolist() == ["tissue", "subtype"]
     assert table["difference"].iloc[0] == pytest.approx(0.8 - 0.97)
@@ -63,7 +63,7 @@ def test_the_paper_stands_beside_ours_in_its_order():
     assert [row["samples"] for row in paper_facts(results(table=table))["totals"]] == [20, None]
 
 
-def test_ours_by_the_papers_protocol_is_shown_where_it_was_measured():
+def test_the_result_with_the_papers_protocol_is_shown_if_measured():
     leaks = pd.DataFrame(
         [("crossvalidation", 0.81, 0.8, 0.83), ("paper", 0.9, 0.88, 0.93)],
         columns=["leak", "value", "low", "high"],
@@ -100,7 +100,7 @@ def test_without_the_network_on_all_genes_the_cost_is_not_compared():
     assert page_of(alone).text != page_of(results()).text
 
 
-def test_classes_stand_below_their_head():
+def test_classes_are_grouped_by_head():
     classes = paper_facts(results())["per_class"]
     assert list(classes) == ["tissue"]
     assert [(row["class"], row["support"]) for row in classes["tissue"]] == [("liver", 8)]

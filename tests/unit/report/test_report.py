@@ -107,7 +107,7 @@ def with_trust(run: Run) -> Run:
     return replaced(run, sets=pd.DataFrame(rows, columns=columns), abstention=answered)
 
 
-def test_what_sets_cover_and_what_abstaining_leaves(run):
+def test_the_summary_has_coverage_of_sets_and_share_answered(run):
     assert summary_facts(run)["trust"] is None
     measured = with_trust(run)
     assert summary_facts(measured)["trust"] == [
@@ -126,7 +126,7 @@ def test_what_sets_cover_and_what_abstaining_leaves(run):
     assert item(measured, "trust", "accuracy of the answers, tissue") == 0.996
 
 
-def test_a_classical_model_that_wins_is_named_with_its_lead(run):
+def test_a_classical_model_that_is_best_has_its_lead(run):
     best = {found["head"]: found for found in summary_facts(run)["best"]}
     assert best["disease_state"]["is_ours"] and "low" not in best["disease_state"]
     tissue = {name: best["tissue"][name] for name in ("model", "score", "ours", "low", "high")}
@@ -134,18 +134,18 @@ def test_a_classical_model_that_wins_is_named_with_its_lead(run):
     assert item(run, "benchmark", "best model, tissue") == "logreg"
 
 
-def test_winners_stand_before_any_table(run):
+def test_the_best_models_come_before_any_table(run):
     text = page_of(run).text
     assert 0 < text.index("-0.002 to 0.020") < text.index("0.900 (0.880–0.920)")
 
 
-def test_a_clear_lead_reads_otherwise(run):
+def test_a_lead_beyond_chance_has_other_words_than_one_within_it(run):
     unclear = page_of(run).text
     run.comparison["difference_low"] = 0.003
     assert page_of(run).text != unclear.replace("-0.002", "0.003")
 
 
-def test_a_defeat_in_cross_validation_is_a_fact(run):
+def test_a_model_better_in_cross_validation_is_a_fact(run):
     folds = pd.DataFrame(
         [("dl_pca", "tissue", np.nan, np.nan), ("logreg", "tissue", 0.001, 0.03)],
         columns=["model", "head", "difference_low", "difference_high"],
@@ -161,7 +161,7 @@ def test_a_defeat_in_cross_validation_is_a_fact(run):
     assert summary_facts(beaten)["better_models"] == []
 
 
-def test_the_contrast_that_can_be_learnt_is_known(run):
+def test_pairs_of_states_have_the_studies_that_hold_both(run):
     pairs = summary_facts(run)["confounding"]["pairs"]
     assert [(p["first"], p["second"], p["studies"], p["samples"]) for p in pairs] == [
         ("non-neoplastic", "peri-neoplastic", "", 0),
@@ -171,16 +171,16 @@ def test_the_contrast_that_can_be_learnt_is_known(run):
     assert item(run, "confounding", "Cramér's V, study and disease state") == pytest.approx(1)
 
 
-def test_the_state_within_a_batch_is_what_can_be_concluded(run):
+def test_the_score_of_the_state_within_a_batch_is_a_fact(run):
     within = {"value": 0.7, "low": pytest.approx(0.68), "high": 0.72, "everywhere": 0.9}
     assert summary_facts(run)["confounding"]["within_batch"] == within
     assert item(run, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
     crossed = run.metrics[run.metrics["head"] != "disease_state_within_batch"]
-    unasked = replaced(run, metrics=crossed)
-    assert summary_facts(unasked)["confounding"]["within_batch"] is None
+    unscored = replaced(run, metrics=crossed)
+    assert summary_facts(unscored)["confounding"]["within_batch"] is None
 
 
-def test_a_study_that_can_still_be_seen_is_said_to_be(run):
+def test_a_study_that_is_still_predictable_is_a_fact(run):
     seen = {"before": 1.0, "after": 0.97, "chance": 0.5, "is_visible": True}
     assert summary_facts(run)["confounding"]["study_predicted"] == seen
     after = (run.diagnostics["measure"] == "predicted_study") & (
@@ -204,7 +204,7 @@ def test_without_confounding_there_is_no_warning(run):
     assert warnings(run) - warnings(free) == 1
 
 
-def test_of_one_study_there_is_no_association(run):
+def test_one_study_has_no_association(run):
     alone = replaced(run, samples=run.samples.assign(study="GTEx"))
     assert summary_facts(alone)["confounding"]["association"] is None
     assert "Cramér" not in page_of(alone).text
@@ -365,7 +365,7 @@ def test_split_table_counts_each_class():
     assert table.loc[("disease_state", "neoplastic")].tolist() == [2, 1, 1, 4]
 
 
-def test_winners_prefer_the_network_on_a_tie():
+def test_on_a_tie_the_network_is_the_best_model():
     table = pd.DataFrame(
         {"model": ["svm", "dl_pca"], "head": "tissue", "balanced_accuracy": [0.9, 0.9]}
     )

@@ -1,5 +1,4 @@
-"""Draw the figures that compare the models: balanced accuracy with its interval, time and
-memory."""
+"""Draw the figures that compare the models: balanced accuracy, time and memory."""
 
 from tissuestate.logs import logged
 

@@ -199,7 +199,7 @@ def find_description(folder: str | Path) -> Path:
         inside = path.parent / "bundle"
         where = f"it is in {inside}" if (inside / DESCRIPTION).is_file() else "name its folder"
         raise InputError(
-            f"{folder}: holds no {DESCRIPTION}; expected the folder of a bundle; {where}."
+            f"{folder}: found no {DESCRIPTION}, expected the folder of a bundle; {where}."
         )
     return path
 

@@ -28,8 +28,7 @@ MIN_RESIDUAL_SHARE = 1e-3
 
 @dataclass(frozen=True)
 class Plan:
-    """A surrogate variable estimation to run: method, number of surrogate variables, and share of
-    controls."""
+    """A plan to estimate surrogate variables: method, number, and share of controls."""
 
     method: str
     n_sv: int

@@ -203,9 +203,9 @@ class PrincipalComponents(_Scaled):
         largest = min(samples, n_genes)
         if not 1 <= self.n_components <= largest:
             raise InputError(
-                f"{self.n_components:,} components are configured, but {samples:,} training "
-                f"samples × {n_genes:,} genes allow {largest:,}; set features: components to "
-                f"{largest} at most."
+                f"{self.n_components:,} principal components are configured, but {samples:,} "
+                f"training samples × {n_genes:,} genes allow {largest:,}; set features: "
+                f"components to {largest} at most."
             )
         varying = self._fit_scale(X, genes)
         large = _LARGE <= samples <= n_genes
