@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real test test-cluster docs lint bench pin
+.PHONY: help setup setup-dev demo real check test test-cluster docs lint bench pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -36,6 +36,13 @@ real: setup ## train on real GTEx and TCGA matrices, where the data are
 
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
+
+check: setup-dev ## linters, types, quick unit tests and a dry run of each config, in two minutes
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	mypy workflow/lib
+	OMP_NUM_THREADS=1 pytest -q -n $(CORES) --dist loadfile -m "not slow" tests/unit tests/workflow/test_plans.py
 
 test-cluster: ## run the demo on a real SLURM of several nodes, started here (needs root)
 	@envs/setup.sh requirements-dev.txt cluster

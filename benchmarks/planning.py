@@ -194,7 +194,7 @@ def link_results(folder: Path, results: Path) -> None:
         "profile.npz": "integrity/profiles/{}.npz",
         "log": "alignment/{}.Log.final.out",
     }
-    for part in ("align", "counts", "integrity/profiles", "trimmed", "multiqc"):
+    for part in ("alignment", "counts", "integrity/profiles", "quality"):
         (folder / "results" / part).mkdir(parents=True)
     report = trim_simulated(folder, rng)
     for name in pd.read_csv(folder / "samples.tsv", sep="\t")["sample"]:
@@ -202,7 +202,7 @@ def link_results(folder: Path, results: Path) -> None:
             (folder / "results" / place.format(name)).hardlink_to(folder / source)
         summary = folder / "results" / "counts" / f"{name}.tsv.summary"
         summary.write_text(SUMMARY.format(bam=f"results/alignment/{name}.bam"))
-        trimmed = folder / "results" / "trimmed" / f"{name}.fastp.json"
+        trimmed = folder / "results" / "alignment" / f"{name}.fastp.json"
         trimmed.write_text(report.replace("SAMPLE", name))
     subprocess.run([sys.executable, "-c", MULTIQC], cwd=folder, check=True)
 

@@ -27,7 +27,7 @@ SEED = 2022
 FROM_READS = 6
 PER_SAMPLE = ("align_reads", "profile_integrity", "count_reads")
 GPU_RULES = {"tune_network", "train_network"}
-PARTS = ("cohort", "counts", "integrity", "qc", "expression", "features")
+PARTS = ("cohort", "counts", "integrity", "quality", "expression", "features")
 PARTS += ("models", "evaluation", "bundle")
 # Whatever states how long a job took differs from run to run.
 TIMED = ("cost.json", "benchmark.tsv", "summary.tsv", "trials.jsonl", "bundle.json")

@@ -35,7 +35,7 @@ def stand_in(folder: Path, name: str, text: str) -> None:
 
 def remains(folder: Path, sample: str) -> list[Path]:
     """What an attempt that was killed leaves of a sample."""
-    return [folder / f"results/{part}/.{sample}.1a2B3c" for part in ("align", "counts")]
+    return [folder / f"results/{part}/.{sample}.1a2B3c" for part in ("alignment", "counts")]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_trimmed_reads_are_aligned_and_counted(trimmed: Path) -> None:
         print(sample, "assigned", counted["Assigned"])
         assert int(counted["Assigned"]) > 800
     assert not [path for path in remains(trimmed, "A101-KID") if path.exists()]
-    kept = {path.suffix for path in (trimmed / "results/trimmed").iterdir()}
+    kept = {path.suffix for path in (trimmed / "results/alignment").iterdir()}
     assert kept == {".json", ".html"}, "no trimmed reads stay on the disk"
 
 
@@ -96,7 +96,7 @@ def test_a_run_of_the_archive_is_downloaded_trimmed_and_aligned_in_one_job(
     for name, mates in (("paired", 2), ("single", 1)):
         report = json.loads((trimmed / f"results/alignment/{name}.fastp.json").read_text())
         assert report["summary"]["before_filtering"]["total_reads"] == PAIRS * mates
-    assert not list((trimmed / "results/align").glob(".*"))
+    assert not list((trimmed / "results/alignment").glob(".*"))
     again = align(snakemake, trimmed, rows, "-n", "--", *targets)
     assert "Nothing to be done" in again.stdout
     again = align(snakemake, trimmed, rows, "--", targets[0], trim=False)
@@ -150,4 +150,4 @@ def test_what_goes_wrong_before_the_alignment_is_named(
     ):
         run = align(snakemake, trimmed, {"bad": reads}, *target)
         assert run.returncode != 0 and words in run.stdout, run.stdout
-    assert not [path for path in (trimmed / "results/align").iterdir() if "bad" in path.name]
+    assert not [path for path in (trimmed / "results/alignment").iterdir() if "bad" in path.name]

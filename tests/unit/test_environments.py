@@ -82,7 +82,7 @@ def rules_in(path: Path) -> Iterator[Rule]:
                 texts[directive] = texts.get(directive, "") + line + "\n"
 
         def paths(key: str, texts: dict[str, str] = texts) -> tuple[Path, ...]:
-            named = re.findall(r'"([^"]+)"', texts.get(key, ""))
+            named = re.findall(r'"([^"]+\.\w+)"', texts.get(key, ""))
             return tuple((path.parent / name).resolve() for name in named)
 
         yield Rule(
@@ -94,9 +94,14 @@ def rules_in(path: Path) -> Iterator[Rule]:
 
 
 def module_files(name: str) -> list[Path]:
-    """The file of `tissuestate.x`; none for a module of others."""
-    path = LIBRARY / f"{name.removeprefix('tissuestate.')}.py"
-    return [path] if name.startswith("tissuestate.") and path.exists() else []
+    """The file of `tissuestate.a.b`, or of what defines a name `b`; none for a module of others."""
+    if not name.startswith("tissuestate."):
+        return []
+    path = LIBRARY.joinpath(*name.split(".")[1:])
+    places = (path.with_suffix(".py"), path / "__init__.py", path.parent.with_suffix(".py"))
+    found = [place for place in places if place.is_file()][:1]
+    assert found, f"{name} is no module of the library"
+    return found
 
 
 def imported(path: Path, *, everywhere: bool) -> set[str]:
@@ -107,8 +112,8 @@ def imported(path: Path, *, everywhere: bool) -> set[str]:
         node = todo.pop()
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "tissuestate":
-            found |= {f"tissuestate.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate"):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module or "")
         typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -202,6 +207,11 @@ def test_a_package_has_one_version_in_all_environments() -> None:
     assert {name for name, found in versions.items() if len(found) > 1} == set()
 
 
+def test_what_a_script_imports_is_followed_through_the_packages() -> None:
+    needed = needed_modules(ROOT / "workflow/scripts/models/train_network.py")
+    assert {"torch", "numpy", "safetensors"} <= needed
+
+
 def test_rules_are_found() -> None:
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     assert len(RULES) == len(re.findall(r"(?m)^ *rule\b", text)) > 0
@@ -226,7 +236,7 @@ def test_every_rule_has_its_environment_and_its_tools_in_it(rule: Rule) -> None:
 
 def test_every_environment_serves_a_rule() -> None:
     used = {environment for rule in RULES for environment in rule.conda}
-    assert {path.name for path in ENVIRONMENTS if path not in used} <= {"torch-gpu.yaml"}
+    assert [path.name for path in ENVIRONMENTS if path not in used] == []
 
 
 def test_the_gpu_environment_can_stand_in_for_the_cpu_one() -> None:

@@ -20,6 +20,8 @@ from tissuestate.classification.new_samples import read_new_samples
 from tissuestate.errors import InputError
 from tissuestate.sheet.sheet import read_sheet
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 IDS = [*GENES, *gene_map().table["ensembl"], *gene_map().table["entrez"], "OLD3", "Gapdh", "", "|"]
 CELLS = (

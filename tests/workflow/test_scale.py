@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, write_config
 
-STAGES = ("quantify", "integrity")
+STAGES = ("counts", "integrity")
 JOB = """
 sleep 0.1
 touch "$@"

@@ -86,3 +86,4 @@ rule compare_models:
 rule benchmark:
     input:
         "<results>/benchmark/benchmark.tsv",
+        "<results>/benchmark/comparison.tsv",

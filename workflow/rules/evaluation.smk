@@ -121,3 +121,8 @@ rule evaluate_trust:
 rule evaluation:
     input:
         expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
+        expand(
+            "<results>/evaluation/{model}/{table}.tsv",
+            model=BUNDLED,
+            table=["sets", "missing_genes"],
+        ),

@@ -83,3 +83,4 @@ rule fit_imputation:
 rule expression:
     input:
         "<results>/expression/corrected.h5ad",
+        "<results>/expression/imputation.npz",

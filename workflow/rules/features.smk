@@ -50,4 +50,8 @@ rule fit_novelty:
 
 rule features:
     input:
-        expand("<results>/features/{features}.h5ad", features=config["features"]["kinds"]),
+        expand(
+            "<results>/features/{features}.{file}",
+            features=config["features"]["kinds"],
+            file=["h5ad", "novelty.npz"],
+        ),

@@ -82,3 +82,9 @@ if not CLASSIFYING:
             code=code_digest("matrices/map_genes.py"),
         script:
             "../scripts/matrices/map_genes.py"
+
+    rule matrices:
+        input:
+            "<results>/matrices/gene_ids.tsv.gz",
+            rnaseqdb_matrices(),
+            [user_path(matrix) for matrix in MATRICES if matrix.startswith("recount3://")],

@@ -13,7 +13,7 @@ rule tune_network:
     benchmark:
         "<benchmarks>/tune_network/{task}.{features}.{round}.{worker}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        ("../../envs/torch-gpu.yaml" if config["device"] == "cuda" else "../../envs/torch.yaml")
     threads: network_threads
     resources:
         mem_mb=memory(2000, per_input=6),
@@ -73,7 +73,7 @@ rule train_network:
     benchmark:
         "<benchmarks>/train_network/{task}.{features}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        ("../../envs/torch-gpu.yaml" if config["device"] == "cuda" else "../../envs/torch.yaml")
     threads: network_threads
     resources:
         mem_mb=memory(2000, per_input=6),

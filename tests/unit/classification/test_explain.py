@@ -125,6 +125,7 @@ def calls_of(model: Model, values: np.ndarray, obs: pd.DataFrame) -> pd.DataFram
     return calls
 
 
+@pytest.mark.slow
 def test_contributions_add_up_to_the_logit_difference_within_one_percent(
     model, explainer, simulated
 ):

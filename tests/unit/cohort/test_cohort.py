@@ -321,6 +321,7 @@ def test_classes_are_those_of_training_samples(two_sources, root):
     }
 
 
+@pytest.mark.slow
 def test_real_cohort(data, root, tmp_path):
     """All four sources; the intersection is checked against plain set arithmetic."""
     if shutil.which("Rscript") is None:

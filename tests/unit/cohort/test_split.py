@@ -119,6 +119,7 @@ ROW = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=60), st.integers(0, 3))
 def test_any_cohort_has_every_class_in_training_and_no_donor_twice(rows, seed):

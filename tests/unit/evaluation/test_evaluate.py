@@ -17,8 +17,8 @@ from tissuestate.evaluation.scores import (
     score_heads,
     score_predictions,
 )
-from tissuestate.evaluation.tandem import TANDEM, route_subtypes, within_batch_head
-from tissuestate.labels import HEADS, encode
+from tissuestate.evaluation.tandem import route_subtypes
+from tissuestate.labels import HEADS, TANDEM, encode, within_batch_head
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],

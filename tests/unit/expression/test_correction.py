@@ -134,6 +134,7 @@ def test_irw_without_a_design_protects_nothing_where_r_fails():
     assert fit.weights.max() > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("samples", "columns", "genes"),
@@ -226,6 +227,7 @@ def test_the_bytes_of_a_sample_do_not_depend_on_other_samples(dtype):
         assert correction.transform(Y[i : i + 1]).tobytes() == together[i].tobytes()
 
 
+@pytest.mark.slow
 def test_saving_and_loading_changes_nothing(tmp_path):
     Y, obs = simulated(80, 300, 3, seed=13)
     correction = SurrogateVariableCorrection(seed=4).fit(Y, obs[["tissue"]], obs=obs)
@@ -243,7 +245,7 @@ def test_a_fitted_correction_needs_no_r():
     code = (
         "import sys; sys.modules['rpy2'] = None\n"
         "import numpy as np, pandas as pd\n"
-        "from tissuestate.correction import SurrogateVariableCorrection as S\n"
+        "from tissuestate.expression.correction import SurrogateVariableCorrection as S\n"
         "Y = np.random.default_rng(0).normal(size=(30, 50))\n"
         "d = pd.DataFrame({'tissue': ['a', 'b'] * 15})\n"
         "c = S.from_arrays(S('supervised', 2).fit(Y, d).to_arrays())\n"
@@ -331,7 +333,7 @@ def test_a_variable_that_is_one_sample_is_not_applied():
 
 def test_programs_started_after_r_find_their_own_libraries():
     code = (
-        "import os, numpy, subprocess; from tissuestate import sva; "
+        "import os, numpy, subprocess; from tissuestate.expression import bioconductor as sva; "
         "sva.local_fdr(numpy.linspace(0.01, 0.99, 99)); "
         "print(os.environ.get('LD_LIBRARY_PATH'), flush=True); "
         "subprocess.run('echo ${LD_LIBRARY_PATH-None}', shell=True)"
@@ -400,6 +402,7 @@ def cohort(seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     return Y, obs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_default_removes_the_batch_of_a_small_cohort_and_keeps_its_biology(seed):
     Y, obs = cohort(seed)
@@ -432,6 +435,7 @@ def test_a_batch_confounded_with_the_biology_is_not_corrected():
     assert correction.method_ == "none"
 
 
+@pytest.mark.slow
 def test_the_default_makes_replicated_specimens_nearest_neighbours(real):
     """Two pipelines quantified the same specimens; held-out donors are corrected as well."""
     Y, obs = real

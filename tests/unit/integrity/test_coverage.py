@@ -188,6 +188,7 @@ def test_reads_counted_are_those_samtools_counts(bam):
     assert sum(len(block.ref) for block in read_intervals(bam)) == int(count)
 
 
+@pytest.mark.slow
 def test_star_alignments_of_real_reads_equal_the_witness(data, tmp_path):
     """Truth: samtools and bedtools, on human airway reads aligned to the first Mb of chr1 to 4."""
     if shutil.which("STAR") is None:

@@ -251,6 +251,7 @@ def test_no_reference_and_other_transcripts_are_told(files, tmp_path):
         score_cohort(profiles, other, set(profiles))
 
 
+@pytest.mark.slow
 def test_multiqc_shows_mrin_and_coverage(files, tmp_path):
     bed, profiles, _ = files
     result = score_cohort(profiles, bed, set(profiles))

@@ -42,6 +42,7 @@ def spliced_depths(bedgraph, transcripts):
         yield t, np.concatenate([depth[a:b] for a, b in t.exons])
 
 
+@pytest.mark.slow
 def test_deviation_and_abundance_equal_the_original_code(data, reference):
     """Truth: mRIN's own output for 24 samples × 220 transcripts; both strands occur."""
     transcripts = read_bed(data / "mrin" / "transcripts.bed")

@@ -322,6 +322,7 @@ def test_any_damage_of_parquet_is_an_input_error_or_a_matrix(checksums, tmp_path
             assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
 def test_any_damage_of_h5ad_is_an_input_error_or_a_matrix(kind, write):
     path = write(kind)

@@ -240,6 +240,7 @@ def test_annotation_alone(zipped, tmp_path):
     assert found.to_symbols(ids)[0].tolist() == ["C10orf2", "SIM1", "Q7x", "SIM1", "C10orf2"]
 
 
+@pytest.mark.slow
 def test_annotation_beside_the_database(database, tmp_path):
     path = tmp_path / "a.gtf"
     path.write_text(GTF)
@@ -270,6 +271,7 @@ def test_nothing_to_build_from(tmp_path):
         build_gene_map(tmp_path / "x.sqlite")
 
 
+@pytest.mark.slow
 def test_agrees_with_bioconductor(human, tmp_path):
     """mapIds of AnnotationDbi, for 400 Ensembl and 400 Entrez ids."""
     script = """

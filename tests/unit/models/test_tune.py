@@ -148,6 +148,7 @@ def searched_in_rounds(schedule, data, folder):
     return trials.read_trials(files)
 
 
+@pytest.mark.slow
 def test_one_worker_is_plain_sequential_hyperopt_in_any_number_of_rounds(
     data, tmp_path, monkeypatch
 ):

@@ -134,6 +134,7 @@ def test_sample_without_figures_is_told(tmp_path):
         decide_quality(samples, mrin, {}, {})
 
 
+@pytest.mark.slow
 def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_folder):
     """The rule itself, on files of its inputs: MultiQC would take such endings off."""
     names = ["P1", "P1.sorted", "P1.dedup", "P1_counts", "P2", "P2.aligned", "P3.trim", "P4.report"]
@@ -142,10 +143,10 @@ def test_multiqc_has_a_row_a_sample_whatever_the_names_end_in(snakemake, demo_fo
     (demo_folder / "resources").mkdir()  # a file there stands for the workflow's own
     rows.to_csv(demo_folder / "resources/demo.tsv", sep="\t", index=False)
     results = demo_folder / "results"
-    for folder in ("align", "counts", "integrity"):
+    for folder in ("alignment", "counts", "integrity"):
         (results / folder).mkdir(parents=True)
     for name in names:
-        (results / f"align/{name}.Log.final.out").write_text(STAR_LOG.format(**DEFAULTS))
+        (results / f"alignment/{name}.Log.final.out").write_text(STAR_LOG.format(**DEFAULTS))
         text = SUMMARY.format(**DEFAULTS).replace("x.bam", name)
         (results / f"counts/{name}.tsv.summary").write_text(text)
     write_multiqc_mrin(results / "integrity/mrin_mqc.tsv", pd.Series(0.1, names), -0.11)

@@ -113,6 +113,7 @@ def test_plain_download(server, target, pauses):
     assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["truncate", "stall"])
 def test_interrupted_download_goes_on_where_it_was(fault, server, target):
     server.script = [fault, fault]

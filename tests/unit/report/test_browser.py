@@ -10,6 +10,8 @@ from tissuestate.classification.page import Background, PlanePicture, sample_fac
 from tissuestate.report.figures.expression import embedding, tissue_marks
 from tissuestate.report.render import figure_bytes, render
 
+pytestmark = pytest.mark.slow
+
 playwright = pytest.importorskip("playwright.sync_api")
 
 HEADS = {

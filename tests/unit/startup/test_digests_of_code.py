@@ -10,8 +10,36 @@ from tissuestate.startup.digests import code_digest, code_files
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = ROOT / "workflow" / "lib" / "tissuestate"
-# At most so many scripts run again where a module of the library changes.
-LIMITS: dict[str, int] = {}
+# At most so many scripts run again if a module or template of the library changes.
+LIMITS = {
+    "labels.py": 29,
+    "tables.py": 31,
+    "arrays.py": 15,
+    "h5ad.py": 12,
+    "text.py": 9,
+    **dict.fromkeys(("sheet/sheet.py", "sheet/checks.py", "sheet/rows.py", "sheet/classes.py"), 6),
+    "cohort/composition.py": 12,
+    "cohort/split.py": 3,
+    "matrices/genes.py": 5,
+    "matrices/gene_map.py": 5,
+    **dict.fromkeys(("models/samples.py", "models/training.py", "models/network.py"), 6),
+    "models/search.py": 2,
+    "evaluation/scores.py": 3,
+    "evaluation/calibration.py": 2,
+    "evaluation/predictions.py": 10,
+    "evaluation/tandem.py": 14,
+    "evaluation/sets.py": 7,
+    "evaluation/abstention.py": 6,
+    "report/wording.py": 12,
+    "report/render.py": 7,
+    "report/figures/style.py": 8,
+    "report/figures/evaluation.py": 1,
+    "report/templates/base.html.j2": 5,
+    "report/templates/sample.html.j2": 1,
+    "report/templates/model_card.md.j2": 1,
+    "report/templates/tripod.md.j2": 1,
+    "report/templates/summary.html.j2": 1,
+}
 
 
 @pytest.fixture
@@ -117,7 +145,9 @@ def scripts_of_modules() -> dict[str, set[str]]:
 
 def test_an_edit_reruns_few_scripts() -> None:
     found = scripts_of_modules()
-    assert len(set().union(*found.values())) > 40
+    scripts = {script.stem for script in SCRIPTS.rglob("*.py")}
+    assert len(scripts) > 40
+    assert found["files.py"] == scripts, "all write whole files or none"
     counts = {module: len(scripts) for module, scripts in found.items()}
     print("\n".join(f"{count}\t{module}" for module, count in sorted(counts.items())))
     missing = sorted(LIMITS.keys() - counts.keys())

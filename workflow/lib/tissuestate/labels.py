@@ -1,4 +1,4 @@
-"""The words that every stage shares: states, questions, units, splits and tasks."""
+"""The words that every stage shares: states, questions, units, splits, tasks and models."""
 
 import json
 from collections.abc import Sequence
@@ -9,25 +9,22 @@ import numpy as np
 import pandas as pd
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
-
-
-HEADS = ("disease_state", "tissue", "subtype")
-
-
+HEADS = ("disease_state", "tissue", "subtype")  # the questions, each one softmax
 UNITS = ("count", "normalised", "log2")
-
-
-TASKS: dict[str, tuple[str, ...]] = {
+SPLITS = ("train", "validation", "test")
+TASKS: dict[str, tuple[str, ...]] = {  # the heads of each network
     "multitask": ("disease_state", "tissue"),
     "subtype": ("subtype",),
 }
-
-
-SPLITS = ("train", "validation", "test")
+TANDEM = "subtype_tandem"  # subtypes among those of the tissue that was called
+WITHIN = "_within_batch"
 PAPER_MODEL = "dl_pca"  # networks on principal components
-
-
 ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
+
+
+def within_batch_head(head: str) -> str:
+    """The name of a head that is scored among the classes of a sample's own batch."""
+    return head + WITHIN
 
 
 def features_of_model(model: str) -> str:
@@ -38,7 +35,7 @@ def features_of_model(model: str) -> str:
 
 
 def read_classes(path: str | Path) -> dict[str, Any]:
-    """The class table: a list of classes a head, and `subtypes_of` each tissue that has any."""
+    """The classes of each head, and under `subtypes_of` those of each tissue that has any."""
     classes = json.loads(Path(path).read_text(encoding="utf-8"))
     return {"subtype": [], "subtypes_of": {}, **classes}
 

@@ -12,8 +12,8 @@ from sklearn.metrics import confusion_matrix, roc_curve
 from tissuestate.cohort.composition import batches
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
-from tissuestate.evaluation.tandem import TANDEM, WITHIN, route_subtypes, within_batch_head
-from tissuestate.labels import HEADS, encode
+from tissuestate.evaluation.tandem import route_subtypes
+from tissuestate.labels import HEADS, TANDEM, WITHIN, encode, within_batch_head
 
 logger = logging.getLogger(__name__)
 

@@ -6,14 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-TANDEM = "subtype_tandem"
-WITHIN = "_within_batch"
-
-
-def within_batch_head(head: str) -> str:
-    """Name of a head that is scored among the classes of a sample's own batch."""
-    return head + WITHIN
-
 
 def route_subtypes(
     subtype: np.ndarray, called_tissue: Sequence[str] | pd.Series, classes: Mapping[str, Any]

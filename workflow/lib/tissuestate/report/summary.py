@@ -16,8 +16,7 @@ from tissuestate.cohort.composition import (
     split_table,
     states_of,
 )
-from tissuestate.evaluation.tandem import TANDEM, within_batch_head
-from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS
+from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, within_batch_head
 from tissuestate.protocols.page import summarise_protocols
 from tissuestate.report.figures.expression import before_and_after
 from tissuestate.tables import read_table

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.evaluation.tandem import within_batch_head
+from tissuestate.labels import within_batch_head
 from tissuestate.report.wording import head_title
 
 Items = Iterator[tuple[str, Any]]  # item, value
