@@ -1,4 +1,4 @@
-"""Paired comparison of models: what they share cancels, what they do not is found."""
+"""Paired comparison of models on the same test samples."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The model card says what the bundle's description says, and what must be doubted."""
+"""The model card: facts from the bundle's description, and its tables."""
 
 import math
 

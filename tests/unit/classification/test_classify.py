@@ -1,4 +1,4 @@
-"""Classification with a bundle that real pipeline pieces made: the numbers of training again."""
+"""Classification with a bundle built by the stages: the same numbers as in training."""
 
 import json
 import subprocess

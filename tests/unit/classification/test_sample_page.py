@@ -1,4 +1,4 @@
-"""What a sample's page says, and that no name in it becomes markup."""
+"""Facts and text of a sample's page; names never become markup."""
 
 import numpy as np
 import pandas as pd

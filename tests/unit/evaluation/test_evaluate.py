@@ -1,4 +1,4 @@
-"""Evaluation, with scikit-learn as the witness."""
+"""Evaluation, compared with scikit-learn."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Surrogate variable correction: equal to Bioconductor, frozen, robust, and of use."""
+"""Surrogate variable correction: equality with Bioconductor, frozen use, faults, effect."""
 
 import os
 import subprocess
@@ -301,7 +301,7 @@ def test_more_surrogate_variables_than_samples_allow_are_reduced():
     correction = SurrogateVariableCorrection("supervised", 50).fit(Y, obs[["tissue"]])
     assert correction.n_sv_ <= 8
     assert any(
-        "50 surrogate variables asked for, 8 is the maximum" in m for m in correction.messages_
+        "50 surrogate variables are configured, 8 is the maximum" in m for m in correction.messages_
     )
     few = SurrogateVariableCorrection("supervised", 2).fit(Y[:3], obs.loc[:2, ["tissue"]])
     assert few.n_sv_ == 0

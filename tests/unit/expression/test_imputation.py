@@ -1,4 +1,4 @@
-"""Missing genes: the conditional mean of a model whose truth is known, each sample on its own."""
+"""Estimates of missing genes, compared with the conditional mean of a known model."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Normalisation: edgeR is the witness for the scales, one sample alone for the freezing."""
+"""Normalisation: scales compared with edgeR, and samples one by one."""
 
 import shutil
 import subprocess

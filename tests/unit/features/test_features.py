@@ -1,4 +1,4 @@
-"""Features: scikit-learn's scaler, PCA (full solver) and forest are the witnesses."""
+"""Features, compared with scikit-learn's scaler, PCA (full solver) and forest."""
 
 import numpy as np
 import pytest

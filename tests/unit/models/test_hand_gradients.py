@@ -1,4 +1,4 @@
-"""Gradients by hand: those that autograd finds."""
+"""Gradients by hand, compared with autograd."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The networks: their shape, and what is on the disk."""
+"""The networks: shape, outputs, saving and loading."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Training: it learns, repeats itself to the bit, and keeps its best epoch."""
+"""Training: learning, reproducibility, and the choice of the epoch."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Tuning: plain TPE, from a history that survives being killed."""
+"""Tuning: equality with hyperopt's TPE, and continuation after a kill."""
 
 import json
 from types import SimpleNamespace

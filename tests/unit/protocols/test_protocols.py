@@ -1,4 +1,4 @@
-"""Evaluation protocols: who is on which side, what a leak is worth, and what is outside."""
+"""Evaluation protocols: splits, gain by leaks, and scores outside."""
 
 import anndata
 import numpy as np

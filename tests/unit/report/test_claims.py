@@ -1,4 +1,4 @@
-"""The paper's claims, held against a run."""
+"""The paper's claims, checked on a run."""
 
 import pandas as pd
 import pytest

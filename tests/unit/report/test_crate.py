@@ -1,4 +1,4 @@
-"""The crate ties files, versions and metrics together; the checklist says what a run can know."""
+"""The crate of a run, and the TRIPOD+AI checklist."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The paper's results beside ours: in its order, and nothing said that is not known."""
+"""The paper's results beside those of a run: order, facts and gaps."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Figures: they draw what the tables say, for any number of classes, and the same bytes twice."""
+"""Figures: what they draw, for any number of classes, and equal bytes."""
 
 from pathlib import Path
 

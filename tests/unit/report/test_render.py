@@ -1,4 +1,4 @@
-"""Templates and their filters: numbers as readers want them, and markup in facts shown as text."""
+"""Templates and their filters: numbers as text, and markup in facts shown as text."""
 
 import jinja2
 import numpy as np

@@ -1,4 +1,4 @@
-"""The run on one page: the truth about the run, whichever way it went."""
+"""The run on one page: facts for every outcome of a run."""
 
 import numpy as np
 import pandas as pd

@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
 
     from tissuestate.arrays import load_arrays
     from tissuestate.cohort.composition import states_of_tissue
-    from tissuestate.evaluation import trust as reliance
+    from tissuestate.evaluation import trust
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.evaluation.sets import ConformalSets
     from tissuestate.features.novelty import Novelty
@@ -27,10 +27,10 @@ with logged(snakemake.log[0]):
     rows = obs.index.get_indexer(predictions["sample"])
     score = novelty.score(features[rows])
     tables = {
-        output.sets: reliance.set_coverage(
+        output.sets: trust.set_coverage(
             predictions, classes, sets, resamples=params.resamples, seed=params.seed
         ),
-        output.abstention: reliance.abstention_curve(
+        output.abstention: trust.abstention_curve(
             predictions, classes, score > 1, states_of_tissue(obs)
         ),
         output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),

@@ -197,7 +197,11 @@ def find_description(folder: str | Path) -> Path:
     path = Path(folder) / DESCRIPTION
     if not path.is_file():
         inside = path.parent / "bundle"
-        where = f"it is in {inside}" if (inside / DESCRIPTION).is_file() else "name its folder"
+        where = (
+            f"it is in {inside}"
+            if (inside / DESCRIPTION).is_file()
+            else "name the folder that holds it"
+        )
         raise InputError(
             f"{folder}: found no {DESCRIPTION}, expected the folder of a bundle; {where}."
         )

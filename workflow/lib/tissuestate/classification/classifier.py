@@ -46,8 +46,8 @@ __all__ = ["Classifier", "Predictions"]
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
 LEARNT_FROM_COUNTS = (
-    "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called as "
-    "rightly, but 3 in 100 more got no answer."
+    "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called "
+    "equally well, but 3 in 100 more got no answer."
 )
 BLOCK = 1024  # samples processed at once, which bounds memory
 

@@ -253,7 +253,7 @@ class SurrogateVariableCorrection:
             n_sv = int(self.n_sv)
         if n_sv is not None and n_sv > room:
             self._add_message(
-                f"{n_sv} surrogate variables asked for, {room} is the maximum: {room} used"
+                f"{n_sv} surrogate variables are configured, {room} is the maximum: {room} used"
             )
             n_sv = room
         if self.method != "auto" and n_sv is not None:
@@ -291,8 +291,8 @@ class SurrogateVariableCorrection:
                 self._add_message(message)
             if fit.surrogates.shape[1] < plan.n_sv:
                 self._add_message(
-                    f"{plan.method} found {fit.surrogates.shape[1]} surrogate variables of the "
-                    f"{plan.n_sv} asked for"
+                    f"{plan.method} found {fit.surrogates.shape[1]} of the {plan.n_sv} configured "
+                    "surrogate variables"
                 )
             surrogates, loadings = fit.surrogates[:, applied], fit.loadings[:, applied]
             self.weights_[varying] = fit.weights
