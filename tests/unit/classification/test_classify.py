@@ -392,14 +392,17 @@ def test_values_that_are_no_numbers_are_named(classifier, frame):
     text.iloc[4] = None
     text.iloc[6, 5] = 1e39
     found = classifier.predict(text, pd.Series(["count"] * 5 + ["furlong"], text.index[:6]))
-    assert found.samples["refused"].iloc[1:7].tolist() == [
-        "gene 'GENE2': found 'high'; expected a number.",
-        "gene 'GENE3': found inf; expected a number.",
-        "-4 cannot be a count value; correct it, or the unit.",
-        "all its values are missing (60 genes are known).",
-        "unit 'furlong' is unknown; use one of count, normalised, log2.",
-        "gene 'GENE5': found 1e+39, which is too large; expected a number.",
+    facts = [
+        ("GENE2", "'high'"),
+        ("GENE3", "inf"),
+        ("-4", "count"),
+        ("missing", "60 genes"),
+        ("'furlong'", "log2"),
+        ("GENE5", "1e+39", "too large"),
     ]
+    for reason, expected in zip(found.samples["refused"].iloc[1:7], facts, strict=True):
+        assert [fact for fact in expected if fact not in reason] == []
+    assert (found.samples["refused"].drop(found.samples.index[1:7]) == "").all()
     assert (found.calls["tissue"].iloc[1:7] == "").all()
     equal(found, classifier.predict(frame), frame.index.delete(range(1, 7)), 0)
     equal(classifier.predict(frame.astype(str)), classifier.predict(frame), frame.index, 0)
@@ -516,8 +519,9 @@ def test_of_two_equally_likely_tissues_none_is_called(classifier, frame):
     calls = classifier._calls(shares, np.array([False])).loc["S0"]
     assert calls["disease_state"] == "neoplastic"
     assert calls["tissue"] == calls["subtype"] == ""
-    assert calls["tissue_abstained"] == "kidney and liver are about equally likely (52% and 48%)"
-    assert calls["subtype_abstained"] == "the tissue is uncertain"
+    for fact in ("kidney", "liver", "52%", "48%"):
+        assert fact in calls["tissue_abstained"]
+    assert "tissue" in calls["subtype_abstained"]
     assert calls["tissue_probability"] == 0.52
 
 
@@ -684,8 +688,7 @@ def test_a_column_with_another_name_gives_a_warning(tmp_path, classifier, frame)
     sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
     nothing = pd.DataFrame(columns=["reads", "aligned", "assigned"], dtype=float)
     found = call_samples(classifier, sheet, read_new_samples(sheet, {}), nothing, None)
-    warning = f"Its values are those of the file's only column, {frame.index[3]!r}."
-    assert warning in found.warnings["S0"]
+    assert any(repr(frame.index[3]) in warning for warning in found.warnings["S0"])
     assert not any("only column" in text for text in found.warnings["S4"])
 
 
@@ -916,10 +919,9 @@ def test_values_divided_by_gene_length_get_a_warning_if_training_had_counts(clas
 
 def test_gene_names_that_became_dates_are_reported(classifier, frame):
     found = classifier.predict(frame.iloc[:1].rename(columns={"GENE0": "1-Mar"}))
-    assert found.samples.at["S0", "recognition"] == (
-        "59 of 60 genes found as gene symbols (1 ids are unknown and left out, such as 1-Mar; 1 "
-        "ids are dates such as 1-Mar, as spreadsheets make of SEPT2 or MARCH1, and are lost)"
-    )
+    recognition = found.samples.at["S0", "recognition"]
+    for fact in ("59 of 60 genes", "such as 1-Mar", "1 ids are dates"):
+        assert fact in recognition
 
 
 def test_the_page_shows_subtypes_of_tumours_only(background, classifier, frame):

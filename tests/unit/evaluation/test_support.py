@@ -101,7 +101,7 @@ def test_a_subtype_of_one_source_alone_gets_a_warning():
     }
     none = {"disease_state": "neoplastic", "disease_state_abstained": ""}
     (doubt,) = training_doubts({**none, "subtype": "read"}, "colon", description)
-    assert doubt.startswith("In training read never came from the same study and source as coad;")
+    assert "read" in doubt and "coad" in doubt
     assert training_doubts({**none, "subtype": "kirc"}, "kidney", description) == []
     assert training_doubts({**none, "subtype": ""}, "colon", description) == []
     assert training_doubts(none, "colon", description) == []

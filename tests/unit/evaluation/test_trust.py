@@ -20,21 +20,20 @@ CLASSES = {
 
 
 @pytest.mark.parametrize(
-    ("shares", "reason"),
+    ("shares", "facts"),
     [
-        ([0.9, 0.1, 0.0], ""),
-        ([0.61, 0.39, 0.0], ""),
-        ([0.59, 0.41, 0.0], "kidney and liver are about equally likely (59% and 41%)"),
-        ([0.2, 0.4, 0.4], "liver and lung are about equally likely (40% and 40%)"),
-        (
-            [0.48, 0.26, 0.26],
-            "no tissue of origin is more likely than not; the first is kidney (48%)",
-        ),
-        ([np.nan] * 3, ""),
+        ([0.9, 0.1, 0.0], []),
+        ([0.61, 0.39, 0.0], []),
+        ([0.59, 0.41, 0.0], ["equally likely", "kidney", "liver", "59%", "41%"]),
+        ([0.2, 0.4, 0.4], ["equally likely", "liver", "lung", "40%"]),
+        ([0.48, 0.26, 0.26], ["more likely than not", "tissue of origin", "kidney", "48%"]),
+        ([np.nan] * 3, []),
     ],
 )
-def test_a_call_must_be_clearly_more_probable_than_the_second(shares, reason):
-    assert undecided(np.array([shares]), CLASSES["tissue"], "tissue") == [reason]
+def test_a_call_must_be_clearly_more_probable_than_the_second(shares, facts):
+    (reason,) = undecided(np.array([shares]), CLASSES["tissue"], "tissue")
+    assert bool(reason) == bool(facts)
+    assert [fact for fact in facts if fact not in reason] == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ def test_a_call_must_be_clearly_more_probable_than_the_second(shares, reason):
 )
 def test_a_reason_names_the_question(head, name):
     (reason,) = undecided(np.array([[0.48, 0.26, 0.26]]), ["a", "b", "c"], head)
-    assert reason == f"no {name} is more likely than not; the first is a (48%)"
+    assert name in reason and "48%" in reason
 
 
 def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
@@ -64,13 +63,9 @@ def test_a_sample_called_no_tumour_has_no_subtype():
         "tissue": np.array([[1, 0, 0]] * 3 + [[0.5, 0.5, 0]]),
         "subtype": np.array([[1, 0, 0]] * 4),
     }
-    none = "only tumours have one; the sample is called non-neoplastic"
-    assert abstention_reasons(shares, CLASSES, np.zeros(4, bool), {})["subtype"] == [
-        none,
-        "",
-        "",
-        none,
-    ]
+    reasons = abstention_reasons(shares, CLASSES, np.zeros(4, bool), {})["subtype"]
+    assert ["non-neoplastic" in reason for reason in reasons] == [True, False, False, True]
+    assert reasons[1:3] == ["", ""]
 
 
 def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:
