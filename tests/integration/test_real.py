@@ -86,5 +86,5 @@ def test_no_donor_stands_on_two_sides(real: Path) -> None:
 
 
 def test_the_study_is_said_to_be_confounded_with_the_state(real: Path) -> None:
-    page = (real / "summary.html").read_text()
+    page = (real / "report" / "summary.html").read_text()
     assert "never occur in the same study" in page

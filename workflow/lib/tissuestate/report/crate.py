@@ -47,13 +47,8 @@ def describe_run(
     samples = description["data"]["samples"].get("train", 0)
     crate.description = render("crate.txt.j2", {"samples": samples})
     crate.license = _add_entity(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
-    tool = crate.add_workflow(
-        workflow,
-        _relative_path(folder, workflow),
-        main=True,
-        lang="snakemake",
-        properties=_describe_file(workflow),
-    )
+    place, properties = _relative_path(folder, workflow), _describe_file(workflow)
+    tool = crate.add_workflow(workflow, place, main=True, lang="snakemake", properties=properties)
     tool["name"] = "tissuestate"
     tool["version"] = description["versions"]["tissuestate"]
     tool["license"], tool["citation"] = {"@id": LICENCE}, {"@id": ARTICLE}
