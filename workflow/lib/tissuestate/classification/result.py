@@ -15,13 +15,14 @@ class Predictions:
 
     calls: one row per sample; for each head the called class ('' = none), the probability of the
     most probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
-    ('{head}_abstained'; '' = one is, or the head has no probabilities). probabilities: for each
-    head samples × classes, NaN if the head has none for the sample. points: x and y of each sample
-    on the plane of the training samples. samples: genes_found, recognition (how its gene ids were
-    understood), unit, unit_stated, zeros (share of the found genes that are not expressed) and
-    below (share below 0), mrin (NaN = not known), novelty (above 1: the sample is like nothing in
-    training), refused (why there is no call; '' = not refused). warnings: of each sample, in
-    sentences.
+    ('{head}_abstained'; '' = one is, or the head has no probabilities).
+    probabilities: for each head samples × classes, NaN if the head has none for the sample.
+    points: x and y of each sample on the plane of the training samples.
+    samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
+    (share of the found genes that are not expressed) and below (share below 0), mrin (NaN = not
+    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
+    call; '' = not refused).
+    warnings: of each sample, in sentences.
     """
 
     calls: pd.DataFrame

@@ -63,13 +63,16 @@ def design_matrix(design: pd.DataFrame) -> tuple[np.ndarray, list[str], list[str
 class SurrogateVariableCorrection:
     """Surrogate variable correction with a frozen projection (`sva`, made to serve new samples).
 
-    Parameters ---------- method: 'irw', 'two-step', 'supervised' (the genes least associated with
-    the design as controls), 'none', or 'auto': chosen by measurement on the training samples
-    (`choose_plan`). n_sv: number of surrogate variables; 'auto' by the same measurement, 'be' or
-    'leek' by `sva::num.sv` (slow from a thousand samples on). engine: 'native' (thin linear
-    algebra, equal results) or 'r' (`sva::svaseq` itself). controls: share of genes that are
-    controls of 'supervised'; None: by measurement, else 0.3. seed: of the start vectors, of the
-    cross-validation and of `num.sv`.
+    Parameters
+    ----------
+    method: 'irw', 'two-step', 'supervised' (the genes least associated with the design as
+        controls), 'none', or 'auto': chosen by measurement on the training samples
+        (`choose_plan`).
+    n_sv: number of surrogate variables; 'auto' by the same measurement, 'be' or 'leek' by
+        `sva::num.sv` (slow from a thousand samples on).
+    engine: 'native' (thin linear algebra, equal results) or 'r' (`sva::svaseq` itself).
+    controls: share of genes that are controls of 'supervised'; None: by measurement, else 0.3.
+    seed: of the start vectors, of the cross-validation and of `num.sv`.
 
     Fitted: `method_`, `n_sv_`, `controls_`, `mean_` (genes), `loadings_` and `coefficients_` (n_sv
     × genes), `surrogates_` (training samples × n_sv), `weights_` (genes), `design_` (names of the
