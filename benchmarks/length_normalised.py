@@ -22,9 +22,9 @@ import pandas as pd
 from small_model import classes_of, fit_chain
 from tissuestate.cohort.merge import assemble_cohort
 from tissuestate.cohort.split import split_samples
-from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.calibration import calibrate_heads
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import encode
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.sheet.samples import read_samples
@@ -66,9 +66,9 @@ def outcomes(
     for way, values in (("counts", known), ("divided by length", known / lengths)):
         expression = chain.expression(values.astype(np.float32), units)
         x = chain.project(expression)
-        shown = in_tandem(chain.probabilities(x, report["temperatures"]), classes)
+        shown = apply_tandem(chain.probabilities(x, report["temperatures"]), classes)
         score = chain.novelty.score(x)
-        why = reasons(shown, classes, score > 1)
+        why = abstention_reasons(shown, classes, score > 1)
         measured = np.isfinite(lengths)
         deviation = (expression - chain.correction.mean_)[:, measured]
         slopes = np.polyfit(np.log2(lengths[measured]), deviation.T, 1)[0]

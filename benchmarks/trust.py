@@ -22,10 +22,10 @@ from scipy.stats import binomtest
 from small_model import classes_of, fit_chain
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.cohort.split import split_samples
-from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.calibration import calibrate_heads, calibration_error
 from tissuestate.evaluation.sets import fit_sets
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import encode
 
 SEEDS = range(41, 81)  # splits 1 to 40 were looked at when the rule for temperatures was chosen
@@ -44,8 +44,8 @@ def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict
     codes = {head: encode(own[head], classes[head]) for head in logits}
     calibrated, report = calibrate_heads(logits, codes, own["split"].to_numpy(), classes)
     sets = fit_sets(own, calibrated, classes)
-    shown = in_tandem(calibrated, classes)
-    why = reasons(shown, classes, chain.novelty.is_new(x))
+    shown = apply_tandem(calibrated, classes)
+    why = abstention_reasons(shown, classes, chain.novelty.is_new(x))
     holes = values.copy()
     rng = np.random.default_rng(seed)
     holes[:, rng.random(holes.shape[1]) < MISSING] = np.nan
@@ -59,7 +59,7 @@ def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict
         shares = chain.probabilities(y, report["temperatures"])
         called[way] = {
             head: np.nan_to_num(part, nan=-1).argmax(1)
-            for head, part in in_tandem(shares, classes).items()
+            for head, part in apply_tandem(shares, classes).items()
         }
     rows = []
     for head, shares in shown.items():

@@ -27,7 +27,7 @@ from anndata import read_h5ad
 from tissuestate.models import search as tune
 from tissuestate.models.samples import TaskData, read_task
 from tissuestate.models.training import Recipe
-from tissuestate.models.trials import Schedule, Trial, best
+from tissuestate.models.trials import Schedule, Trial, best_trial
 from tissuestate.startup.config import read_layers
 
 ROOT = Path(__file__).parents[1]
@@ -65,10 +65,10 @@ def search_in_rounds(data: TaskData, schedule: Schedule, seed: int, known: dict)
         for worker in range(1, schedule.workers + 1):
             own: list[Trial] = []
             for number in schedule.numbers(round_, worker):
-                point = tune.propose([*earlier, *own], number, seed, space)
+                point = tune.propose_point([*earlier, *own], number, seed, space)
                 key = (seed, number, json.dumps(point))
                 if key not in known:
-                    known[key] = tune.evaluate(
+                    known[key] = tune.run_trial(
                         number,
                         point,
                         space,
@@ -92,7 +92,7 @@ def compare_losses(data: TaskData, seeds: int) -> Iterator[dict]:
             history = search_in_rounds(data, schedule, seed, known)
             losses = pd.Series([trial.loss for trial in history], dtype=float)
             row = {"measure": "best loss", "way": way, "seed": seed}
-            row["value"] = round(float(best(history).loss or 0), 4)
+            row["value"] = round(float(best_trial(history).loss or 0), 4)
             row["median_of_last_20"] = round(float(losses.tail(20).median()), 4)
             yield row
 

@@ -86,5 +86,5 @@ def test_no_donor_is_in_two_splits(real: Path) -> None:
 
 
 def test_the_report_states_that_study_and_state_are_confounded(real: Path) -> None:
-    page = (real / "summary.html").read_text()
+    page = (real / "report" / "summary.html").read_text()
     assert "never occur in the same study" in page

@@ -11,8 +11,8 @@ from tissuestate.cohort.composition import contrasts, split_table
 from tissuestate.cohort.merge import keep_samples
 from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
-from tissuestate.evaluation.predictions import read_predictions, tabulate
-from tissuestate.evaluation.scores import score
+from tissuestate.evaluation.predictions import read_predictions, tabulate_predictions
+from tissuestate.evaluation.scores import score_predictions
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.integrity.multiqc import write_multiqc_mrin
 from tissuestate.labels import encode
@@ -140,10 +140,13 @@ def test_predictions_keep_names_and_numbers(name, sheet, tmp_path):
         head: rng.dirichlet(np.ones(len(CLASSES[head])), len(obs))
         for head in ("disease_state", "tissue", "subtype")
     }
-    table = tabulate(obs, shares, CLASSES)
+    table = tabulate_predictions(obs, shares, CLASSES)
     found = read_predictions(write(table, tmp_path / name))
     pd.testing.assert_frame_equal(found, table, check_dtype=False, rtol=1e-15)
-    scored, again = score(table, CLASSES, resamples=20), score(found, CLASSES, resamples=20)
+    scored, again = (
+        score_predictions(table, CLASSES, resamples=20),
+        score_predictions(found, CLASSES, resamples=20),
+    )
     for one, other in zip(scored, again, strict=True):
         pd.testing.assert_frame_equal(one, other)
     per_class = read_table(write(again[1], tmp_path / "per_class.tsv"))
@@ -203,7 +206,7 @@ def test_bad_flags_and_damaged_archives_are_refused(tmp_path):
 def test_predictions_cut_short_are_refused(sheet, tmp_path):
     obs = sheet.set_index("sample").rename_axis(None).assign(split="test")
     shares = {"tissue": np.full((len(obs), 3), 1 / 3)}
-    path = write(tabulate(obs, shares, CLASSES), tmp_path / "predictions.tsv")
+    path = write(tabulate_predictions(obs, shares, CLASSES), tmp_path / "predictions.tsv")
     assert len(read_predictions(path, NAMES)) == len(NAMES)
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(InputError, match=r"sample '42' has no row \(17 rows, 18 samples"):

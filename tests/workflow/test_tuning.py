@@ -80,7 +80,7 @@ def test_a_killed_search_of_two_workers_ends_like_an_undisturbed_one(
     for round_ in (1, 2):
         earlier = list(expected)
         for worker in (1, 2):
-            expected += tune.search(
+            expected += tune.run_search(
                 data,
                 config["tuning"]["space"],
                 numbers=schedule.numbers(round_, worker),
@@ -95,7 +95,7 @@ def test_a_killed_search_of_two_workers_ends_like_an_undisturbed_one(
     assert [(t.number, t.point) for t in found] == [(t.number, t.point) for t in expected]
     np.testing.assert_allclose([t.loss for t in found], [t.loss for t in expected], rtol=1e-5)
     chosen = json.loads((folder / MODEL / "hyperparameters.json").read_text())
-    assert chosen == trials.best(expected).parameters
+    assert chosen == trials.best_trial(expected).parameters
 
 
 def test_more_workers_than_evaluations_are_refused_before_anything_runs(

@@ -55,7 +55,7 @@ def test_a_bundle_that_is_replaced_stays_usable_under_its_fingerprint(written, t
     old = bundle.read_bundle(bundle.keep_bundle(written, archive))
     files = {name: (written / name).read_bytes() for name in bundle.REQUIRED}
     assert bundle.keep_bundle(written, archive) == old.folder, "the same bundle is kept once"
-    # Another network from upstream: Snakemake deletes the outputs, and the rule writes them anew.
+    # Another network from upstream: Snakemake deletes the outputs, and the rule writes them again.
     for path in sorted(written.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     files["multitask/weights.safetensors"] = b"other weights"
@@ -114,7 +114,7 @@ def test_a_description_cannot_point_outside_or_at_other_kinds_of_file(written, n
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "{" * 100_000, "\x00"])
-def test_a_description_that_is_none_is_refused(written, text):
+def test_a_file_that_is_not_a_description_is_refused(written, text):
     (written / "bundle.json").write_text(text)
     with pytest.raises(InputError, match=r"bundle\.json"):
         bundle.read_bundle(written)
@@ -125,11 +125,11 @@ def test_an_interrupted_write_leaves_no_readable_bundle(written, tmp_path):
     files["training.npz"] = tmp_path / "not there"
     with pytest.raises(FileNotFoundError):
         bundle.write_bundle(written, files, DESCRIPTION)
-    with pytest.raises(InputError, match="no bundle here"):
+    with pytest.raises(InputError, match="found no bundle"):
         bundle.read_bundle(written)
 
 
-def test_the_folder_above_a_bundle_is_told_from_no_bundle(written):
+def test_the_error_for_the_folder_above_a_bundle_names_the_bundle(written):
     inside = written.rename(written.parent / "bundle")
     with pytest.raises(InputError, match=f"it is in {inside}"):
         bundle.read_bundle(inside.parent)

@@ -1,4 +1,4 @@
-"""The model card says what the bundle's description says, and what must be doubted."""
+"""The model card: facts from the bundle's description, and its tables."""
 
 import math
 
@@ -136,7 +136,7 @@ def test_no_name_breaks_a_table_or_the_card(description):
     ]
 
 
-def test_tables_are_whole(description):
+def test_every_row_of_a_table_has_as_many_cells_as_its_header(description):
     for block in write_card(description).split("\n\n"):
         lines = block.splitlines()
         if lines[0].startswith("|"):

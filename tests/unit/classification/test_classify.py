@@ -1,4 +1,4 @@
-"""Classification with a bundle that real pipeline pieces made: the numbers of training again."""
+"""Classification with a bundle built by the stages: the same numbers as in training."""
 
 import json
 import subprocess
@@ -20,21 +20,21 @@ from tissuestate.classification.explanation import (
     Explainer,
     class_gene_facts,
     class_genes,
-    right_calls,
+    correct_calls,
 )
 from tissuestate.classification.new_samples import (
     call_samples,
-    origins,
-    poor_reads,
     read_new_samples,
     read_qualities,
+    refuse_poor_reads,
+    tabulate_origins,
 )
 from tissuestate.classification.page import Background, PlanePicture, sample_facts, training_samples
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
-from tissuestate.evaluation.predictions import tabulate
+from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.sets import fit_sets
-from tissuestate.evaluation.support import gap
+from tissuestate.evaluation.support import gap_sentence
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.expression.correction import SurrogateVariableCorrection
 from tissuestate.expression.imputation import ConditionalMean
@@ -141,12 +141,12 @@ def trained(tmp_path_factory):
     probabilities = {}
     for task, heads in (("multitask", ("disease_state", "tissue")), ("subtype", ("subtype",))):
         codes = {head: pd.Index(CLASSES[head]).get_indexer(pd.Index(obs[head])) for head in heads}
-        asked = train & np.any([codes[head] >= 0 for head in heads], axis=0)
-        labels = {head: codes[head][asked] for head in heads}
+        labelled = train & np.any([codes[head] >= 0 for head in heads], axis=0)
+        labels = {head: codes[head][labelled] for head in heads}
         fitted = fit_network(
-            features[asked],
+            features[labelled],
             labels,
-            features[asked],
+            features[labelled],
             labels,
             {head: CLASSES[head] for head in heads},
             Hyperparameters(widths=(16, 16, 16, 16, 16), batch_size=16, dropout=0.0),
@@ -162,7 +162,10 @@ def trained(tmp_path_factory):
     obs.to_csv(folder / "samples.tsv", sep="\t")
     gene_map().write(folder / "genes.tsv.gz")
     (folder / "classes.json").write_text(json.dumps(CLASSES))
-    table, sets = tabulate(obs, probabilities, CLASSES), fit_sets(obs, probabilities, CLASSES)
+    table, sets = (
+        tabulate_predictions(obs, probabilities, CLASSES),
+        fit_sets(obs, probabilities, CLASSES),
+    )
     calibration = {"temperatures": TEMPERATURES, "sets": sets.to_dict()}
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
@@ -187,7 +190,7 @@ def trained(tmp_path_factory):
         imputation=str(folder / "imputation.npz"),
         novelty=str(folder / "novelty.npz"),
         sets=str(folder / "sets.tsv"),
-        answered=str(folder / "abstention.tsv"),
+        abstention=str(folder / "abstention.tsv"),
         missing_genes=str(folder / "missing_genes.tsv"),
         correction=str(folder / "correction.npz"),
         transformer=str(folder / "features.npz"),
@@ -226,14 +229,14 @@ def equal(first: Predictions, second: Predictions, samples, tolerance=1e-6):
         assert (first.calls.loc[samples, head] == second.calls.loc[samples, head]).all()
 
 
-def test_every_sample_gives_what_it_gave_in_training(trained, classifier, frame):
+def test_every_sample_gets_its_values_of_training(trained, classifier, frame):
     _, data, probabilities, _, _ = trained
     found = classifier.predict(frame)
     for head in ("disease_state", "tissue"):
         np.testing.assert_allclose(
             found.probabilities[head].to_numpy(), probabilities[head], atol=1e-9
         )
-    expected = tabulate(data.obs, probabilities, CLASSES).set_index("sample")
+    expected = tabulate_predictions(data.obs, probabilities, CLASSES).set_index("sample")
     for head in ("disease_state", "tissue", "subtype"):
         answered = found.calls[f"{head}_abstained"] == ""
         assert (found.calls[head] == expected[f"{head}_call"])[answered].all()
@@ -262,7 +265,7 @@ def test_calls_are_right_on_test_samples(trained, classifier, frame):
     assert (calls["disease_state"] == obs.loc[test, "disease_state"]).mean() > 0.9
 
 
-def test_alone_among_others_and_in_another_order_are_the_same(classifier, frame):
+def test_results_do_not_depend_on_other_samples_or_their_order(classifier, frame):
     together = classifier.predict(frame)
     for sample in frame.index[:5]:
         equal(classifier.predict(frame.loc[[sample]]), together, [sample])
@@ -290,7 +293,7 @@ def test_genes_the_model_does_not_use_change_nothing(classifier, frame):
     equal(classifier.predict(more), classifier.predict(frame), frame.index)
 
 
-def test_a_gene_not_in_use_is_not_taken_for_one_that_shares_its_entrez_id(classifier, frame):
+def test_an_unused_gene_is_not_mistaken_for_one_with_its_entrez_id(classifier, frame):
     names = [f"{gene}|{1000 + number}" for number, gene in enumerate(GENES)]
     shared = frame.set_axis(names, axis=1).assign(**{"OTHER1|1000": 1e6})
     equal(classifier.predict(shared), classifier.predict(frame), frame.index)
@@ -306,7 +309,7 @@ def test_two_ids_of_one_gene_are_summed(classifier, frame):
     assert "1 genes were added up from several ids" in twice.samples["recognition"].iloc[0]
 
 
-def test_units_other_than_counts_are_brought_to_the_same_scale(classifier, frame):
+def test_other_units_give_the_calls_of_counts(classifier, frame):
     logs = np.log2(frame / 3 + 1)
     equal(classifier.predict(logs, "log2"), classifier.predict(frame), frame.index, 1e-4)
     units = pd.Series("count", frame.index)
@@ -316,15 +319,15 @@ def test_units_other_than_counts_are_brought_to_the_same_scale(classifier, frame
     equal(classifier.predict(mixed, units), classifier.predict(frame), frame.index, 1e-4)
 
 
-def test_a_unit_that_is_not_stated_is_told_from_the_values_and_said(classifier, frame):
+def test_an_unstated_unit_is_inferred_from_the_values_with_a_warning(classifier, frame):
     for values, unit in ((frame, "count"), (np.log2(frame / 3 + 1), "log2")):
         found = classifier.predict(values)
         equal(found, classifier.predict(values, unit), frame.index, 0)
-        assert any(f"taken for {unit}" in text for text in found.warnings["S0"])
+        assert any(f"{unit} was inferred" in text for text in found.warnings["S0"])
     assert not classifier.predict(frame, "count").warnings["S0"]
 
 
-def test_a_missing_gene_and_an_absent_one_are_the_same_and_are_said(classifier, frame):
+def test_missing_and_absent_genes_give_the_same_call_and_warning(classifier, frame):
     absent = classifier.predict(frame.drop(columns=GENES[50:]))
     missing = frame.copy()
     missing[GENES[50:]] = np.nan
@@ -360,7 +363,7 @@ def test_unknown_ids_are_never_called(classifier, frame):
     assert refused.str.contains("check the gene ids and the species").all()
 
 
-def test_a_table_of_genes_in_rows_is_told_to_be_turned(classifier, frame):
+def test_a_table_with_genes_in_rows_is_refused_with_advice_to_transpose(classifier, frame):
     turned = classifier.predict(frame.T)
     assert turned.samples["refused"].str.contains("transpose the table").all()
 
@@ -389,14 +392,17 @@ def test_values_that_are_no_numbers_are_named(classifier, frame):
     text.iloc[4] = None
     text.iloc[6, 5] = 1e39
     found = classifier.predict(text, pd.Series(["count"] * 5 + ["furlong"], text.index[:6]))
-    assert found.samples["refused"].iloc[1:7].tolist() == [
-        "gene 'GENE2': found 'high'; expected a number.",
-        "gene 'GENE3': found inf; expected a number.",
-        "-4 cannot be a count value; correct it, or the unit.",
-        "all its values are missing (60 genes are known).",
-        "unit 'furlong' is unknown; use one of count, normalised, log2.",
-        "gene 'GENE5': found 1e+39, which is too large; expected a number.",
+    facts = [
+        ("GENE2", "'high'"),
+        ("GENE3", "inf"),
+        ("-4", "count"),
+        ("missing", "60 genes"),
+        ("'furlong'", "log2"),
+        ("GENE5", "1e+39", "too large"),
     ]
+    for reason, expected in zip(found.samples["refused"].iloc[1:7], facts, strict=True):
+        assert [fact for fact in expected if fact not in reason] == []
+    assert (found.samples["refused"].drop(found.samples.index[1:7]) == "").all()
     assert (found.calls["tissue"].iloc[1:7] == "").all()
     equal(found, classifier.predict(frame), frame.index.delete(range(1, 7)), 0)
     equal(classifier.predict(frame.astype(str)), classifier.predict(frame), frame.index, 0)
@@ -413,13 +419,13 @@ def test_a_sample_of_one_value_is_refused(classifier, frame):
     ("change", "sentence"),
     [
         (lambda frame: frame.iloc[:0], "no sample"),
-        (lambda frame: frame.iloc[[0, 0]], "given twice"),
+        (lambda frame: frame.iloc[[0, 0]], "is repeated"),
         (lambda frame: pd.concat({"counts": frame}, axis=1), "columns of the table have 2 levels"),
         (lambda frame: pd.concat({"run": frame}), "index of the table have 2 levels"),
         (lambda frame: pd.DataFrame(np.ones((2, 200))), "columns are numbered"),
     ],
 )
-def test_bad_input_is_a_sentence(classifier, frame, change, sentence):
+def test_bad_input_is_an_input_error(classifier, frame, change, sentence):
     with pytest.raises(InputError, match=sentence):
         classifier.predict(change(frame), "count")
 
@@ -431,7 +437,7 @@ def test_an_unknown_unit_is_named(classifier, frame):
         classifier.predict(frame, ["count"] * len(frame))
     with pytest.raises(InputError, match="mrin is float; expected a pandas Series"):
         classifier.predict(frame, "count", mrin=0.1)
-    with pytest.raises(InputError, match="unit of sample 'S0' is given twice"):
+    with pytest.raises(InputError, match="unit of sample 'S0' is repeated"):
         classifier.predict(frame, pd.Series("count", [*frame.index, "S0"]))
 
 
@@ -444,7 +450,7 @@ def test_mrin_is_looked_up_by_names_as_text(classifier, frame):
     for mrin, sentence in (
         (pd.Series(["-0,6"], ["101"]), "mrin of sample '101': found '-0,6'; expected a number"),
         (pd.Series([-np.inf], [101]), "found '-inf'; expected a number"),
-        (pd.Series([0.1, 0.1], ["101", 101]), "mrin of sample '101' is given twice"),
+        (pd.Series([0.1, 0.1], ["101", 101]), "mrin of sample '101' is repeated"),
     ):
         with pytest.raises(InputError, match=sentence):
             classifier.predict(numbered, "count", mrin)
@@ -458,7 +464,7 @@ def test_logarithms_below_zero_are_warned_about(classifier, frame):
     assert any(text.startswith("10% of the logarithms are below 0") for text in warned)
 
 
-def test_only_subtypes_of_the_called_tissue_and_only_where_it_has_some(classifier, frame):
+def test_only_subtypes_of_the_called_tissue_are_called(classifier, frame):
     found = classifier.predict(frame)
     liver = found.calls["tissue"] == "liver"
     assert (found.calls.loc[liver, "subtype"] == "").all()
@@ -504,7 +510,7 @@ def test_a_sample_like_nothing_in_training_gets_no_answer_but_shows_its_probabil
     assert sum(record["heads"]["tissue"]["probabilities"].values()) == pytest.approx(1)
 
 
-def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier, frame):
+def test_of_two_equally_likely_tissues_none_is_called(classifier, frame):
     shares = {
         "disease_state": pd.DataFrame([[0.1, 0.9]], ["S0"], CLASSES["disease_state"]),
         "tissue": pd.DataFrame([[0.52, 0.48]], ["S0"], CLASSES["tissue"]),
@@ -513,8 +519,9 @@ def test_two_tissues_that_are_equally_likely_are_not_decided_between(classifier,
     calls = classifier._calls(shares, np.array([False])).loc["S0"]
     assert calls["disease_state"] == "neoplastic"
     assert calls["tissue"] == calls["subtype"] == ""
-    assert calls["tissue_abstained"] == "kidney and liver are about equally likely (52% and 48%)"
-    assert calls["subtype_abstained"] == "the tissue is uncertain"
+    for fact in ("kidney", "liver", "52%", "48%"):
+        assert fact in calls["tissue_abstained"]
+    assert "tissue" in calls["subtype_abstained"]
     assert calls["tissue_probability"] == 0.52
 
 
@@ -527,14 +534,14 @@ def test_the_set_holds_the_classes_that_reach_the_bundles_threshold(classifier, 
         assert found.record(sample)["heads"]["tissue"]["set"] == members
 
 
-def test_the_table_has_a_row_a_sample_with_calls_and_probabilities(classifier, frame):
+def test_the_table_has_one_row_per_sample_with_calls_and_probabilities(classifier, frame):
     table = classifier.predict(frame.iloc[:4]).table()
     assert table["sample"].tolist() == ["S0", "S1", "S2", "S3"]
     shares = table[["tissue:kidney", "tissue:liver"]].sum(axis=1)
     np.testing.assert_allclose(shares, 1)
 
 
-def test_results_of_groups_join(classifier, frame):
+def test_results_of_groups_are_concatenated(classifier, frame):
     parts = [classifier.predict(frame.iloc[:2]), classifier.predict(frame.iloc[2:4])]
     joined = Predictions.concat(parts)
     assert joined.table()["sample"].tolist() == ["S0", "S1", "S2", "S3"]
@@ -556,8 +563,8 @@ def test_new_samples_are_read_from_the_files_of_their_sheet(tmp_path, classifier
     )
 
 
-def test_what_one_sample_lacks_leaves_the_others_their_calls(tmp_path, classifier, frame):
-    """Of a matrix whose units are told from the values, of one cut short, and of reads."""
+def test_a_fault_of_one_sample_does_not_affect_the_others(tmp_path, classifier, frame):
+    """Faults of a matrix with inferred units, of one cut short, and of reads."""
     frame.iloc[:2].T.to_csv(tmp_path / "whole.tsv", sep="\t", index_label="gene")
     mixed = frame.iloc[:2].copy()
     mixed.iloc[1] = np.log2(mixed.iloc[1] / mixed.iloc[1].sum() * 1e6 + 1)
@@ -574,17 +581,17 @@ def test_what_one_sample_lacks_leaves_the_others_their_calls(tmp_path, classifie
     assert found.samples.index.tolist() == ["mixed0", "mixed1", "cut0", "cut1"]
     assert found.samples.loc[["mixed0", "mixed1"], "refused"].tolist() == ["", ""]
     for name in ("mixed0", "mixed1"):
-        assert any("several units" in text for text in found.warnings[name])
+        assert any("Several units" in text for text in found.warnings[name])
     assert all("cut short" in reason for reason in found.samples.loc[["cut0", "cut1"], "refused"])
     expected = classifier.predict(frame.iloc[:1], "count")
     assert found.calls.at["mixed0", "tissue"] == expected.calls.at["S0", "tissue"]
 
 
-def test_what_a_call_was_made_from_is_named_as_far_as_it_is_known(tmp_path, classifier):
+def test_inputs_and_bundle_of_a_call_are_recorded(tmp_path, classifier):
     rows = ["here\ta.fq,b.fq\t", "far\ts3://lab/a.fq\t", "run\t\tSRR0000001"]
     (tmp_path / "sheet.tsv").write_text("\n".join(["sample\tfastq_1\tsra", *rows]) + "\n")
     sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
-    found = origins(sheet, {}, {"here": ["1", "2"], "far": [None], "run": []}, classifier)
+    found = tabulate_origins(sheet, {}, {"here": ["1", "2"], "far": [None], "run": []}, classifier)
     assert found["input"].tolist() == ["a.fq,b.fq", "s3://lab/a.fq", "SRR0000001"]
     assert found["input_sha256"].tolist() == ["1,2", "", ""]
     assert set(found["bundle_fingerprint"]) == {classifier.description["checksum"]}
@@ -599,10 +606,10 @@ def test_reads_below_the_thresholds_of_the_bundle_are_refused() -> None:
         },
         index=["astray", "fine", "unread", "few"],
     )
-    found = poor_reads(quality, {"aligned": 0.4, "assigned": 0.01})
+    found = refuse_poor_reads(quality, {"aligned": 0.4, "assigned": 0.01})
     assert list(found) == ["astray", "few"]
     assert "aligned 12.0% < 40.0%" in found["astray"] and "900 reads" in found["few"]
-    assert list(poor_reads(quality, {})) == ["few"], "of a bundle without thresholds"
+    assert list(refuse_poor_reads(quality, {})) == ["few"], "of a bundle without thresholds"
 
 
 def single(values: pd.Series, layout: str) -> str:
@@ -672,7 +679,7 @@ def test_a_table_of_many_samples_is_read_in_every_format(tmp_path, classifier, f
     equal(classifier.predict(*groups[0]), classifier.predict(frame), some.index)
 
 
-def test_a_call_says_that_its_column_has_another_name(tmp_path, classifier, frame):
+def test_a_column_with_another_name_gives_a_warning(tmp_path, classifier, frame):
     (tmp_path / "S4.htseq.tsv").write_text(single(frame.loc["S4"], "htseq-count"))
     frame.iloc[[3]].T.to_csv(tmp_path / "new.tsv", sep="\t", index_label="gene")
     lines = ["sample\tmatrix", *(f"S{i}\t{tmp_path}/{name}" for i, name in
@@ -681,8 +688,7 @@ def test_a_call_says_that_its_column_has_another_name(tmp_path, classifier, fram
     sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
     nothing = pd.DataFrame(columns=["reads", "aligned", "assigned"], dtype=float)
     found = call_samples(classifier, sheet, read_new_samples(sheet, {}), nothing, None)
-    told = f"Its values are those of the file's only column, {frame.index[3]!r}."
-    assert told in found.warnings["S0"]
+    assert any(repr(frame.index[3]) in warning for warning in found.warnings["S0"])
     assert not any("only column" in text for text in found.warnings["S4"])
 
 
@@ -701,7 +707,7 @@ def test_transcripts_are_added_up_by_gene(classifier, frame):
     assert found.samples["recognition"].iloc[0].endswith("found as Ensembl transcript ids")
 
 
-def test_transcripts_that_cannot_be_placed_are_told_with_their_reads(classifier, frame):
+def test_unplaced_transcripts_are_reported_with_their_reads(classifier, frame):
     classifier.gene_map = GeneMap(
         gene_map().table.assign(transcripts=[f"ENST{n:011d}" for n in range(62)])
     )
@@ -722,7 +728,7 @@ def test_transcripts_that_cannot_be_placed_are_told_with_their_reads(classifier,
     assert most.samples["refused"].str.contains("with 80% of the reads.*give a file of genes").all()
 
 
-def test_equal_rows_of_a_gene_count_once_and_are_told(classifier, frame):
+def test_equal_rows_of_a_gene_count_once_with_a_warning(classifier, frame):
     """Genes under two ids, after two annotations were joined, or rows doubled by a join."""
     table = gene_map().table.set_index("symbol").loc[GENES]
     for ids in (table["ensembl"], table.index):
@@ -730,7 +736,7 @@ def test_equal_rows_of_a_gene_count_once_and_are_told(classifier, frame):
         found = classifier.predict(doubled, "count")
         equal(found, classifier.predict(frame), frame.index, 0)
         said = [" ".join(found.warnings[name]) for name in frame.index]
-        assert all("genes stand in several rows with the same values" in text for text in said)
+        assert all("genes are in several rows with the same values" in text for text in said)
     assert "30 genes were added up from several ids" in found.samples["recognition"].iloc[0]
 
 
@@ -789,7 +795,7 @@ def without(trained, tmp_path):
     ],
 )
 def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, frame, lost, said):
-    told, narrow = classifier.predict(frame), without("kidney", lost)
+    whole, narrow = classifier.predict(frame), without("kidney", lost)
     found = narrow.predict(frame)
     calls = found.calls
     kidney = calls.index[calls["tissue"] == "kidney"]
@@ -799,21 +805,21 @@ def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, 
     assert calls.loc[kidney, "disease_state"].eq("").all()
     assert calls.loc[kidney, "disease_state_abstained"].eq(said).sum() > 10
     assert all(said[1:] in " ".join(found.warnings[name]) for name in kidney)
-    pd.testing.assert_frame_equal(calls.loc[rest], told.calls.loc[rest])
+    pd.testing.assert_frame_equal(calls.loc[rest], whole.calls.loc[rest])
     assert not any("was in training" in " ".join(found.warnings[name]) for name in rest)
-    for head, shares in told.probabilities.items():
+    for head, shares in whole.probabilities.items():
         pd.testing.assert_frame_equal(found.probabilities[head], shares)
-    normal = kidney[told.calls.loc[kidney, "disease_state"] == "non-neoplastic"]
+    normal = kidney[whole.calls.loc[kidney, "disease_state"] == "non-neoplastic"]
     assert len(normal)
     assert calls.loc[normal, "subtype"].eq("").all(), "no subtype of what is no likely tumour"
     if lost == "neoplastic":
         assert calls.loc[kidney, "disease_state_set"].str.contains(r"(?:^|\|)neoplastic").all()
     facts = card_facts(narrow.description)
-    assert [gap(*lack) for lack in facts["unseen"]] == [said]
+    assert [gap_sentence(*lack) for lack in facts["unseen"]] == [said]
     assert facts["states_of_tissue"]["kidney"][lost] == 0
 
 
-def test_a_bundle_that_does_not_say_what_training_had_calls_as_before(trained, tmp_path, frame):
+def test_a_bundle_without_states_of_tissues_calls_as_before(trained, tmp_path, frame):
     bundle = read_bundle(trained[0])
     data = {k: v for k, v in bundle.description["data"].items() if k != "states_of_tissue"}
     files = {name: trained[0] / name for name in bundle.description["files"] if name != CARD}
@@ -857,17 +863,17 @@ def test_a_call_needs_neither_r_nor_snakemake_nor_torch(trained, frame, root, tm
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
-def test_right_calls_of_test_samples_are_explained_and_shown(trained, classifier, tmp_path):
+def test_correct_calls_of_test_samples_are_explained(trained, classifier, tmp_path):
     _, data, probabilities, stages, _ = trained
-    predictions = tabulate(data.obs, probabilities, CLASSES)
+    predictions = tabulate_predictions(data.obs, probabilities, CLASSES)
     predictions.to_csv(tmp_path / "predictions.tsv", sep="\t", index=False)
-    frame, units, calls = right_calls(stages.cohort, tmp_path / "predictions.tsv")
+    frame, units, calls = correct_calls(stages.cohort, tmp_path / "predictions.tsv")
     assert (data.obs.loc[frame.index, "split"] == "test").all()
     assert set(units) == {"count"}
     obs = data.obs.loc[calls.index]
     for head in calls:
-        asked = calls[head] != ""
-        assert (calls.loc[asked, head] == obs.loc[asked, head]).all()
+        called = calls[head] != ""
+        assert (calls.loc[called, head] == obs.loc[called, head]).all()
     table = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     first = table[table["rank"] == 1].set_index(["head", "class"])["gene"]
     assert first["tissue", "kidney"] in GENES[:10]
@@ -888,7 +894,7 @@ def background(trained):
     return Background.of(bundle, plane)
 
 
-def test_the_page_holds_call_warnings_and_place_and_stands_alone(background, classifier, frame):
+def test_the_page_has_call_warnings_and_place(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
     facts = sample_facts(found.record("S0"), background)
     assert facts["answers"]["tissue"]["call"] == found.calls.at["S0", "tissue"]
@@ -901,9 +907,7 @@ def test_the_page_holds_call_warnings_and_place_and_stands_alone(background, cla
         assert outside not in page
 
 
-def test_values_divided_by_gene_length_are_warned_about_where_training_had_counts(
-    classifier, frame
-):
+def test_values_divided_by_gene_length_get_a_warning_if_training_had_counts(classifier, frame):
     lengths = np.linspace(1, 9, frame.shape[1])
     given = frame.iloc[:2] / lengths
     for unit in ("normalised", "auto"):
@@ -913,15 +917,14 @@ def test_values_divided_by_gene_length_are_warned_about_where_training_had_count
     assert not any("gene length" in " ".join(text) for text in found.warnings.values())
 
 
-def test_gene_names_that_became_dates_are_told(classifier, frame):
+def test_gene_names_that_became_dates_are_reported(classifier, frame):
     found = classifier.predict(frame.iloc[:1].rename(columns={"GENE0": "1-Mar"}))
-    assert found.samples.at["S0", "recognition"] == (
-        "59 of 60 genes found as gene symbols (1 ids are unknown and left out, such as 1-Mar; 1 "
-        "ids are dates such as 1-Mar, as spreadsheets make of SEPT2 or MARCH1, and are lost)"
-    )
+    recognition = found.samples.at["S0", "recognition"]
+    for fact in ("59 of 60 genes", "such as 1-Mar", "1 ids are dates"):
+        assert fact in recognition
 
 
-def test_the_page_shows_subtypes_of_tumours_alone(background, classifier, frame):
+def test_the_page_shows_subtypes_of_tumours_only(background, classifier, frame):
     found = classifier.predict(frame)
     kidney = found.calls[found.calls["tissue"] == "kidney"]
     tumour = kidney.index[kidney["subtype"] == "kirc"][0]

@@ -86,12 +86,12 @@ def model(request, simulated, tmp_path_factory) -> tuple[Model, np.ndarray]:
     folder = tmp_path_factory.mktemp(request.param)
     heads = {"disease_state": STATES, "tissue": TISSUES, "subtype": SUBTYPES}
     frozen = []
-    for task, asked in (("multitask", ("disease_state", "tissue")), ("subtype", ("subtype",))):
-        codes = {head: pd.Index(heads[head]).get_indexer(pd.Index(obs[head])) for head in asked}
-        known = codes[asked[0]] >= 0
-        labels = {head: codes[head][known] for head in asked}
+    for task, names in (("multitask", ("disease_state", "tissue")), ("subtype", ("subtype",))):
+        codes = {head: pd.Index(heads[head]).get_indexer(pd.Index(obs[head])) for head in names}
+        known = codes[names[0]] >= 0
+        labels = {head: codes[head][known] for head in names}
         trained = fit_network(
-            *(x[known], labels, x[known], labels, {head: heads[head] for head in asked}),
+            *(x[known], labels, x[known], labels, {head: heads[head] for head in names}),
             Hyperparameters(widths=(64, 32, 32, 16, 16), batch_size=32, dropout=0.1),
             epochs=40,
             seed=1,
@@ -110,7 +110,7 @@ def explainer(model) -> Explainer:
 
 
 def calls_of(model: Model, values: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
-    """Calls, with subtypes asked for where the tissue has any."""
+    """Calls, with subtypes if the tissue has any."""
     x = model.chain.project(values)
     logits = model.chain.logits(x)
     calls = pd.DataFrame(index=obs.index)
@@ -137,15 +137,15 @@ def test_contributions_add_up_to_the_logit_difference_within_one_percent(
         ("tissue", TISSUES, None),
         ("subtype", SUBTYPES, SUBTYPES_OF),
     ):
-        asked = (calls[head] != "").to_numpy()
-        found = explainer.explain(values[asked], head, calls.loc[asked, head].tolist())
-        assert found.contributions.shape == values[asked].shape
+        called = (calls[head] != "").to_numpy()
+        found = explainer.explain(values[called], head, calls.loc[called, head].tolist())
+        assert found.contributions.shape == values[called].shape
         logits = {}
-        for key, y in (("sample", values[asked]), ("average", average)):
+        for key, y in (("sample", values[called]), ("average", average)):
             x = model.chain.project(y)
             network = load_network(model.folder / ("subtype" if others else "multitask"))
             logits[key] = predict_logits(network, x)[head]
-        for row, name in enumerate(calls.loc[asked, head]):
+        for row, name in enumerate(calls.loc[called, head]):
             rivals = next((g for g in SUBTYPES_OF.values() if name in g), names)
             rivals = [names.index(n) for n in rivals if n != name]
             margins = [z[names.index(name)] - z[rivals].mean()

@@ -1,4 +1,4 @@
-"""What a sample's page says, and that no name in it becomes markup."""
+"""Facts and text of a sample's page; names never become markup."""
 
 import numpy as np
 import pandas as pd
@@ -75,14 +75,14 @@ def test_classes_of_little_probability_are_counted_not_shown():
     assert heads["tissue"]["set"] == ["kidney"]
 
 
-def test_what_is_no_tumour_has_no_bars_of_subtypes():
+def test_a_sample_called_no_tumour_has_no_bars_of_subtypes():
     healthy = record({"disease_state": {"call": "non-neoplastic"}, "subtype": {"call": ""}})
     facts = sample_facts(healthy, background())
     assert [row["head"] for row in facts["heads"]] == ["disease_state", "tissue"]
     assert list(facts["answers"]) == list(SHARES), "whose answer says why"
 
 
-def test_the_genes_of_most_weight_are_given_from_for_to_against_with_their_sum():
+def test_the_genes_that_weigh_most_are_sorted_with_their_sum():
     (tissue,) = sample_facts(record(), background(), genes())["drivers"]
     assert len(tissue["genes"]) == GENES
     weights = [gene["contribution"] for gene in tissue["genes"]]
@@ -91,8 +91,8 @@ def test_the_genes_of_most_weight_are_given_from_for_to_against_with_their_sum()
     assert tissue["largest"] == 3.0
     assert tissue["together"] == pytest.approx(2.2)
     assert tissue["whole"] == 7.0
-    assert sample_facts(record(), background())["explained"] is False
-    assert sample_facts(record(), background(), genes().iloc[:0])["explained"] is False
+    assert sample_facts(record(), background())["is_explained"] is False
+    assert sample_facts(record(), background(), genes().iloc[:0])["is_explained"] is False
 
 
 def test_integrity_is_placed_among_that_of_the_training_samples():
@@ -108,7 +108,7 @@ def test_integrity_is_placed_among_that_of_the_training_samples():
     assert sample_facts(record(mrin=0.1), background(mrin=(0.1, 0.1)))["integrity"]["at"] == 0.0
 
 
-def test_a_point_off_the_picture_is_put_on_its_edge_and_marked():
+def test_a_point_outside_the_picture_is_put_on_its_edge():
     inside = sample_facts(record(), background())["place"]
     assert inside == {"left": pytest.approx(0.3), "top": pytest.approx(0.55), "outside": False}
     outside = sample_facts(record(point=[9.0, 2.0]), background())["place"]
@@ -120,7 +120,7 @@ def test_states_and_subtypes_that_no_batch_held_together_are_named():
     assert sample_facts(record(), background())["confounded"] == [("neoplastic", "kidney")]
 
 
-def test_the_page_shows_what_the_facts_hold():
+def test_the_page_shows_the_facts():
     page = Page(render("sample.html.j2", sample_facts(record(), background(), genes("kidney"))))
     for shown in ("new1", "kirc", class_title("kirc"), "60 %", "looks degraded", "kidney7"):
         assert shown in page.text

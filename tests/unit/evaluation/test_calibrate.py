@@ -27,7 +27,7 @@ def drawn(n: int, seed: int):
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
-def test_the_temperature_that_was_put_in_is_found(temperature):
+def test_a_known_temperature_is_found(temperature):
     logits, codes = drawn(20000, 0)
     assert fit_temperature(logits * temperature, codes) == pytest.approx(temperature, rel=0.05)
 
@@ -39,13 +39,13 @@ def test_samples_without_a_label_do_not_count():
     assert fit_temperature(more, unlabelled) == fit_temperature(logits, codes)
 
 
-def test_where_nothing_can_be_fitted_the_temperature_is_one():
+def test_without_samples_to_fit_the_temperature_is_one():
     logits, _ = drawn(50, 0)
     assert fit_temperature(logits, np.full(50, -1)) == 1
     assert fit_temperature(logits[:, :1], np.zeros(50, int)) == 1
 
 
-def test_a_head_that_is_always_right_is_not_made_infinitely_sure():
+def test_a_head_that_is_always_right_keeps_a_finite_confidence():
     _, codes = drawn(50, 0)
     for scale in (0.5, 30.0):
         logits = np.eye(4)[codes] * scale
@@ -81,7 +81,7 @@ def test_chance_alone_makes_the_error_that_calibrated_samples_have(n):
     assert np.isnan(chance_calibration_error(np.zeros((0, 3))))
 
 
-def test_overconfidence_is_mended_on_samples_not_fitted_on():
+def test_overconfidence_is_corrected_on_samples_outside_the_fit():
     logits, codes = drawn(8000, 1)
     split = np.repeat(["validation", "test"], 4000)
     z = {"tissue": logits * 4, "subtype": logits}
@@ -114,7 +114,7 @@ def test_subtypes_are_calibrated_among_those_of_their_tissue():
 
 
 @pytest.mark.parametrize("power", [1.0, 0.5])
-def test_without_chance_the_error_is_on_average_that_of_countless_samples(power):
+def test_the_debiased_error_is_on_average_that_of_many_samples(power):
     squares, inside = [], []
     logits, _ = drawn(20000, 0)
     p, truth = softmax(logits, axis=1), softmax(logits * power, axis=1)

@@ -1,4 +1,4 @@
-"""Conformal sets: the usual quantile where donors are single, and coverage that holds."""
+"""Conformal sets: the usual quantile if each donor has one sample, and the coverage."""
 
 import numpy as np
 from tissuestate.evaluation.sets import ConformalSets
@@ -38,7 +38,7 @@ def test_nine_of_ten_samples_of_new_donors_are_covered():
     assert np.mean(sizes) < 2.5
 
 
-def test_what_is_not_asked_or_ruled_out_is_in_no_set_and_counts_as_missed():
+def test_classes_without_probability_are_in_no_set_and_count_as_missed():
     shares = np.tile([0.7, 0.3, 0.0], (40, 1))
     shares[:4] = np.nan
     sets = ConformalSets().fit(

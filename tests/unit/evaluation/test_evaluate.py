@@ -1,4 +1,4 @@
-"""Evaluation, with scikit-learn as the witness."""
+"""Evaluation, compared with scikit-learn."""
 
 import warnings
 
@@ -6,13 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as witness
-from tissuestate.benchmark.table import compare_models
+from tissuestate.benchmark.table import tabulate_benchmark
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
-from tissuestate.evaluation.predictions import read_predictions, tabulate
-from tissuestate.evaluation.scores import confusion, measure, roc, score, score_heads
+from tissuestate.evaluation.predictions import read_predictions, tabulate_predictions
+from tissuestate.evaluation.scores import (
+    count_confusions,
+    measure_head,
+    roc_points,
+    score_heads,
+    score_predictions,
+)
 from tissuestate.evaluation.tandem import route_subtypes
-from tissuestate.labels import HEADS, TANDEM, encode, within
+from tissuestate.labels import HEADS, TANDEM, encode, within_batch_head
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
@@ -44,7 +50,7 @@ def predicted(n: int = 240, seed: int = 0, classes=CLASSES, coarse: bool = False
         scores[codes >= 0, codes[codes >= 0]] += 2
         scores /= scores.sum(axis=1, keepdims=True)
         probabilities[head] = np.round(scores, 1) if coarse else scores
-    return tabulate(obs, probabilities, classes)
+    return tabulate_predictions(obs, probabilities, classes)
 
 
 def truth_and_scores(table: pd.DataFrame, head: str):
@@ -62,7 +68,7 @@ def value(table: pd.DataFrame, head: str, metric: str) -> float:
 @pytest.mark.parametrize("head", HEADS)
 def test_metrics_are_scikit_learns(head, coarse):
     table = predicted(coarse=coarse)
-    found, per_class = score(table, CLASSES, resamples=100)
+    found, per_class = score_predictions(table, CLASSES, resamples=100)
     _, y, p = truth_and_scores(table, head)
     calls = p.argmax(axis=1)
     macro = {"average": "macro", "zero_division": 0}
@@ -94,7 +100,7 @@ def test_metrics_are_scikit_learns(head, coarse):
 def test_weights_count_as_repeated_samples():
     scored = score_heads(predicted(coarse=True), CLASSES)[1]
     weights = bootstrap_weights(scored.donors, 20, seed=3)
-    overall, _ = measure(scored, weights)
+    overall, _ = measure_head(scored, weights)
     for number, row in enumerate(weights.astype(int)):
         again = np.repeat(np.arange(len(row)), row)
         y, calls, p = scored.true[again], scored.called[again], scored.scores[again]
@@ -107,8 +113,8 @@ def test_weights_count_as_repeated_samples():
 
 
 def test_intervals_hold_the_value_and_narrow_with_samples():
-    few, _ = score(predicted(80), CLASSES)
-    many, _ = score(predicted(2400), CLASSES)
+    few, _ = score_predictions(predicted(80), CLASSES)
+    many, _ = score_predictions(predicted(2400), CLASSES)
     for table in (few, many):
         assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
     width = [t.query("metric == 'accuracy'").eval("high - low").to_numpy() for t in (few, many)]
@@ -128,25 +134,25 @@ def test_the_tandem_calls_only_subtypes_of_the_called_tissue():
         [[0.5, 0.5, 0, 0, 0], [0, 0, 5 / 7, 2 / 7, 0], [0, 0, 0, 0, 1], [np.nan] * 5],
     )
     obs = pd.DataFrame({"split": "test", "tissue": tissues, "subtype": ""}, index=list("abcd"))
-    table = tabulate(obs, {"tissue": np.eye(4), "subtype": p}, CLASSES)
+    table = tabulate_predictions(obs, {"tissue": np.eye(4), "subtype": p}, CLASSES)
     assert table["subtype_call"].tolist() == ["gbm", "kirc", "luad", ""]
     assert table["subtype:kirc"].tolist() == [0.5] * 4
 
 
-def test_the_state_within_a_batch_cannot_be_had_from_the_batch():
+def test_the_state_within_a_batch_cannot_be_inferred_from_the_batch():
     """GTEx is all non-neoplastic; a model that knows nothing but the study is at chance in TCGA."""
     states = CLASSES["disease_state"]
     obs = pd.DataFrame({"split": "test", "disease_state": [states[0]] * 20 + states[1:] * 10})
     obs["study"] = ["GTEx"] * 20 + ["TCGA"] * 20
     by_study = np.where(obs["study"].to_numpy()[:, None] == "GTEx", [1.0, 0, 0], [0.4, 0.36, 0.24])
-    table = tabulate(obs.rename(index=str), {"disease_state": by_study}, CLASSES)
-    asked = score_heads(table, CLASSES)[1]
-    assert asked.head == within("disease_state") and asked.classes == tuple(states[1:])
-    np.testing.assert_allclose(asked.scores, [[0.6, 0.4]] * 20)
-    found, _ = score(table, CLASSES, resamples=100)
+    table = tabulate_predictions(obs.rename(index=str), {"disease_state": by_study}, CLASSES)
+    within = score_heads(table, CLASSES)[1]
+    assert within.head == within_batch_head("disease_state") and within.classes == tuple(states[1:])
+    np.testing.assert_allclose(within.scores, [[0.6, 0.4]] * 20)
+    found, _ = score_predictions(table, CLASSES, resamples=100)
     assert value(found, "disease_state", "accuracy") == 0.5
-    assert value(found, within("disease_state"), "balanced_accuracy") == 0.5
-    assert value(found, within("disease_state"), "accuracy") == 0.5
+    assert value(found, within_batch_head("disease_state"), "balanced_accuracy") == 0.5
+    assert value(found, within_batch_head("disease_state"), "accuracy") == 0.5
     # Where each study holds every state, the question would be the same one.
     assert len(score_heads(table.assign(study="one"), CLASSES)) == 1
     # A study of one state alone asks nothing.
@@ -168,12 +174,12 @@ def test_subtypes_within_a_batch_compete_with_those_of_their_own_tissue():
     scores.loc[obs["tissue"] == "kidney", ["gbm", "kirc", "kirp"]] = 0.5, 0.3, 0.2
     tissues = pd.get_dummies(obs["tissue"]).reindex(columns=CLASSES["tissue"], fill_value=0)
     shares = {"tissue": tissues.to_numpy(float), "subtype": scores.to_numpy()}
-    table = tabulate(obs.rename(index=str), shares, CLASSES)
-    found, _ = score(table, CLASSES, resamples=100)
-    asked = within("subtype")
+    table = tabulate_predictions(obs.rename(index=str), shares, CLASSES)
+    found, _ = score_predictions(table, CLASSES, resamples=100)
+    within = within_batch_head("subtype")
     assert value(found, "subtype", "accuracy") == 0.5
-    assert value(found, asked, "accuracy") == value(found, asked, "balanced_accuracy") == 0.5
-    assert (found.loc[found["head"] == asked, "n"] == 20).all()
+    assert value(found, within, "accuracy") == value(found, within, "balanced_accuracy") == 0.5
+    assert (found.loc[found["head"] == within, "n"] == 20).all()
     # Where every source holds all subtypes of a tissue, only the tissue is given away.
     heads = [scored.head for scored in score_heads(table.assign(source="a"), CLASSES)]
     assert heads == ["tissue", "subtype", TANDEM]
@@ -184,14 +190,14 @@ def test_subtypes_that_all_underflowed_are_equally_likely():
     np.testing.assert_allclose(route_subtypes(p, ["brain"], CLASSES), [[0.5, 0.5, 0, 0, 0]])
 
 
-def test_a_subtype_is_wrong_in_tandem_where_the_tissue_led_astray():
+def test_a_subtype_is_wrong_in_tandem_if_the_called_tissue_is_wrong():
     table = predicted()
-    found, _ = score(table, CLASSES, resamples=100)
+    found, _ = score_predictions(table, CLASSES, resamples=100)
     rows, _, _ = truth_and_scores(table, "subtype")
     right = (rows["subtype_true"] == rows["subtype_call"]).mean()
     assert value(found, "subtype_tandem", "accuracy") == pytest.approx(right)
     assert value(found, "subtype_tandem", "top1") == pytest.approx(right)
-    counts = confusion(table, CLASSES)
+    counts = count_confusions(table, CLASSES)
     counts = counts[counts["head"] == "subtype_tandem"]
     assert counts.loc[counts["called"] == "", "count"].sum() == (rows["subtype_call"] == "").sum()
     assert counts.loc[counts["true"] == counts["called"], "count"].sum() / len(rows) == right
@@ -199,7 +205,7 @@ def test_a_subtype_is_wrong_in_tandem_where_the_tissue_led_astray():
 
 def test_confusion_counts_are_those_of_a_cross_tabulation():
     table = predicted()
-    counts = confusion(table, CLASSES)
+    counts = count_confusions(table, CLASSES)
     for head in HEADS:
         rows, _, _ = truth_and_scores(table, head)
         found = counts[counts["head"] == head].pivot(index="true", columns="called", values="count")
@@ -214,17 +220,17 @@ def test_confusion_counts_are_those_of_a_cross_tabulation():
 @pytest.mark.parametrize("coarse", [False, True])
 def test_the_area_under_each_curve_is_the_auc(coarse):
     table = predicted(coarse=coarse)
-    _, per_class = score(table, CLASSES, resamples=100)
-    curves = roc(table, CLASSES)
+    _, per_class = score_predictions(table, CLASSES, resamples=100)
+    curves = roc_points(table, CLASSES)
     for _, row in per_class.iterrows():
         curve = curves[(curves["head"] == row["head"]) & (curves["class"] == row["class"])]
         assert witness.auc(curve["fpr"], curve["tpr"]) == pytest.approx(row["auc"])
 
 
-def test_a_class_without_test_samples_is_left_out_and_told(caplog):
+def test_a_class_without_test_samples_is_left_out_with_a_message(caplog):
     table = predicted()
     table = table[(table["tissue_true"] != "skin") | (table["split"] == "validation")]
-    found, per_class = score(table, CLASSES, resamples=100)
+    found, per_class = score_predictions(table, CLASSES, resamples=100)
     row = per_class[(per_class["head"] == "tissue") & (per_class["class"] == "skin")].iloc[0]
     assert row["support"] == 0 and row[["precision", "recall", "f1", "auc"]].isna().all()
     assert "skin" in caplog.text
@@ -238,22 +244,22 @@ def test_a_class_without_test_samples_is_left_out_and_told(caplog):
 def test_a_cohort_without_subtypes_is_evaluated_without():
     classes = {**CLASSES, "subtype": [], "subtypes_of": {}}
     table = predicted(classes=classes)
-    found, _ = score(table, classes, resamples=100)
+    found, _ = score_predictions(table, classes, resamples=100)
     assert set(found["head"]) == {"disease_state", "tissue"}
 
 
 def test_a_head_of_one_class_does_not_crash():
     classes = {**CLASSES, "subtype": ["gbm"], "subtypes_of": {"brain": ["gbm"]}}
-    found, per_class = score(predicted(classes=classes), classes, resamples=100)
+    found, per_class = score_predictions(predicted(classes=classes), classes, resamples=100)
     assert value(found, "subtype", "accuracy") == 1
     assert np.isnan(value(found, "subtype", "auc"))
     assert per_class.loc[per_class["head"] == "subtype", "auc"].isna().all()
 
 
-def test_nothing_to_evaluate_is_told():
+def test_predictions_without_labelled_test_samples_are_refused():
     table = predicted()
     with pytest.raises(InputError, match="no test sample"):
-        score(table[table["split"] == "validation"], CLASSES)
+        score_predictions(table[table["split"] == "validation"], CLASSES)
 
 
 def test_a_table_of_predictions_survives_the_disk(tmp_path):
@@ -263,9 +269,9 @@ def test_a_table_of_predictions_survives_the_disk(tmp_path):
 
 
 def test_models_are_compared_head_by_head():
-    found, _ = score(predicted(), CLASSES, resamples=100)
+    found, _ = score_predictions(predicted(), CLASSES, resamples=100)
     cost = {"fit_seconds": 2.0, "predict_seconds": 0.5, "peak_memory_mb": 100.0}
-    table = compare_models({"dl_pca": found, "dt": found}, {"dl_pca": cost, "dt": cost})
+    table = tabulate_benchmark({"dl_pca": found, "dt": found}, {"dl_pca": cost, "dt": cost})
     assert table["model"].tolist() == ["dl_pca"] * 4 + ["dt"] * 4
     assert table["balanced_accuracy"].iloc[1] == value(found, "tissue", "balanced_accuracy")
     assert (table["fit_seconds"] == 2.0).all()

@@ -1,4 +1,4 @@
-"""Surrogate variable correction: equal to Bioconductor, frozen, robust, and of use."""
+"""Surrogate variable correction: equality with Bioconductor, frozen use, faults, effect."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from tissuestate.expression import choice as selection
 from tissuestate.expression import surrogates as surrogate
 from tissuestate.expression.correction import SurrogateVariableCorrection, design_matrix
 from tissuestate.expression.diagnostics import Measures
-from tissuestate.expression.krylov import Operator, leading
+from tissuestate.expression.krylov import Operator, leading_vectors
 from tissuestate.expression.surrogates import Plan
 
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
@@ -76,10 +76,10 @@ def real(data) -> tuple[np.ndarray, pd.DataFrame]:
 def agrees_with_r(Y: np.ndarray, model: np.ndarray, method: str, n_sv: int, share: float = 0.3):
     centred = Y - Y.mean(axis=0)
     plan = Plan(method, n_sv, share)
-    fit = surrogate.estimate(centred, model, plan, "native", 0)
+    fit = surrogate.estimate_surrogates(centred, model, plan, "native", 0)
     controls = None
     if method == "supervised":
-        controls = surrogate.least_associated(centred, model, share)
+        controls = surrogate.control_genes(centred, model, share)
     surrogates, gamma, beta = sva.svaseq(Y, model, n_sv, method, controls)
     assert fit.surrogates.shape == surrogates.shape
     signs = np.sign(np.einsum("ij,ij->j", fit.surrogates, surrogates))
@@ -112,11 +112,11 @@ def test_equals_bioconductor_without_a_design(method):
 def test_fewer_variables_are_the_first_of_more(method):
     Y, obs = simulated(60, 600, 3, seed=8)
     centred, model = Y - Y.mean(axis=0), design_matrix(obs[["tissue"]])[0]
-    many = surrogate.estimate(centred, model, Plan(method, 12, 0.3), "native", 0)
+    many = surrogate.estimate_surrogates(centred, model, Plan(method, 12, 0.3), "native", 0)
     numbers = set()
     for n_sv in (1, 2, 3, 5, 8, 12):
         fewer = many.leading(n_sv)
-        alone = surrogate.estimate(centred, model, Plan(method, n_sv, 0.3), "native", 0)
+        alone = surrogate.estimate_surrogates(centred, model, Plan(method, n_sv, 0.3), "native", 0)
         assert fewer.surrogates.shape == alone.surrogates.shape
         signs = np.sign(np.einsum("ij,ij->j", fewer.surrogates, alone.surrogates))
         np.testing.assert_allclose(fewer.surrogates * signs, alone.surrogates, atol=1e-8)
@@ -130,7 +130,7 @@ def test_irw_without_a_design_protects_nothing_where_r_fails():
     Y, _ = simulated(80, 600, 2, seed=5)
     with pytest.raises(InputError, match="Bioconductor sva failed"):
         sva.svaseq(Y, np.ones((80, 1)), 2, "irw")
-    fit = surrogate.irw(Y - Y.mean(axis=0), np.ones((80, 1)), 2)
+    fit = surrogate.fit_irw(Y - Y.mean(axis=0), np.ones((80, 1)), 2)
     assert fit.weights.max() > 0.99
 
 
@@ -159,7 +159,7 @@ def test_vectors_beyond_the_dense_size_are_those_of_a_full_decomposition():
     centred = rng.normal(size=(700, 900)) * np.append([9, 8, 7, 6, 5, 4], np.ones(894))
     centred -= centred.mean(axis=0)
     weights = rng.random(900)
-    values, vectors = leading(Operator(centred, weights), 6, rng)
+    values, vectors = leading_vectors(Operator(centred, weights), 6, rng)
     u, s, _ = np.linalg.svd(centred * weights, full_matrices=False)
     np.testing.assert_allclose(values, s[:6] ** 2, rtol=1e-10)
     np.testing.assert_allclose(np.abs(np.sum(vectors * u[:, :6], axis=0)), 1, atol=1e-10)
@@ -215,7 +215,7 @@ def test_a_training_sample_alone_gets_its_training_values(method):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_samples_bytes_do_not_depend_on_its_company(dtype):
+def test_the_bytes_of_a_sample_do_not_depend_on_other_samples(dtype):
     Y, obs = simulated(1000, 333, 3, seed=12)
     Y = Y.astype(dtype)
     correction = SurrogateVariableCorrection("supervised", 3).fit(Y[:80], obs.loc[:79, ["tissue"]])
@@ -283,7 +283,7 @@ def test_missing_cells_constant_genes_and_constant_samples_in_training(method):
     assert any("do not vary" in message for message in correction.messages_)
 
 
-def test_a_singular_design_is_reduced_and_told():
+def test_a_singular_design_is_reduced_with_a_message():
     Y, obs = simulated(60, 200, 3, seed=16)
     obs["again"] = obs["tissue"].str.upper()
     obs["one"] = "x"
@@ -296,17 +296,19 @@ def test_a_singular_design_is_reduced_and_told():
     np.testing.assert_allclose(correction.transform(Y), plain.transform(Y))
 
 
-def test_more_surrogate_variables_than_samples_allow():
+def test_more_surrogate_variables_than_samples_allow_are_reduced():
     Y, obs = simulated(12, 200, 2, seed=17)
     correction = SurrogateVariableCorrection("supervised", 50).fit(Y, obs[["tissue"]])
     assert correction.n_sv_ <= 8
-    assert any("50 surrogate variables asked for, 8 is the most" in m for m in correction.messages_)
+    assert any(
+        "50 surrogate variables are configured, 8 is the maximum" in m for m in correction.messages_
+    )
     few = SurrogateVariableCorrection("supervised", 2).fit(Y[:3], obs.loc[:2, ["tissue"]])
     assert few.n_sv_ == 0
     np.testing.assert_allclose(few.transform(Y), Y, atol=1e-12)
 
 
-def test_degenerate_weights_are_told_and_never_applied():
+def test_degenerate_weights_give_a_message_and_are_never_applied():
     """Every gene marks the tissue: irw's weights vanish, R answers with sample indicators."""
     rng = np.random.default_rng(18)
     codes = np.repeat([0, 1], 100)
@@ -348,7 +350,7 @@ def test_programs_started_after_r_find_their_own_libraries():
         assert done.stdout.split() == [given.get("LD_LIBRARY_PATH", "None")] * 2
 
 
-def test_num_sv_of_bioconductor_can_be_asked_for():
+def test_num_sv_of_bioconductor_can_choose_the_number():
     Y, obs = simulated(40, 300, 2, seed=20, batch=3)
     correction = SurrogateVariableCorrection("two-step", "be", seed=1).fit(Y, obs[["tissue"]])
     assert correction.n_sv_ == sva.num_sv(Y, design_matrix(obs[["tissue"]])[0], "be", 1) == 2
@@ -402,7 +404,7 @@ def cohort(seed: int) -> tuple[np.ndarray, pd.DataFrame]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_by_default_the_batch_of_a_small_cohort_goes_and_its_biology_stays(seed):
+def test_the_default_removes_the_batch_of_a_small_cohort_and_keeps_its_biology(seed):
     Y, obs = cohort(seed)
     training = np.arange(80) % 10 < 7
     correction = SurrogateVariableCorrection(seed=seed)
@@ -426,7 +428,7 @@ def test_without_a_batch_to_measure_nothing_is_corrected():
     assert any("cannot be measured" in message for message in correction.messages_)
 
 
-def test_a_batch_confounded_with_the_biology_is_left_alone():
+def test_a_batch_confounded_with_the_biology_is_not_corrected():
     Y, obs = cohort(1)
     obs["study"] = np.where(obs["disease_state"] == "non-neoplastic", "atlas", "oncology")
     correction = SurrogateVariableCorrection().fit(Y, obs[["tissue"]], obs=obs)
@@ -434,7 +436,7 @@ def test_a_batch_confounded_with_the_biology_is_left_alone():
 
 
 @pytest.mark.slow
-def test_by_default_replicated_specimens_find_each_other(real):
+def test_the_default_makes_replicated_specimens_nearest_neighbours(real):
     """Two pipelines quantified the same specimens; held-out donors are corrected as well."""
     Y, obs = real
     rng = np.random.default_rng(0)

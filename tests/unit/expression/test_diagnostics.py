@@ -1,4 +1,4 @@
-"""What the measures of a correction say where the answer is known."""
+"""Measures of a correction on data whose answer is known."""
 
 import math
 
@@ -51,10 +51,10 @@ def test_concordance_counts_specimens_whose_samples_are_mutual_nearest_neighbour
 
 def test_only_specimens_of_several_sources_are_replicates(twice):
     obs = twice[2]
-    assert diagnostics.replicated(obs["specimen"], obs["source"]).all()
-    assert not diagnostics.replicated(obs["specimen"], pd.Series(["one"] * 120)).any()
+    assert diagnostics.is_replicated(obs["specimen"], obs["source"]).all()
+    assert not diagnostics.is_replicated(obs["specimen"], pd.Series(["one"] * 120)).any()
     blank = obs["specimen"].where(obs.index % 60 > 0, "")
-    assert diagnostics.replicated(blank, obs["source"]).sum() == 118
+    assert diagnostics.is_replicated(blank, obs["source"]).sum() == 118
 
 
 def test_variance_explained_is_that_of_nested_linear_models():
@@ -70,16 +70,18 @@ def test_variance_explained_is_that_of_nested_linear_models():
 
     plain = 1 - (rest([batch]) / 48) / (rest([]) / 49)
     within = 1 - (rest([tissue, batch]) / 46) / (rest([tissue]) / 47)
-    assert diagnostics.explained(gram(Y), batch) == pytest.approx(plain)
-    assert diagnostics.explained(gram(Y), batch, tissue) == pytest.approx(within)
+    assert diagnostics.explained_variance(gram(Y), batch) == pytest.approx(plain)
+    assert diagnostics.explained_variance(gram(Y), batch, tissue) == pytest.approx(within)
 
 
 def test_variance_of_a_batch_that_biology_determines_is_not_measurable():
     Y = np.random.default_rng(3).normal(size=(30, 20))
     tissue = np.resize(["x", "y", "z"], 30)
-    assert math.isnan(diagnostics.explained(gram(Y), np.where(tissue == "x", "a", "b"), tissue))
-    assert math.isnan(diagnostics.explained(gram(Y), np.full(30, "a")))
-    assert math.isnan(diagnostics.explained(gram(Y), None))
+    assert math.isnan(
+        diagnostics.explained_variance(gram(Y), np.where(tissue == "x", "a", "b"), tissue)
+    )
+    assert math.isnan(diagnostics.explained_variance(gram(Y), np.full(30, "a")))
+    assert math.isnan(diagnostics.explained_variance(gram(Y), None))
 
 
 def test_classes_of_one_sample_in_each_fold_are_not_measurable():
@@ -88,7 +90,7 @@ def test_classes_of_one_sample_in_each_fold_are_not_measurable():
     assert math.isnan(diagnostics.predictability(scores, labels, np.arange(6), folds=2))
 
 
-def test_predictability_sees_labels_that_are_there_and_none_that_are_not():
+def test_predictability_is_high_for_real_labels_and_chance_for_random_ones():
     rng = np.random.default_rng(5)
     labels = np.resize(["a", "b"], 200)
     scores = rng.normal(size=(200, 10))
@@ -112,20 +114,22 @@ def test_a_subset_is_seeded_and_keeps_replicates_whole(twice):
     obs = twice[2]
     alone = pd.DataFrame({"specimen": [f"x{i}" for i in range(200)], "source": "north"})
     many = pd.concat([obs[["specimen", "source"]], alone], ignore_index=True)
-    rows = diagnostics.subset(many, 100, np.random.default_rng(1))
+    rows = diagnostics.subset_rows(many, 100, np.random.default_rng(1))
     assert len(rows) == 100
-    np.testing.assert_array_equal(rows, diagnostics.subset(many, 100, np.random.default_rng(1)))
+    np.testing.assert_array_equal(
+        rows, diagnostics.subset_rows(many, 100, np.random.default_rng(1))
+    )
     replicated = many.iloc[rows][rows < 120]
     assert len(replicated) == 50
     assert (replicated["specimen"].value_counts() == 2).all()
     np.testing.assert_array_equal(
-        diagnostics.subset(many, 320, np.random.default_rng(0)), np.arange(320)
+        diagnostics.subset_rows(many, 320, np.random.default_rng(0)), np.arange(320)
     )
 
 
-def test_the_table_shows_a_batch_that_went(twice):
+def test_the_table_shows_a_removed_batch(twice):
     clean, biased, obs = twice
-    table, warnings = diagnostics.diagnose(
+    table, warnings = diagnostics.diagnose_correction(
         *(biased, clean, obs, (obs["split"] == "train").to_numpy()),
         weights=np.resize([0, 1], 200),
         surrogates=1,
@@ -143,14 +147,14 @@ def test_the_table_shows_a_batch_that_went(twice):
     assert float(after["surrogate_variables"]) == 1
 
 
-def test_a_batch_left_and_a_biology_lost_are_warnings_and_notes(twice):
+def test_a_remaining_batch_and_lost_biology_give_warnings_and_notes(twice):
     clean, biased, obs = twice
-    _, left = diagnostics.diagnose(biased, biased, obs, surrogates=1)
+    _, left = diagnostics.diagnose_correction(biased, biased, obs, surrogates=1)
     assert len(left) == 1
-    assert "leaves the batch where it was" in left[0]
+    assert "leaves the batch as it was" in left[0]
     tissue = pd.get_dummies(obs["tissue"]).to_numpy(float)
     levelled = clean - tissue @ np.linalg.lstsq(tissue, clean, rcond=None)[0]
-    table, lost = diagnostics.diagnose(biased, levelled, obs, surrogates=1)
+    table, lost = diagnostics.diagnose_correction(biased, levelled, obs, surrogates=1)
     assert any("removes biology: balanced accuracy for tissue" in warning for warning in lost)
     assert table.loc[table["stage"] == "note", "value"].tolist() == lost
 
@@ -164,7 +168,7 @@ def test_without_replicates_the_batch_is_measured_within_equal_biology(twice):
     assert after.batch_left(before) < 0.05
 
 
-def test_a_class_of_one_batch_only_is_not_known_by_its_batch():
+def test_a_class_of_one_batch_is_not_predicted_from_its_batch():
     """Batches hold a, b and c, d; nothing but the batch is in the scores."""
     rng = np.random.default_rng(7)
     labels = np.resize(["a", "b", "c", "d"], 200)

@@ -1,4 +1,4 @@
-"""Missing genes: the conditional mean of a model whose truth is known, each sample on its own."""
+"""Estimates of missing genes, compared with the conditional mean of a known model."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_the_error_is_near_that_of_the_true_models_conditional_mean(simulated, m
     assert error < 0.2 * new[:, missing].var()
 
 
-def test_what_is_there_stays_and_a_complete_sample_is_not_touched(simulated, model):
+def test_measured_values_and_complete_samples_are_unchanged(simulated, model):
     new = simulated[1].copy()
     assert model.transform(new).tobytes() == new.tobytes()
     new[3, :50] = np.nan
@@ -46,13 +46,13 @@ def test_what_is_there_stays_and_a_complete_sample_is_not_touched(simulated, mod
     assert np.isfinite(filled).all()
 
 
-def test_a_sample_with_nothing_is_the_training_mean(simulated, model):
+def test_a_sample_without_values_gets_the_training_mean(simulated, model):
     filled = model.transform(np.full((1, 200), np.nan, np.float32))
     np.testing.assert_allclose(filled[0], simulated[0].mean(axis=0), atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(100, 200), (1, 200)], ids=["each-its-own", "the-same-genes"])
-def test_alone_among_others_and_in_another_order_are_the_same(simulated, model, shape):
+def test_results_do_not_depend_on_other_samples_or_their_order(simulated, model, shape):
     new = simulated[1].copy()
     new[np.broadcast_to(np.random.default_rng(2).random(shape) < 0.3, new.shape)] = np.nan
     together = model.transform(new)
@@ -61,14 +61,14 @@ def test_alone_among_others_and_in_another_order_are_the_same(simulated, model, 
         np.testing.assert_array_equal(model.transform(new[row : row + 1])[0], together[row])
 
 
-def test_slopes_are_carried_back_to_the_genes_that_were_measured(simulated, model):
+def test_slopes_of_missing_genes_move_to_the_measured_genes(simulated, model):
     rng = np.random.default_rng(3)
     new = simulated[1][:6].astype(np.float64)
     missing = rng.random(new.shape) < 0.3
     missing[:3] = missing[0]
     new[missing] = np.nan
     slopes = rng.normal(size=new.shape)
-    carried = model.carry_back(slopes, missing)
+    carried = model.carry_slopes_back(slopes, missing)
     assert (carried[missing] == 0).all()
     moved = new + rng.normal(size=new.shape)  # the fill is affine: any step tells its slopes
     found = (slopes * (model.transform(moved) - model.transform(new))).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Normalisation: edgeR is the witness for the scales, one sample alone for the freezing."""
+"""Normalisation: scales compared with edgeR, and samples one by one."""
 
 import shutil
 import subprocess
@@ -47,7 +47,7 @@ def scales(method: str, values: np.ndarray) -> np.ndarray:
     return (np.exp2(result[:, gene].astype(float)) - 1) / values[:, gene]
 
 
-def test_tmm_is_edgers(tmp_path):
+def test_tmm_equals_edger(tmp_path):
     values = counts()
     factors = edger(values, 'edgeR::calcNormFactors(counts, method = "TMM")', tmp_path)
     product = scales("tmm", values) * values.sum(axis=1) * factors
@@ -55,7 +55,7 @@ def test_tmm_is_edgers(tmp_path):
 
 
 @pytest.mark.parametrize("reference", [0, 7])
-def test_tmm_factor_is_edgers_against_any_reference(reference, tmp_path):
+def test_the_tmm_factor_equals_edger_for_any_reference(reference, tmp_path):
     values = counts()
     call = f'edgeR::calcNormFactors(counts, method = "TMM", refColumn = {reference + 1})'
     expected = edger(values, call, tmp_path)
@@ -63,7 +63,7 @@ def test_tmm_factor_is_edgers_against_any_reference(reference, tmp_path):
     np.testing.assert_allclose(found / np.exp(np.log(found).mean()), expected, rtol=1e-10)
 
 
-def test_upper_quartile_is_edgers_where_all_genes_are_expressed(tmp_path):
+def test_upper_quartile_equals_edger_if_all_genes_are_expressed(tmp_path):
     values = counts(least=1)
     factors = edger(values, 'edgeR::calcNormFactors(counts, method = "upperquartile")', tmp_path)
     product = scales("upper-quartile", values) * values.sum(axis=1) * factors
@@ -78,7 +78,7 @@ def test_upper_quartile_by_hand():
     np.testing.assert_allclose(found[0], np.log2(X[2] * 4.875 / 25 + 1), rtol=1e-6)
 
 
-def test_cpm_brings_totals_together():
+def test_cpm_equalises_totals():
     X = counts()
     units = ["count"] * len(X)
     found = np.exp2(Normaliser("cpm").fit(X, units).transform(X, units).astype(float)) - 1
@@ -86,7 +86,7 @@ def test_cpm_brings_totals_together():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_units_meet_on_one_scale(method):
+def test_all_units_give_the_same_scale(method):
     X = counts()
     units = ["count"] * len(X)
     fitted = Normaliser(method).fit(X, units)
@@ -102,7 +102,7 @@ def test_units_meet_on_one_scale(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_sample_depends_on_its_companions(method):
+def test_no_sample_depends_on_other_samples(method):
     X = counts(samples=30)
     units = np.array(["count"] * 29 + ["log2"])
     X[29] = np.log2(X[29] + 1)
@@ -142,7 +142,7 @@ def test_missing_genes_hardly_move_the_others(method, lost):
     assert np.abs(found - expected)[:, rest].mean() < 0.12
 
 
-def test_nothing_expressed_is_told():
+def test_a_sample_without_expressed_genes_is_refused():
     X = counts()
     fitted = Normaliser().fit(X, ["count"] * len(X))
     for row, unit in ((np.zeros(800), "count"), (np.full(800, np.nan), "count"),
@@ -154,13 +154,13 @@ def test_nothing_expressed_is_told():
         Normaliser("tmm").fit(X, ["count"] * len(X))
 
 
-def test_other_mistakes_are_told():
+def test_other_mistakes_are_refused():
     X = counts()
     with pytest.raises(InputError, match="normalisation 'rle' is unknown"):
         Normaliser("rle")
     with pytest.raises(InputError, match="unknown unit 'tpm'"):
         Normaliser().fit(X, ["tpm"] * len(X))
-    with pytest.raises(InputError, match="799 genes given, 800 were normalised"):
+    with pytest.raises(InputError, match="found 799 genes, 800 were normalised"):
         Normaliser().fit(X, ["count"] * len(X)).transform(X[:, 1:], ["count"] * len(X))
 
 
@@ -177,6 +177,6 @@ def test_any_counts_give_finite_values(X, method):
         assert (found >= 0).all()
 
 
-def test_linear_scale():
+def test_linear_scale_by_hand():
     np.testing.assert_allclose(linear_scale(np.array([0.0, 1, 3, -2]), "log2"), [0, 1, 7, 0])
     assert linear_scale(np.array([2.5]), "normalised")[0] == 2.5

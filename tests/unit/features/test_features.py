@@ -1,4 +1,4 @@
-"""Features: scikit-learn's scaler, PCA (full solver) and forest are the witnesses."""
+"""Features, compared with scikit-learn's scaler, PCA (full solver) and forest."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_components_are_those_of_scikit_learn(samples, genes, components):
         np.testing.assert_allclose(fitted.transform(values), expected, atol=2e-5)
 
 
-def test_as_many_components_as_samples():
+def test_as_many_components_as_samples_are_possible():
     X = expression(40, 90)
     scaler, pca = witness(X, 40)
     fitted = PrincipalComponents(40).fit(X)
@@ -93,7 +93,7 @@ def test_single_precision_for_many_samples_loses_nothing(components, monkeypatch
 
 
 @pytest.mark.parametrize("large", [20, 3000])
-def test_rank_below_the_components(large, monkeypatch):
+def test_components_beyond_the_rank_are_zero(large, monkeypatch):
     monkeypatch.setattr("tissuestate.features.transformers._LARGE", large)
     X = np.repeat(expression(10, 60), 3, axis=0)  # ten different samples
     fitted = PrincipalComponents(20).fit(X)
@@ -103,15 +103,17 @@ def test_rank_below_the_components(large, monkeypatch):
     np.testing.assert_allclose(fitted.transform(X) @ fitted.components_, Z, atol=1e-4)
 
 
-def test_constant_samples():
+def test_constant_samples_give_zeros():
     X = np.full((6, 9), 2.5, dtype=np.float32)
     fitted = PrincipalComponents(3).fit(X)
     assert not fitted.transform(X).any()
 
 
 @pytest.mark.parametrize(("samples", "genes", "largest"), [(20, 50, 20), (50, 20, 20)])
-def test_too_many_components_are_told(samples, genes, largest):
-    sentence = rf"21 principal components asked for.* allow {largest}; set features: components"
+def test_too_many_components_are_refused(samples, genes, largest):
+    sentence = (
+        rf"21 principal components are configured.* allow {largest}; set features: components"
+    )
     with pytest.raises(InputError, match=sentence):
         PrincipalComponents(21).fit(expression(samples, genes))
     with pytest.raises(InputError, match="0 principal components"):
@@ -133,7 +135,7 @@ def fitted():
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_no_sample_depends_on_its_companions(which, fitted):
+def test_no_sample_depends_on_other_samples(which, fitted):
     X = expression(300, 400, seed=8)
     together = fitted[which].transform(X)
     for i in (0, 1, 63, 64, 127, 128, 200, 299):
@@ -163,7 +165,7 @@ def test_all_genes_are_standardised():
     assert found.dtype == np.float32
 
 
-def test_forest_chooses_as_scikit_learn_would():
+def test_the_forest_chooses_the_genes_of_scikit_learn():
     X = expression(90, 200)
     y = np.array(["a", "b", "c"])[np.arange(90) % 3]
     X[:, 50:60] += 9 * (np.arange(90) % 3)[:, None]
@@ -180,12 +182,12 @@ def test_forest_chooses_as_scikit_learn_would():
     np.testing.assert_array_equal(parallel.importance_, fitted.importance_)
 
 
-def test_too_many_forest_genes_are_told():
-    with pytest.raises(InputError, match="201 forest genes asked for, 200 genes are there"):
+def test_too_many_forest_genes_are_refused():
+    with pytest.raises(InputError, match="201 forest genes are configured, 200 genes exist"):
         ForestGenes(201).fit(expression(20, 200), ["a", "b"] * 10)
 
 
-def test_other_mistakes_are_told(fitted):
+def test_other_mistakes_are_refused(fitted):
     X = expression(20, 50)
     X[3, 4] = np.nan
     with pytest.raises(InputError, match="gene 'g4' has missing or infinite values"):
@@ -200,7 +202,7 @@ def test_other_mistakes_are_told(fitted):
         AllGenes().fit(np.empty((0, 4)))
 
 
-def test_kinds():
+def test_each_kind_of_features_has_its_transformer():
     assert isinstance(make_transformer("pca", components=7), PrincipalComponents)
     assert make_transformer("pca", components=7).n_components == 7
     assert make_transformer("rf", forest_genes=9, seed=3).n_genes == 9

@@ -1,4 +1,4 @@
-"""Novelty: a class left out, noise and shuffled genes are told from samples of known classes."""
+"""Novelty: a class left out, noise and shuffled genes are distinguished from known classes."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def fitted():
     return novelty, *drawn(3)
 
 
-def test_a_class_left_out_is_told_from_the_known_ones(fitted):
+def test_a_class_left_out_is_recognised_as_new(fitted):
     novelty, values, codes = fitted
     scores = novelty.score(values)
     assert roc_auc_score(codes == CLASSES - 1, scores) > 0.99
@@ -54,20 +54,20 @@ def test_the_distances_are_in_units_of_the_spread_within_classes():
     values = rng.normal(size=(10000, 2)) * [1.0, 3.0] + np.outer(codes, [10.0, 0.0])
     novelty = Novelty().fit(values, codes)
     novelty.limits_ = np.array([2.0, 5.0])
-    # the classes differ along the first feature alone, where their spread is 1; it is 3 along the
+    # the classes differ along the first feature alone, with a spread of 1; it is 3 along the
     # other: 4 to the right are two limits, 30 upwards as well
     points = np.array([[0.0, 0.0], [14.0, 0.0], [10.0, 30.0], [10.0, 6.0]])
     np.testing.assert_allclose(novelty.score(points), [0, 2, 2, 0.4], atol=0.1)
 
 
-def test_a_single_class_has_no_directions_of_its_own_and_noise_is_new_all_the_same():
+def test_with_a_single_class_noise_is_still_new():
     values = np.random.default_rng(7).normal(size=(90, 20)) * 0.3 + 5
     novelty = Novelty().fit(values[:60], np.zeros(60)).calibrate(values[60:], np.arange(30))
     assert not novelty.is_new(values[60:]).any()
     assert novelty.is_new(np.random.default_rng(8).uniform(0, 10, (20, 20))).all()
 
 
-def test_alone_among_others_and_in_another_order_are_the_same(fitted):
+def test_results_do_not_depend_on_other_samples_or_their_order(fitted):
     novelty, values, _ = fitted
     together = novelty.score(values)
     np.testing.assert_allclose(novelty.score(values[::-1])[::-1], together, atol=1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tissuestate.models.architecture import Architecture
-from tissuestate.models.cuda_graphs import replayed
+from tissuestate.models.cuda_graphs import record_steps
 from tissuestate.models.hand_gradients import HandGradients
 from tissuestate.models.loss import batch_shares, soft_targets
 from tissuestate.models.network import ClassifierNetwork
@@ -40,7 +40,7 @@ def fit(device: str, recipe: Recipe, chosen: Hyperparameters, epochs: int = 20, 
 @pytest.mark.parametrize(
     "recipe", [Recipe(), Recipe(label_smoothing=0.1, direct=True)], ids=["paper", "best"]
 )
-def test_without_dropout_it_learns_what_the_cpu_does(optimizer, recipe):
+def test_without_dropout_the_gpu_learns_the_weights_of_the_cpu(optimizer, recipe):
     chosen = Hyperparameters(1e-3, 32, (48, 32, 32, 24, 16), 0.0, optimizer, "elu")
     there, here = (fit(device, recipe, chosen, 5) for device in ("cuda", "cpu"))
     difference = (there.history - here.history).abs().max().max()
@@ -59,7 +59,7 @@ def test_equal_seeds_give_equal_bits():
         assert torch.equal(weights, two.network.state_dict()[name]), name
 
 
-def test_few_samples_begin_as_on_the_cpu_and_with_equal_bits():
+def test_the_linear_start_equals_that_of_the_cpu_and_is_reproducible():
     chosen = Hyperparameters(1e-3, 8, (48, 32, 32, 24, 16), 0.3)
     places = ("cuda", "cuda", "cpu")
     one, two, here = (fit(device, Recipe(direct=True), chosen, 3, n=15) for device in places)
@@ -67,11 +67,11 @@ def test_few_samples_begin_as_on_the_cpu_and_with_equal_bits():
     assert (one.history - here.history).abs().iloc[0].max() < 1e-3
 
 
-def test_replayed_gradients_are_those_worked_out_again():
+def test_replayed_gradients_equal_recomputed_ones():
     torch.manual_seed(3)
     network = ClassifierNetwork(Architecture(20, (48, 32, 32, 24, 16), 0.3, "gelu", CLASSES, True))
     gradients = HandGradients(network.cuda())
-    step = replayed(gradients.differentiate)
+    step = record_steps(gradients.differentiate)
     for size in (32, 12, 32):
         x, y = samples(size, size)
         batch = torch.zeros(size, dtype=torch.long, device="cuda")

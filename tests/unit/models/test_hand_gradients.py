@@ -1,4 +1,4 @@
-"""Gradients by hand: those that autograd finds."""
+"""Gradients by hand, compared with autograd."""
 
 import copy
 
@@ -36,7 +36,7 @@ def batch(n: int = 20) -> tuple[torch.Tensor, dict[str, torch.Tensor], list[torc
 
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_they_are_those_of_autograd(activation, direct):
+def test_hand_gradients_equal_those_of_autograd(activation, direct):
     network = build(activation, direct)
     plain = copy.deepcopy(network)
     z, codes, shares = batch()
@@ -51,7 +51,7 @@ def test_they_are_those_of_autograd(activation, direct):
             label_smoothing=SMOOTHING,
         )
         / (codes[head] >= 0).sum()
-        for head, logits in plain.from_standardised(z).items()
+        for head, logits in plain.forward_standardised(z).items()
     )
     expected.backward()
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
@@ -63,7 +63,7 @@ def test_they_are_those_of_autograd(activation, direct):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_with_dropout_they_are_those_of_the_loop(activation):
+def test_hand_gradients_with_dropout_equal_those_of_the_loop(activation):
     network = build(activation, dropout=0.5)
     plain = copy.deepcopy(network)
     z, _, shares = batch()
@@ -78,7 +78,7 @@ def test_with_dropout_they_are_those_of_the_loop(activation):
         torch.testing.assert_close(found.data, expected.grad)
 
 
-def test_they_are_for_small_networks_in_small_batches():
+def test_hand_gradients_are_used_for_small_networks_in_small_batches():
     network = build()
     assert is_faster_by_hand(network, 32)
     assert not is_faster_by_hand(network, 10**6)
@@ -91,7 +91,7 @@ def test_shares_are_counted_in_each_batch_by_itself():
     torch.testing.assert_close(shares, torch.tensor(expected).float())
 
 
-def test_a_batch_without_a_label_teaches_nothing():
+def test_a_batch_without_a_label_has_zero_gradients():
     gradients = HandGradients(build())
     z, _, shares = batch()
     assert float(gradients.differentiate(z, [torch.zeros_like(s) for s in shares], [])) == 0

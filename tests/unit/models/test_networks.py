@@ -1,4 +1,4 @@
-"""The networks: their shape, and what is on the disk."""
+"""The networks: shape, outputs, saving and loading."""
 
 import json
 
@@ -35,7 +35,7 @@ def build(**changes) -> ClassifierNetwork:
     return ClassifierNetwork(Architecture(**{**fields, **changes}))
 
 
-def test_a_head_gives_a_logit_a_class():
+def test_a_head_gives_one_logit_per_class():
     logits = build()(torch.zeros(5, 6))
     assert {head: tuple(z.shape) for head, z in logits.items()} == {
         "disease_state": (5, 2),
@@ -51,7 +51,7 @@ def test_dropout_follows_the_hidden_layers_three_to_five():
 
 def test_forward_is_the_product_of_its_layers():
     network = build(dropout=0.0)
-    network.standardise(torch.full((6,), 2.0), torch.full((6,), 4.0))
+    network.set_input_scale(torch.full((6,), 2.0), torch.full((6,), 4.0))
     state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     x = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
     hidden = (x - 2) / 4
@@ -82,17 +82,17 @@ def test_masks_do_what_the_dropout_layers_of_torch_do():
         if isinstance(layer, nn.Dropout):
             layer.register_forward_hook(lambda layer, given, out: drawn.append(out != 0))
     network.train()
-    expected = network.from_standardised(z)
+    expected = network.forward_standardised(z)
     masks = [2.0 * kept for kept in drawn]
     network.eval()
-    for head, logits in network.from_standardised(z, masks).items():
+    for head, logits in network.forward_standardised(z, masks).items():
         torch.testing.assert_close(logits, expected[head])
-        assert not torch.equal(logits, network.from_standardised(z)[head])
+        assert not torch.equal(logits, network.forward_standardised(z)[head])
 
 
 def test_a_saved_network_comes_back_with_its_description(tmp_path):
     network = build()
-    network.standardise(torch.arange(6.0), torch.full((6,), 3.0))
+    network.set_input_scale(torch.arange(6.0), torch.full((6,), 3.0))
     save_network(tmp_path, network, task="multitask", best_epoch=7)
     loaded = load_network(tmp_path)
     assert loaded.architecture == network.architecture
@@ -104,7 +104,7 @@ def test_a_saved_network_comes_back_with_its_description(tmp_path):
 
 def test_the_direct_path_adds_a_linear_function_of_the_inputs():
     network = build(direct=True, dropout=0.0)
-    network.standardise(torch.full((6,), 2.0), torch.full((6,), 4.0))
+    network.set_input_scale(torch.full((6,), 2.0), torch.full((6,), 4.0))
     plain = build(dropout=0.0)
     plain.load_state_dict(
         {name: t for name, t in network.state_dict().items() if not name.startswith("direct.")}
@@ -119,7 +119,7 @@ def test_the_direct_path_adds_a_linear_function_of_the_inputs():
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_without_torch_the_logits_are_the_same(tmp_path, activation, direct):
     network = build(activation=activation, direct=direct)
-    network.standardise(torch.arange(6.0), torch.full((6,), 3.0))
+    network.set_input_scale(torch.arange(6.0), torch.full((6,), 3.0))
     save_network(tmp_path, network)
     x = 20 * np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
     frozen = FrozenNetwork.load(tmp_path)
@@ -129,7 +129,7 @@ def test_without_torch_the_logits_are_the_same(tmp_path, activation, direct):
         assert frozen.logits(x[:0])[head].shape == (0, len(HEADS[head]))
 
 
-def test_every_activation_is_known_on_both_sides():
+def test_torch_and_numpy_know_the_same_activations():
     assert tuple(ACTIVATIONS) == tuple(forward.ACTIVATIONS) == architecture.ACTIVATIONS
 
 
@@ -204,7 +204,7 @@ def _no_weights(folder):
         _huge_architecture,
     ],
 )
-def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
+def test_a_damaged_network_is_refused(tmp_path, damage):
     save_network(tmp_path, build())
     damage(tmp_path)
     for load in (load_network, FrozenNetwork.load):
@@ -216,12 +216,12 @@ def test_a_damaged_network_is_refused_with_a_sentence(tmp_path, damage):
     "changes",
     [{"activation": "step"}, {"dropout": 1.0}, {"widths": (8, 0, 4)}, {"heads": {"tissue": ()}}],
 )
-def test_a_network_that_cannot_be_is_refused(changes):
+def test_an_impossible_architecture_is_refused(changes):
     with pytest.raises(InputError):
         build(**changes)
 
 
-def test_a_device_is_chosen_or_taken_as_named():
+def test_a_device_is_chosen_or_taken_by_name():
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device().type in ("cpu", "cuda")
     with pytest.raises(InputError, match="abacus"):

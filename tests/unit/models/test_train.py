@@ -1,4 +1,4 @@
-"""Training: it learns, repeats itself to the bit, and keeps its best epoch."""
+"""Training: learning, reproducibility, and the choice of the epoch."""
 
 import json
 from dataclasses import replace
@@ -14,14 +14,14 @@ from tissuestate.errors import InputError
 from tissuestate.labels import encode
 from tissuestate.models import training
 from tissuestate.models.architecture import Architecture
-from tissuestate.models.linear_start import begin_linear
+from tissuestate.models.linear_start import fit_linear_start
 from tissuestate.models.loss import soft_targets
 from tissuestate.models.network import ClassifierNetwork
-from tissuestate.models.samples import read_task, select
+from tissuestate.models.samples import read_task, select_task
 from tissuestate.models.training import (
     OPTIMIZERS,
     RECIPES,
-    Diverged,
+    DivergenceError,
     Hyperparameters,
     Recipe,
     fit_network,
@@ -67,7 +67,7 @@ def states_equal(a, b) -> bool:
     return all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_it_learns_what_can_be_learnt():
+def test_training_separates_separable_classes():
     x, y = samples(300, 2)
     for head, p in predict_proba(fit().network, x).items():
         assert (p.argmax(axis=1) == y[head]).mean() > 0.95
@@ -124,7 +124,7 @@ def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
         head: soft_targets(torch.from_numpy(y[head]), len(names), 0)
         for head, names in CLASSES.items()
     }
-    loss = begin_linear(network, torch.from_numpy(x), targets)
+    loss = fit_linear_start(network, torch.from_numpy(x), targets)
     expected = 0.0
     for head, p in predict_proba(network, x).items():
         known = y[head] >= 0
@@ -137,7 +137,7 @@ def test_a_direct_path_begins_as_the_logistic_regression_of_scikit_learn():
     assert loss == pytest.approx(expected, abs=1e-3)
 
 
-def test_what_training_cannot_better_is_left_as_it_began_where_samples_are_few():
+def test_with_few_samples_a_linear_start_that_training_does_not_improve_is_kept():
     (x, y), checked, (new, truth) = samples(50, 0, 60), samples(60, 1, 60), samples(300, 2, 60)
     options = {"seed": 1, "device": "cpu", "threads": 1, "recipe": Recipe(direct=True)}
     wild = Hyperparameters(1e20, 16, (8,) * 5, 0.0, "sgd")
@@ -164,7 +164,7 @@ def test_samples_without_a_label_of_a_head_do_not_teach_it():
     assert worse[np.arange(300), truth["tissue"]].mean() < 0.8
 
 
-def test_a_head_without_any_label_does_no_harm():
+def test_a_head_without_any_label_does_not_affect_the_others():
     trained = fit(y_changes={"tissue": np.full(200, -1)}, epochs=2)
     assert np.isfinite(trained.history.to_numpy(dtype=float)).all()
 
@@ -190,7 +190,7 @@ def test_without_dropout_an_epoch_is_that_of_a_plain_loop_in_torch(monkeypatch):
     found = fit(epochs=1, hyperparameters=chosen)
     torch.manual_seed(1)
     network = ClassifierNetwork(Architecture(8, chosen.widths, 0.0, "relu", CLASSES))
-    network.standardise(*training._input_scale(torch.from_numpy(x)))
+    network.set_input_scale(*training._input_scale(torch.from_numpy(x)))
     optimizer = torch.optim.Adam(network.parameters(), chosen.learning_rate)
     for rows in torch.randperm(200).split(chosen.batch_size):
         optimizer.zero_grad()
@@ -202,12 +202,12 @@ def test_without_dropout_an_epoch_is_that_of_a_plain_loop_in_torch(monkeypatch):
         torch.testing.assert_close(found.network.state_dict()[name], tensor, rtol=0, atol=1e-6)
 
 
-def test_a_loss_that_is_not_finite_is_told():
-    with pytest.raises(Diverged):
+def test_a_loss_that_is_not_finite_is_an_error():
+    with pytest.raises(DivergenceError):
         fit(hyperparameters=Hyperparameters(1e20, 16, (8,) * 5, 0.0, "sgd"), epochs=3)
 
 
-def test_a_sample_is_the_same_alone_and_among_others():
+def test_a_prediction_does_not_depend_on_other_samples():
     network = fit(epochs=2).network
     x, _ = samples(1500, 3)
     together = predict_proba(network, x)
@@ -223,7 +223,7 @@ def test_no_sample_gives_an_empty_table():
     assert p["tissue"].shape == (0, 3)
 
 
-def test_settings_are_checked():
+def test_invalid_hyperparameters_are_refused():
     assert Hyperparameters.from_dict({"widths": [3, 2]}).widths == (3, 2)
     for wrong in ({"momentum": 1}, {"optimizer": "lion"}, {"learning_rate": 0}):
         with pytest.raises(InputError):
@@ -244,7 +244,7 @@ def labels() -> pd.DataFrame:
     )
 
 
-def test_a_task_has_the_samples_with_a_label_of_it(tmp_path):
+def test_a_task_has_the_samples_with_one_of_its_labels(tmp_path):
     classes = {**CLASSES, "subtype": ("luad", "lusc"), "subtypes_of": {"lung": ["luad", "lusc"]}}
     table = anndata.AnnData(np.arange(8, dtype=np.float32).reshape(4, 2), obs=labels())
     table.write_h5ad(tmp_path / "features.h5ad")
@@ -256,10 +256,10 @@ def test_a_task_has_the_samples_with_a_label_of_it(tmp_path):
     assert data.y == {"subtype": [0]}
 
 
-def test_a_task_without_samples_is_told():
+def test_a_task_without_samples_is_refused():
     classes = {**CLASSES, "subtype": ("lusc",)}
     with pytest.raises(InputError, match="no train sample"):
-        select(np.zeros((4, 2)), labels(), classes, "subtype")
+        select_task(np.zeros((4, 2)), labels(), classes, "subtype")
 
 
 def test_unknown_labels_are_minus_one():

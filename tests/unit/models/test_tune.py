@@ -1,4 +1,4 @@
-"""Tuning: plain TPE, from a history that survives being killed."""
+"""Tuning: equality with hyperopt's TPE, and continuation after a kill."""
 
 import json
 from types import SimpleNamespace
@@ -63,7 +63,7 @@ def expressions():
     }
 
 
-def test_one_at_a_time_is_hyperopts_own_search():
+def test_sequential_trials_equal_those_of_hyperopt():
     space = tune.SearchSpace(SPACE)
     kept = hyperopt.Trials()
 
@@ -84,7 +84,7 @@ def test_one_at_a_time_is_hyperopts_own_search():
     )
     history = []
     for number in range(35):
-        point = tune.propose(history, number, 11, space)
+        point = tune.propose_point(history, number, 11, space)
         history.append(trial_of(number, point, space))
     expected = [
         {label: values[0] for label, values in trial["misc"]["vals"].items()}
@@ -93,7 +93,7 @@ def test_one_at_a_time_is_hyperopts_own_search():
     assert [trial.point for trial in history] == expected
 
 
-def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
+def test_a_guided_search_equals_that_of_hyperopt_from_the_default(data, monkeypatch):
     def fit(data, hyperparameters, **options):
         loss = np.log(hyperparameters.learning_rate) ** 2 + hyperparameters.widths[2]
         losses = {"epoch": [1, 2], "validation_loss": [loss, loss + 9]}
@@ -113,8 +113,8 @@ def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
         show_progressbar=False,
         verbose=False,
     )
-    options = {**OPTIONS, "recipe": Recipe(guided=True)}
-    found = tune.search(data, SPACE, numbers=range(30), **options)
+    options = {**OPTIONS, "recipe": Recipe(is_guided=True)}
+    found = tune.run_search(data, SPACE, numbers=range(30), **options)
     assert found[0].parameters == {
         "learning_rate": 1e-3,
         "batch_size": 32,
@@ -129,10 +129,10 @@ def test_a_guided_search_is_hyperopts_own_from_the_default(data, monkeypatch):
 
 def test_points_of_one_round_differ_and_repeat():
     space = tune.SearchSpace(SPACE)
-    history = [trial_of(n, tune.propose([], n, 1, space), space) for n in range(25)]
-    points = [tune.propose(history, number, 1, space) for number in range(25, 33)]
+    history = [trial_of(n, tune.propose_point([], n, 1, space), space) for n in range(25)]
+    points = [tune.propose_point(history, number, 1, space) for number in range(25, 33)]
     assert len({json.dumps(point) for point in points}) == 8
-    assert points[3] == tune.propose(history, 28, 1, space)
+    assert points[3] == tune.propose_point(history, 28, 1, space)
 
 
 def searched_in_rounds(schedule, data, folder):
@@ -142,7 +142,7 @@ def searched_in_rounds(schedule, data, folder):
         earlier = trials.read_trials(files)
         for worker in range(1, schedule.workers + 1):
             numbers = schedule.numbers(round_, worker)
-            found = tune.search(data, SPACE, numbers=numbers, earlier=earlier, **OPTIONS)
+            found = tune.run_search(data, SPACE, numbers=numbers, earlier=earlier, **OPTIONS)
             files.append(folder / f"{round_}.{worker}.jsonl")
             trials.write_trials(files[-1], found)
     return trials.read_trials(files)
@@ -181,7 +181,7 @@ def test_one_worker_is_plain_sequential_hyperopt_in_any_number_of_rounds(
 
 
 @pytest.mark.parametrize("shape", [(100, 10, 10), (100, 4, 25), (100, 1, 1), (8, 3, 2), (7, 1, 3)])
-def test_every_evaluation_falls_to_one_worker_of_one_round(shape):
+def test_every_evaluation_belongs_to_one_worker_of_one_round(shape):
     schedule = trials.Schedule(*shape)
     shares = [
         schedule.numbers(round_, worker)
@@ -206,7 +206,7 @@ def test_a_damaged_file_of_trials_is_named(tmp_path):
 def test_proposals_stay_within_the_space():
     space = tune.SearchSpace(SPACE)
     for number in range(40):
-        found = space.parameters(tune.propose([], number, 3, space))
+        found = space.parameters(tune.propose_point([], number, 3, space))
         assert 1e-4 <= found["learning_rate"] <= 1e-1
         assert 8 <= found["batch_size"] <= 32 and isinstance(found["batch_size"], int)
         assert len(found["widths"]) == 5 and all(4 <= width <= 12 for width in found["widths"])
@@ -217,7 +217,7 @@ def test_proposals_stay_within_the_space():
 def test_equal_bounds_are_fixed_values():
     fixed = {**{name: [entry[0], entry[0]] for name, entry in SPACE.items()}, "activation": ["elu"]}
     space = tune.SearchSpace(fixed)
-    assert tune.propose([], 0, 0, space) == {}
+    assert tune.propose_point([], 0, 0, space) == {}
     assert space.parameters({}) == {
         "learning_rate": 1e-4,
         "batch_size": 8,
@@ -245,26 +245,26 @@ def test_a_space_that_cannot_be_searched_is_refused(change):
 
 
 def test_an_interrupted_search_gives_the_same_trials(data, tmp_path):
-    whole = tune.search(data, SPACE, numbers=range(6), **OPTIONS)
+    whole = tune.run_search(data, SPACE, numbers=range(6), **OPTIONS)
     path = tmp_path / "trials.journal"
-    tune.search(data, SPACE, numbers=range(4), journal=trials.Journal(path, "mark"), **OPTIONS)
+    tune.run_search(data, SPACE, numbers=range(4), journal=trials.Journal(path, "mark"), **OPTIONS)
     # The kill came in the middle of writing the fourth trial.
     path.write_bytes(path.read_bytes()[:-30])
     journal = trials.Journal(path, "mark")
     assert len(journal.trials) == 3
-    resumed = tune.search(data, SPACE, numbers=range(6), journal=journal, **OPTIONS)
+    resumed = tune.run_search(data, SPACE, numbers=range(6), journal=journal, **OPTIONS)
     assert outcome(resumed) == outcome(whole)
     assert outcome(trials.Journal(path, "mark").trials) == outcome(whole)
 
 
 def test_a_complete_journal_leaves_nothing_to_do(data, tmp_path, monkeypatch):
     path = tmp_path / "trials.journal"
-    done = tune.search(
+    done = tune.run_search(
         data, SPACE, numbers=range(2), journal=trials.Journal(path, "mark"), **OPTIONS
     )
     monkeypatch.setattr(tune, "fit_task", None)
     journal = trials.Journal(path, "mark")
-    assert tune.search(data, SPACE, numbers=range(2), journal=journal, **OPTIONS) == done
+    assert tune.run_search(data, SPACE, numbers=range(2), journal=journal, **OPTIONS) == done
     journal.remove()
     assert not path.exists()
 
@@ -272,14 +272,14 @@ def test_a_complete_journal_leaves_nothing_to_do(data, tmp_path, monkeypatch):
 def test_a_journal_of_other_data_is_discarded(tmp_path):
     space = tune.SearchSpace(SPACE)
     journal = trials.Journal(tmp_path / "journal", "mark")
-    journal.append(trial_of(0, tune.propose([], 0, 0, space), space))
+    journal.append(trial_of(0, tune.propose_point([], 0, 0, space), space))
     assert len(trials.Journal(tmp_path / "journal", "mark").trials) == 1
     assert trials.Journal(tmp_path / "journal", "another").trials == []
     (tmp_path / "journal").write_bytes(b"\x00\xff\nnonsense\n")
     assert trials.Journal(tmp_path / "journal", "mark").trials == []
 
 
-def test_the_fingerprint_tells_data_and_settings_apart(data):
+def test_the_fingerprint_depends_on_data_and_settings(data):
     same = tune.fingerprint(data, SPACE, epochs=2, recipe=Recipe())
     assert same == tune.fingerprint(data, dict(SPACE), epochs=2, recipe=Recipe())
     assert same != tune.fingerprint(data, SPACE, epochs=3, recipe=Recipe())
@@ -290,10 +290,10 @@ def test_the_fingerprint_tells_data_and_settings_apart(data):
 
 def test_a_trial_that_diverges_fails_and_the_search_goes_on(data):
     space = {**SPACE, "learning_rate": [1e20, 1e20], "optimizer": ["sgd"], "activation": ["relu"]}
-    history = tune.search(data, space, numbers=range(2), **OPTIONS)
+    history = tune.run_search(data, space, numbers=range(2), **OPTIONS)
     assert [(t.loss, t.status) for t in history] == [(None, "fail")] * 2
     with pytest.raises(InputError, match="none of 2 trials"):
-        trials.best(history)
+        trials.best_trial(history)
 
 
 def test_the_best_trial_is_that_of_least_loss(tmp_path):
@@ -301,7 +301,7 @@ def test_the_best_trial_is_that_of_least_loss(tmp_path):
         trials.Trial(number, {}, {}, loss, "fail" if loss is None else "ok", 0.0)
         for number, loss in enumerate([None, 0.5, 0.2, 0.2, 0.9])
     ]
-    assert trials.best(history).number == 2
+    assert trials.best_trial(history).number == 2
     trials.write_trials(tmp_path / "trials.jsonl", history)
     lines = (tmp_path / "trials.jsonl").read_text().splitlines()
     assert [json.loads(line)["loss"] for line in lines] == [None, 0.5, 0.2, 0.2, 0.9]

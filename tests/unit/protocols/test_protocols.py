@@ -1,4 +1,4 @@
-"""Evaluation protocols: who is on which side, what a leak is worth, and what is outside."""
+"""Evaluation protocols: splits, gain by leaks, and scores outside."""
 
 import anndata
 import numpy as np
@@ -10,10 +10,10 @@ from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.models.training import Hyperparameters, Recipe
 from tissuestate.protocols import results as assess
-from tissuestate.protocols.features import prepare
-from tissuestate.protocols.models import Training, ask_models
-from tissuestate.protocols.page import protocol_facts, protocols_in_brief
-from tissuestate.protocols.splits import FITTED_ON_ALL, split_of
+from tissuestate.protocols.features import prepare_features
+from tissuestate.protocols.models import Training, predict_models
+from tissuestate.protocols.page import protocol_facts, summarise_protocols
+from tissuestate.protocols.splits import FITTED_ON_ALL, split_for_protocol
 from tissuestate.report.render import render
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
@@ -62,7 +62,10 @@ def cohort() -> anndata.AnnData:
 
 
 def parts(cohort, protocol, seed=1):
-    return [split_of(cohort.obs, protocol, f"seed{seed}.fold{k}", **OPTIONS) for k in (1, 2, 3)]
+    return [
+        split_for_protocol(cohort.obs, protocol, f"seed{seed}.fold{k}", **OPTIONS)
+        for k in (1, 2, 3)
+    ]
 
 
 @pytest.mark.parametrize("protocol", FITTED_ON_ALL)
@@ -106,35 +109,39 @@ def test_folds_are_stratified_and_independent_of_the_order(cohort):
         fold_samples(obs, 37)
 
 
-def test_what_is_left_out_shares_no_donor_with_training(cohort):
-    split = split_of(cohort.obs, "project", "TCGA-liver", **OPTIONS)
+def test_a_part_left_out_shares_no_donor_with_training(cohort):
+    split = split_for_protocol(cohort.obs, "project", "TCGA-liver", **OPTIONS)
     assert set(cohort.obs.loc[split == "test", "project"]) == {"TCGA-liver"}
     assert sides(cohort, split, "donor") == 0
     # Source b quantifies the donors of source a again: they take no part.
-    split = split_of(cohort.obs, "source", "b", **OPTIONS)
+    split = split_for_protocol(cohort.obs, "source", "b", **OPTIONS)
     assert set(cohort.obs.loc[split == "", "source"]) == {"a"}
     assert set(cohort.obs.loc[split == "train", "source"]) == {"g"}
 
 
-def test_a_part_that_is_everything_cannot_be_left_out(cohort, caplog):
+def test_a_part_with_all_samples_cannot_be_left_out(cohort, caplog):
     obs = cohort.obs.assign(study="one")
-    assert (split_of(obs, "study", "one", **OPTIONS) == "").all()
+    assert (split_for_protocol(obs, "study", "one", **OPTIONS) == "").all()
     assert "too few donors" in caplog.text
 
 
-def test_where_nothing_is_left_to_train_on_nothing_is_called(cohort, tmp_path):
+def test_without_training_samples_nothing_is_called(cohort, tmp_path):
     nothing = pd.Series("", index=cohort.obs_names)
-    write_h5ad(tmp_path / "pca.h5ad", prepare(cohort, nothing, ["pca"], **SETTINGS)["pca"])
+    write_h5ad(tmp_path / "pca.h5ad", prepare_features(cohort, nothing, ["pca"], **SETTINGS)["pca"])
     features = {"pca": read_features(tmp_path / "pca.h5ad")}
-    ask_models(features, ["dl_pca"], CLASSES, training()).to_csv(tmp_path / "none.tsv", sep="\t")
+    predict_models(features, ["dl_pca"], CLASSES, training()).to_csv(
+        tmp_path / "none.tsv", sep="\t"
+    )
     called = assess.read_protocols([tmp_path / "none.tsv"])
     options = {"resamples": 100, "seed": 0}
-    tables = {"crossvalidation": assess.crossvalidated(called, CLASSES, "dl_pca", **options)}
-    tables["leaks"] = assess.leaks(called, CLASSES, "dl_pca", **options)
+    tables = {
+        "crossvalidation": assess.compare_crossvalidated(called, CLASSES, "dl_pca", **options)
+    }
+    tables["leaks"] = assess.compare_leaks(called, CLASSES, "dl_pca", **options)
     names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.outside(called, CLASSES, **options), strict=True))
+    tables |= dict(zip(names, assess.score_outside(called, CLASSES, **options), strict=True))
     assert all(table.empty for table in tables.values())
-    assert not any(protocols_in_brief(tables).values())
+    assert not any(summarise_protocols(tables).values())
     facts = protocol_facts(tables, searched=False)
     assert not any(facts[name] for name in ("crossvalidation", "leaks", "outside", "seen"))
     assert "<h2>" not in render("protocols.html.j2", facts)
@@ -147,7 +154,9 @@ def test_only_the_leak_lets_test_samples_into_a_fit(cohort):
     kept = (split != "test").to_numpy()
     for protocol, same in (("crossvalidation", True), ("features", False)):
         options = {**SETTINGS, "on_all": FITTED_ON_ALL[protocol]}
-        one, two = (prepare(data, split, ["pca"], **options)["pca"] for data in (cohort, changed))
+        one, two = (
+            prepare_features(data, split, ["pca"], **options)["pca"] for data in (cohort, changed)
+        )
         assert np.allclose(one.X[kept], two.X[kept]) is same
     assert one.obs["split"].tolist() == split.tolist()
 
@@ -159,23 +168,25 @@ def training(**changes) -> Training:
 
 
 def calls_of(cohort, protocol, part, models=("dl_pca", "logreg")) -> pd.DataFrame:
-    split = split_of(cohort.obs, protocol, part, **OPTIONS)
-    data = prepare(cohort, split, ["pca"], **SETTINGS, on_all=FITTED_ON_ALL.get(protocol, ()))
+    split = split_for_protocol(cohort.obs, protocol, part, **OPTIONS)
+    data = prepare_features(
+        cohort, split, ["pca"], **SETTINGS, on_all=FITTED_ON_ALL.get(protocol, ())
+    )
     features = {"pca": (np.asarray(data["pca"].X), data["pca"].obs.astype(str))}
-    table = ask_models(features, models, CLASSES, training())
+    table = predict_models(features, models, CLASSES, training())
     return table.assign(protocol=protocol, part=part)
 
 
 @pytest.fixture(scope="module")
 def calls(cohort) -> pd.DataFrame:
-    asked = [(p, f"seed1.fold{k}") for p in ("crossvalidation", "random") for k in (1, 2, 3)]
-    asked += [("study", "GTEx"), ("study", "TCGA")]
-    return pd.concat([calls_of(cohort, *one) for one in asked], ignore_index=True)
+    parts = [(p, f"seed1.fold{k}") for p in ("crossvalidation", "random") for k in (1, 2, 3)]
+    parts += [("study", "GTEx"), ("study", "TCGA")]
+    return pd.concat([calls_of(cohort, *one) for one in parts], ignore_index=True)
 
 
 def test_the_leak_of_a_random_split_is_found_and_measured(calls):
-    """Donors' own signatures help only where their other samples are in training."""
-    table = assess.leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
+    """Donors' own signatures help only if their other samples are in training."""
+    table = assess.compare_leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
     found = table.set_index(["leak", "head", "metric"]).loc[("random", "tissue", "accuracy")]
     honest = table.set_index(["leak", "head", "metric"]).loc[
         ("crossvalidation", "tissue", "accuracy")
@@ -186,16 +197,16 @@ def test_the_leak_of_a_random_split_is_found_and_measured(calls):
 
 
 def test_models_are_compared_on_pooled_folds(calls):
-    table = assess.crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
+    table = assess.compare_crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
     assert set(table["model"]) == {"dl_pca", "logreg"}
     assert (table.loc[table["head"] == "tissue", "n"] == 90).all()
     within = table[table["head"] == "disease_state_within_batch"]
     assert (within["n"] == 72).all()  # TCGA alone holds two states
 
 
-def test_outside_only_what_could_be_learnt_counts(calls):
-    metrics, by_class, wrong = assess.outside(calls, CLASSES, resamples=100, seed=0)
-    # GTEx is all non-neoplastic, which TCGA has not: the state cannot be judged, the tissue can.
+def test_only_classes_in_training_are_scored_outside(calls):
+    metrics, by_class, wrong = assess.score_outside(calls, CLASSES, resamples=100, seed=0)
+    # GTEx is all non-neoplastic, which TCGA lacks: the state cannot be scored, the tissue can.
     assert set(metrics["head"]) == {"tissue"}
     assert set(metrics["part"]) == {"GTEx", "TCGA"}
     assert set(by_class["class"]) == set(CLASSES["tissue"])
@@ -210,9 +221,9 @@ def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFra
     options = {"resamples": resamples, "seed": 0}
     names = ("outside", "outside_classes", "outside_mistakes")
     return {
-        "crossvalidation": assess.crossvalidated(calls, CLASSES, "dl_pca", **options),
-        "leaks": assess.leaks(calls, CLASSES, "dl_pca", **options),
-        **dict(zip(names, assess.outside(calls, CLASSES, **options), strict=True)),
+        "crossvalidation": assess.compare_crossvalidated(calls, CLASSES, "dl_pca", **options),
+        "leaks": assess.compare_leaks(calls, CLASSES, "dl_pca", **options),
+        **dict(zip(names, assess.score_outside(calls, CLASSES, **options), strict=True)),
     }
 
 
@@ -232,10 +243,10 @@ def test_the_page_shows_every_score_and_recall(calls):
     assert Page(render("protocols.html.j2", facts | {"searched": True})).text != text
 
 
-def test_questions_that_could_not_be_asked_are_known(calls):
+def test_heads_without_a_score_are_listed(calls):
     (section,) = protocol_facts(tables_of(calls), searched=False)["outside"]
     assert section["column"] == "study" and section["models"] == ["dl_pca", "logreg"]
-    assert [(row["head"], row["is_every_part"]) for row in section["not_asked"]] == [
+    assert [(row["head"], row["is_every_part"]) for row in section["not_scored"]] == [
         ("disease_state", True),
         ("subtype", True),
     ]
@@ -244,7 +255,7 @@ def test_questions_that_could_not_be_asked_are_known(calls):
     assert [row["part"] for row in outside] == ["GTEx", "TCGA"]
 
 
-def test_what_was_not_in_training_is_taken_for_something_else(calls):
+def test_calls_of_classes_outside_training_are_listed(calls):
     unseen = protocol_facts(tables_of(calls), searched=False)["unseen"]
     # A state that only GTEx has: all 18 samples are called one of the others.
     (gtex,) = (row for row in unseen if (row["part"], row["name"]) == ("GTEx", STATES[0]))
@@ -253,7 +264,7 @@ def test_what_was_not_in_training_is_taken_for_something_else(calls):
     assert gtex["calls"]["others"] == 0
 
 
-def test_calls_beyond_the_commonest_are_summed_up(calls):
+def test_calls_beyond_the_most_frequent_are_summed(calls):
     tables = tables_of(calls)
     wrong = pd.DataFrame({"called": list("abcdefg"), "count": [9, 8, 7, 6, 5, 4, 3]})
     about = {"protocol": "study", "part": "GTEx", "model": "dl_pca", "head": "tissue"}
@@ -265,10 +276,10 @@ def test_calls_beyond_the_commonest_are_summed_up(calls):
     assert "(a 9, b 8, c 7, d 6, e 5, others 7)" in Page(render("protocols.html.j2", facts)).text
 
 
-def test_a_question_that_the_network_could_not_be_asked_has_the_others_alone(calls):
+def test_a_head_that_the_network_lacks_has_only_other_models(calls):
     """Without a validation sample that has a label the network is not trained, a baseline is."""
-    unasked = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
-    fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(unasked, False))
+    without = (calls["model"] == "dl_pca") & (calls["part"] == "GTEx")
+    fewer = calls.assign(tissue_trained=calls["tissue_trained"].mask(without, False))
     facts = protocol_facts(tables_of(fewer, resamples=50), searched=False)
     row = next(row for row in facts["outside"][0]["rows"] if row["part"] == "GTEx")
     assert row["head"] == "tissue" and list(row["scores"]) == ["logreg"]
@@ -289,9 +300,9 @@ def test_markup_in_names_is_shown_as_text(calls):
     assert MARKUP in marked.text
 
 
-def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_gain(calls):
+def test_the_summary_of_protocols_has_parts_left_out_and_gains_by_leaks(calls):
     tables = tables_of(calls.replace({"protocol": {"random": "paper"}}))
-    found = protocols_in_brief(tables)
+    found = summarise_protocols(tables)
     values = tables["crossvalidation"].set_index(["model", "head", "metric"])["value"]
     accuracies = {row["head"]: row["value"] for row in found["crossvalidation"]}
     assert accuracies["tissue"] == values["dl_pca", "tissue", "balanced_accuracy"]
@@ -303,28 +314,28 @@ def test_the_protocols_in_brief_name_what_was_left_out_and_what_a_leak_seems_to_
         ("study", "TCGA"),
     ]
     one = tables["outside_classes"].query("part != 'GTEx' or `class` == 'lung'")
-    gtex, tcga = protocols_in_brief({**tables, "outside_classes": one})["outside"]
+    gtex, tcga = summarise_protocols({**tables, "outside_classes": one})["outside"]
     assert [part["heads"][0]["only_class"] for part in (gtex, tcga)] == ["lung", ""]
     nothing = {name: table.iloc[:0] for name, table in tables.items()}
-    assert not any(protocols_in_brief(nothing).values())
+    assert not any(summarise_protocols(nothing).values())
 
 
-def test_nothing_left_out_and_no_leak_leave_their_sections_out(calls):
+def test_sections_without_results_are_left_out(calls):
     honest = calls[calls["protocol"] == "crossvalidation"]
     options = {"resamples": 100, "seed": 0}
-    metrics, by_class, wrong = assess.outside(honest, CLASSES, **options)
+    metrics, by_class, wrong = assess.score_outside(honest, CLASSES, **options)
     assert len(metrics) == len(by_class) == len(wrong) == 0
-    table = assess.crossvalidated(honest, CLASSES, "dl_pca", **options)
+    table = assess.compare_crossvalidated(honest, CLASSES, "dl_pca", **options)
     tables = {"crossvalidation": table, "leaks": table.rename(columns={"model": "leak"})}
-    found = protocols_in_brief({**tables, "outside": metrics, "outside_classes": by_class})
+    found = summarise_protocols({**tables, "outside": metrics, "outside_classes": by_class})
     assert found["crossvalidation"] and not found["gains"] and not found["outside"]
     only = calls[calls["protocol"] == "study"]
-    assert assess.crossvalidated(only, CLASSES, "dl_pca", **options).empty
+    assert assess.compare_crossvalidated(only, CLASSES, "dl_pca", **options).empty
 
 
-def test_a_search_of_its_own_takes_place_where_nothing_was_chosen(cohort):
+def test_without_chosen_hyperparameters_a_search_finds_them(cohort):
     split = parts(cohort, "crossvalidation")[0]
-    data = prepare(cohort, split, ["pca"], **SETTINGS)["pca"]
+    data = prepare_features(cohort, split, ["pca"], **SETTINGS)["pca"]
     space = {
         "learning_rate": [1e-3, 1e-2],
         "batch_size": [8, 16],
@@ -334,7 +345,7 @@ def test_a_search_of_its_own_takes_place_where_nothing_was_chosen(cohort):
         "activation": ["relu"],
     }
     search = {"space": space, "evaluations": 2, "epochs": 1}
-    found = ask_models(
+    found = predict_models(
         {"pca": (np.asarray(data.X), data.obs.astype(str))},
         ["dl_pca"],
         CLASSES,

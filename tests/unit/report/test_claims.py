@@ -1,4 +1,4 @@
-"""The paper's claims, held against a run."""
+"""The paper's claims, checked on a run."""
 
 import pandas as pd
 import pytest
@@ -14,7 +14,7 @@ def seconds(**fit) -> pd.DataFrame:
     return pd.DataFrame({"model": list(fit), "fit_seconds": list(fit.values())})
 
 
-def test_a_claim_holds_only_beyond_uncertainty():
+def test_a_claim_holds_only_if_its_interval_is_above_zero():
     table = comparison(
         ("dl_pca", "tissue", None, None, None),
         ("dt", "tissue", -0.20, -0.30, -0.10),

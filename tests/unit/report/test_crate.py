@@ -1,4 +1,4 @@
-"""The crate ties files, versions and metrics together; the checklist says what a run can know."""
+"""The crate of a run, and the TRIPOD+AI checklist."""
 
 import hashlib
 import json
@@ -141,7 +141,7 @@ def test_the_checklist_is_filled_in_from_the_run(description):
     assert "non-neoplastic and neoplastic" in found["26"]
 
 
-def test_the_checklist_says_what_is_not_honest(description):
+def test_the_checklist_states_fitting_on_all_samples_and_a_random_split(description):
     honest = checklist(description, SETTINGS)
     split = {"mode": "random", "fractions": [0.7, 0.15, 0.15]}
     paper = {**SETTINGS, "fit_on": "all", "split": split}

@@ -1,4 +1,4 @@
-"""The paper's results beside ours: in its order, and nothing said that is not known."""
+"""The paper's results beside those of a run: order, facts and gaps."""
 
 from dataclasses import replace
 
@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from conftest import DEFAULTS, ROOT
 from reading import MARKUP, Page
-from tissuestate.report.paper import PAPER, RunResults, beside_paper, paper_facts, read_settings
+from tissuestate.report.paper import (
+    PAPER,
+    RunResults,
+    compare_with_paper,
+    paper_facts,
+    read_settings,
+)
 from tissuestate.report.render import render
 from tissuestate.startup.config import read_layers
 
@@ -33,7 +39,7 @@ def results(name: str = "liver", **changes) -> RunResults:
         "hyperparameters": {
             "multitask": {"learning_rate": 0.00123, "widths": [64, 32], "optimizer": name}
         },
-        "table": beside_paper(METRICS, PRINTED, NO_LEAKS),
+        "table": compare_with_paper(METRICS, PRINTED, NO_LEAKS),
         "per_class": pd.DataFrame(
             [("tissue", name, 0.5, 0.25, 0.33, 8, 0.9)],
             columns=["head", "class", "precision", "recall", "f1", "support", "auc"],
@@ -49,25 +55,25 @@ def page_of(run: RunResults) -> Page:
     return Page(render("paper.html.j2", paper_facts(run)))
 
 
-def test_the_paper_stands_beside_ours_in_its_order():
-    table = beside_paper(METRICS, PRINTED, NO_LEAKS)
+def test_the_comparison_is_in_the_order_of_the_paper():
+    table = compare_with_paper(METRICS, PRINTED, NO_LEAKS)
     assert table["head"].tolist() == ["tissue", "subtype"]
     assert table["difference"].iloc[0] == pytest.approx(0.8 - 0.97)
     assert table["ours"].isna().tolist() == [False, True]
     assert [row["samples"] for row in paper_facts(results(table=table))["totals"]] == [20, None]
 
 
-def test_ours_by_the_papers_protocol_is_shown_where_it_was_measured():
+def test_the_result_with_the_papers_protocol_is_shown_if_measured():
     leaks = pd.DataFrame(
         [("crossvalidation", 0.81, 0.8, 0.83), ("paper", 0.9, 0.88, 0.93)],
         columns=["leak", "value", "low", "high"],
     ).assign(head="tissue", metric="accuracy")
-    table = beside_paper(METRICS, PRINTED, leaks)
+    table = compare_with_paper(METRICS, PRINTED, leaks)
     assert table["again"].iloc[0] == 0.9 and np.isnan(table["again"].iloc[1])
     assert paper_facts(results(table=table))["has_paper_protocol"]
     assert "0.900 (0.880–0.930)" in page_of(results(table=table)).text
     assert not paper_facts(results())["has_paper_protocol"]
-    assert "again" not in beside_paper(METRICS, PRINTED, leaks[leaks["leak"] != "paper"])
+    assert "again" not in compare_with_paper(METRICS, PRINTED, leaks[leaks["leak"] != "paper"])
 
 
 def test_every_figure_and_number_is_on_the_page():
@@ -94,7 +100,7 @@ def test_without_the_network_on_all_genes_the_cost_is_not_compared():
     assert page_of(alone).text != page_of(results()).text
 
 
-def test_classes_stand_below_their_head():
+def test_classes_are_grouped_by_head():
     classes = paper_facts(results())["per_class"]
     assert list(classes) == ["tissue"]
     assert [(row["class"], row["support"]) for row in classes["tissue"]] == [("liver", 8)]

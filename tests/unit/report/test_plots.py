@@ -1,4 +1,4 @@
-"""Figures: they draw what the tables say, for any number of classes, and the same bytes twice."""
+"""Figures: what they draw, for any number of classes, and equal bytes."""
 
 from pathlib import Path
 
@@ -163,7 +163,7 @@ def points(n: int = 60) -> pd.DataFrame:
     )
 
 
-def test_every_class_of_many_has_its_own_look(tmp_path):
+def test_each_of_many_classes_has_its_own_colour_and_marker(tmp_path):
     figure = principal_components(points(400), points(400), {"before": (0.3, 0.1)})
     handles = figure.axes[3].get_legend().legend_handles[: len(TISSUES)]
     looks = {(to_rgb(handle.get_color()), handle.get_marker()) for handle in handles}
@@ -171,7 +171,7 @@ def test_every_class_of_many_has_its_own_look(tmp_path):
     drawn(figure, tmp_path)
 
 
-def test_mrin_tells_kept_from_dropped_and_counts_those_without_reads(tmp_path):
+def test_mrin_shows_kept_and_dropped_samples_and_counts_those_without_reads(tmp_path):
     qc = pd.DataFrame(
         {
             "sample": list("abcd"),
@@ -187,7 +187,7 @@ def test_mrin_tells_kept_from_dropped_and_counts_those_without_reads(tmp_path):
     drawn(figure, tmp_path)
 
 
-def test_coverage_parts_samples_by_the_decision(tmp_path):
+def test_coverage_has_one_panel_per_decision(tmp_path):
     coverage = pd.DataFrame(np.ones((3, 100)), index=list("abc"))
     qc = pd.DataFrame({"sample": list("abc"), "kept": [True, True, False]})
     figure = gene_body_coverage(coverage, qc)
@@ -274,7 +274,7 @@ def test_top_k_is_drawn_for_each_head(tmp_path):
     drawn(figure, tmp_path)
 
 
-def test_nothing_to_show_is_said_and_not_an_error(tmp_path):
+def test_empty_tables_give_a_figure_with_a_message(tmp_path):
     empty = confusion({})
     no_roc = pd.DataFrame(columns=["head", "class", "fpr", "tpr"])
     no_metrics = pd.DataFrame(columns=["head", "metric", "value", "low", "high"], dtype=str)

@@ -1,4 +1,4 @@
-"""Templates and their filters: numbers as readers want them, and markup in facts shown as text."""
+"""Templates and their filters: numbers as text, and markup in facts shown as text."""
 
 import jinja2
 import numpy as np
@@ -19,7 +19,7 @@ from tissuestate.report.render import _environment, number, render, signed, with
         ("a", "a"),
     ],
 )
-def test_numbers_as_readers_want_them(value, text):
+def test_numbers_as_text(value, text):
     assert number(value) == text
 
 
@@ -64,7 +64,7 @@ def test_the_parts_of_pages_show_markup_as_text():
     assert marked.text == plain.text.replace("NAME", MARKUP)
 
 
-def test_numbers_stand_to_the_right():
+def test_numbers_are_aligned_to_the_right():
     html = drawn("NAME")
     assert html.count('<td class="number">1,234</td>') == 2
     assert '<th class="number">share</th>' in html and "<th>NAME</th>" in html
@@ -73,6 +73,6 @@ def test_numbers_stand_to_the_right():
 @pytest.mark.parametrize(
     ("things", "text"), [(1, "1 study"), (0, "0 studies"), (1000, "1,000 studies")]
 )
-def test_one_thing_is_singular(things, text):
+def test_one_is_followed_by_the_singular(things, text):
     parts = _environment().get_template("parts.html.j2").module
     assert str(parts.count(things, "study", "studies")) == text

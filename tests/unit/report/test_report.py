@@ -1,4 +1,4 @@
-"""The run on one page: the truth about the run, whichever way it went."""
+"""The run on one page: facts for every outcome of a run."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from reading import MARKUP, Page
 from tissuestate.cohort.composition import contrasts, cramers_v, split_table
 from tissuestate.report.render import render
-from tissuestate.report.summary import Run, summarise, winners
+from tissuestate.report.summary import Run, best_models, summary_facts
 from tissuestate.report.summary_table import tabulate_summary
 
 CLASSES = {
@@ -71,7 +71,7 @@ def run():
         columns=["stage", "measure", "value"],
     )
     return Run(
-        kept=kept,
+        samples=kept,
         qc=qc,
         datasets=datasets,
         genes=300,
@@ -85,12 +85,12 @@ def run():
 
 def item(run: Run, section: str, name: str):
     """A number of the table."""
-    table = tabulate_summary(summarise(run)).set_index(["section", "item"])
+    table = tabulate_summary(summary_facts(run)).set_index(["section", "item"])
     return table.loc[(section, name), "value"]
 
 
 def page_of(run: Run) -> Page:
-    return Page(render("summary.html.j2", summarise(run)))
+    return Page(render("summary.html.j2", summary_facts(run)))
 
 
 def replaced(run: Run, **changes) -> Run:
@@ -104,13 +104,13 @@ def with_trust(run: Run) -> Run:
         [("tissue", "confidence", 1.0, 0.9), ("tissue", "abstention", 0.967, 0.996)],
         columns=["head", "rule", "share", "accuracy"],
     )
-    return replaced(run, sets=pd.DataFrame(rows, columns=columns), answered=answered)
+    return replaced(run, sets=pd.DataFrame(rows, columns=columns), abstention=answered)
 
 
-def test_what_sets_cover_and_what_abstaining_leaves(run):
-    assert summarise(run)["trust"] is None
+def test_the_summary_has_coverage_of_sets_and_share_answered(run):
+    assert summary_facts(run)["trust"] is None
     measured = with_trust(run)
-    assert summarise(measured)["trust"] == [
+    assert summary_facts(measured)["trust"] == [
         {
             "head": "tissue",
             "coverage": 0.91,
@@ -126,26 +126,26 @@ def test_what_sets_cover_and_what_abstaining_leaves(run):
     assert item(measured, "trust", "accuracy of the answers, tissue") == 0.996
 
 
-def test_a_classical_model_that_wins_is_named_with_its_lead(run):
-    best = {found["head"]: found for found in summarise(run)["best"]}
+def test_a_classical_model_that_is_best_has_its_lead(run):
+    best = {found["head"]: found for found in summary_facts(run)["best"]}
     assert best["disease_state"]["is_ours"] and "low" not in best["disease_state"]
     tissue = {name: best["tissue"][name] for name in ("model", "score", "ours", "low", "high")}
     assert tissue == {"model": "logreg", "score": 0.81, "ours": 0.8, "low": -0.002, "high": 0.02}
     assert item(run, "benchmark", "best model, tissue") == "logreg"
 
 
-def test_winners_stand_before_any_table(run):
+def test_the_best_models_come_before_any_table(run):
     text = page_of(run).text
     assert 0 < text.index("-0.002 to 0.020") < text.index("0.900 (0.880–0.920)")
 
 
-def test_a_clear_lead_reads_otherwise(run):
+def test_a_lead_beyond_chance_has_other_words_than_one_within_it(run):
     unclear = page_of(run).text
     run.comparison["difference_low"] = 0.003
     assert page_of(run).text != unclear.replace("-0.002", "0.003")
 
 
-def test_a_defeat_in_cross_validation_is_a_fact(run):
+def test_a_model_better_in_cross_validation_is_a_fact(run):
     folds = pd.DataFrame(
         [("dl_pca", "tissue", np.nan, np.nan), ("logreg", "tissue", 0.001, 0.03)],
         columns=["model", "head", "difference_low", "difference_high"],
@@ -154,15 +154,15 @@ def test_a_defeat_in_cross_validation_is_a_fact(run):
     tables = {"leaks": empty, "outside": empty, "outside_classes": empty}
     beaten = replaced(run, protocols={"crossvalidation": folds, **tables})
     fact = {"head": "tissue", "model": "logreg", "difference": 0.015, "low": 0.001, "high": 0.03}
-    assert summarise(beaten)["beaten"] == [fact]
+    assert summary_facts(beaten)["better_models"] == [fact]
     text = page_of(beaten).text
     assert text.index("0.001 to 0.030") < text.index("0.900 (0.880–0.920)")
     folds["difference_low"] = -0.001
-    assert summarise(beaten)["beaten"] == []
+    assert summary_facts(beaten)["better_models"] == []
 
 
-def test_the_contrast_that_can_be_learnt_is_known(run):
-    pairs = summarise(run)["confounding"]["pairs"]
+def test_pairs_of_states_have_the_studies_that_hold_both(run):
+    pairs = summary_facts(run)["confounding"]["pairs"]
     assert [(p["first"], p["second"], p["studies"], p["samples"]) for p in pairs] == [
         ("non-neoplastic", "peri-neoplastic", "", 0),
         ("non-neoplastic", "neoplastic", "", 0),
@@ -171,47 +171,47 @@ def test_the_contrast_that_can_be_learnt_is_known(run):
     assert item(run, "confounding", "Cramér's V, study and disease state") == pytest.approx(1)
 
 
-def test_the_state_within_a_batch_is_what_can_be_concluded(run):
+def test_the_score_of_the_state_within_a_batch_is_a_fact(run):
     within = {"value": 0.7, "low": pytest.approx(0.68), "high": 0.72, "everywhere": 0.9}
-    assert summarise(run)["confounding"]["within_batch"] == within
+    assert summary_facts(run)["confounding"]["within_batch"] == within
     assert item(run, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
     crossed = run.metrics[run.metrics["head"] != "disease_state_within_batch"]
-    unasked = replaced(run, metrics=crossed)
-    assert summarise(unasked)["confounding"]["within_batch"] is None
+    unscored = replaced(run, metrics=crossed)
+    assert summary_facts(unscored)["confounding"]["within_batch"] is None
 
 
-def test_a_study_that_can_still_be_seen_is_said_to_be(run):
+def test_a_study_that_is_still_predictable_is_a_fact(run):
     seen = {"before": 1.0, "after": 0.97, "chance": 0.5, "is_visible": True}
-    assert summarise(run)["confounding"]["study_predicted"] == seen
+    assert summary_facts(run)["confounding"]["study_predicted"] == seen
     after = (run.diagnostics["measure"] == "predicted_study") & (
         run.diagnostics["stage"] == "after"
     )
     run.diagnostics.loc[after, "value"] = "0.53"
-    assert not summarise(run)["confounding"]["study_predicted"]["is_visible"]
+    assert not summary_facts(run)["confounding"]["study_predicted"]["is_visible"]
 
 
 def test_without_confounding_there_is_no_warning(run):
     kept = pd.concat(
         [cohort(dict.fromkeys(CONFOUNDED, study)).add_prefix(study, axis=0) for study in "AB"]
     )
-    free = replaced(run, kept=kept)
-    assert all(pair["studies"] == "A, B" for pair in summarise(free)["confounding"]["pairs"])
+    free = replaced(run, samples=kept)
+    assert all(pair["studies"] == "A, B" for pair in summary_facts(free)["confounding"]["pairs"])
     assert item(free, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
 
     def warnings(run: Run) -> int:
-        return render("summary.html.j2", summarise(run)).count('class="warning"')
+        return render("summary.html.j2", summary_facts(run)).count('class="warning"')
 
     assert warnings(run) - warnings(free) == 1
 
 
-def test_of_one_study_there_is_no_association(run):
-    alone = replaced(run, kept=run.kept.assign(study="GTEx"))
-    assert summarise(alone)["confounding"]["association"] is None
+def test_one_study_has_no_association(run):
+    alone = replaced(run, samples=run.samples.assign(study="GTEx"))
+    assert summary_facts(alone)["confounding"]["association"] is None
     assert "Cramér" not in page_of(alone).text
 
 
 def test_exclusions_carry_their_reason(run):
-    quality = summarise(run)["quality"]
+    quality = summary_facts(run)["quality"]
     assert quality["checked"] == 2
     assert quality["excluded"]["reason"].tolist() == ["mRIN -0.4 < -0.11"]
     assert "mRIN -0.4 < -0.11" in page_of(run).text
@@ -220,8 +220,8 @@ def test_exclusions_carry_their_reason(run):
 
 def test_a_cohort_of_matrices_has_no_quality_table(run):
     matrices = replaced(run, qc=None)
-    assert summarise(matrices)["quality"] is None
-    assert "quality" not in set(tabulate_summary(summarise(matrices))["section"])
+    assert summary_facts(matrices)["quality"] is None
+    assert "quality" not in set(tabulate_summary(summary_facts(matrices))["section"])
     tables = [[tag for tag, *_ in page_of(r).elements].count("table") for r in (run, matrices)]
     assert tables[0] - tables[1] == 1
 
@@ -230,7 +230,7 @@ def test_correction_before_and_after(run):
     assert item(run, "correction", "predicted_source, before") == 1
     assert item(run, "correction", "predicted_source, after") == 0.5
     assert item(run, "correction", "surrogate variables") == 3
-    correction = summarise(run)["correction"]
+    correction = summary_facts(run)["correction"]
     assert correction["notes"] == ["the correction removes biology"]
     assert [row["measure"] for row in correction["measures"]] == [
         "predicted_source",
@@ -240,10 +240,10 @@ def test_correction_before_and_after(run):
 
 
 def with_truth(run: Run) -> Run:
-    samples = len(run.kept)
+    samples = len(run.samples)
     truth = pd.DataFrame(
         {
-            "sample": [*run.kept.index, "bad", "void", "lost"],
+            "sample": [*run.samples.index, "bad", "void", "lost"],
             "degraded": [False] * samples + [True, False, False],
             "empty": [False] * samples + [False, True, False],
         }
@@ -256,7 +256,7 @@ def test_truth_of_a_simulation_is_counted(run):
     assert item(simulated, "truth", "degraded samples excluded") == 1
     assert item(simulated, "truth", "empty samples excluded") == 1
     assert item(simulated, "truth", "intact samples excluded") == 1  # 'lost' should be kept
-    assert item(simulated, "truth", "intact samples") == len(run.kept) + 1
+    assert item(simulated, "truth", "intact samples") == len(run.samples) + 1
     assert item(simulated, "truth", "test accuracy, tissue") == pytest.approx(0.8)
     chance = item(simulated, "truth", "share of the most frequent class, tissue")
     assert chance == pytest.approx(2 / 3)
@@ -264,14 +264,14 @@ def test_truth_of_a_simulation_is_counted(run):
 
 
 def test_donors_on_both_sides_are_counted(run):
-    shared = replaced(run, kept=run.kept.assign(donor="one"))
-    assert summarise(run)["cohort"]["shared_donors"] == 0
-    assert summarise(shared)["cohort"]["shared_donors"] == 1
+    shared = replaced(run, samples=run.samples.assign(donor="one"))
+    assert summary_facts(run)["cohort"]["shared_donors"] == 0
+    assert summary_facts(shared)["cohort"]["shared_donors"] == 1
     assert item(shared, "cohort", "donors on several sides of the split") == 1
 
 
 def test_whole_numbers_stay_whole_without_a_text_among_them(run):
-    table = tabulate_summary(summarise(replaced(run, benchmark=run.benchmark.iloc[:0])))
+    table = tabulate_summary(summary_facts(replaced(run, benchmark=run.benchmark.iloc[:0])))
     assert table.loc[table["item"] == "donors", "value"].map(str).tolist() == ["12"]
 
 
@@ -293,13 +293,13 @@ def outside(name: str) -> dict[str, pd.DataFrame]:
 
 def test_every_section_shows_markup_in_names_as_text(run):
     def page(name: str) -> Page:
-        kept = two_kidneys(run).kept
+        kept = two_kidneys(run).samples
         kept = kept.replace(
             {"study": {"TCGA": name}, "tissue": {"liver": name}, "subtype": {"kirp": name}}
         )
         given = replaced(
             with_truth(with_trust(run)),
-            kept=kept,
+            samples=kept,
             classes=CLASSES | {"tissue": ["kidney", name], "subtype": ["kirc", name]},
             qc=run.qc.assign(sample=name, reason=name),
             datasets=run.datasets.assign(dataset=name),
@@ -332,26 +332,26 @@ def test_contrasts_name_every_pair_of_states_once():
 
 def two_kidneys(run: Run) -> Run:
     """Two subtypes of kidney, each from a source of its own; liver from one of these alone."""
-    kept = run.kept.assign(source="a")
+    kept = run.samples.assign(source="a")
     tumour = kept["disease_state"] == "neoplastic"
     kept.loc[tumour, "tissue"] = "kidney"
     kept.loc[tumour, "subtype"] = ["kirc", "kirp"] * 2
     kept.loc[kept["subtype"] == "kirp", "source"] = "b"
     kept.loc[kept["tissue"] == "liver", ["study", "source"]] = "X", "c"
-    return replaced(run, kept=kept, classes={**CLASSES, "subtype": ["kirc", "kirp"]})
+    return replaced(run, samples=kept, classes={**CLASSES, "subtype": ["kirc", "kirp"]})
 
 
 def test_subtypes_are_contrasted_within_a_tissue_and_a_batch(run):
-    found = contrasts(two_kidneys(run).kept, "subtype").to_dict("records")
+    found = contrasts(two_kidneys(run).samples, "subtype").to_dict("records")
     assert found == [
         {"head": "subtype", "first": "kirc", "second": "kirp", "studies": "", "samples": 0}
     ]
 
 
 def test_classes_that_no_batch_holds_together_are_named(run):
-    assert summarise(run)["batches"] is None
+    assert summary_facts(run)["batches"] is None
     confounded = two_kidneys(run)
-    batches = summarise(confounded)["batches"]
+    batches = summary_facts(confounded)["batches"]
     assert batches["subtypes"] == [("kirc", "kirp")]
     assert batches["tissues"] == ["kidney", "liver"]
     found = item(confounded, "confounding", "subtypes of a tissue in no common batch")
@@ -365,8 +365,8 @@ def test_split_table_counts_each_class():
     assert table.loc[("disease_state", "neoplastic")].tolist() == [2, 1, 1, 4]
 
 
-def test_winners_prefer_the_network_on_a_tie():
+def test_on_a_tie_the_network_is_the_best_model():
     table = pd.DataFrame(
         {"model": ["svm", "dl_pca"], "head": "tissue", "balanced_accuracy": [0.9, 0.9]}
     )
-    assert winners(table)["best"].tolist() == ["dl_pca"]
+    assert best_models(table)["best"].tolist() == ["dl_pca"]

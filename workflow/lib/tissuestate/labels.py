@@ -22,7 +22,7 @@ PAPER_MODEL = "dl_pca"  # networks on principal components
 ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
 
 
-def within(head: str) -> str:
+def within_batch_head(head: str) -> str:
     """The name of a head that is scored among the classes of a sample's own batch."""
     return head + WITHIN
 

@@ -1,17 +1,17 @@
-"""Put the scores and costs of all models into one table."""
+"""Collect the scores and costs of all models in one table."""
 
 from pathlib import Path
 
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
-    from tissuestate.benchmark.table import compare_models
+    from tissuestate.benchmark.table import tabulate_benchmark
     from tissuestate.files import atomic
     from tissuestate.models.cost import read_cost
     from tissuestate.tables import read_table
 
     models = [Path(path).parent.name for path in snakemake.input.metrics]
-    table = compare_models(
+    table = tabulate_benchmark(
         {m: read_table(path) for m, path in zip(models, snakemake.input.metrics, strict=True)},
         {m: read_cost(path) for m, path in zip(models, snakemake.input.costs, strict=True)},
     )

@@ -5,14 +5,14 @@ from pathlib import Path
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
-    from tissuestate.benchmark.comparison import compare
+    from tissuestate.benchmark.comparison import compare_predictions
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
 
     paths = list(snakemake.input.predictions)
     samples = read_predictions(paths[0])["sample"].tolist()
-    table = compare(
+    table = compare_predictions(
         {Path(path).parent.name: [read_predictions(path, samples)] for path in paths},
         read_classes(snakemake.input.classes),
         "dl_pca",

@@ -1,4 +1,4 @@
-"""Gather everything that was fitted into the bundle that classifies new samples."""
+"""Build the bundle that classifies new samples from all fitted parts."""
 
 from tissuestate.logs import log_to
 
@@ -25,7 +25,7 @@ with log_to(snakemake.log[0]):
         calibration=source.calibration,
         metrics=source.metrics,
         sets=source.sets,
-        answered=source.abstention,
+        abstention=source.abstention,
         missing_genes=source.missing_genes,
         multitask=source.multitask,
         subtype=source.get("subtype") or [],
@@ -36,5 +36,5 @@ with log_to(snakemake.log[0]):
     description = describe_bundle(sources, snakemake.params.config)
     card = render("model_card.md.j2", card_facts(description))
     build_bundle(folder, sources, description, card)
-    # Beside the outputs, which the next run replaces: a bundle in use stays what it was.
+    # The next run replaces the outputs; the archive keeps a bundle in use unchanged.
     keep_bundle(folder, folder.with_name("bundles"))

@@ -1,4 +1,4 @@
-"""Send new samples through a bundle: a table and JSON."""
+"""Call new samples with a bundle; write a table and JSON."""
 
 from tissuestate.logs import log_to
 
@@ -8,10 +8,10 @@ with log_to(snakemake.log[0]):
     from tissuestate.classification.classifier import Classifier
     from tissuestate.classification.new_samples import (
         call_samples,
-        describe,
-        origins,
+        describe_calls,
         read_new_samples,
         read_qualities,
+        tabulate_origins,
     )
     from tissuestate.files import atomic
     from tissuestate.refusals import paths_by_sample, read_refusal
@@ -36,7 +36,9 @@ with log_to(snakemake.log[0]):
         mrin = read_table(source.mrin).set_index("sample")["mrin"]
     found = call_samples(classifier, sheet, new, quality, mrin)
 
-    table, records = describe(found, sheet, quality, origins(sheet, here, params.reads, classifier))
+    table, records = describe_calls(
+        found, sheet, quality, tabulate_origins(sheet, here, params.reads, classifier)
+    )
     with atomic(output.calls) as temporary:
         table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
     with atomic(output.json) as temporary:

@@ -1,4 +1,4 @@
-"""The genes that drove the call of each new sample."""
+"""Write the genes behind the call of each new sample."""
 
 from tissuestate.logs import log_to
 

@@ -1,4 +1,4 @@
-"""A page a person reads for each new sample."""
+"""Write the page of each new sample."""
 
 from tissuestate.logs import log_to
 

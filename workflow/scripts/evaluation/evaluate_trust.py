@@ -1,4 +1,4 @@
-"""How far the calls can be relied on, on test samples: sets, abstention, novelty."""
+"""Measure how far calls can be trusted: sets, abstention and novelty on test samples."""
 
 from tissuestate.logs import log_to
 
@@ -8,7 +8,7 @@ with log_to(snakemake.log[0]):
 
     from tissuestate.arrays import load_arrays
     from tissuestate.cohort.composition import states_of_tissue
-    from tissuestate.evaluation import trust as reliance
+    from tissuestate.evaluation import trust
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.evaluation.sets import ConformalSets
     from tissuestate.features.novelty import Novelty
@@ -22,15 +22,15 @@ with log_to(snakemake.log[0]):
     sets = ConformalSets.from_dict(calibration["sets"])
     features, obs = read_features(inputs.features)
     novelty = Novelty.from_arrays(load_arrays(inputs.novelty))
-    asked = obs.index[obs["split"].isin(["validation", "test"])]
-    predictions = read_predictions(inputs.predictions, asked)
+    scored = obs.index[obs["split"].isin(["validation", "test"])]
+    predictions = read_predictions(inputs.predictions, scored)
     rows = obs.index.get_indexer(predictions["sample"])
     score = novelty.score(features[rows])
     tables = {
-        output.sets: reliance.set_coverage(
+        output.sets: trust.set_coverage(
             predictions, classes, sets, resamples=params.resamples, seed=params.seed
         ),
-        output.abstention: reliance.abstention_curve(
+        output.abstention: trust.abstention_curve(
             predictions, classes, score > 1, states_of_tissue(obs)
         ),
         output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),

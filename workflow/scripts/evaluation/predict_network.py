@@ -1,4 +1,4 @@
-"""Send the validation and test samples through the tandem of networks, calibrated."""
+"""Predict validation and test samples with the tandem of networks, calibrated."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
     from tissuestate.evaluation.calibration import calibrate_heads
-    from tissuestate.evaluation.predictions import tabulate
+    from tissuestate.evaluation.predictions import tabulate_predictions
     from tissuestate.evaluation.sets import fit_sets
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
@@ -20,8 +20,8 @@ with log_to(snakemake.log[0]):
     inputs, output = snakemake.input, snakemake.output
     classes = read_classes(inputs.classes)
     x, obs = read_features(inputs.features)
-    asked = obs["split"].isin(["validation", "test"]).to_numpy()
-    x, obs = x[asked], obs[asked]
+    scored = obs["split"].isin(["validation", "test"]).to_numpy()
+    x, obs = x[scored], obs[scored]
     folders = {Path(file).parent: None for file in (*inputs.multitask, *inputs.subtype)}
     networks = [load_network(folder) for folder in folders]
     started = time.perf_counter()
@@ -31,7 +31,7 @@ with log_to(snakemake.log[0]):
     probabilities, report = calibrate_heads(logits, labels, obs["split"].to_numpy(), classes)
     report["sets"] = fit_sets(obs, probabilities, classes).to_dict()
     with atomic(output.predictions) as temporary:
-        tabulate(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)
+        tabulate_predictions(obs, probabilities, classes).to_csv(temporary, sep="\t", index=False)
     with atomic(output.calibration) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     costs = [read_cost(cost) for cost in inputs.costs]

@@ -7,7 +7,7 @@ with log_to(snakemake.log[0]):
     import numpy as np
     from tissuestate.arrays import save_arrays
     from tissuestate.expression.correction import SurrogateVariableCorrection
-    from tissuestate.expression.diagnostics import add_notes, diagnose
+    from tissuestate.expression.diagnostics import add_notes, diagnose_correction
     from tissuestate.files import atomic
 
     cohort = anndata.read_h5ad(snakemake.input.normalised)
@@ -21,7 +21,7 @@ with log_to(snakemake.log[0]):
     design = obs.loc[training, list(params.design)]
     correction.fit(cohort.X[training], design, obs=obs[training])
     before, cohort.X = cohort.X, correction.transform(cohort.X)
-    table, warnings = diagnose(
+    table, warnings = diagnose_correction(
         *(before, cohort.X, obs, training),
         weights=correction.weights_,
         surrogates=correction.n_sv_,

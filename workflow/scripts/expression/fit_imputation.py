@@ -1,4 +1,4 @@
-"""Learn from training samples what a new sample's missing genes are to be expected at."""
+"""Fit the model that estimates the missing genes of new samples, on training samples."""
 
 from tissuestate.arrays import save_arrays
 from tissuestate.logs import log_to

@@ -1,4 +1,4 @@
-"""Bring every sample to one log2 scale; the reference is fitted on the training samples."""
+"""Normalise every sample to one log2 scale; the reference is fitted on training samples."""
 
 from tissuestate.arrays import save_arrays
 from tissuestate.logs import log_to

@@ -1,4 +1,4 @@
-"""Learn from training and validation samples when a sample is unlike any of them."""
+"""Fit the novelty score on training samples and its limits on validation samples."""
 
 from tissuestate.arrays import save_arrays
 from tissuestate.logs import log_to

@@ -1,4 +1,4 @@
-"""One worker's share of a search, in one round; when interrupted, it goes on where it stopped."""
+"""Run one worker's share of a search in one round; continue it after an interruption."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ with log_to(snakemake.log[0]):
         "recipe": read_recipe(params.recipe),
     }
     journal = Journal(Path(params.journal), tune.fingerprint(data, params.space, **share))
-    trials = tune.search(
+    trials = tune.run_search(
         data,
         params.space,
         device=params.device,

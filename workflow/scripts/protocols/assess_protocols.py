@@ -1,4 +1,4 @@
-"""Score what the protocols called: cross-validation, leaks, samples from outside."""
+"""Score the calls of the protocols: cross-validation, leaks, samples from outside."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ with log_to(snakemake.log[0]):
     calls = assess.read_protocols(snakemake.input.predictions)
     options = {"resamples": params.resamples, "seed": params.seed}
     tables = {
-        "crossvalidation": assess.crossvalidated(calls, classes, "dl_pca", **options),
-        "leaks": assess.leaks(calls, classes, "dl_pca", **options),
+        "crossvalidation": assess.compare_crossvalidated(calls, classes, "dl_pca", **options),
+        "leaks": assess.compare_leaks(calls, classes, "dl_pca", **options),
     }
     names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.outside(calls, classes, **options), strict=True))
+    tables |= dict(zip(names, assess.score_outside(calls, classes, **options), strict=True))
     for name, table in tables.items():
         with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -7,9 +7,9 @@ with log_to(snakemake.log[0]):
     from tissuestate.h5ad import read_features
     from tissuestate.labels import read_classes
     from tissuestate.models.training import read_recipe
-    from tissuestate.protocols.models import Training, ask_models, read_hyperparameters
+    from tissuestate.protocols.models import Training, predict_models, read_hyperparameters
 
-    source, params, asked = snakemake.input, snakemake.params, snakemake.wildcards
+    source, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
     training = Training(
         hyperparameters=read_hyperparameters(source.get("hyperparameters", [])),
         search=params.search,
@@ -22,8 +22,8 @@ with log_to(snakemake.log[0]):
     features = {
         kind: read_features(path) for kind, path in zip(params.kinds, source.features, strict=True)
     }
-    table = ask_models(features, params.models, read_classes(source.classes), training)
+    table = predict_models(features, params.models, read_classes(source.classes), training)
     with atomic(snakemake.output.predictions) as temporary:
-        table.assign(protocol=asked.protocol, part=asked.part).to_csv(
+        table.assign(protocol=wildcards.protocol, part=wildcards.part).to_csv(
             temporary, sep="\t", index=False, float_format="%.6g"
         )

@@ -1,4 +1,4 @@
-"""Split the cohort as a protocol asks, and make the models' features anew for that split."""
+"""Split the cohort by a protocol and make the models' features for that split."""
 
 from tissuestate.logs import log_to
 
@@ -6,23 +6,25 @@ with log_to(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.h5ad import write_h5ad
-    from tissuestate.protocols.features import prepare
-    from tissuestate.protocols.splits import FITTED_ON_ALL, split_of
+    from tissuestate.protocols.features import prepare_features
+    from tissuestate.protocols.splits import FITTED_ON_ALL, split_for_protocol
     from tissuestate.tables import plain_labels
 
-    params, asked = snakemake.params, snakemake.wildcards
+    params, wildcards = snakemake.params, snakemake.wildcards
     cohort = anndata.read_h5ad(snakemake.input.cohort)
     options = {"folds": params.folds, "validation": params.validation, "seed": params.seed}
-    split = split_of(plain_labels(cohort.obs), asked.protocol, asked.part, **options)
+    split = split_for_protocol(
+        plain_labels(cohort.obs), wildcards.protocol, wildcards.part, **options
+    )
     with threadpool_limits(snakemake.threads):
-        tables = prepare(
+        tables = prepare_features(
             cohort,
             split,
             params.kinds,
             normalisation=params.normalisation,
             correction=params.correction,
             features=params.features,
-            on_all=FITTED_ON_ALL.get(asked.protocol, ()),
+            on_all=FITTED_ON_ALL.get(wildcards.protocol, ()),
             seed=params.seed,
             threads=snakemake.threads,
         )

@@ -1,4 +1,4 @@
-"""The paper's results beside ours."""
+"""Compare the paper's results with those of the run, on a page and in a table."""
 
 from tissuestate.logs import log_to
 
@@ -9,7 +9,7 @@ with log_to(snakemake.log[0]):
     import anndata
     import pandas as pd
     from tissuestate.files import atomic
-    from tissuestate.report.paper import RunResults, beside_paper, paper_facts, read_settings
+    from tissuestate.report.paper import RunResults, compare_with_paper, paper_facts, read_settings
     from tissuestate.report.render import render
     from tissuestate.tables import read_table
 
@@ -24,7 +24,7 @@ with log_to(snakemake.log[0]):
     run = RunResults(
         settings=read_settings(snakemake.params.config, cohort.n_obs, cohort.n_vars, studies),
         hyperparameters={task: json.loads(Path(path).read_bytes()) for task, path in tasks},
-        table=beside_paper(table("metrics"), table("paper"), table("leaks")),
+        table=compare_with_paper(table("metrics"), table("paper"), table("leaks")),
         per_class=table("per_class"),
         comparison=table("comparison"),
         benchmark=table("benchmark"),

@@ -1,4 +1,4 @@
-"""Keep the config with the run, fill in TRIPOD+AI, and tie it all together in an RO-Crate."""
+"""Describe the run: its config, the TRIPOD+AI checklist, and an RO-Crate."""
 
 from tissuestate.logs import log_to
 

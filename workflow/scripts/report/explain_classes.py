@@ -1,4 +1,4 @@
-"""The genes that speak for each class, over the test samples that are called right."""
+"""Write the genes that speak for each class, over correctly called test samples."""
 
 from tissuestate.logs import log_to
 
@@ -8,14 +8,14 @@ with log_to(snakemake.log[0]):
         Explainer,
         class_gene_facts,
         class_genes,
-        right_calls,
+        correct_calls,
     )
     from tissuestate.files import atomic
     from tissuestate.report.render import render
 
     source, output = snakemake.input, snakemake.output
     classifier = Classifier.load(source.bundle)
-    frame, units, calls = right_calls(source.cohort, source.predictions)
+    frame, units, calls = correct_calls(source.cohort, source.predictions)
     found = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     with atomic(output.table) as temporary:
         found.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Figures that compare the models: balanced accuracy with its interval, time and memory."""
+"""Draw the figures that compare the models: balanced accuracy, time and memory."""
 
 from tissuestate.logs import log_to
 

@@ -1,4 +1,4 @@
-"""Figures of one model on test samples: confusion, ROC, top-K, reliability."""
+"""Draw the figures of one model on test samples: confusion, ROC, top-K, reliability."""
 
 from tissuestate.logs import log_to
 

@@ -1,4 +1,4 @@
-"""Figures of the correction: principal components and batch effect, before and after."""
+"""Draw the figures of the correction: principal components and batch effect, before and after."""
 
 from tissuestate.logs import log_to
 

@@ -1,4 +1,4 @@
-"""Figures of RNA integrity: mRIN, gene-body coverage, gene integrity score."""
+"""Draw the figures of RNA integrity: mRIN, gene-body coverage, gene integrity score."""
 
 from tissuestate.logs import log_to
 

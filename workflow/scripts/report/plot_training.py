@@ -1,4 +1,4 @@
-"""Figures of one network: its learning curves and the search for its hyper-parameters."""
+"""Draw the figures of one network: its learning curves and the search for its hyper-parameters."""
 
 from tissuestate.logs import log_to
 

@@ -1,11 +1,11 @@
-"""Figures on how far to trust one model's calls: sets, abstention, novelty, missing genes."""
+"""Draw the figures on trust in one model's calls: sets, abstention, novelty, missing genes."""
 
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
     from tissuestate.report.figures.style import save
     from tissuestate.report.figures.trust import (
-        accuracy_answered,
+        abstention_curves,
         missing_genes,
         novelty_scores,
         set_coverage,
@@ -15,7 +15,7 @@ with log_to(snakemake.log[0]):
     source, output = snakemake.input, snakemake.output
     for name, draw in (
         ("sets", set_coverage),
-        ("abstention", accuracy_answered),
+        ("abstention", abstention_curves),
         ("novelty", novelty_scores),
         ("missing", missing_genes),
     ):

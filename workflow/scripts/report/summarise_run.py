@@ -1,4 +1,4 @@
-"""The run on one page, and its numbers as a table."""
+"""Write the summary page of the run, and its numbers as a table."""
 
 from tissuestate.logs import log_to
 
@@ -9,7 +9,7 @@ with log_to(snakemake.log[0]):
     import anndata
     from tissuestate.files import atomic
     from tissuestate.report.render import render
-    from tissuestate.report.summary import Run, read_metrics, summarise
+    from tissuestate.report.summary import Run, read_metrics, summary_facts
     from tissuestate.report.summary_table import tabulate_summary
     from tissuestate.tables import plain_labels, read_table
 
@@ -18,9 +18,9 @@ with log_to(snakemake.log[0]):
 
     source = snakemake.input
     cohort = anndata.read_h5ad(source.cohort, backed="r")
-    summary = summarise(
+    summary = summary_facts(
         Run(
-            kept=plain_labels(cohort.obs),
+            samples=plain_labels(cohort.obs),
             genes=cohort.n_vars,
             qc=table(source.get("qc"), flags=["kept"]),
             datasets=table(source.genes),
@@ -30,7 +30,7 @@ with log_to(snakemake.log[0]):
             benchmark=table(source.benchmark),
             comparison=table(source.comparison),
             sets=table(source.sets),
-            answered=table(source.abstention),
+            abstention=table(source.abstention),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
             truth=table(source.get("truth"), flags=["degraded", "empty"]),
         )

@@ -1,4 +1,4 @@
-"""The classical models that the networks are compared with, one a head."""
+"""The classical models that the networks are compared with, one per head."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,32 +22,32 @@ class CommonScale(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Divide all features by one number, the root of their mean variance in training.
 
     Principal components keep their proportions: scaled each to variance 1, those of noise would
-    count as much as the first. On subtypes of real tumours (five splits by donor) logistic
-    regression gets 0.97 of the calls right so, 0.93 with each component scaled by itself.
+    count as much as the first. On subtypes of real tumours (five splits by donor) 0.97 of the calls
+    of logistic regression are then correct, and 0.93 with each component scaled by itself.
     """
 
     def fit(self, x: np.ndarray, y: object = None) -> "CommonScale":
-        """Learn the divisor from samples × features; 1 where nothing varies."""
+        """Learn the divisor from samples × features; 1 if nothing varies."""
         self.scale_ = float(np.sqrt(x.var(axis=0, dtype=np.float64).mean())) or 1.0
         return self
 
     def transform(self, x: np.ndarray) -> np.ndarray:
-        """The features divided."""
+        """Features, divided."""
         return x / self.scale_
 
 
 class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """scikit-learn's SVC with its defaults, the kernel worked out beforehand by matrix products.
+    """scikit-learn's SVC with its defaults, its kernel computed before by matrix products.
 
-    Given the samples themselves, libsvm compares them one pair at a time: of 7,081 samples and
-    17,993 genes that takes ten times as long.
+    Without that, libsvm compares samples one pair at a time: with 7,081 samples and 17,993 genes
+    that takes ten times as long.
     """
 
     def __init__(self, random_state: int | None = None) -> None:
         self.random_state = random_state
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> "KernelSVC":
-        """Learn from samples × features and a class number a sample."""
+        """Learn from samples × features and one class number per sample."""
         self.x_ = x
         self.gamma_ = 1 / (x.shape[1] * float(x.var(dtype=np.float64)) or 1.0)  # 'scale'
         self.svc_ = SVC(kernel="precomputed", random_state=self.random_state, break_ties=True)
@@ -56,7 +56,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def decision_function(self, x: np.ndarray) -> np.ndarray:
-        """Samples × classes, or a value a sample where there are two classes."""
+        """Samples × classes; one value per sample if there are two classes."""
         return self.svc_.decision_function(rbf_kernel(x, self.x_, gamma=self.gamma_))
 
 
@@ -72,7 +72,7 @@ MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
         CommonScale(), LogisticRegression(max_iter=1000, random_state=seed)
     ),
     "linear_svm": lambda seed, threads: make_pipeline(
-        # left to choose, it takes the primal problem and leaves off before it has converged
+        # by itself it chooses the primal problem and stops before it has converged
         CommonScale(),
         LinearSVC(dual=True, max_iter=10_000, random_state=seed),
     ),
@@ -82,7 +82,7 @@ MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """Probabilities of each head for the samples asked about, and what they cost."""
+    """Probabilities of each head for new samples, and their cost."""
 
     probabilities: dict[str, np.ndarray]
     fit_seconds: float
@@ -92,8 +92,8 @@ class BaselineResult:
 def class_scores(model: ClassifierMixin, x: np.ndarray, n_classes: int) -> np.ndarray:
     """Samples × classes, rows summing to 1; classes absent from training get 0.
 
-    Probabilities where the model gives them, else the softmax of its decision function (svm,
-    sgd): ordered as the model ranks the classes, but not calibrated.
+    Probabilities if the model gives them, else the softmax of its decision function (svm, sgd):
+    ordered as the model ranks the classes, but not calibrated.
     """
     if hasattr(model, "predict_proba"):
         known = model.predict_proba(x)
@@ -119,8 +119,8 @@ def fit_predict(
 ) -> BaselineResult:
     """Fit model `name` for each head of `classes` and score new samples.
 
-    x: samples × features. y: class numbers, -1 where unknown (left out). A head for which the
-    training samples show a single class gets that class, with probability 1.
+    x: samples × features. y: class numbers, -1 if unknown (left out). A head with a single class
+    among the training samples gets that class, with probability 1.
     """
     if name not in MODELS:
         raise InputError(f"model {name!r} is unknown; use one of {', '.join(MODELS)}.")

@@ -1,4 +1,4 @@
-"""Models beside a reference on the same test samples: are they better by more than chance?"""
+"""Comparison of models with a reference on the same test samples, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.scores import measure, score_heads
+from tissuestate.evaluation.scores import measure_head, score_heads
 from tissuestate.labels import HEADS
 
 METRICS = ("balanced_accuracy", "accuracy")
@@ -17,7 +17,7 @@ COLUMNS = [
 ]
 
 
-def compare(
+def compare_predictions(
     predictions: Mapping[str, Sequence[pd.DataFrame]],
     classes: Mapping[str, Any],
     reference: str,
@@ -27,19 +27,19 @@ def compare(
 ) -> pd.DataFrame:
     """Each model's metrics, and their difference from those of the model named `reference`.
 
-    predictions: for each model its tables of predictions, one a repetition (a seed of a
-    cross-validation); metrics are means over repetitions. All are judged, head by head, on the
-    test samples that they have in common, and on the same bootstrap resamples of donors, so that
-    what all models find hard or easy cancels out of the differences.
+    predictions: for each model its tables of predictions, one per repetition (a seed of a
+    cross-validation); metrics are means over repetitions. Each head is scored on the test samples
+    that all tables have in common and on the same bootstrap resamples of donors, so samples that
+    are hard or easy for all models cancel out of the differences.
 
-    Returns a row a model, head and metric: value, low, high, n (samples), repeats, difference,
+    Returns one row per model, head and metric: value, low, high, n (samples), repeats, difference,
     difference_low, difference_high (2.5th and 97.5th percentiles) and p, the two-sided share of
     resamples in which the difference has the other sign. The last four are NaN for the reference
-    itself, and for a head that it was not asked.
+    itself, and for a head that it lacks.
     """
     if not predictions:
         return pd.DataFrame(columns=COLUMNS)
-    common = _in_common([table for tables in predictions.values() for table in tables])
+    common = _common_samples([table for tables in predictions.values() for table in tables])
     drawn: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     sizes: dict[str, int] = {}
     for model, tables in predictions.items():
@@ -53,7 +53,7 @@ def compare(
                 sizes[scored.head] = len(scored.true)
                 once = np.ones((1, len(scored.true)))
                 weights = np.vstack([once, bootstrap_weights(scored.donors, resamples, seed)])
-                overall, _ = measure(scored, weights, by_rank=False)
+                overall, _ = measure_head(scored, weights, by_rank=False)
                 repeats.setdefault(scored.head, []).append(overall)
         drawn[model] = {
             head: {
@@ -74,8 +74,8 @@ def compare(
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def _in_common(tables: Sequence[pd.DataFrame]) -> dict[str, set[str]]:
-    """For each head the test samples that all tables which have it tell the truth of."""
+def _common_samples(tables: Sequence[pd.DataFrame]) -> dict[str, set[str]]:
+    """Test samples by head whose true class is in all tables that have the head."""
     return {
         head: set.intersection(
             *(

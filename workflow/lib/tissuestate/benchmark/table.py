@@ -1,17 +1,17 @@
-"""The table of the benchmark: how well each model calls, and what it costs."""
+"""The table of the benchmark: accuracy and cost of each model."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
 
-def compare_models(
+def tabulate_benchmark(
     metrics: Mapping[str, pd.DataFrame], costs: Mapping[str, Mapping[str, float]]
 ) -> pd.DataFrame:
-    """One row a model and head: balanced accuracy, accuracy, and what the model cost.
+    """One row per model and head: balanced accuracy, accuracy, and the cost of the model.
 
-    Costs are those of the whole model (all heads). Seconds to fit are those of the final fit: the
-    tuning of the networks and the fitting of scaler, PCA or feature selection are not in them.
+    Costs are those of the whole model (all heads). Seconds to fit are those of the final fit,
+    without tuning of networks and without fitting of scaler, PCA or feature selection.
     """
     rows = []
     for model, table in metrics.items():

@@ -1,4 +1,4 @@
-"""Making a bundle out of what the stages wrote."""
+"""Building of a bundle from the files of the stages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tissuestate.evaluation.missing_genes import least_genes
 from tissuestate.features.plane import TrainingMap
 from tissuestate.tables import plain_labels, read_table
 
-QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with its least in the config
+QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with a minimum in the config
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class BundleSources:
     calibration: str
     metrics: str
     sets: str
-    answered: str
+    abstention: str
     missing_genes: str
     multitask: Sequence[str]
     subtype: Sequence[str] = ()
@@ -48,7 +48,7 @@ class BundleSources:
 
 
 def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The description of the bundle that `sources` give: what its model card is written from."""
+    """The description of the bundle from `sources`, from which its model card is written."""
     import anndata
 
     cohort = anndata.read_h5ad(sources.cohort, backed="r")
@@ -69,7 +69,7 @@ def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[s
         },
         "sets": calibration["sets"],
         "metrics": metric_records(read_table(sources.metrics)),
-        "trust": _trust(sources.sets, sources.answered),
+        "trust": _trust(sources.sets, sources.abstention),
         "data": {
             **describe_data(kept, classes),
             "fingerprints": {
@@ -87,8 +87,7 @@ def build_bundle(
     """Write the bundle into `folder`: its files, its model card and its description.
 
     Everything in it was fitted before; this adds a plane on which new samples can be shown. The
-    gene map goes in whole: names of genes that are not in use decide, too, which gene an id stands
-    for.
+    gene map is complete: names of unused genes also decide which gene an id means.
     """
     with TemporaryDirectory() as parts:
         files: dict[str, str | Path | bytes] = {
@@ -116,9 +115,9 @@ def _network(task: str, paths: Sequence[str]) -> dict[str, str]:
     return files
 
 
-def _trust(sets: str, answered: str) -> dict[str, list[dict[str, Any]]]:
-    """What the sets cover and what abstention leaves, of all test samples of a head."""
-    covered, rule = (read_table(path) for path in (sets, answered))
+def _trust(sets: str, abstention: str) -> dict[str, list[dict[str, Any]]]:
+    """Coverage of the sets and share and accuracy of the answers, on all test samples by head."""
+    covered, rule = (read_table(path) for path in (sets, abstention))
     return {
         "sets": metric_records(covered[covered["tissue"] == ""].drop(columns="tissue")),
         "answered": metric_records(rule[rule["rule"] == "abstention"].drop(columns="rule")),

@@ -1,4 +1,4 @@
-"""What the model card says: how far to trust a bundle, from its description."""
+"""Facts of the model card, from the description of a bundle."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 
 
 def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
-    """What the card says (`model_card.md.j2`), from the description in bundle.json."""
+    """Facts of the card (`model_card.md.j2`), from the description in bundle.json."""
     data, classes = description["data"], description["classes"]
     seen = data.get("states_of_tissue", {})
     return {
@@ -45,11 +45,11 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of metrics with NaN for the null that JSON has in its place."""
+    """A row of metrics with NaN in place of JSON's null."""
     return {name: float("nan") if value is None else value for name, value in row.items()}
 
 
 def _trust(trust: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the sets of each head cover, and what share it answers with what accuracy."""
+    """Coverage of the sets of each head, and share and accuracy of its answers."""
     left = {row["head"]: row for row in trust["answered"]}
     return [{**row, **left[row["head"]]} for row in trust["sets"]]

@@ -66,18 +66,18 @@ PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "safetensors", 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose files are all there and are those that were written."""
+    """A bundle whose files are complete and unchanged."""
 
     folder: Path
     description: dict[str, Any]
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that it holds: equal inputs give equal fingerprints, others another."""
+        """SHA-256 of its content: equal inputs give equal fingerprints, others different ones."""
         return self.description["checksum"]
 
     def path(self, name: str) -> Path:
-        """Where the file `name` of the bundle lies."""
+        """Path of the file `name` of the bundle."""
         return self.folder / name
 
     def has(self, name: str) -> bool:
@@ -86,9 +86,9 @@ class Bundle:
 
 
 def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:
-    """What the training cohort was, in counts without any name of a sample or donor.
+    """The training cohort in counts, without any name of a sample or donor.
 
-    `kept` has a row a sample: donor, study, split, unit, disease_state, tissue, subtype.
+    `kept` has one row per sample: donor, study, split, unit, disease_state, tissue, subtype.
     """
     studies = pd.crosstab(kept["study"], kept["disease_state"])[present_states(kept)]
     return {
@@ -107,7 +107,7 @@ def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, A
 
 
 def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table of metrics as JSON records; what is not a number becomes null."""
+    """A table of metrics as JSON records, with null for NaN."""
     return json.loads(metrics.to_json(orient="records", double_precision=6))
 
 
@@ -128,8 +128,8 @@ def write_bundle(
     """Copy `files` (name in the bundle → source path or content) and write bundle.json last.
 
     `description` is anything JSON can hold, with at least the keys of `FIELDS`; format, versions
-    and checksums are added. Equal inputs give equal bytes. A bundle that stood there before is
-    unreadable from the first file on until bundle.json is written.
+    and checksums are added. Equal inputs give equal bytes. An earlier bundle in the folder is
+    unreadable until bundle.json is written.
     """
     folder = Path(folder)
     missing = [name for name in REQUIRED if name not in files]
@@ -151,7 +151,7 @@ def write_bundle(
 
 
 def read_bundle(path: str | Path) -> Bundle:
-    """Open a bundle given as its folder or its bundle.json, and verify every checksum.
+    """Open a bundle by its folder or its bundle.json, and verify every checksum.
 
     Raises InputError for a missing, damaged, altered or newer bundle. Reads no array and builds
     no network: see `tissuestate.classification.classifier`.
@@ -174,16 +174,16 @@ def read_bundle(path: str | Path) -> Bundle:
     for name in REQUIRED:
         if name not in description["files"]:
             raise InputError(
-                f"{folder / DESCRIPTION}: does not list {name}; build the bundle anew."
+                f"{folder / DESCRIPTION}: does not list {name}; build the bundle again."
             )
     return Bundle(folder, description)
 
 
 def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
-    """Keep a bundle under its fingerprint in `archive`, where the next one does not replace it.
+    """Keep a bundle under its fingerprint in `archive`, so that the next does not replace it.
 
-    The files are the same ones where the disk can link them, so that keeping takes no room.
-    Returns the folder of the bundle kept.
+    Files are hard links if the disk allows, so keeping takes no space. Returns the folder in the
+    archive.
     """
     bundle = read_bundle(folder)
     kept = Path(archive) / bundle.fingerprint[:12]
@@ -198,12 +198,18 @@ def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
 
 
 def find_description(folder: str | Path) -> Path:
-    """The bundle.json of a bundle's folder. Raises InputError where there is none."""
+    """The bundle.json of a bundle's folder. Raises InputError if there is none."""
     path = Path(folder) / DESCRIPTION
     if not path.is_file():
         inside = path.parent / "bundle"
-        where = f"it is in {inside}" if (inside / DESCRIPTION).is_file() else "name its folder"
-        raise InputError(f"{folder}: no bundle here (there is no {DESCRIPTION}); {where}.")
+        where = (
+            f"it is in {inside}"
+            if (inside / DESCRIPTION).is_file()
+            else "name the folder that holds it"
+        )
+        raise InputError(
+            f"{folder}: found no {DESCRIPTION}, expected the folder of a bundle; {where}."
+        )
     return path
 
 
@@ -220,7 +226,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
     if description.get("format") != FORMAT:
         raise InputError(
             f"{path}: the bundle has format {description.get('format')!r}, this release reads "
-            f"format {FORMAT}; use the release that wrote it, or build the bundle anew."
+            f"format {FORMAT}; use the release that wrote it, or build the bundle again."
         )
     if description.get("checksum") != _description_checksum(description):
         raise InputError(
@@ -229,12 +235,12 @@ def _read_description(folder: Path) -> dict[str, Any]:
         )
     for field, kind in FIELDS.items():
         if not isinstance(description.get(field), kind):
-            raise InputError(f"{path}: {field!r} is missing or malformed; build the bundle anew.")
+            raise InputError(f"{path}: {field!r} is missing or malformed; build the bundle again.")
     return description
 
 
 def _check_name(folder: Path, name: str) -> None:
-    """Refuse a file name that no bundle has, such as one that leads out of it."""
+    """Refuse a file name that no bundle has, such as one outside its folder."""
     if name not in REQUIRED + OPTIONAL:
         raise InputError(f"{folder / DESCRIPTION}: lists a file that no bundle has: {name!r}.")
 

@@ -1,7 +1,7 @@
-"""Classifying new samples with a bundle, each on its own: no labels, no R, no Snakemake.
+"""Classification of new samples with a bundle, without labels, R or Snakemake.
 
-A sample's result does not depend on the samples beside it, and a training sample gives what it
-gave in training: every step applies what was fitted then.
+A sample's result does not depend on other samples, and a training sample gets its result of
+training: every step applies what was fitted then.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,19 +16,19 @@ from tissuestate.bundle.format import Bundle, read_bundle
 from tissuestate.classification.inputs import (
     Block,
     Genes,
-    by_sample,
     check_frame,
-    mrin_of,
-    numbers,
-    units_of,
+    index_by_sample,
+    read_mrin,
+    read_numbers,
+    resolve_units,
 )
 from tissuestate.classification.result import Predictions
 from tissuestate.errors import InputError
-from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.sets import ConformalSets
-from tissuestate.evaluation.support import doubts, untold_states
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.support import training_doubts, unseen_states
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.features.plane import TrainingMap
 from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.matrices.gene_map import GeneMap
@@ -46,10 +46,10 @@ __all__ = ["Classifier", "Predictions"]
 
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
 LEARNT_FROM_COUNTS = (
-    "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called as "
-    "rightly, but 3 in 100 more got no answer."
+    "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called "
+    "equally well, but 3 in 100 more got no answer."
 )
-BLOCK = 1024  # samples worked on at once, which bounds the memory that thousands need
+BLOCK = 1024  # samples processed at once, which bounds memory
 
 
 class Classifier:
@@ -90,12 +90,12 @@ class Classifier:
         ) as error:
             raise InputError(
                 f"{bundle.folder}: the bundle's parts do not fit together ({error!r}); build the "
-                "bundle anew."
+                "bundle again."
             ) from error
         return classifier
 
     def _check(self) -> None:
-        """Raise ValueError where a part has other genes, features or classes than the others."""
+        """Raise ValueError if a part has other genes, features or classes than the others."""
         chain, loadings = self.chain, self.chain.correction.loadings_
         genes, features = len(self.genes), len(chain.features.names_)
         for name, found, expected in (
@@ -120,7 +120,7 @@ class Classifier:
             if found != expected:
                 raise ValueError(f"{name}: {found}, expected {expected}")
         subtypes = [name for own in self.description["subtypes_of"].values() for name in own]
-        numbers = [*self.description["temperatures"].values(), 1.0 + self._least]
+        numbers = [*self.description["temperatures"].values(), 1.0 + self._least_share]
         if not set(subtypes) <= set(self.description["classes"]["subtype"]):
             raise ValueError(f"subtypes_of: {subtypes}")
         if not all(np.isfinite(float(number)) and float(number) > 0 for number in numbers):
@@ -133,19 +133,19 @@ class Classifier:
         mrin: pd.Series | None = None,
         refused: Mapping[str, str] | None = None,
     ) -> Predictions:
-        """Classify samples × genes; columns are gene ids of any kind, several kinds together too.
+        """Classify samples × genes; columns are gene ids, also of several kinds.
 
         unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), or
-        auto (or '') to tell from the values; one for all or a value a sample. mrin: of samples
+        auto (or '') to infer it from the values; one for all or one per sample. mrin: of samples
         that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
-        with too few genes is refused, and where a class is not clear none is called.
-        refused: why samples cannot be called, as found when they were read. Of one sample's
-        values, text, infinite or negative ones, or an unknown unit refuse that sample alone.
+        with too few genes is refused, and a class that is not clear is not called. refused: reasons
+        why samples cannot be called, found when they were read. Text, infinite or negative values,
+        or an unknown unit refuse only their own sample.
 
-        Raises InputError for what concerns the whole table: repeated samples, an unknown unit for
-        all, mRIN that is no number.
+        Raises InputError for faults of the whole table: repeated samples, an unknown unit for all,
+        mRIN that is no number.
         """
-        known = mrin_of(mrin)
+        known = read_mrin(mrin)
         blocks = self._read(frame, unit, refused or {})
         return Predictions.concat([self._predict(block, known) for block in blocks])
 
@@ -154,31 +154,31 @@ class Classifier:
     ) -> Iterator[pd.DataFrame]:
         """Log2 expression after normalisation, in blocks of samples × the bundle's genes.
 
-        NaN where a sample lacks a gene. Samples that `predict` would refuse are left out. Raises
+        NaN if a sample lacks a gene. Samples that `predict` would refuse are left out. Raises
         InputError as `predict` does.
         """
         for block in self._read(frame, unit):
-            if block.called.any():
-                values, units, samples = block.of_called()
+            if block.is_accepted.any():
+                values, units, samples = block.accepted_values()
                 normalised = self.chain.normaliser.transform(values, units, samples)
                 yield pd.DataFrame(normalised, samples, self.genes)
 
     def _read(
         self, frame: pd.DataFrame, unit: str | pd.Series, refused: Mapping[str, str] = {}
     ) -> Iterator[Block]:
-        """The values of the bundle's genes, and what is known of each sample."""
+        """Blocks of samples with the values of the bundle's genes and facts of each sample."""
         check_frame(frame)
         if are_row_positions(frame.columns.astype(str).to_numpy()):
             raise InputError("the columns are numbered; name them by their genes' ids.")
         if not isinstance(unit, str | pd.Series):
             raise InputError(
                 f"unit is {type(unit).__name__}; expected one for all, or a pandas Series of a "
-                "unit a sample."
+                "unit per sample."
             )
         if isinstance(unit, str) and unit not in ("", "auto", *UNITS):
             raise InputError(f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}.")
         frame = frame.set_axis(frame.index.astype(str), axis=0)
-        given_units = unit if isinstance(unit, str) else by_sample(unit, "unit")
+        given_units = unit if isinstance(unit, str) else index_by_sample(unit, "unit")
         units = pd.Series(given_units, index=frame.index, dtype=object).fillna("").astype(str)
         genes = Genes.of(frame, self.genes, self.gene_map)
         for start in range(0, len(frame), BLOCK):
@@ -188,9 +188,9 @@ class Classifier:
     def _read_block(
         self, part: pd.DataFrame, units: pd.Series, genes: Genes, refused: Mapping[str, str]
     ) -> Block:
-        """`_read` for some samples."""
-        given, unread = numbers(part)
-        unit_of, stated, unfit = units_of(given, units.tolist(), part.index)
+        """Values and facts of one block of samples."""
+        given, unread = read_numbers(part)
+        unit_of, stated, unfit = resolve_units(given, units.tolist(), part.index)
         values, once = genes.gather(given, unit_of.tolist())
         reasons, warnings = [], []
         before = {**unfit, **unread, **refused}
@@ -198,7 +198,7 @@ class Classifier:
             reason, of_values = self._screen(given[row], values[row], unit_of[row], genes)
             if once[row]:
                 of_values.append(
-                    f"{once[row]:,} genes stand in several rows with the same values, as after a "
+                    f"{once[row]:,} genes are in several rows with the same values, as after a "
                     "join of tables; these rows count once."
                 )
             reasons.append(before.get(name) or reason)
@@ -219,14 +219,14 @@ class Classifier:
         return Block(values, samples, warnings)
 
     def _predict(self, block: Block, mrin: pd.Series) -> Predictions:
-        """`predict` for one block of samples."""
-        samples, called = block.samples, block.called
+        """Calls of one block of samples."""
+        samples, called = block.samples, block.is_accepted
         names = samples.index
         novelty = np.full(len(names), np.nan)
-        probabilities = self._empty(names)
+        probabilities = self._empty_probabilities(names)
         points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
         if called.any():
-            features = self.chain.transform(*block.of_called())
+            features = self.chain.transform(*block.accepted_values())
             novelty[called] = self.chain.novelty.score(features)
             points.loc[called] = self.map.transform(features)
             for head, shares in self._probabilities(features).items():
@@ -243,28 +243,28 @@ class Classifier:
         }
         tissues = probabilities["tissue"].loc[called & (novelty <= 1)].idxmax(axis=1)
         for name, found in calls.loc[tissues.index].to_dict("index").items():
-            warnings[name] += doubts(found, tissues[name], self.description)
+            warnings[name] += training_doubts(found, tissues[name], self.description)
         return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
 
     @property
-    def _least(self) -> float:
+    def _least_share(self) -> float:
         """The share of the genes below which a sample is refused."""
         return float(self.description["thresholds"]["genes"])
 
     def _screen(
         self, given: np.ndarray, values: np.ndarray, unit: str, genes: Genes
     ) -> tuple[str, list[str]]:
-        """Why one sample cannot be called ('' = it can), and what its values leave in doubt."""
+        """Reason why one sample cannot be called ('' = it can), and warnings about its values."""
         placed = screen_transcripts(given, unit, genes.mapped.transcripts, genes.mapped.known)
         count = int(np.isfinite(values).sum())
         if placed.refusal:
             return placed.refusal, []
-        if not count and genes.found >= self._least * genes.count:
+        if not count and genes.found >= self._least_share * genes.count:
             return f"all its values are missing ({genes.found:,} genes are known).", []
-        if count < self._least * genes.count:
+        if count < self._least_share * genes.count:
             return (
                 f"{count:,} of the model's {genes.count:,} genes ({count / genes.count:.0%}) have "
-                f"a value, at least {self._least:.0%} are needed; {genes.problem()}."
+                f"a value, at least {self._least_share:.0%} are needed; {genes.problem()}."
             ), []
         warnings = [*placed.warnings]
         for found in (
@@ -280,7 +280,7 @@ class Classifier:
                 warnings += [f"{BY_LENGTH} {LEARNT_FROM_COUNTS}"]
         return "", warnings
 
-    def _empty(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
+    def _empty_probabilities(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
         classes = self.description["classes"]
         heads = [head for head in HEADS if head in self.chain.heads]
         return {head: pd.DataFrame(np.nan, samples, classes[head]) for head in heads}
@@ -289,13 +289,13 @@ class Classifier:
         """Calibrated probabilities of each head; those of subtypes obey the tandem rule."""
         shares = self.chain.probabilities(features, self.description["temperatures"])
         subtypes_of = self.description["subtypes_of"]
-        return in_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
+        return apply_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 
     def _calls(self, probabilities: Mapping[str, pd.DataFrame], new: np.ndarray) -> pd.DataFrame:
         columns: dict[str, np.ndarray | list[str]] = {}
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
         seen = self.description["data"].get("states_of_tissue", {})
-        why = reasons(values, self.description["classes"], new, seen)
+        why = abstention_reasons(values, self.description["classes"], new, seen)
         for head, shares in values.items():
             classes = np.asarray(self.description["classes"][head])
             answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
@@ -303,16 +303,16 @@ class Classifier:
             columns[head] = np.where(answered, names, "")
             columns[f"{head}_probability"] = shares.max(axis=1)
             members = self.sets.members(head, shares)
-            if head == "disease_state":  # it may be in a state that its tissue lacked
-                untold = untold_states(values, self.description["classes"], seen)
-                members |= np.array([np.isin(classes, missing) for _, missing in untold])
+            if head == "disease_state":  # its tissue may have lacked the true state
+                unseen = unseen_states(values, self.description["classes"], seen)
+                members |= np.array([np.isin(classes, missing) for _, missing in unseen])
             columns[f"{head}_set"] = ["|".join(classes[row]) for row in members]
             columns[f"{head}_abstained"] = why[head]
         index = next(iter(probabilities.values())).index
         return pd.DataFrame(columns, index=index)
 
     def _warnings(self, about: Mapping[str, Any], of_values: list[str]) -> list[str]:
-        """What a reader of this sample's call should doubt; empty for a refused sample."""
+        """Warnings about this sample's call; empty for a refused sample."""
         if about["refused"]:
             return []
         warnings = []
@@ -323,7 +323,7 @@ class Classifier:
             )
         if not about["unit_stated"]:
             warnings.append(
-                f"The unit was not stated; from the values it was taken for {about['unit']}."
+                f"The unit was not stated; {about['unit']} was inferred from the values."
             )
         warnings += of_values
         least = self.description["thresholds"].get("mrin")

@@ -1,10 +1,10 @@
-"""Why a call was made: the logit difference behind it, shared out among the genes.
+"""Contributions of genes to a call: its logit difference, divided among the genes.
 
-The difference is the logit of one class less the mean logit of the classes it competed with, and
-is compared with that of the average training sample. Integrated gradients (Sundararajan, Taly & Yan
-2017) share it out among the features. Since correction, scaling and components are affine, the
-straight path between two samples' features is that between their expressions, and the
-contributions of genes follow exactly.
+The difference is the logit of one class minus the mean logit of its competitors, and is compared
+with that of the average training sample. Integrated gradients (Sundararajan, Taly & Yan 2017)
+divide it among the features. Since correction, scaling and components are affine, the straight path
+between two samples' features is that between their expressions, and the contributions of genes
+follow exactly.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,11 +22,11 @@ from tissuestate.labels import HEADS, TASKS
 if TYPE_CHECKING:
     from tissuestate.classification.classifier import Classifier
 
-STEPS = (32, 128, 512, 2048, 8192)  # of the integral; more where the fewer do not suffice
-WITHIN = 0.005  # of the difference: how far the contributions' sum may be from it
+STEPS = (32, 128, 512, 2048, 8192)  # of the integral; more if fewer do not suffice
+WITHIN = 0.005  # share of the difference by which the contributions' sum may differ from it
 GENES = 20  # shown of each sample and head
 SHOWN = 10  # of each class on the report's page
-EXAMPLES = 50  # test samples at most that speak for a class
+EXAMPLES = 50  # test samples per class, at most
 BLOCK = 64  # samples explained at once
 ROWS = 4096  # of the network's input at once
 COLUMNS = (
@@ -37,10 +37,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Explanation:
-    """One head's logit differences of some samples, and each gene's part in them.
+    """Logit differences of one head for some samples, and each gene's part in them.
 
-    difference: above that of the average training sample, a value a sample. contributions: samples
-    × genes; a row adds up to its difference but for the error of the integral (within 1 %).
+    difference: compared with that of the average training sample, one value per sample.
+    contributions: samples × genes; a row adds up to its difference, within 1 % by the error of the
+    integral.
     """
 
     difference: np.ndarray
@@ -48,7 +49,7 @@ class Explanation:
 
 
 class Explainer:
-    """Explains the calls of a classifier; needs torch and captum, which a call does not."""
+    """Explains the calls of a classifier; unlike calls, it needs torch and captum."""
 
     def __init__(self, classifier: "Classifier") -> None:
         from tissuestate.models.network import load_network
@@ -63,10 +64,10 @@ class Explainer:
         self.baseline = self.chain.project(self.average[None, :])
 
     def explain(self, expression: np.ndarray, head: str, classes: Sequence[str]) -> Explanation:
-        """Why `classes` (one a sample) rather than those they competed with.
+        """The explanation of `classes` (one per sample) compared with their competitors.
 
-        expression: samples × genes as `Classifier.expression` gives it, NaN where missing: what
-        the estimate of a missing gene adds counts for the genes that it was estimated from. A
+        expression: samples × genes as `Classifier.expression` gives it, NaN if missing: the
+        contribution of a missing gene's estimate counts for the genes that it was estimated from. A
         subtype competes with the subtypes of its tissue, any other class with all of its head; one
         without a competitor gives zeros.
         """
@@ -90,7 +91,7 @@ class Explainer:
     def _integrate(
         self, head: str, x: np.ndarray, contrasts: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean gradients on the way from the average sample (samples × features); differences."""
+        """Mean gradients between average sample and sample (samples × features); differences."""
         import torch
         from captum.attr import IntegratedGradients
 
@@ -132,22 +133,22 @@ class Explainer:
             by_gene[:, chosen] = slopes
         by_gene = by_gene / features.scale_
         by_gene -= (by_gene @ correction.coefficients_.T) @ correction.loadings_
-        by_gene = self.chain.imputation.carry_back(by_gene, np.isnan(expression))
+        by_gene = self.chain.imputation.carry_slopes_back(by_gene, np.isnan(expression))
         return by_gene * np.nan_to_num(expression - self.average)
 
 
 def top_genes(
     explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
 ) -> pd.DataFrame:
-    """The genes of largest contribution to each sample's calls, a row each: `COLUMNS`.
+    """The genes with the largest contributions to each sample's calls; columns are `COLUMNS`.
 
-    calls: a row a sample, the class called under each head ('' = none). expression: blocks as
-    `Classifier.expression` gives them. contribution is in logits, as is difference, what all genes
-    make together; expression and average (of the training samples) are in log2 after
-    normalisation, before correction.
+    calls: one row per sample, with the called class of each head ('' = none). expression: blocks as
+    `Classifier.expression` gives them. contribution and difference (the sum over all genes) are in
+    logits; expression and average (of the training samples) are in log2 after normalisation, before
+    correction.
     """
     parts = []
-    for head, samples, values, found in _explained(explainer, calls, expression):
+    for head, samples, values, found in _explain_blocks(explainer, calls, expression):
         order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :GENES]
         for row, sample in enumerate(samples):
             genes = order[row]
@@ -172,15 +173,15 @@ def top_genes(
 def class_genes(
     explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
 ) -> pd.DataFrame:
-    """The genes of largest mean contribution to each class, a row each.
+    """The genes with the largest mean contributions to each class, one row per gene.
 
-    Columns: head, class, rank, gene, contribution (mean over the samples called so, logits), share
-    (of those samples in which it speaks for the class), level ('higher' or 'lower' than in the
-    average training sample), samples.
+    Columns: head, class, rank, gene, contribution (mean over the samples of the class, logits),
+    share (of those samples in which it speaks for the class), level ('higher' or 'lower' than in
+    the average training sample), samples.
     """
     genes = np.array(explainer.classifier.genes)
     sums: dict[tuple[str, str], list[Any]] = {}
-    for head, samples, values, found in _explained(explainer, calls, expression):
+    for head, samples, values, found in _explain_blocks(explainer, calls, expression):
         classes = calls.loc[samples, head].to_numpy()
         for name in np.unique(classes):
             rows = found.contributions[classes == name]
@@ -211,13 +212,13 @@ def class_genes(
     return pd.concat(parts, ignore_index=True)
 
 
-def right_calls(
+def correct_calls(
     cohort: str | Path, predictions: str | Path
 ) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
-    """Raw values, units and right calls of test samples, at most 50 a class.
+    """Raw values, units and correct calls of test samples, at most 50 per class.
 
-    From the cohort (h5ad) and a model's table of predictions; a call that is wrong, or of a class
-    that has enough samples already, is ''.
+    From the cohort (h5ad) and a model's table of predictions; wrong calls, and calls of a class
+    that has enough samples already, are ''.
     """
     import anndata
 
@@ -238,7 +239,7 @@ def right_calls(
 
 
 def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
-    """What the page of `class_genes` says (`genes.html.j2`): the first genes of each class."""
+    """Facts of the page on `class_genes` (`genes.html.j2`): the first genes of each class."""
     heads = {
         head: [
             {
@@ -260,7 +261,7 @@ def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
     return {"heads": heads}
 
 
-def _explained(
+def _explain_blocks(
     explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
 ) -> Iterator[tuple[str, list[str], np.ndarray, Explanation]]:
     """Head, names, expression and explanation of a few samples at a time."""
@@ -268,8 +269,8 @@ def _explained(
         for start in range(0, len(block), BLOCK):
             part = block.iloc[start : start + BLOCK]
             for head in explainer.networks:
-                asked = part.loc[(calls.loc[part.index, head] != "").to_numpy()]
-                if len(asked):
-                    values = asked.to_numpy(np.float64)
-                    found = explainer.explain(values, head, calls.loc[asked.index, head].tolist())
-                    yield head, asked.index.tolist(), values, found
+                called = part.loc[(calls.loc[part.index, head] != "").to_numpy()]
+                if len(called):
+                    values = called.to_numpy(np.float64)
+                    found = explainer.explain(values, head, calls.loc[called.index, head].tolist())
+                    yield head, called.index.tolist(), values, found

@@ -1,4 +1,4 @@
-"""Tables of new samples made ready for a bundle: their numbers, units and genes."""
+"""Preparation of tables of new samples for a bundle: numbers, units and genes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,36 +18,36 @@ from tissuestate.matrices.screening import find_dates, guess_unit
 
 @dataclass(frozen=True)
 class Block:
-    """Samples × the bundle's genes as they were given (NaN = missing), and facts of each sample."""
+    """Samples × the bundle's genes in their own unit (NaN = missing), and facts of each sample."""
 
     values: np.ndarray
     samples: pd.DataFrame
-    warnings: list[list[str]]  # what its values leave in doubt
+    warnings: list[list[str]]  # about the values of each sample
 
     @property
-    def called(self) -> np.ndarray:
-        """Which samples are not refused."""
+    def is_accepted(self) -> np.ndarray:
+        """Whether each sample is not refused."""
         return (self.samples["refused"] == "").to_numpy()
 
-    def of_called(self) -> tuple[np.ndarray, list[str], list[str]]:
-        """Values, units and names of those, as the chain takes them."""
-        about = self.samples[self.called]
-        return self.values[self.called], about["unit"].tolist(), about.index.tolist()
+    def accepted_values(self) -> tuple[np.ndarray, list[str], list[str]]:
+        """Values, units and names of accepted samples, as the chain takes them."""
+        about = self.samples[self.is_accepted]
+        return self.values[self.is_accepted], about["unit"].tolist(), about.index.tolist()
 
 
 @dataclass(frozen=True)
 class Genes:
-    """Which columns of a table belong to which of the bundle's genes."""
+    """The assignment of a table's columns to the bundle's genes."""
 
     mapped: MappedRows  # the columns, all genes of the map
-    places: np.ndarray  # where each of the symbols stands among the bundle's genes, or -1
+    places: np.ndarray  # position of each symbol among the bundle's genes, or -1
     count: int  # genes of the bundle
     sentence: str
-    problem: Callable[[], str]  # what to look at if too few genes are found
+    problem: Callable[[], str]  # advice if too few genes are found
 
     @classmethod
     def of(cls, frame: pd.DataFrame, genes: Sequence[str], gene_map: GeneMap) -> "Genes":
-        """From a frame of samples × ids."""
+        """The assignment for a frame of samples × ids."""
         ids = [str(name) for name in frame.columns]
         # a bundle may hold genes by names that its map does not know
         mapped = MappedRows.from_ids(ids, gene_map, own_names=set(genes))
@@ -60,15 +60,15 @@ class Genes:
             if found < len(genes) / 2:
                 turned = set(gene_map.to_symbols(frame.index.astype(str))[0]) & set(genes)
                 if len(turned) > max(found, len(frame) / 2):
-                    return "genes stand in rows, samples are expected there: transpose the table"
+                    return "genes are in rows, expected samples there: transpose the table"
             return describe_id_problem(ids, mapped.recognition)
 
-        sentence = _sentence(found, len(genes), mapped.recognition, ids, added)
+        sentence = _recognition_sentence(found, len(genes), mapped.recognition, ids, added)
         return cls(mapped, places, len(genes), sentence, problem)
 
     @property
     def found(self) -> int:
-        """How many of the bundle's genes the table has."""
+        """Number of the bundle's genes in the table."""
         return int((self.places >= 0).sum())
 
     def gather(self, given: np.ndarray, units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -79,8 +79,8 @@ class Genes:
         return result, once
 
 
-def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
-    """The values as float32, NaN where missing, and why samples hold what is no finite number."""
+def read_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
+    """The values as float32 (NaN = missing), and a refusal of each sample with other content."""
     kinds = {dtype.kind for dtype in frame.dtypes}
     refused: dict[str, str] = {}
 
@@ -112,17 +112,17 @@ def numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
     return np.where(infinite, np.float32(np.nan), result), refused
 
 
-def units_of(
+def resolve_units(
     values: np.ndarray, stated: Sequence[str], samples: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    """The unit of each sample, whether it was stated rather than told, and why it cannot be."""
+    """The unit of each sample, whether it was stated, and refusals of impossible units."""
     known = ~np.isin(np.asarray(stated, dtype=object), ["", "auto"])
     units, refused = [], {}
     for name, row, unit, is_known in zip(samples, values, stated, known, strict=True):
         if is_known and unit not in UNITS:
             refused[name] = f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}."
-        sure = is_known and unit in UNITS
-        units.append(unit if sure else guess_unit(row))
+        is_valid = is_known and unit in UNITS
+        units.append(unit if is_valid else guess_unit(row))
         if units[-1] != "log2" and (row < 0).any():
             refused.setdefault(
                 name,
@@ -131,24 +131,24 @@ def units_of(
     return np.array(units, dtype=object), known, refused
 
 
-def by_sample(series: pd.Series, what: str) -> pd.Series:
-    """The series by the samples' names as text. Raises InputError for a sample given twice."""
+def index_by_sample(series: pd.Series, what: str) -> pd.Series:
+    """The series by the samples' names as text. Raises InputError for a repeated sample."""
     if isinstance(series.index, pd.MultiIndex):
         raise InputError(f"{what} has an index of {series.index.nlevels} levels; expected samples.")
     series = series.set_axis(series.index.astype(str))
     if series.index.has_duplicates:
         repeated = series.index[series.index.duplicated()][0]
-        raise InputError(f"{what} of sample {repeated!r} is given twice; give it once.")
+        raise InputError(f"{what} of sample {repeated!r} is repeated; give it once.")
     return series
 
 
-def mrin_of(mrin: pd.Series | None) -> pd.Series:
-    """mRIN by sample, NaN where not known. Raises InputError for what is no number."""
+def read_mrin(mrin: pd.Series | None) -> pd.Series:
+    """mRIN by sample, NaN if not known. Raises InputError if a value is not a number."""
     if mrin is None:
         return pd.Series(dtype=float)
     if not isinstance(mrin, pd.Series):
         raise InputError(f"mrin is {type(mrin).__name__}; expected a pandas Series by sample.")
-    found = by_sample(mrin, "mrin")
+    found = index_by_sample(mrin, "mrin")
     values = pd.to_numeric(found, errors="coerce").astype(float)
     wrong = found[(values.isna() & found.notna()) | np.isinf(values)]
     if len(wrong):
@@ -159,24 +159,24 @@ def mrin_of(mrin: pd.Series | None) -> pd.Series:
 
 
 def check_frame(frame: pd.DataFrame) -> None:
-    """Raise InputError for what is no table of samples × genes."""
+    """Raise InputError if `frame` is not a table of samples × genes."""
     if not isinstance(frame, pd.DataFrame):
         raise InputError("samples × genes are expected as a pandas DataFrame.")
     for axis, names, what in ((frame.index, "index", "sample"), (frame.columns, "columns", "gene")):
         if isinstance(axis, pd.MultiIndex):
             raise InputError(
                 f"the {names} of the table have {axis.nlevels} levels (such as {axis[0]!r}); "
-                f"expected one, a name a {what} (see droplevel)."
+                f"expected one, a name per {what} (see droplevel)."
             )
     names = frame.index.astype(str)
     if not len(names):
         raise InputError("there is no sample to classify.")
     if names.has_duplicates:
         repeated = names[names.duplicated()][0]
-        raise InputError(f"sample {repeated!r} is given twice; give each sample once.")
+        raise InputError(f"sample {repeated!r} is repeated; give each sample once.")
 
 
-def _sentence(
+def _recognition_sentence(
     found: int, expected: int, recognition: Recognition, ids: Sequence[str], added: int
 ) -> str:
     remarks, dated = [], find_dates(ids)

@@ -22,7 +22,7 @@ NO_MRIN = (
     "mRIN to compare with."
 )
 NO_PROFILE = "the coverage of its transcripts could not be read; see the log of profile_integrity."
-UNENDED = (
+CUT_SHORT = (
     "its last row has no line end, and genes of the model are missing: the file was cut short; "
     "copy it again."
 )
@@ -33,28 +33,27 @@ class NewSamples:
     """Samples as they were read.
 
     frames: samples × genes (ids as they stand in the file) with their unit; samples of the same
-    unit and genes stand in one, whatever files they come from; missing values stay missing.
-    refused: why samples cannot be called that a file does not give, or gives as no numbers. Each
-    sample is in a frame, in refused, or in both. unended: why samples are refused where genes of
-    the model are missing: no line end follows the last row of their file. warnings: what the call
-    of a sample is to say of how it was read.
+    unit and genes share a frame, whatever files they come from; missing values stay missing.
+    refused: why samples cannot be called that a file lacks or whose values are not numbers. Each
+    sample is in a frame, in refused, or in both. cut_short: why samples are refused if genes of the
+    model are missing: no line end follows the last row of their file. warnings: one per sample,
+    about how it was read.
     """
 
     frames: list[tuple[pd.DataFrame, str]]
     refused: dict[str, str]
-    unended: dict[str, str]
+    cut_short: dict[str, str]
     warnings: dict[str, str]
 
 
 def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> NewSamples:
-    """Read all samples of a validated sheet; what is wrong with one leaves the others as they are.
+    """Read all samples of a validated sheet; a fault of one does not affect the others.
 
-    `counts` has the count table of each sample that comes from reads, or the refusal that stands in
-    its place.
+    `counts` has the count table of each sample that comes from reads, or its refusal.
     """
     groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
     refused: dict[str, str] = {}
-    unended: dict[str, str] = {}
+    cut_short: dict[str, str] = {}
     warnings: dict[str, str] = {}
 
     def add(unit: str, ids: np.ndarray, samples: list[str], values: np.ndarray) -> None:
@@ -75,9 +74,9 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         for sample, column in matrix.sole_columns.items():
             warnings[sample] = f"Its values are those of the file's only column, {column!r}."
         if matrix.lacks_line_end:
-            unended |= dict.fromkeys(wanted, f"{path}: {UNENDED}")
-        told = unit or ("count" if matrix.layout in COUNTED else "")
-        add(told, matrix.ids, matrix.samples, matrix.values)
+            cut_short |= dict.fromkeys(wanted, f"{path}: {CUT_SHORT}")
+        known_unit = unit or ("count" if matrix.layout in COUNTED else "")
+        add(known_unit, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         reason = read_refusal(counts[sample])
         if reason:
@@ -90,7 +89,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
         ids, samples, blocks = groups.pop((unit, key))
         values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         frames.append((pd.DataFrame(values, samples, ids), unit))
-    return NewSamples(frames, refused, unended, warnings)
+    return NewSamples(frames, refused, cut_short, warnings)
 
 
 def call_samples(
@@ -100,23 +99,23 @@ def call_samples(
     quality: pd.DataFrame,
     mrin: pd.Series | None,
 ) -> Predictions:
-    """The calls of all samples of the sheet, in its order; those that cannot be called are refused.
+    """The calls of all samples of the sheet, in its order; a sample without a call is refused.
 
     `quality` has reads, aligned and assigned of the samples from reads (see `read_qualities`), of
-    which those below the thresholds of the bundle are refused; `mrin` their mRIN, None where the
-    bundle was trained on matrices and cannot tell.
+    which those below the thresholds of the bundle are refused; `mrin` their mRIN, None if the
+    bundle was trained on matrices and has no reference for it.
     """
-    refused = {**poor_reads(quality, classifier.description["thresholds"]), **new.refused}
+    refused = {**refuse_poor_reads(quality, classifier.description["thresholds"]), **new.refused}
     if mrin is not None:
         unknown = quality.index.difference(mrin.index)
         refused = {**dict.fromkeys(unknown, NO_PROFILE), **refused}
     found = _predict(classifier, sheet, new, mrin, refused)
     lacking = found.samples.index[found.samples["genes_found"] < found.genes_expected]
-    cut = {name: new.unended[name] for name in lacking if name in new.unended}
+    cut = {name: new.cut_short[name] for name in lacking if name in new.cut_short}
     if set(cut) - set(refused):
         refused = {**cut, **refused}
         found = _predict(classifier, sheet, new, mrin, refused)
-    doubts = [*_other_units(sheet, found.samples).items(), *new.warnings.items()]
+    doubts = [*_unit_doubts(sheet, found.samples).items(), *new.warnings.items()]
     for sample, sentence in doubts:
         if not found.samples.at[sample, "refused"]:
             found.warnings[sample].append(sentence)
@@ -126,16 +125,16 @@ def call_samples(
     return found
 
 
-def _other_units(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
-    """What to doubt of samples whose unit was told from the values, and another for their file."""
-    asked = sheet.loc[(sheet["origin"] == "matrix") & (sheet["unit"] == "")].set_index("sample")
-    units = samples.loc[asked.index]
+def _unit_doubts(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
+    """Warnings about samples of one file whose units, inferred from the values, differ."""
+    unstated = sheet.loc[(sheet["origin"] == "matrix") & (sheet["unit"] == "")].set_index("sample")
+    units = samples.loc[unstated.index]
     units = units.loc[units["refused"] == "", "unit"]
     sentences: dict[str, str] = {}
-    for file, group in units.groupby(asked["matrix"].reindex(units.index)):
+    for file, group in units.groupby(unstated["matrix"].reindex(units.index)):
         if group.nunique() > 1:
             sentence = (
-                f"The samples of {file} were taken for values of several units; state theirs."
+                f"Several units were inferred from the values of {file}; state them in the sheet."
             )
             sentences |= dict.fromkeys(group.index, sentence)
     return sentences
@@ -161,19 +160,19 @@ def _predict(
     if unread:
         nothing = pd.DataFrame(np.nan, unread, classifier.genes)
         parts.append(classifier.predict(nothing, "count", mrin, refused))
-    return Predictions.concat(parts).of(sheet["sample"].tolist())
+    return Predictions.concat(parts).select(sheet["sample"].tolist())
 
 
 def read_qualities(
     samples: Sequence[str], star_logs: Mapping[str, str | Path], summaries: Mapping[str, str | Path]
 ) -> pd.DataFrame:
-    """reads, aligned and assigned of samples from reads, NaN where not known; a row a sample."""
+    """Reads, aligned and assigned, one row per sample from reads; NaN if not known."""
     rows = {name: asdict(read_quality(star_logs.get(name), summaries[name])) for name in samples}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["reads", "aligned", "assigned"])
 
 
-def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, str]:
-    """Why samples cannot be called whose reads would have been excluded from training."""
+def refuse_poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, str]:
+    """Refusals of samples whose reads would have been excluded from training."""
     refused = {}
     for row in quality.itertuples():
         if row.reads < LEAST_READS:
@@ -190,17 +189,17 @@ def poor_reads(quality: pd.DataFrame, least: Mapping[str, float]) -> dict[str, s
     return refused
 
 
-def origins(
+def tabulate_origins(
     sheet: pd.DataFrame,
     here: Mapping[str, str | Path],
     reads: Mapping[str, Sequence[str | None]],
     classifier: Classifier,
 ) -> pd.DataFrame:
-    """What each call was made from: a row a sample of the sheet.
+    """The inputs and the bundle of each call: one row per sample of the sheet.
 
-    Columns: input (the files, as the sheet names them, or the run), input_sha256 (of each file,
-    '' where it is not known), both joined by ','; bundle (its folder) and bundle_fingerprint.
-    `here` has the place of each matrix in this job, `reads` the checksums of a sample's files.
+    Columns: input (the files, as the sheet names them, or the run), input_sha256 (of each file, ''
+    if it is not known), both joined by ','; bundle (its folder) and bundle_fingerprint. `here` has
+    the path of each matrix in this job, `reads` the checksums of a sample's files.
     """
     checksums = {name: file_checksum(path) for name, path in here.items() if Path(path).is_file()}
     rows = {}
@@ -217,10 +216,10 @@ def origins(
     )
 
 
-def describe(
+def describe_calls(
     found: Predictions, sheet: pd.DataFrame, quality: pd.DataFrame, origin: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The table of calls and its records for JSON, each with what the call was made from."""
+    """The table of calls and its records for JSON, each with its inputs and bundle."""
     table = found.table().set_index("sample").join(quality).join(origin)
     records = []
     for name in sheet["sample"]:

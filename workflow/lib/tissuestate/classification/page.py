@@ -1,4 +1,4 @@
-"""What a sample's page says: the call, how sure, why, what to doubt (`sample.html.j2`)."""
+"""Facts of a sample's page: call, probabilities, genes, warnings (`sample.html.j2`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle.format import Bundle
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.evaluation.abstention import no_tumour
+from tissuestate.evaluation.abstention import is_no_tumour
 from tissuestate.features.plane import TrainingMap
 
 LEAST_SHOWN = 0.005
@@ -40,14 +40,14 @@ class PlanePicture:
 
     @classmethod
     def of(cls, figure: Any, png: bytes, marks: Mapping[str, tuple[str, str]]) -> Self:
-        """The picture that a matplotlib figure of one plot gave, drawn before: that lays it out."""
+        """The picture of a matplotlib figure of one plot that has been drawn, and so laid out."""
         axes = figure.axes[0]
         box = axes.get_position()
         limits = (*axes.get_xlim(), *axes.get_ylim())
         return cls(png, marks, (box.x0, 1 - box.y1), (box.width, box.height), limits)
 
     def place(self, x: float, y: float) -> tuple[float, float, bool]:
-        """Where a point lies in the picture (shares from left and top), and whether on its edge."""
+        """Place of a point in the picture (shares from left and top), and whether it is outside."""
         left, right, bottom, top = self.limits
         across, down = (x - left) / (right - left), (top - y) / (top - bottom)
         inside = min(max(across, 0.0), 1.0), min(max(down, 0.0), 1.0)
@@ -60,7 +60,7 @@ class PlanePicture:
 
 @dataclass(frozen=True)
 class Background:
-    """What the pages of all samples share, made once.
+    """The facts that the pages of all samples share.
 
     mrin: of the training samples (empty if they had no reads). contrasts: of the bundle's data.
     """
@@ -71,7 +71,7 @@ class Background:
 
     @classmethod
     def of(cls, bundle: Bundle, plane: PlanePicture) -> Self:
-        """The background that a bundle gives; `plane` shows its `training_samples`."""
+        """The background of a bundle; `plane` shows its `training_samples`."""
         integrity = bundle.has("integrity.npz")
         mrin = load_arrays(bundle.path("integrity.npz"))["mrin"] if integrity else np.empty(0)
         return cls(plane, mrin[np.isfinite(mrin)], bundle.description["data"]["contrasts"])
@@ -80,10 +80,10 @@ class Background:
 def sample_facts(
     record: Mapping[str, Any], background: Background, genes: pd.DataFrame | None = None
 ) -> dict[str, Any]:
-    """What the page of one sample says.
+    """Facts of the page of one sample.
 
-    `record` is what `Predictions.record` returns; `genes` this sample's rows of
-    `explain.top_genes`, None if calls are not explained.
+    `record` is that of `Predictions.record`; `genes` this sample's rows of `top_genes`, None if
+    calls are not explained.
     """
     heads = record["heads"]
     return {
@@ -92,7 +92,7 @@ def sample_facts(
         "warnings": record["warnings"],
         "answers": heads,
         "heads": _heads(heads),
-        "explained": genes is not None and not genes.empty,
+        "is_explained": genes is not None and not genes.empty,
         "drivers": [] if genes is None else _drivers(heads, genes),
         "plane": background.plane,
         "place": _place(record["point"], background.plane),
@@ -106,10 +106,10 @@ def sample_facts(
 
 
 def _heads(heads: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The probabilities shown of each head, its set, and how many classes are not shown."""
+    """Shown probabilities and set of each head, and the number of classes not shown."""
     rows = []
     for head, found in heads.items():
-        if head == "subtype" and no_tumour(heads["disease_state"]["call"]):
+        if head == "subtype" and is_no_tumour(heads["disease_state"]["call"]):
             continue
         shown = _shown(found["probabilities"])
         hidden = len(found["probabilities"]) - len(shown)
@@ -127,7 +127,7 @@ def _shown(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 
 def _drivers(heads: Mapping[str, Any], genes: pd.DataFrame) -> list[dict[str, Any]]:
-    """The genes that speak most for and against each call, and what they make together."""
+    """The genes that speak most for and against each call, and the sum of their contributions."""
     drivers = []
     for head in heads:
         rows = genes[genes["head"] == head].nsmallest(GENES, "rank")
@@ -162,10 +162,10 @@ def _place(point: list[float] | None, plane: PlanePicture) -> dict[str, Any] | N
 
 
 def _integrity(mrin: float | None, cohort: np.ndarray) -> dict[str, Any] | None:
-    """A sample's mRIN among those of the training cohort, None if either is not known.
+    """A sample's mRIN among those of the training cohort; None if either is not known.
 
-    share: of the cohort that is more degraded. heights: of a histogram's bars, from 0 to 1. at:
-    where the sample lies on its axis, from 0 to 1.
+    share: of the cohort that is more degraded. heights: of a histogram's bars, from 0 to 1. at: the
+    place of the sample on its axis, from 0 to 1.
     """
     if mrin is None or not len(cohort):
         return None

@@ -1,4 +1,4 @@
-"""What a classification gives: calls, probabilities and warnings, a row a sample."""
+"""Results of a classification: calls, probabilities and warnings, one row per sample."""
 
 import math
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Predictions:
-    """Results of samples, in the order they came in.
+    """Results of samples, in their order of input.
 
-    calls: a row a sample; for each head the class called ('' = none), the probability of the most
-    probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
-    ('{head}_abstained'; '' = one is, or the head was not asked).
-    probabilities: for each head samples × classes, NaN where the head was not asked.
+    calls: one row per sample; for each head the called class ('' = none), the probability of the
+    most probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
+    ('{head}_abstained'; '' = one is, or the head has no probabilities).
+    probabilities: for each head samples × classes, NaN if the head has none for the sample.
     points: x and y of each sample on the plane of the training samples.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the genes found that are not expressed) and below (share below 0), mrin (NaN = not
+    (share of the found genes that are not expressed) and below (share below 0), mrin (NaN = not
     known), novelty (above 1: the sample is like nothing in training), refused (why there is no
     call; '' = not refused).
-    warnings: for each sample what to doubt, in sentences.
+    warnings: of each sample, in sentences.
     """
 
     calls: pd.DataFrame
@@ -47,7 +47,7 @@ class Predictions:
             parts[0].genes_expected,
         )
 
-    def of(self, samples: Sequence[str]) -> Self:
+    def select(self, samples: Sequence[str]) -> Self:
         """The results of these samples, in this order."""
         return replace(
             self,
@@ -61,7 +61,7 @@ class Predictions:
         )
 
     def table(self) -> pd.DataFrame:
-        """One row a sample: calls, every probability (`{head}:{class}`), genes, mRIN, warnings."""
+        """One row per sample: calls, probabilities (`{head}:{class}`), genes, mRIN, warnings."""
         parts = [self.calls, self.samples]
         for head, shares in self.probabilities.items():
             parts.append(shares.add_prefix(f"{head}:"))
@@ -70,7 +70,7 @@ class Predictions:
         return table.rename_axis("sample").reset_index()
 
     def record(self, sample: str) -> dict[str, Any]:
-        """All that is known about one sample, as values that JSON can hold."""
+        """All results of one sample, as values that JSON can hold."""
         about = self._rows[sample]
         heads = {
             head: {
@@ -101,7 +101,7 @@ class Predictions:
             "point": None if math.isnan(about["x"]) else [about["x"], about["y"]],
         }
 
-    # Rows as dictionaries: looking a thousand samples up in frames takes longer than to call them.
+    # Rows as dictionaries: looking up a thousand samples in frames takes longer than calling them.
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Every fitted step between the values of a sample and what the networks say, in order."""
+"""All fitted steps from the values of a sample to the outputs of the networks, in order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tissuestate.models.frozen import FrozenNetwork
 
 @dataclass(frozen=True)
 class Chain:
-    """Normaliser, imputation, correction, features; then novelty and the networks beside it."""
+    """Normaliser, imputation, correction and features; then novelty, and the networks."""
 
     normaliser: Normaliser
     imputation: ConditionalMean
@@ -38,7 +38,7 @@ class Chain:
         novelty: str | Path,
         networks: Iterable[str | Path],
     ) -> Self:
-        """The steps from the files of the stages; networks by their folders."""
+        """The steps, from the files of the stages; networks by their folders."""
         return cls(
             Normaliser.from_arrays(load_arrays(normaliser)),
             ConditionalMean.from_arrays(load_arrays(imputation)),
@@ -73,13 +73,13 @@ class Chain:
         return self.project(self.expression(values, units, samples))
 
     def logits(self, features: np.ndarray) -> dict[str, np.ndarray]:
-        """For each head samples × classes."""
+        """Logits by head, samples × classes."""
         return {head: z for n in self.networks for head, z in n.logits(features).items()}
 
     def probabilities(
         self, features: np.ndarray, temperatures: Mapping[str, float] | None = None
     ) -> dict[str, np.ndarray]:
-        """For each head samples × classes, calibrated where the head has a temperature."""
+        """Probabilities by head, samples × classes, calibrated if the head has a temperature."""
         own = temperatures or {}
         logits = self.logits(features)
         return {head: softmax(z / own.get(head, 1.0), axis=1) for head, z in logits.items()}
@@ -87,6 +87,6 @@ class Chain:
     def predict(
         self, values: np.ndarray, units: Sequence[str]
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """For each head probabilities (not calibrated), and whether each sample is new."""
+        """Probabilities by head (not calibrated), and whether each sample is new."""
         features = self.transform(values, units)
         return self.probabilities(features), self.novelty.is_new(features)

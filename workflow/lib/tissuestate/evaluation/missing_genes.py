@@ -1,4 +1,4 @@
-"""What missing genes cost: the curve that the refusal of samples with too few genes rests on."""
+"""Loss of accuracy by missing genes, which sets the limit for refusing samples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the genes that are missing
 DRAWS = 3  # of random genes
-LOSS = 0.05  # of accuracy that a sample may lose by its missing genes before it is refused
+LOSS = 0.05  # of accuracy by missing genes, above which a sample is refused
 
 # values (samples × genes, NaN = missing) → for each head probabilities, and whether samples are new
 Predict = Callable[[np.ndarray], tuple[dict[str, np.ndarray], np.ndarray]]
 
 
-def missing_sets(
+def gene_masks(
     expression: np.ndarray, seed: int, shares: Sequence[float] = SHARES, draws: int = DRAWS
 ) -> list[tuple[str, float, np.ndarray]]:
-    """Which genes to take away: (kind, share, mask of genes) for each share and kind.
+    """Genes to remove: (kind, share, mask of genes) for each share and kind.
 
     Kinds: none; random, `draws` times; faint, the genes least expressed on average in `expression`
     (samples × genes), which platforms with fewer reads or probes lack.
@@ -37,7 +37,7 @@ def missing_sets(
     return found
 
 
-def missing_curve(
+def missing_gene_curve(
     values: np.ndarray,
     labels: Mapping[str, np.ndarray],
     split: np.ndarray,
@@ -45,18 +45,18 @@ def missing_curve(
     predict: Predict,
     sets: Sequence[tuple[str, float, np.ndarray]],
 ) -> pd.DataFrame:
-    """Accuracy of each head where genes are taken away, averaged over the draws of a kind.
+    """Accuracy of each head after genes are removed, averaged over the draws of a kind.
 
-    values: samples × genes as they came. labels: class numbers, -1 where unknown. Returns split,
-    kind, missing (share of the genes), head, accuracy, loss (against no gene missing), new (share
-    of samples taken for unlike the training samples), n.
+    values: samples × genes as they came. labels: class numbers, -1 if unknown. Returns split, kind,
+    missing (share of the genes), head, accuracy, loss (compared with no gene missing), new (share
+    of samples recognised as new), n.
     """
     rows = []
     for kind, share, mask in sets:
-        given = values.copy()
-        given[:, mask] = np.nan
-        probabilities, new = predict(given)
-        for head, shares in in_tandem(probabilities, classes).items():
+        reduced = values.copy()
+        reduced[:, mask] = np.nan
+        probabilities, new = predict(reduced)
+        for head, shares in apply_tandem(probabilities, classes).items():
             called = np.where(np.isnan(shares).any(axis=1), -2, np.nan_to_num(shares).argmax(1))
             for part in ("validation", "test"):
                 chosen = (split == part) & (labels[head] >= 0)
@@ -73,10 +73,10 @@ def missing_curve(
 
 
 def least_genes(curve: pd.DataFrame, loss: float = LOSS) -> float:
-    """The share of the genes that a sample must have, from the validation samples of a curve.
+    """The smallest share of genes that a sample must have, from validation samples of a curve.
 
-    The least at which, and above which, no head loses more than `loss` of its accuracy, whichever
-    genes are missing.
+    At this share and above it, no head loses more than `loss` of its accuracy, whichever genes are
+    missing.
     """
     validation = curve[curve["split"] == "validation"]
     worst = validation.groupby("missing")["loss"].max().sort_index()

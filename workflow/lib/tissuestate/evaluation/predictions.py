@@ -12,8 +12,8 @@ from tissuestate.labels import HEADS
 from tissuestate.tables import read_table
 
 
-def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """The most probable class of each sample, '' where there are no probabilities."""
+def _most_probable(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """The most probable class of each sample, '' if there are no probabilities."""
     called = np.array([*names, ""], dtype=object)
     known = (
         ~np.isnan(probabilities).any(axis=1) if len(names) else np.zeros(len(probabilities), bool)
@@ -24,15 +24,15 @@ def _calls(probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return called[best]
 
 
-def tabulate(
+def tabulate_predictions(
     obs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """The table of predictions, a row a sample of `obs`, in its order.
+    """The table of predictions: one row per sample of `obs`, in its order.
 
     Columns: sample, split, donor, study, source, then for each head `{head}_true` ('' unknown),
     `{head}_call` and `{head}:{class}`, its probability. `subtype_call` obeys the tandem rule ('' if
-    the tissue called has no subtypes), whereas `subtype:{class}` are those of the subtype network
-    for any sample.
+    the called tissue has no subtypes); `subtype:{class}` are the probabilities of the subtype
+    network for any sample.
     """
     table = pd.DataFrame({"sample": obs.index.astype(str)})
     for column in ("split", "donor"):
@@ -45,12 +45,12 @@ def tabulate(
         if head == "subtype":
             called = route_subtypes(called, table["tissue_call"], classes)
         table[f"{head}_true"] = obs[head].where(obs[head].isin(names), "").to_numpy()
-        table[f"{head}_call"] = _calls(called, names)
+        table[f"{head}_call"] = _most_probable(called, names)
         scores = pd.DataFrame(probabilities[head], columns=[f"{head}:{name}" for name in names])
         table = pd.concat([table, scores], axis=1)
     return table
 
 
 def read_predictions(path: str | Path, samples: Iterable[str] | None = None) -> pd.DataFrame:
-    """Read a table of predictions, of these samples; labels are strings, '' where there is none."""
+    """The predictions of `samples` (None = all) from a file; labels are strings, '' for none."""
     return read_table(path, samples=samples)

@@ -13,7 +13,7 @@ from tissuestate.cohort.composition import batches
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.evaluation.tandem import route_subtypes
-from tissuestate.labels import HEADS, TANDEM, WITHIN, encode, within
+from tissuestate.labels import HEADS, TANDEM, WITHIN, encode, within_batch_head
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ TOP = 5  # top-K accuracy is given for K up to this, or to the number of classes
 class ScoredHead:
     """One head's test samples that have a true class: codes and probabilities.
 
-    called: class numbers, -1 for no call. scores: samples × classes (0 where there is no call).
+    called: class numbers, -1 for no call. scores: samples × classes (0 if there is no call).
     """
 
     head: str
@@ -36,11 +36,11 @@ class ScoredHead:
 
 
 def score_heads(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[ScoredHead]:
-    """Each head of a table of predictions on its labelled test samples, ready to be measured.
+    """Each head of a table of predictions, with its labelled test samples.
 
-    `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the
-    same samples as the tandem calls them; `{head}_within_batch` the head where its class cannot be
-    told from the batch (see `within_batch`). A head without classes or test samples is left out.
+    `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the same
+    samples as the tandem calls them; `{head}_within_batch` the head among classes that the batch
+    does not give away (see `within_batch`). A head without classes or test samples is left out.
     """
     test = predictions[predictions["split"] == "test"]
     scored = []
@@ -75,12 +75,12 @@ def score_heads(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[S
 def within_batch(
     scored: ScoredHead, batch: Sequence[str] | pd.Series, kinds: Sequence[str]
 ) -> list[ScoredHead]:
-    """A head asked again among those classes alone that a sample's own batch holds.
+    """A head scored again, only among the classes that a sample's own batch holds.
 
-    kinds: of each class, what is known when it is asked for: of a subtype its tissue, whose
-    subtypes alone it competes with. What is left cannot be answered by recognising the batch.
-    Samples whose batch leaves them one class are left out. An empty list where all do, or where
-    every batch holds every class, so that nothing would differ.
+    kinds: for each class the group within which it competes: for a subtype its tissue. Recognising
+    the batch does not help here. Samples whose batch leaves one class are left out. The list is
+    empty if all samples are left out, or if every batch holds every class, so that nothing would
+    differ.
     """
     place, names = pd.factorize(np.asarray(batch, dtype=str))
     held = np.zeros((len(names), len(scored.classes)), dtype=bool)
@@ -99,7 +99,7 @@ def within_batch(
     classes = tuple(np.array(scored.classes)[used])
     true = np.searchsorted(np.flatnonzero(used), scored.true[kept])
     donors = np.unique(scored.donors[kept], return_inverse=True)[1]
-    head = within(scored.head)
+    head = within_batch_head(scored.head)
     return [ScoredHead(head, classes, true, scores.argmax(axis=1), scores, donors)]
 
 
@@ -108,7 +108,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis, missing values left out; NaN where all are missing."""
+    """Mean over the last axis, missing values left out; NaN if all are missing."""
     known = ~np.isnan(values)
     return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1).astype(float))
 
@@ -124,22 +124,21 @@ def _auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.nd
 
 
 def _ranks(scored: ScoredHead) -> np.ndarray:
-    """The place of the true class among the scores, 0 for the highest; ties by class order."""
+    """The rank of the true class among the scores, 0 for the highest; ties by class order."""
     own = scored.scores[np.arange(len(scored.true)), scored.true][:, None]
     earlier = np.arange(len(scored.classes)) < scored.true[:, None]
     return ((scored.scores > own) | ((scored.scores == own) & earlier)).sum(axis=1)
 
 
-def measure(
+def measure_head(
     scored: ScoredHead, weights: np.ndarray, *, by_rank: bool = True
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Metrics for each row of sample weights (resamples × samples), overall and per class.
 
     Returns {metric: resamples} and {metric: resamples × classes}. Averages over classes leave out
-    classes without a sample, precision, recall and F1 are 0 where nothing was called; log_loss
-    is given only where every sample has a call, top-K accuracy not within a batch. Without
-    `by_rank` the metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left
-    out.
+    classes without a sample, precision, recall and F1 are 0 if nothing was called; log_loss is
+    given only if every sample has a call, top-K accuracy not within a batch. Without `by_rank` the
+    metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left out.
     """
     numbers = np.arange(len(scored.classes))
     is_true = (scored.true[:, None] == numbers).astype(float)
@@ -174,7 +173,7 @@ def measure(
     return overall, per_class
 
 
-def score(
+def score_predictions(
     predictions: pd.DataFrame, classes: Mapping[str, Any], *, resamples: int = 1000, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Metrics (head, metric, value, low, high, n) and metrics per class, on the test samples.
@@ -185,8 +184,8 @@ def score(
     rows, class_rows = [], []
     for scored in score_heads(predictions, classes):
         n = len(scored.true)
-        values, per_class = measure(scored, np.ones((1, n)))
-        spread, _ = measure(scored, bootstrap_weights(scored.donors, resamples, seed))
+        values, per_class = measure_head(scored, np.ones((1, n)))
+        spread, _ = measure_head(scored, bootstrap_weights(scored.donors, resamples, seed))
         for metric, value in values.items():
             known = spread[metric][~np.isnan(spread[metric])]
             low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
@@ -200,7 +199,7 @@ def score(
     return metrics, pd.concat(class_rows, ignore_index=True)
 
 
-def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
+def count_confusions(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
     """Counts of each true and called class on the test samples: head, true, called, count.
 
     Every pair of classes has a row; a subtype that the tandem did not call counts as called ''.
@@ -215,11 +214,11 @@ def confusion(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataF
     return pd.DataFrame(rows, columns=["head", "true", "called", "count"])
 
 
-def roc(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
+def roc_points(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> pd.DataFrame:
     """ROC curves, one class against the rest, on the test samples: head, class, fpr, tpr.
 
-    Points that scikit-learn finds to change no curve are left out. A class that all or none of the
-    test samples belong to has no curve.
+    Points that do not change a curve are left out, by scikit-learn. A class of all or none of the
+    test samples has no curve.
     """
     parts = []
     for scored in score_heads(predictions, classes):

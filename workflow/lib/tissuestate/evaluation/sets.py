@@ -1,19 +1,19 @@
 """Sets of classes that hold the true one in nine of ten new samples (split conformal prediction).
 
-A class is in the set if its calibrated probability reaches a threshold, the same for all classes
-of a head: least ambiguous sets (Sadinle, Lei & Wasserman 2019), which have the fewest classes on
-average and no random element. Where a head is right more often than the level asks for, some
-samples get an empty set: every class is less probable than the true one usually is. (Adaptive sets
-empty as many, but by lot; without the lot they cover far more than they say.)
+A class is in the set if its calibrated probability reaches a threshold, the same for all classes of
+a head: least ambiguous sets (Sadinle, Lei & Wasserman 2019), which have the fewest classes on
+average and no random element. If a head is right more often than the level, some samples get an
+empty set: every class is less probable than the true one usually is. (Adaptive sets are empty as
+often, but at random; without randomness they cover far more than their level.)
 
 Samples of a donor are not exchangeable, donors are. The threshold is therefore the quantile of
 scores in which each donor weighs the same, and one more donor is at infinity (hierarchical
-conformal prediction, Lee, Barber & Willett 2023); with one sample a donor it is the usual one. The
-libraries (MAPIE, crepes) take each calibration sample for one of its own, and keep the estimator
-that they wrap where one number a head is all that a bundle needs.
+conformal prediction, Lee, Barber & Willett 2023); with one sample per donor it is the usual one.
+The libraries (MAPIE, crepes) treat calibration samples as independent, and keep the estimator that
+they wrap, although a bundle needs only one number per head.
 
 The thresholds come from validation samples, which fitted no weight but chose the epoch that is kept
-and the temperatures. So far the promise is not exact; test samples tell how it is kept.
+and the temperatures. The coverage is therefore not exact; it is measured on test samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import donor_quantile
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import encode
 
 LEVEL = 0.9
 
 
 class ConformalSets:
-    """Sets at a level for each head. Fitted: `thresholds_`, the least probability of a member."""
+    """Sets of classes for each head. Fitted: `thresholds_`, the least probability of a member."""
 
     def __init__(self, level: float = LEVEL) -> None:
         self.level = level
@@ -43,22 +43,22 @@ class ConformalSets:
     ) -> Self:
         """Learn the thresholds from samples that the networks were not trained on.
 
-        probabilities: for each head samples × classes, as a new sample would be shown (NaN where
-        the head is not asked). labels: class numbers, -1 where unknown (left out).
+        probabilities: for each head samples × classes, as a new sample would be shown (NaN without
+        an answer). labels: class numbers, -1 if unknown (left out).
         """
         self.thresholds_: dict[str, float] = {}
         for head, shares in probabilities.items():
             known = labels[head] >= 0
             own = shares[known, labels[head][known]]
-            # what the called tissue rules out can be in no set
+            # a subtype that the called tissue excludes can be in no set
             scores = np.where(own > 0, -own, np.inf)
             quantile = donor_quantile(scores, np.asarray(donors)[known], self.level)
-            # a hair below, so that rounding does not decide about the sample that set it
+            # slightly below, so that rounding does not decide about the sample that set it
             self.thresholds_[head] = max(-quantile - 1e-9, 0.0)
         return self
 
     def members(self, head: str, probabilities: np.ndarray) -> np.ndarray:
-        """Whether each class is in the set (samples × classes, bool); none where not asked."""
+        """Whether each class is in the set (samples × classes, bool); none for NaN."""
         shares = np.nan_to_num(probabilities)
         return (shares >= self.thresholds_[head]) & (shares > 0)
 
@@ -83,7 +83,7 @@ def fit_sets(
     """
     known = (obs["split"] == "validation").to_numpy()
     return ConformalSets().fit(
-        {head: shares[known] for head, shares in in_tandem(probabilities, classes).items()},
+        {head: shares[known] for head, shares in apply_tandem(probabilities, classes).items()},
         {head: encode(obs.loc[known, head], classes[head]) for head in probabilities},
         obs.loc[known, "donor"].to_numpy(str),
     )

@@ -1,4 +1,4 @@
-"""What training had of a tissue: what it lacked cannot be told from the others."""
+"""The states that training had of each tissue; a state that it lacked cannot be recognised."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,16 +9,16 @@ from tissuestate.labels import STATES
 
 TUMOUR = "neoplastic"
 
-# For each tissue how many training samples it had of each state; {} where a bundle does not say.
+# For each tissue the number of training samples of each state; {} if a bundle does not say.
 StatesOfTissue = Mapping[str, Mapping[str, int]]
 
 
 def missing_states(
     tissue: str, states: Sequence[str], states_of_tissue: StatesOfTissue
 ) -> list[str]:
-    """The states that a tissue lacked in training, of those that the model tells apart (`states`).
+    """The states that a tissue lacked in training, of those that the model knows (`states`).
 
-    Tumours always count, and all others where a tissue had one state alone.
+    Tumours always count, and all other states if the tissue had one state alone.
     """
     counts = states_of_tissue.get(tissue)
     if counts is None:
@@ -31,21 +31,21 @@ def missing_states(
     ]
 
 
-def gap(tissue: str, missing: Sequence[str]) -> str:
-    """'no neoplastic thyroid was in training'."""
+def gap_sentence(tissue: str, missing: Sequence[str]) -> str:
+    """Sentence on the lack, such as 'no neoplastic thyroid was in training'."""
     return f"no {' or '.join(missing)} {tissue} was in training"
 
 
-def untold_states(
+def unseen_states(
     probabilities: Mapping[str, np.ndarray],
     classes: Mapping[str, Sequence[str]],
     states_of_tissue: StatesOfTissue,
 ) -> list[tuple[str, list[str]]]:
-    """Each sample's most probable tissue, and what states that lacked where therefore none is told.
+    """Each sample's most probable tissue, and its missing states if they forbid a call of a state.
 
-    None can be told where the tissue had no tumours or one state only, since whatever the sample is
-    would be called so, and where the most probable state is one that the tissue lacked.
-    probabilities: samples × classes of disease_state and tissue (NaN: not asked).
+    They do if the tissue had no tumours or one state only, because any sample would get that state,
+    and if the tissue lacked the most probable state. probabilities: samples × classes of
+    disease_state and tissue (NaN: none).
     """
     found: list[tuple[str, list[str]]] = []
     tissues, states = classes["tissue"], classes["disease_state"]
@@ -57,16 +57,18 @@ def untold_states(
             continue
         tissue, state = tissues[int(tissue_shares.argmax())], states[int(state_shares.argmax())]
         missing = missing_states(tissue, states, states_of_tissue)
-        untold = TUMOUR in missing or len(missing) == len(STATES) - 1 or state in missing
-        found.append((tissue, missing if untold else []))
+        forbids_call = TUMOUR in missing or len(missing) == len(STATES) - 1 or state in missing
+        found.append((tissue, missing if forbids_call else []))
     return found
 
 
-def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]) -> list[str]:
-    """What training lacked to call a sample so, in sentences.
+def training_doubts(
+    calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]
+) -> list[str]:
+    """Warnings, in sentences, about a call for which training lacked samples.
 
-    calls: the classes called and the reasons where none is ('disease_state_abstained'). tissue: the
-    most probable. description: that of the bundle.
+    calls: the called classes and the reasons for no call ('disease_state_abstained'). tissue: the
+    most probable one. description: that of the bundle.
     """
     data, found = description["data"], []
     states = description["classes"]["disease_state"]
@@ -77,11 +79,11 @@ def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]
             "bundle."
         )
     if missing:
-        text = gap(tissue, missing)
-        told = "such a sample would be called one of the other states"
+        text = gap_sentence(tissue, missing)
+        consequence = "such a sample would be called one of the other states"
         if calls["disease_state_abstained"] == text:
-            told = "whether this sample is one cannot be told"
-        found.append(f"{text[0].upper()}{text[1:]}; {told}.")
+            consequence = "whether this sample is one cannot be decided"
+        found.append(f"{text[0].upper()}{text[1:]}; {consequence}.")
     subtype = calls.get("subtype", "")
     if not subtype:
         return found
@@ -100,6 +102,6 @@ def doubts(calls: Mapping[str, Any], tissue: str, description: Mapping[str, Any]
     if others:
         found.append(
             f"In training {subtype} never came from the same study and source as "
-            f"{' or '.join(others)}; what tells them apart may be how their numbers were made."
+            f"{' or '.join(others)}; what distinguishes them may be how their numbers were made."
         )
     return found

@@ -10,7 +10,7 @@ import pandas as pd
 def route_subtypes(
     subtype: np.ndarray, called_tissue: Sequence[str] | pd.Series, classes: Mapping[str, Any]
 ) -> np.ndarray:
-    """Probabilities of the subtypes, given the tissue that was called.
+    """Probabilities of the subtypes, given the called tissue.
 
     subtype: samples × subtypes, of the subtype network. Only the subtypes of the called tissue
     keep theirs, scaled to sum to 1; a sample of a tissue without subtypes has NaN throughout.
@@ -22,16 +22,16 @@ def route_subtypes(
     allowed = allowed.reshape(len(subtype), len(names))
     kept = np.where(allowed, subtype, 0.0)
     total = kept.sum(axis=1, keepdims=True)
-    # Where every allowed subtype underflowed to 0, they are equally likely.
+    # If every allowed subtype underflowed to 0, they are equally likely.
     kept = np.where(allowed & (total == 0), 1.0, kept)
     total = kept.sum(axis=1, keepdims=True)
     return np.divide(kept, total, out=np.full(kept.shape, np.nan), where=total > 0)
 
 
-def in_tandem(
+def apply_tandem(
     probabilities: Mapping[str, np.ndarray], classes: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """The probabilities that a user is shown: those of subtypes given the likeliest tissue."""
+    """Probabilities as a user sees them: those of subtypes given the most probable tissue."""
     shown = dict(probabilities)
     if "subtype" in shown:
         called = np.asarray(classes["tissue"])[shown["tissue"].argmax(axis=1)]

@@ -1,4 +1,4 @@
-"""How far calls can be relied on: what the sets cover, and what abstaining from the rest gains."""
+"""Trust in calls: the coverage of the sets and the gain by abstaining."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,24 +7,24 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.abstention import reasons
+from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.sets import ConformalSets
 from tissuestate.evaluation.support import StatesOfTissue
-from tissuestate.evaluation.tandem import in_tandem
+from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import HEADS, encode
 
-ENOUGH = 20  # test samples of a tissue from which on its coverage is shown
+ENOUGH = 20  # test samples of a tissue whose coverage is shown, at least
 POINTS = 200  # of a curve at most
 
 
 def shown_probabilities(
     predictions: pd.DataFrame, classes: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """For each head the probabilities of a table of predictions as a user is shown them."""
+    """Probabilities by head of a table of predictions, as a user sees them."""
     heads = [head for head in HEADS if f"{head}_true" in predictions]
     columns = {head: [f"{head}:{name}" for name in classes[head]] for head in heads}
     shares = {head: predictions[names].to_numpy(float) for head, names in columns.items()}
-    return in_tandem(shares, classes)
+    return apply_tandem(shares, classes)
 
 
 def set_coverage(
@@ -35,9 +35,9 @@ def set_coverage(
     resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How often the sets hold the true class, for each head and for tissues with enough samples.
+    """Coverage of the sets, for each head and for tissues with enough samples.
 
-    One row a head and tissue ('' = all) of test samples: samples, donors, coverage with its 95 %
+    One row per head and tissue ('' = all) of test samples: samples, donors, coverage with its 95 %
     interval (bootstrap over donors), size (classes on average), single and empty (shares of sets).
     """
     test = predictions[predictions["split"] == "test"]
@@ -80,16 +80,15 @@ def abstention_curve(
 ) -> pd.DataFrame:
     """Accuracy against the share of test samples answered: head, rule, share, accuracy, n.
 
-    new: whether each sample of `predictions` is unlike the training samples; states_of_tissue: what
-    those had of each tissue. Rule 'confidence'
-    answers the most probable calls first (those of new samples last), rule 'abstention' is what
-    `tissuestate.evaluation.abstention` lets pass. A subtype that the tandem does not ask for has no answer by
-    the latter, and a wrong one where the former has come to it.
+    new: whether each sample of `predictions` is unlike the training samples; states_of_tissue: see
+    `StatesOfTissue`. Rule 'confidence' answers the most probable calls first (those of new samples
+    last); rule 'abstention' is that of `tissuestate.evaluation.abstention`. For a subtype that the
+    tandem withholds, the latter gives no answer and the former a wrong one.
     """
     test = (predictions["split"] == "test").to_numpy()
     predictions, new = predictions[test], new[test]
     shares_of = shown_probabilities(predictions, classes)
-    why = reasons(shares_of, classes, new, states_of_tissue)
+    why = abstention_reasons(shares_of, classes, new, states_of_tissue)
     parts = []
     for head, shares in shares_of.items():
         codes = encode(predictions[f"{head}_true"], classes[head])
@@ -97,8 +96,8 @@ def abstention_curve(
         if not known.any():
             continue
         filled = np.nan_to_num(shares[known], nan=-1.0)
-        asked = filled.max(axis=1) >= 0
-        right = asked & (filled.argmax(axis=1) == codes[known])
+        has_shares = filled.max(axis=1) >= 0
+        right = has_shares & (filled.argmax(axis=1) == codes[known])
         confidence = np.where(new[known], filled.max(axis=1) - 1, filled.max(axis=1))
         order = np.argsort(-confidence, kind="stable")
         count = np.arange(1, len(order) + 1)
@@ -110,7 +109,7 @@ def abstention_curve(
             "accuracy": (np.cumsum(right[order]) / count)[places],
             "n": count[places],
         }
-        passed = asked & (np.array(why[head], dtype=object)[known] == "")
+        passed = has_shares & (np.array(why[head], dtype=object)[known] == "")
         rule = {
             "head": [head],
             "rule": "abstention",

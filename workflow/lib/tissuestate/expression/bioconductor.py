@@ -34,9 +34,9 @@ list(
 
 @cache
 def _functions() -> dict[str, Any]:
-    """The R functions above, by name; R starts on the first call, its console silent.
+    """The R functions above, by name; the first call starts R with a silent console.
 
-    Raises InputError where R, rpy2 or the sva package is missing.
+    Raises InputError if R, rpy2 or the sva package is missing.
     """
     try:
         import rpy2.rinterface_lib.callbacks as callbacks
@@ -82,7 +82,7 @@ def _vector(values: np.ndarray) -> Any:
 
 
 def _matrix(transposed: np.ndarray) -> Any:
-    """An R matrix whose columns are the rows of the array given."""
+    """R matrix whose columns are the rows of an array."""
     from rpy2.rinterface import IntSexpVector
 
     vector = _vector(transposed)
@@ -128,10 +128,10 @@ def svaseq(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """`sva::svaseq` itself on the logarithms Y, samples × genes.
 
-    svaseq takes counts and works on log(counts + 1): it is given exp(Y − least of the gene) − 1,
-    so that the matrix it works on is Y but for a shift of each gene, to which it is invariant.
+    svaseq takes counts and works on log(counts + 1). It gets exp(Y − minimum of the gene) − 1, so
+    it works on Y with a shift of each gene, to which it is invariant.
 
-    Returns the surrogate variables (samples × n), `pprob.gam` and `pprob.b` (None but for irw).
+    Returns the surrogate variables (samples × n), `pprob.gam` and `pprob.b` (None except for irw).
     """
     counts = np.expm1(Y - Y.min(axis=0))
     weights = np.zeros(0) if controls is None else controls

@@ -1,22 +1,23 @@
 """The choice of a correction by measurement on training samples.
 
-Every candidate (a method, a number of surrogate variables, a share of control genes) is fitted on
-a seeded subset and judged by how much of the batch it leaves and whether the biology survives:
+Every candidate (a method, a number of surrogate variables, a share of control genes) is fitted on a
+seeded subset. Two measures are taken: how much of the batch it leaves, and whether the biology
+survives.
 
-- the batch is the concordance of specimens measured in several sources where there are enough of
-  them, else the variance that study and source explain within groups of equal biology (tissue,
-  disease state, subtype), compared with the uncorrected data. Where study and biology cannot be
-  told apart, neither can the batch be seen, and nothing is corrected unless a method is set;
-- the biology is the cross-validated balanced accuracy of a linear model for tissue, disease state
-  and subtype. A candidate that loses more than
-  `diagnostics.TOLERANCE` plus one standard error is out.
+- Batch: the concordance of specimens measured in several sources, if there are enough of them. Else
+  the variance that study and source explain within groups of equal biology (tissue, disease state,
+  subtype), compared with the uncorrected data. If study and biology cannot be distinguished, the
+  batch cannot be measured, and nothing is corrected unless a method is set.
+- Biology: the cross-validated balanced accuracy of a linear model for tissue, disease state and
+  subtype. A candidate that loses more than `diagnostics.TOLERANCE` plus one standard error is
+  excluded.
 
-Of the candidates left within `ENOUGH` of the least batch that remains, the one is taken with the
-fewest surrogate variables, and of those the one with the highest mean accuracy for the biology.
-Each further variable takes some biology along that these few measures do not see: on five splits
-of real samples 3, 8 and 12 variables left equally little of the batch, but .97, .96 and .95 of the
-subtypes of held-out tumours were then called rightly, and .98 without correction. Some of that is
-the batch itself: of colon and rectum adenocarcinomas each comes from a source of its own.
+Of the candidates left within `ENOUGH` of the smallest remaining batch, the one with the fewest
+surrogate variables is chosen, and of those the one with the highest mean accuracy for the biology.
+Each further variable removes some biology that these few measures do not detect: on five splits of
+real samples 3, 8 and 12 variables left equally little of the batch, but .97, .96 and .95 of the
+subtypes of held-out tumours were then called correctly, and .98 without correction. Some of that is
+the batch itself: colon and rectum adenocarcinomas each come from a source of their own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ from tissuestate.expression.surrogates import (
     SurrogateFit,
     check_fit,
     coefficients,
-    estimate,
+    estimate_surrogates,
     model_basis,
 )
 
@@ -58,7 +59,7 @@ def candidates(
     ]
 
 
-def choose(
+def choose_plan(
     centred: np.ndarray,
     model: np.ndarray,
     obs: pd.DataFrame | None,
@@ -70,20 +71,20 @@ def choose(
 ) -> tuple[Plan, pd.DataFrame, list[str]]:
     """The plan that removes the batch and keeps the biology, the table of trials, and messages.
 
-    Parameters: `centred` samples × genes and `model` samples × columns as in `surrogate`; `obs` a
-    row a sample; `method`, `n_sv` and `controls` what is set already (else 'auto' and None);
-    `room` the most surrogate variables possible.
+    Parameters: `centred` samples × genes and `model` samples × columns as in `surrogates`; `obs`
+    one row per sample; `method`, `n_sv` and `controls` what is set already (else 'auto' and None);
+    `room` the maximal number of surrogate variables.
     """
     nothing = Plan("none", 0)
     unmeasured = (
-        "no specimen was measured in several sources, and study and source cannot be told apart "
+        "no specimen was measured in several sources, and study and source cannot be distinguished "
         "from the biology: what a correction would do cannot be measured, so none is applied; set "
         "the method and n_sv to have one all the same"
     )
     if obs is None:
         return nothing, pd.DataFrame(), [unmeasured]
     rng = np.random.default_rng(seed)
-    rows = diagnostics.subset(obs, MAX_SAMPLES, rng)
+    rows = diagnostics.subset_rows(obs, MAX_SAMPLES, rng)
     genes = np.sort(rng.permutation(centred.shape[1])[:MAX_GENES])
     part = centred[np.ix_(rows, genes)]
     part -= part.mean(axis=0)
@@ -98,29 +99,31 @@ def choose(
     trials = [(nothing, 0, before)]
     room = min(room, len(part) - reduced.shape[1] - 2)
     plans = candidates(method, n_sv, controls, room, len(part))
-    for plan, fit in _estimates(part, reduced, plans, seed):
+    for plan, fit in _fit_plans(part, reduced, plans, seed):
         applied = check_fit(fit, basis)[0]
         measured = before
         if applied.any():
             corrected = _corrected_gram(gram, part, basis, fit.surrogates[:, applied])
             measured = diagnostics.Measures.of(corrected, labels, seed)
         trials.append((plan, int(applied.sum()), measured))
-    return _decide(trials)
+    return _choose_trial(trials)
 
 
-def _estimates(
+def _fit_plans(
     centred: np.ndarray, model: np.ndarray, plans: Sequence[Plan], seed: int
 ) -> Iterator[tuple[Plan, SurrogateFit]]:
-    """Each plan and its fit; where a method's variables are nested, the largest serves them all."""
+    """Each plan and its fit; nested variables of a method are fitted once, for the largest plan."""
     largest: dict[tuple[str, float | None], SurrogateFit] = {}
     for plan in plans:
         if plan.method == "irw":
-            yield plan, estimate(centred, model, plan, "native", seed)
+            yield plan, estimate_surrogates(centred, model, plan, "native", seed)
             continue
         kind = plan.method, plan.controls
         if kind not in largest:
             most = max(other.n_sv for other in plans if (other.method, other.controls) == kind)
-            largest[kind] = estimate(centred, model, replace(plan, n_sv=most), "native", seed)
+            largest[kind] = estimate_surrogates(
+                centred, model, replace(plan, n_sv=most), "native", seed
+            )
         yield plan, largest[kind].leading(plan.n_sv)
 
 
@@ -142,7 +145,7 @@ def _corrected_gram(
     return gram - cross - cross.T + surrogates @ (gamma @ gamma.T) @ surrogates.T
 
 
-def _decide(
+def _choose_trial(
     trials: list[tuple[Plan, int, diagnostics.Measures]],
 ) -> tuple[Plan, pd.DataFrame, list[str]]:
     """The best of the trials, of which the first is no correction at all."""

@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.expression.surrogates import Plan, check_fit, coefficients, estimate, model_basis
+from tissuestate.expression.surrogates import (
+    Plan,
+    check_fit,
+    coefficients,
+    estimate_surrogates,
+    model_basis,
+)
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +32,7 @@ def design_matrix(design: pd.DataFrame) -> tuple[np.ndarray, list[str], list[str
     """Intercept and treatment-coded indicators of categorical columns, of full rank.
 
     Returns the matrix (samples × columns), a name for each of its columns, and a message for each
-    thing left out: a column of one class only, and indicators that the columns before them already
+    omission: a column of one class only, and indicators that the columns before them already
     determine. An empty or missing cell is a class of its own.
     """
     matrix, names, messages = np.ones((len(design), 1)), ["intercept"], []
@@ -60,17 +66,18 @@ class SurrogateVariableCorrection:
     Parameters
     ----------
     method: 'irw', 'two-step', 'supervised' (the genes least associated with the design as
-        controls), 'none', or 'auto': chosen by measurement on the training samples (`choose`).
+        controls), 'none', or 'auto': chosen by measurement on the training samples
+        (`choose_plan`).
     n_sv: number of surrogate variables; 'auto' by the same measurement, 'be' or 'leek' by
         `sva::num.sv` (slow from a thousand samples on).
     engine: 'native' (thin linear algebra, equal results) or 'r' (`sva::svaseq` itself).
     controls: share of genes that are controls of 'supervised'; None: by measurement, else 0.3.
     seed: of the start vectors, of the cross-validation and of `num.sv`.
 
-    Fitted: `method_`, `n_sv_`, `controls_`, `mean_` (genes), `loadings_` and `coefficients_`
-    (n_sv × genes), `surrogates_` (training samples × n_sv), `weights_` (genes), `design_` (names of
-    the columns used), `trials_` (a row a candidate measured), `messages_` (what the person who
-    runs it should know).
+    Fitted: `method_`, `n_sv_`, `controls_`, `mean_` (genes), `loadings_` and `coefficients_` (n_sv
+    × genes), `surrogates_` (training samples × n_sv), `weights_` (genes), `design_` (names of the
+    columns used), `trials_` (one row per measured candidate), `messages_` (what the person who runs
+    it should know).
     """
 
     def __init__(
@@ -97,39 +104,41 @@ class SurrogateVariableCorrection:
     ) -> "SurrogateVariableCorrection":
         """Fit on training samples and return self.
 
-        Parameters: `Y` samples × genes, log2, NaN where a gene was not measured; `design` a row a
-        sample, categorical columns that are to be kept (tissue, disease state); `obs` what is
-        known of the samples, for the measurement that 'auto' rests on: any of specimen, source,
-        study, donor, tissue, disease_state, subtype.
+        Parameters: `Y` samples × genes, log2, NaN if a gene was not measured; `design` one row per
+        sample, categorical columns to keep (tissue, disease state); `obs` what is known of the
+        samples, for the measurement behind 'auto': any of specimen, source, study, donor, tissue,
+        disease_state, subtype.
         """
         Y = np.asarray(Y)
         if Y.ndim != 2 or len(Y) != len(design):
             raise InputError(
                 f"correction: the matrix has shape {Y.shape} and the design {len(design)} rows; "
-                "give one row of the design a sample."
+                "give one row of the design per sample."
             )
         self.messages_: list[str] = []
         centred, self.mean_ = self._centre(Y)
         model, self.design_, messages = design_matrix(design)
         for message in messages:
-            self._note(message)
+            self._add_message(message)
         varying = np.einsum("ij,ij->j", centred, centred) > 1e-12 * (1 + self.mean_**2) * len(Y)
         if not varying.all():
-            self._note(f"{np.sum(~varying)} genes do not vary in training and are not corrected")
+            self._add_message(
+                f"{np.sum(~varying)} genes do not vary in training and are not corrected"
+            )
             active = np.ascontiguousarray(centred[:, varying])
         else:
             active = centred
-        plan, self.trials_ = self._plan(active, model, obs)
-        self._adopt(plan, active, model, varying)
+        plan, self.trials_ = self._choose_plan(active, model, obs)
+        self._apply(plan, active, model, varying)
         return self
 
     def transform(self, Y: np.ndarray) -> np.ndarray:
         """Corrected expression of any samples (samples × genes, log2), each on its own.
 
         A gene that is missing (NaN) takes no part in the surrogate variables and comes out as the
-        training mean. A sample's result has the same bytes whatever samples stand beside it: each
-        row is computed by itself, in float64, by sums whose order BLAS does not choose. The result
-        has the dtype of Y if that is a float type.
+        training mean. A sample's result has the same bytes whatever the other samples are: each row
+        is computed by itself, in float64, by sums whose order BLAS does not choose. The result has
+        the dtype of Y if that is a float type.
         """
         Y = np.asarray(Y)
         genes = len(self.mean_)
@@ -197,7 +206,7 @@ class SurrogateVariableCorrection:
         )
         return correction
 
-    def _note(self, message: str) -> None:
+    def _add_message(self, message: str) -> None:
         log.warning(message)
         self.messages_.append(message)
 
@@ -213,24 +222,24 @@ class SurrogateVariableCorrection:
             mean = centred.sum(axis=0) / counts
             centred -= mean
             centred[missing] = 0
-            self._note(f"{int(missing.sum())} missing cells are taken at their gene's mean")
+            self._add_message(f"{int(missing.sum())} missing cells are taken at their gene's mean")
         else:
             mean = centred.mean(axis=0)
             centred -= mean
         return centred, mean
 
-    def _plan(
+    def _choose_plan(
         self, centred: np.ndarray, model: np.ndarray, obs: pd.DataFrame | None
     ) -> tuple[Plan, pd.DataFrame]:
-        """What to fit, and the table of the candidates measured to decide it."""
-        from tissuestate.expression.choice import choose
+        """The plan to fit, and the table of the candidates measured for it."""
+        from tissuestate.expression.choice import choose_plan
 
         room = min(len(centred) - model.shape[1] - 2, centred.shape[1])
         nothing = Plan("none", 0)
         if self.method == "none" or self.n_sv == 0:
             return nothing, pd.DataFrame()
         if room < 1:
-            self._note(
+            self._add_message(
                 f"{len(centred)} samples and a design of {model.shape[1]} columns leave no room "
                 "for surrogate variables: nothing is corrected"
             )
@@ -239,25 +248,27 @@ class SurrogateVariableCorrection:
         if self.n_sv in ("be", "leek"):
             n_sv = self._num_sv(centred, model)
             if n_sv == 0:
-                self._note(
+                self._add_message(
                     f"num.sv ({self.n_sv}) finds no surrogate variable: nothing is corrected"
                 )
                 return nothing, pd.DataFrame()
         elif self.n_sv != "auto":
             n_sv = int(self.n_sv)
         if n_sv is not None and n_sv > room:
-            self._note(f"{n_sv} surrogate variables asked for, {room} is the most: {room} used")
+            self._add_message(
+                f"{n_sv} surrogate variables are configured, {room} is the maximum: {room} used"
+            )
             n_sv = room
         if self.method != "auto" and n_sv is not None:
             share = 0.3 if self.controls is None else self.controls
             return Plan(self.method, n_sv, share if self.method == "supervised" else None), (
                 pd.DataFrame()
             )
-        plan, trials, messages = choose(
+        plan, trials, messages = choose_plan(
             centred, model, obs, self.method, n_sv, self.controls, room, self.seed
         )
         for message in messages:
-            self._note(message)
+            self._add_message(message)
         return plan, trials
 
     def _num_sv(self, centred: np.ndarray, model: np.ndarray) -> int:
@@ -266,10 +277,10 @@ class SurrogateVariableCorrection:
         method: Literal["be", "leek"] = "be" if self.n_sv == "be" else "leek"
         return sva.num_sv(centred, model, method, self.seed)
 
-    def _adopt(
+    def _apply(
         self, plan: Plan, centred: np.ndarray, model: np.ndarray, varying: np.ndarray
     ) -> None:
-        """Fit the plan and keep what may be applied, with zeros for genes that do not vary."""
+        """Fit the plan and keep the variables that may be applied; constant genes get zeros."""
         genes = len(varying)
         self.method_ = plan.method
         self.controls_ = float("nan") if plan.controls is None else plan.controls
@@ -277,19 +288,21 @@ class SurrogateVariableCorrection:
         surrogates, loadings = np.zeros((len(centred), 0)), np.zeros((centred.shape[1], 0))
         basis = model_basis(model)
         if plan.method != "none":
-            fit = estimate(centred, model, plan, self.engine, self.seed)
+            fit = estimate_surrogates(centred, model, plan, self.engine, self.seed)
             applied, messages = check_fit(fit, basis)
             for message in messages:
-                self._note(message)
+                self._add_message(message)
             if fit.surrogates.shape[1] < plan.n_sv:
-                self._note(
-                    f"{plan.method} found {fit.surrogates.shape[1]} surrogate variables of the "
-                    f"{plan.n_sv} asked for"
+                self._add_message(
+                    f"{plan.method} found {fit.surrogates.shape[1]} of the {plan.n_sv} configured "
+                    "surrogate variables"
                 )
             surrogates, loadings = fit.surrogates[:, applied], fit.loadings[:, applied]
             self.weights_[varying] = fit.weights
             if not applied.any():
-                self._note(f"{plan.method} gives no surrogate variable to apply: nothing corrected")
+                self._add_message(
+                    f"{plan.method} gives no surrogate variable to apply: nothing corrected"
+                )
         self.surrogates_ = surrogates
         self.n_sv_ = surrogates.shape[1]
         self.loadings_ = np.zeros((self.n_sv_, genes))

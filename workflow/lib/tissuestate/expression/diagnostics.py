@@ -1,4 +1,4 @@
-"""Measures of what a batch correction did: to the batches, and to the biology.
+"""Measures of what a batch correction did to the batches and to the biology.
 
 All of them follow from the inner products of samples: distances in the space of the leading
 principal components, and sums of squares over all genes. Labels are needed only to measure. From
@@ -28,7 +28,7 @@ NEGLIGIBLE = 0.002
 
 @dataclass(frozen=True)
 class Measures:
-    """What can be measured of a matrix; NaN where the labels do not allow it.
+    """Measures of an expression matrix; NaN if the labels do not allow one.
 
     `concordance` of replicated specimens, `within`: share of variance that the batch explains
     within groups of equal biology, `biology`: balanced accuracy for each head among the classes
@@ -50,20 +50,20 @@ class Measures:
             if head in obs:
                 labels = obs[head].astype(str).to_numpy()
                 accuracy = predictability(
-                    scores[:, : components_for(len(gram))], labels, donors(obs), seed, batch=batch
+                    scores[:, : count_components(len(gram))], labels, donors(obs), seed, batch=batch
                 )
                 biology[head] = accuracy
                 count = max(1, int(np.sum(labels != "")))
                 errors[head] = math.sqrt(accuracy * (1 - accuracy) / count)
         return cls(
             concordance(scores, specimens(obs)),
-            explained(gram, batch, labels_of(obs, BIOLOGY)),
+            explained_variance(gram, batch, labels_of(obs, BIOLOGY)),
             biology,
             errors,
         )
 
     def batch_left(self, before: "Measures") -> float:
-        """How much of the batch is left, 0 to 1; NaN where there is nothing to measure it by."""
+        """Share of the batch that is left, 0 to 1; NaN if it cannot be measured."""
         if not math.isnan(before.concordance):
             return 1 - self.concordance
         if math.isnan(before.within) or before.within < NEGLIGIBLE:
@@ -71,7 +71,7 @@ class Measures:
         return max(0.0, self.within / before.within)
 
     def biology_lost(self, before: "Measures") -> float:
-        """The largest loss of accuracy of a head beyond what is tolerated; positive is too much."""
+        """The largest loss of accuracy of a head above the tolerance; positive is too much."""
         losses = [
             before.biology[head] - accuracy - TOLERANCE - before.errors[head]
             for head, accuracy in self.biology.items()
@@ -81,7 +81,7 @@ class Measures:
 
 
 def labels_of(obs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray | None:
-    """One label a sample: the values of those columns that there are, joined; None without any."""
+    """One label per sample: the values of the existing columns, joined; None if there is none."""
     present = [column for column in columns if column in obs]
     if not present:
         return None
@@ -89,7 +89,7 @@ def labels_of(obs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray | None:
 
 
 def donors(obs: pd.DataFrame) -> np.ndarray:
-    """The donor of each sample; where there is no such column, each sample is its own."""
+    """The donor of each sample; without that column, each sample is its own donor."""
     return (obs["donor"] if "donor" in obs else obs.index.to_series()).astype(str).to_numpy()
 
 
@@ -100,13 +100,13 @@ def specimens(obs: pd.DataFrame) -> np.ndarray:
     """
     names = np.array([f"\t{i}" for i in range(len(obs))], dtype=object)
     if "specimen" in obs:
-        several = replicated(obs["specimen"], obs.get("source"))
+        several = is_replicated(obs["specimen"], obs.get("source"))
         if obs["specimen"][several].nunique() >= MIN_REPLICATES:
             names[several] = obs["specimen"].astype(str).to_numpy()[several]
     return names.astype(str)
 
 
-def subset(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray:
+def subset_rows(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray:
     """Sorted row numbers of at most `size` samples, replicated specimens whole and first.
 
     Replicated specimens take up to half of the places.
@@ -124,25 +124,25 @@ def subset(obs: pd.DataFrame, size: int, rng: np.random.Generator) -> np.ndarray
     return np.sort(np.concatenate([first, rest]))
 
 
-def components_for(samples: int) -> int:
-    """How many components a linear model is given: 50, fewer where samples are few."""
+def count_components(samples: int) -> int:
+    """Number of components for a linear model: 50, or fewer if samples are few."""
     return max(2, min(50, samples // 4))
 
 
-def explained(
-    gram: np.ndarray, labels: np.ndarray | None, given: np.ndarray | None = None
+def explained_variance(
+    gram: np.ndarray, labels: np.ndarray | None, groups: np.ndarray | None = None
 ) -> float:
     """Share of the variance of all genes that labels explain, adjusted for their number.
 
-    With `given`, the share of what is left within the groups of equal `given` (adjusted partial
-    R²). NaN where labels are missing, have one class or are determined by `given`. Below zero is
-    possible, as with every adjusted R².
+    With `groups`, the share of the variance within the groups (adjusted partial R²). NaN if labels
+    are missing, have one class or are determined by `groups`. Values below zero are possible, as
+    with every adjusted R².
     """
     if labels is None or len(np.unique(labels)) < 2:
         return float("nan")
-    blocks = [np.ones((len(gram), 1))] + ([] if given is None else [_indicators(given)])
-    known = _span(np.hstack(blocks))
-    both = _span(np.hstack([known, _indicators(labels)]))
+    blocks = [np.ones((len(gram), 1))] + ([] if groups is None else [_indicators(groups)])
+    known = _orthonormal_basis(np.hstack(blocks))
+    both = _orthonormal_basis(np.hstack([known, _indicators(labels)]))
     added, left = both.shape[1] - known.shape[1], len(gram) - both.shape[1]
     if added < 1 or left < 1:
         return float("nan")
@@ -158,7 +158,7 @@ def _indicators(labels: np.ndarray) -> np.ndarray:
     return (labels[:, None] == np.unique(labels)).astype(np.float64)
 
 
-def _span(matrix: np.ndarray) -> np.ndarray:
+def _orthonormal_basis(matrix: np.ndarray) -> np.ndarray:
     """Orthonormal basis of the columns of a matrix of any rank."""
     u, s, _ = np.linalg.svd(matrix, full_matrices=False)
     return u[:, s > 1e-8 * s[0]]
@@ -175,8 +175,8 @@ def principal_components(gram: np.ndarray, components: int = COMPONENTS) -> np.n
     return vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
 
 
-def replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
-    """Which samples (boolean) are of a specimen measured more than once (in several sources)."""
+def is_replicated(specimen: pd.Series, source: pd.Series | None = None) -> np.ndarray:
+    """Whether each sample is of a specimen measured more than once (in several sources)."""
     known = specimen.notna() & (specimen.astype(str) != "")
     counted = specimen.to_frame("specimen")
     counted["source"] = np.arange(len(counted)) if source is None else source.to_numpy()
@@ -188,7 +188,7 @@ def concordance(scores: np.ndarray, specimen: np.ndarray) -> float:
     """Share of replicated specimens whose samples are all each other's nearest neighbours.
 
     `scores` is samples × components, `specimen` a name for each sample; a sample whose name occurs
-    once is a possible neighbour only. NaN where no specimen is replicated. A specimen with two
+    once is a possible neighbour only. NaN if no specimen is replicated. A specimen with two
     samples counts when each is the other's nearest neighbour (Euclidean); with more, when the
     nearest neighbour of each is of the same specimen.
     """
@@ -221,9 +221,8 @@ def predictability(
     one fold; classes with fewer groups than two are left out. NaN with fewer than two classes, or
     if training folds have no more samples than classes.
 
-    With `batch`, a sample is to be told apart from those classes only that its own batch holds,
-    and a batch of one class is left out: where a class occurs in one batch alone, the batch must
-    not pass for biology.
+    With `batch`, a sample competes only among the classes of its own batch, and a batch of one
+    class is left out: if a class occurs in one batch alone, the batch must not pass for biology.
     """
     if batch is None:
         batch = np.full(len(labels), "")
@@ -254,7 +253,7 @@ def predictability(
     return float(np.mean([np.mean(called[label == name] == name) for name in classes]))
 
 
-def diagnose(
+def diagnose_correction(
     before: np.ndarray,
     after: np.ndarray,
     obs: pd.DataFrame,
@@ -266,14 +265,14 @@ def diagnose(
     """The table of measures before and after a correction, and warnings that follow from it.
 
     Parameters: `before` and `after` samples × genes; `obs` their labels; `training` which samples
-    the correction was fitted on (boolean), so that concordance is told for the others too;
+    the correction was fitted on (boolean), so that concordance is measured on the others too;
     `weights` of the genes in the correction and the number of its surrogate variables.
 
-    Returns a long table (stage, measure, value; values as text, empty where not measurable) and
+    Returns a long table (stage, measure, value; values as text, empty if not measurable) and
     the warnings, which are also its last rows (stage note, measure message).
     """
     rng = np.random.default_rng(seed)
-    rows = subset(obs, MAX_SAMPLES, rng)
+    rows = subset_rows(obs, MAX_SAMPLES, rng)
     labels = obs.iloc[rows]
     genes = np.arange(before.shape[1])
     if len(genes) > MAX_GENES:
@@ -293,7 +292,7 @@ def diagnose(
         if held_out is not None and held_out.any():
             names = specimens(labels)[held_out]
             records.append((stage, "concordance_held_out", concordance(scores[held_out], names)))
-        thin = scores[:, : components_for(len(part))]
+        thin = scores[:, : count_components(len(part))]
         for column in (*BATCHES, *BIOLOGY):
             if column in labels:
                 value = predictability(thin, labels[column].to_numpy(), donors(labels), seed)
@@ -301,7 +300,7 @@ def diagnose(
         records += [(stage, f"predicted_{h}_within_batch", v) for h, v in measures.biology.items()]
         for column in (*BATCHES, *BIOLOGY):
             if column in labels:
-                value = explained(gram, labels[column].astype(str).to_numpy())
+                value = explained_variance(gram, labels[column].astype(str).to_numpy())
                 records.append((stage, f"variance_{column}", value))
         records.append((stage, "variance_batch_within_biology", measures.within))
     records.append(("after", "surrogate_variables", float(surrogates)))
@@ -329,7 +328,7 @@ def _warnings(before: Measures, after: Measures) -> list[str]:
             what = "variance that the batch explains within groups of equal biology"
             values = (before.within, after.within)
         messages.append(
-            f"the correction leaves the batch where it was: {what} {values[0]:.3f} before, "
+            f"the correction leaves the batch as it was: {what} {values[0]:.3f} before, "
             f"{values[1]:.3f} after"
         )
     for head, accuracy in after.biology.items():

@@ -1,9 +1,9 @@
-"""Genes that a new sample lacks: what the genes it has lead one to expect.
+"""Estimates of the genes that a new sample lacks, from the genes that it has.
 
 A factor model of normalised training expression, y = mean + Wᵀt + noise, with a noise of its own
 for each gene; missing genes get their conditional mean given the measured ones (Tipping & Bishop
-1999, with the noise of factor analysis). At the training mean instead, a sample of few genes moves
-to the middle of all classes: benchmarks/missing_genes.tsv has both.
+1999, with the noise of factor analysis). With the training mean instead, a sample of few genes
+moves to the middle of all classes: benchmarks/missing_genes.tsv has both.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ import numpy as np
 
 FACTORS = 100
 LEAST_NOISE = 0.1  # of a gene, as a share of the average gene's
-_BLOCK = 24  # rows computed at once; a constant, for BLAS rounds otherwise with other numbers
+_BLOCK = 24  # rows computed at once; constant, because BLAS rounds differently for other numbers
 
 
 class ConditionalMean:
-    """Fills missing genes sample by sample; a sample that lacks none is left as it is.
+    """Fills missing genes sample by sample; a sample without missing genes is unchanged.
 
     Fitted: `mean_`, `noise_` (genes) and `loadings_` (factors × genes), in single precision.
     """
@@ -26,7 +26,7 @@ class ConditionalMean:
         self.factors = factors
 
     def fit(self, Y: np.ndarray) -> Self:
-        """Learn the model from training samples × genes (log2), at most a factor for 4 samples."""
+        """Learn the model from training samples × genes (log2); at most one factor per 4."""
         from sklearn.utils.extmath import randomized_svd
 
         factors = max(1, min(self.factors, len(Y) // 4, Y.shape[1] // 4))
@@ -46,8 +46,8 @@ class ConditionalMean:
         """The same samples × genes with every missing (NaN) value filled.
 
         Samples that lack the same genes, as those of one file do, share all but the products of
-        their own values. The samples beside it change a sample's values by rounding at most, in
-        double precision.
+        their own values. Other samples change a sample's values at most by rounding in double
+        precision.
         """
         from scipy.linalg import cho_solve
 
@@ -63,11 +63,11 @@ class ConditionalMean:
                 filled[np.ix_(part, missing)] = means[: len(part)]
         return filled
 
-    def carry_back(self, slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        """Slopes in expression that `transform` filled, brought to the genes that were measured.
+    def carry_slopes_back(self, slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Slopes in filled expression, moved to the genes that were measured.
 
         slopes, missing (bool): samples × genes. A missing gene's slope goes to the measured genes
-        by what its estimate owes to each of them, so that 0 is left of its own.
+        in proportion to their part in its estimate; its own slope becomes 0.
         """
         from scipy.linalg import cho_solve
 
@@ -81,10 +81,10 @@ class ConditionalMean:
     def _patterns(
         self, missing: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]]:
-        """The rows that lack the same genes, which genes, and what their estimates follow from.
+        """The rows that lack the same genes, those genes, and the basis of their estimates.
 
-        These are the loadings of the genes that are missing, those of the genes that are not,
-        divided by their noise, and the factors' precision (Cholesky) given the latter.
+        The basis is the loadings of the missing genes, those of the measured genes divided by their
+        noise, and the factors' precision (Cholesky) given the latter.
         """
         from scipy.linalg import cho_factor
 

@@ -27,7 +27,7 @@ class Operator:
         basis: np.ndarray | None = None,
     ) -> None:
         if weights is not None:
-            used = _of_account(weights**2 * sums_of_squares(centred))
+            used = _genes_above_rounding(weights**2 * sums_of_squares(centred))
             if len(used) <= 0.7 * len(weights):
                 centred, weights = centred[:, used], weights[used]
         self.centred, self.basis = centred, basis
@@ -47,7 +47,7 @@ class Operator:
             inner *= self.squares
         return self.project((inner @ self.centred.T).T)
 
-    def dense(self) -> tuple[np.ndarray, np.ndarray]:
+    def all_vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """All eigenvalues and vectors of AAᵀ, largest first, by the smaller of AAᵀ and AᵀA."""
         samples, genes = self.centred.shape
         matrix = self.centred
@@ -64,8 +64,8 @@ class Operator:
         return values[:rank], left / np.linalg.norm(left, axis=0)
 
 
-def _of_account(energy: np.ndarray) -> np.ndarray:
-    """The genes that matter: all but those whose energies together are below rounding error.
+def _genes_above_rounding(energy: np.ndarray) -> np.ndarray:
+    """The genes above rounding error: all but those whose summed energies are below it.
 
     The largest eigenvalue is at least the largest energy of a gene, so that leaving out the rest
     is a perturbation below the precision of float64.
@@ -83,7 +83,7 @@ def sums_of_squares(centred: np.ndarray) -> np.ndarray:
 
 
 def _orthonormal(block: np.ndarray, basis: np.ndarray | None) -> np.ndarray:
-    """The block made orthonormal, and orthogonal to the basis (twice, which is enough)."""
+    """The block made orthonormal and orthogonal to the basis, by two passes."""
     for _ in range(2):
         if basis is not None:
             block = block - basis @ (basis.T @ block)
@@ -103,11 +103,11 @@ class _Ritz:
     def vectors(self, which: np.ndarray) -> np.ndarray:
         return self.basis @ self.inner[:, which]
 
-    def converged(self, which: np.ndarray) -> np.ndarray:
-        """Which of the vectors are accurate to `TOLERANCE`.
+    def is_converged(self, which: np.ndarray) -> np.ndarray:
+        """Whether each vector is accurate to `TOLERANCE`.
 
-        The error is bounded by the residual over the gap to the next value; where values lie so
-        close that rounding exceeds that, a residual at the level of rounding is accepted.
+        The error is bounded by the residual over the gap to the next value; if values lie so close
+        that rounding exceeds that, a residual at the level of rounding is accepted.
         """
         inner, values = self.inner[:, which], self.values
         residual = np.linalg.norm(self.image @ inner - self.basis @ (inner * values[which]), axis=0)
@@ -116,8 +116,8 @@ class _Ritz:
         return (residual <= TOLERANCE * gap) | (residual <= FLOOR * values[0])
 
 
-def _krylov(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]:
-    """Ritz approximations to the eigenvectors of AAᵀ, better from one to the next.
+def _ritz_approximations(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]:
+    """Ritz approximations to the eigenvectors of AAᵀ, each better than the one before.
 
     Block Krylov iteration with full reorthogonalisation, restarted from the best `keep` vectors
     when the basis grows beyond seven times as many.
@@ -140,28 +140,28 @@ def _krylov(operator: Operator, block: np.ndarray, keep: int) -> Iterator[_Ritz]
         basis, image = np.hstack([basis, block]), np.hstack([image, fresh])
 
 
-def leading(
+def leading_vectors(
     operator: Operator, k: int, rng: np.random.Generator, start: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k leading eigenvalues and eigenvectors of AAᵀ (fewer where its rank is less)."""
+    """The k leading eigenvalues and eigenvectors of AAᵀ (fewer if its rank is less)."""
     samples, genes = operator.centred.shape
     if min(samples, genes) <= max(DENSE, 16 * k):
-        values, vectors = operator.dense()
-        return _of_full_rank(values[:k], vectors[:, :k])
+        values, vectors = operator.all_vectors()
+        return _drop_rounding_error(values[:k], vectors[:, :k])
     block = rng.standard_normal((samples, k + 12))
     if start is not None:
         block[:, : start.shape[1]] = start
     first = np.arange(k)
-    for ritz in _krylov(operator, block, 2 * (k + 12)):
-        if ritz.converged(first).all():
-            return _of_full_rank(ritz.values[:k], ritz.vectors(first))
+    for ritz in _ritz_approximations(operator, block, 2 * (k + 12)):
+        if ritz.is_converged(first).all():
+            return _drop_rounding_error(ritz.values[:k], ritz.vectors(first))
     raise InputError(
         f"the {k} leading surrogate variables did not separate from the rest: ask for fewer (n_sv)."
     )
 
 
-def _of_full_rank(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Only the vectors whose eigenvalue is not rounding error."""
+def _drop_rounding_error(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors whose eigenvalue is above rounding error."""
     kept = values > 1e-13 * max(values[0], np.finfo(float).tiny)
     return values[kept], vectors[:, kept]
 
@@ -171,22 +171,22 @@ def most_correlated(
 ) -> tuple[float, np.ndarray]:
     """Of all left singular vectors of `centred`, the one most correlated with the unit `target`.
 
-    The squared correlations with all of them sum to one: as soon as the rest that the vectors not
-    yet computed share is less than the largest square seen, that one is the answer.
+    The squared correlations with all of them sum to one. As soon as the vectors not yet computed
+    share less than the largest square found, that one is the answer.
     """
     operator = Operator(centred)
     samples = len(centred)
     if min(centred.shape) > DENSE:
         block = np.hstack([target, rng.standard_normal((samples, 11))])
-        for ritz in _krylov(operator, block, 48):
+        for ritz in _ritz_approximations(operator, block, 48):
             squares = (ritz.inner.T @ (ritz.basis.T @ target))[:, 0] ** 2
             large = np.flatnonzero(squares > 1e-3)
-            large = large[ritz.converged(large)]
+            large = large[ritz.is_converged(large)]
             if not len(large):
                 continue
             best = large[np.argmax(squares[large])]
             if squares[best] > 1 - squares[large].sum():
                 return float(ritz.values[best]), ritz.vectors(np.array([best]))[:, 0]
-    values, vectors = _of_full_rank(*operator.dense())
+    values, vectors = _drop_rounding_error(*operator.all_vectors())
     best = int(np.argmax((vectors.T @ target) ** 2))
     return float(values[best]), vectors[:, best]

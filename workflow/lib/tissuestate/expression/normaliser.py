@@ -24,7 +24,7 @@ class Normaliser:
     M-values against one frozen training sample (Robinson & Oshlack 2010, as edgeR computes it);
     `cpm` brings the total to its median over the training samples. The result of a sample never
     depends on the samples beside it, which rules out rnanorm (2.2): its UQ and TMM drop the genes
-    that are zero in all samples *given*, so that one sample alone is scaled otherwise or fails.
+    that are zero in all samples of a call, so that one sample alone is scaled differently or fails.
 
     Missing genes (NaN) stay missing. They are left out of a sample's statistic, which is then
     compared with the training profile's statistic on the same genes.
@@ -73,7 +73,7 @@ class Normaliser:
         names = self._names(X, units, samples)
         if X.shape[1] != len(self.reference_):
             raise InputError(
-                f"{X.shape[1]:,} genes given, {len(self.reference_):,} were normalised in training."
+                f"found {X.shape[1]:,} genes, {len(self.reference_):,} were normalised in training."
             )
         result = np.empty(X.shape, dtype=np.float32)
         present, share = np.ones(X.shape[1], dtype=bool), 1.0
@@ -87,14 +87,14 @@ class Normaliser:
         return result
 
     def _share(self, present: np.ndarray) -> float:
-        """What the genes present have of the reference's statistic."""
+        """Share of the reference's statistic in the genes present."""
         reference = self.reference_[present]
         if present.all() or not reference.max(initial=0) > 0:
             return 1.0
         return self._statistic(reference) / self._statistic(self.reference_)
 
     def _factor(self, linear: np.ndarray, reference: np.ndarray, share: float) -> float:
-        """What a sample is multiplied by, from its genes present and theirs of the reference."""
+        """Factor of a sample, from its genes present and the same genes of the reference."""
         statistic = self._statistic(linear)
         if self.method == "tmm":
             statistic *= tmm_factor(linear, reference)
@@ -155,7 +155,7 @@ def tmm_factor(
     `counts` and `reference` are on the linear scale and need not be integers. The factor
     multiplies the sample's total; it is not centred over samples.
     """
-    from scipy.stats import rankdata  # slow to import, and for one method alone
+    from scipy.stats import rankdata  # slow to import, and used by one method alone
 
     counts, reference = (np.asarray(row, dtype=np.float64) for row in (counts, reference))
     total, reference_total = np.nansum(counts), np.nansum(reference)

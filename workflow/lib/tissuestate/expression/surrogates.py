@@ -1,10 +1,10 @@
 """Surrogate variables by the algorithms of Bioconductor's sva, with thin linear algebra.
 
-Leek & Storey 2007 and 2008 (two-step and iteratively re-weighted SVA), Gagnon-Bartsch & Speed
-2012 (controls), as the R functions `twostepsva.build`, `irwsva.build` and `ssva` compute them.
-R forms samples × samples matrices and all of their eigenvectors at every step; here a block
-Krylov method finds the few leading singular vectors, and both F-statistics of an iteration come
-from one product with a thin orthonormal basis. R is asked for `edge.lfdr` alone.
+Leek & Storey 2007 and 2008 (two-step and iteratively re-weighted SVA), Gagnon-Bartsch & Speed 2012
+(controls), as the R functions `twostepsva.build`, `irwsva.build` and `ssva` compute them. R forms
+samples × samples matrices and all of their eigenvectors at every step; here a block Krylov method
+finds the few leading singular vectors, and both F-statistics of an iteration come from one product
+with a thin orthonormal basis. R computes `edge.lfdr` alone.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,12 @@ from typing import Literal, cast
 import numpy as np
 import scipy.linalg
 
-from tissuestate.expression.krylov import Operator, leading, most_correlated, sums_of_squares
+from tissuestate.expression.krylov import (
+    Operator,
+    leading_vectors,
+    most_correlated,
+    sums_of_squares,
+)
 
 ITERATIONS = 5
 MIN_WEIGHTED_SHARE = 0.01
@@ -23,7 +28,7 @@ MIN_RESIDUAL_SHARE = 1e-3
 
 @dataclass(frozen=True)
 class Plan:
-    """What to estimate: a method, how many surrogate variables, and the share of controls."""
+    """A plan to estimate surrogate variables: method, number, and share of controls."""
 
     method: str
     n_sv: int
@@ -36,23 +41,23 @@ class SurrogateFit:
 
     `surrogates` (samples × k) equals `centred @ loadings`; `loadings` is genes × k. `weights` is
     the weight of each gene (irw: pprob.gam · (1 − pprob.b) of the R package; two-step: whether it
-    was used; supervised: the control vector). `found`, of two-step: how many variables the first
+    was used; supervised: the control vector). `counts`, of two-step: how many variables the first
     1, 2, ... residual vectors gave.
     """
 
     surrogates: np.ndarray
     loadings: np.ndarray
     weights: np.ndarray
-    found: np.ndarray | None = None
+    counts: np.ndarray | None = None
 
     def leading(self, n_sv: int) -> "SurrogateFit":
-        """The fit with fewer variables, of the methods whose variables do not depend on how many.
+        """The fit with fewer variables, for methods whose variables do not depend on their number.
 
-        These are two-step and supervised; irw's weights are other ones for each number.
+        These are two-step and supervised; the weights of irw differ for each number.
         """
         kept, weights = n_sv, self.weights
-        if self.found is not None:
-            kept = int(self.found[:n_sv].max(initial=0))
+        if self.counts is not None:
+            kept = int(self.counts[:n_sv].max(initial=0))
             weights = self.loadings[:, :kept].any(axis=1).astype(float)
         return SurrogateFit(self.surrogates[:, :kept], self.loadings[:, :kept], weights)
 
@@ -90,14 +95,14 @@ def f_statistics(
 def _fit_leading(
     centred: np.ndarray, weights: np.ndarray, values: np.ndarray, vectors: np.ndarray
 ) -> np.ndarray:
-    """Loadings that give the left singular vectors of centred · diag(weights) back: W²Cᵀv/σ²."""
+    """Loadings that reproduce the left singular vectors of centred · diag(weights): W²Cᵀv/σ²."""
     return weights[:, None] ** 2 * (np.ascontiguousarray(vectors.T) @ centred).T / values
 
 
-def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
+def fit_irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
     """Iteratively re-weighted surrogate variables, as `sva::irwsva.build` with five iterations.
 
-    Where the weights of all genes are zero there is nothing to decompose: as in R (there through
+    If the weights of all genes are zero there is nothing to decompose: as in R (there through
     LAPACK's answer to a zero matrix) indicators of single samples take the place of the singular
     vectors. A design of an intercept alone, for which R fails, protects nothing: pprob.b = 0.
 
@@ -109,7 +114,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
     rng = np.random.default_rng(seed)
     basis = model_basis(model)
     p = basis.shape[1]
-    values, vectors = leading(Operator(centred, basis=basis), n_sv, rng)
+    values, vectors = leading_vectors(Operator(centred, basis=basis), n_sv, rng)
     weights = b = np.zeros(genes)
     for _ in range(ITERATIONS):
         for_design, for_surrogates = f_statistics(centred, basis, vectors)
@@ -119,7 +124,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
         gam = 1 - sva.local_fdr(sva.f_tail(for_surrogates, k, samples - 1 - k))
         weights = gam * (1 - b)
         if weights.any():
-            values, vectors = leading(Operator(centred, weights), n_sv, rng, start=vectors)
+            values, vectors = leading_vectors(Operator(centred, weights), n_sv, rng, start=vectors)
         else:
             values, vectors = np.ones(n_sv), np.eye(samples)[:, : -n_sv - 1 : -1]
     if not weights.any():
@@ -127,7 +132,7 @@ def irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> Sur
     return SurrogateFit(vectors, _fit_leading(centred, weights, values, vectors), weights)
 
 
-def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
+def fit_two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
     """Residual surrogate variables, as `sva::twostepsva.build`.
 
     The leading singular vectors of the residuals are each re-estimated from the genes associated
@@ -140,7 +145,7 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
     operator = Operator(centred, basis=model_basis(model))
-    residual_vectors = leading(operator, n_sv, rng)[1]
+    residual_vectors = leading_vectors(operator, n_sv, rng)[1]
     squares = sums_of_squares(centred)
     sets, found = [], []
     for explained in (np.ascontiguousarray(residual_vectors.T) @ centred) ** 2:
@@ -160,16 +165,18 @@ def two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) -
     return SurrogateFit(surrogates, loadings, weights, np.array(found))
 
 
-def supervised(centred: np.ndarray, controls: np.ndarray, n_sv: int, seed: int = 0) -> SurrogateFit:
+def fit_supervised(
+    centred: np.ndarray, controls: np.ndarray, n_sv: int, seed: int = 0
+) -> SurrogateFit:
     """Surrogate variables of control genes, as `sva::ssva`; `controls` in 0..1 for each gene."""
     rng = np.random.default_rng(seed)
-    values, vectors = leading(Operator(centred, controls), n_sv, rng)
+    values, vectors = leading_vectors(Operator(centred, controls), n_sv, rng)
     loadings = _fit_leading(centred, controls, values, vectors)
     return SurrogateFit(vectors, loadings, controls)
 
 
-def least_associated(centred: np.ndarray, model: np.ndarray, share: float) -> np.ndarray:
-    """Control vector: 1 for the given share of genes with the least F-statistic for the design.
+def control_genes(centred: np.ndarray, model: np.ndarray, share: float) -> np.ndarray:
+    """Control vector: 1 for the `share` of genes with the smallest F-statistic for the design.
 
     The statistic ranks the genes, not its p-value, which is zero for most genes when samples are
     many. Without a design beyond the intercept every gene is a control.
@@ -185,29 +192,29 @@ def least_associated(centred: np.ndarray, model: np.ndarray, share: float) -> np
     return controls
 
 
-def estimate(
+def estimate_surrogates(
     centred: np.ndarray, model: np.ndarray, plan: Plan, engine: Literal["native", "r"], seed: int
 ) -> SurrogateFit:
     """The surrogate variables of a plan, by this module or by R's `svaseq` itself."""
     controls = None
     if plan.method == "supervised":
-        controls = least_associated(centred, model, cast(float, plan.controls))
+        controls = control_genes(centred, model, cast(float, plan.controls))
     if engine == "r":
-        return _by_r(centred, model, plan, controls)
+        return _estimate_with_r(centred, model, plan, controls)
     if controls is not None:
-        return supervised(centred, controls, plan.n_sv, seed)
+        return fit_supervised(centred, controls, plan.n_sv, seed)
     if plan.method == "irw":
-        return irw(centred, model, plan.n_sv, seed)
-    return two_step(centred, model, plan.n_sv, seed)
+        return fit_irw(centred, model, plan.n_sv, seed)
+    return fit_two_step(centred, model, plan.n_sv, seed)
 
 
-def _by_r(
+def _estimate_with_r(
     centred: np.ndarray, model: np.ndarray, plan: Plan, controls: np.ndarray | None
 ) -> SurrogateFit:
     """R's surrogate variables, with the loadings that R does not return.
 
-    For irw and supervised they follow from the vectors; for two-step, whose vectors come from gene
-    sets that R keeps to itself, they are those of the native estimate, brought to R's signs.
+    For irw and supervised they follow from the vectors. The vectors of two-step come from gene sets
+    that R does not return; their loadings are those of the native estimate, with R's signs.
     """
     from tissuestate.expression import bioconductor as sva
 
@@ -215,7 +222,7 @@ def _by_r(
     surrogates, gam, b = sva.svaseq(centred, model, plan.n_sv, method, controls)
     weights = gam if b is None else gam * (1 - b)
     if method == "two-step":
-        native = two_step(centred, model, plan.n_sv)
+        native = fit_two_step(centred, model, plan.n_sv)
         signs = np.sign(np.einsum("ij,ij->j", native.surrogates, surrogates))
         return SurrogateFit(surrogates, native.loadings * signs, weights)
     thin = np.ascontiguousarray(surrogates.T) @ centred
@@ -224,11 +231,11 @@ def _by_r(
 
 
 def check_fit(fit: SurrogateFit, basis: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Which surrogate variables may be applied (boolean), and a message for each reason not to.
+    """Whether each surrogate variable may be applied, and a message for each reason not to.
 
-    None may where nearly all genes have weight zero. One may not that is (more than half) a single
-    sample's indicator, nor one that the design and the variables before it already determine: its
-    coefficients would rest on next to nothing.
+    None may if nearly all genes have weight zero. A variable may not if it is (more than half) a
+    single sample's indicator, or if the design and the variables before it already determine it:
+    its coefficients would rest on almost nothing.
     """
     count = fit.surrogates.shape[1]
     weighted = np.count_nonzero(fit.weights > 0.01) / len(fit.weights)
@@ -249,7 +256,7 @@ def check_fit(fit: SurrogateFit, basis: np.ndarray) -> tuple[np.ndarray, list[st
         if np.linalg.norm(rest) ** 2 < MIN_RESIDUAL_SHARE * norm**2:
             applied[i] = False
             messages.append(
-                f"surrogate variable {i + 1} cannot be told apart from the design or from those "
+                f"surrogate variable {i + 1} cannot be distinguished from the design or from those "
                 "before it: not applied"
             )
             continue

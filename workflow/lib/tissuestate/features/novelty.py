@@ -1,13 +1,12 @@
-"""Whether a sample is like anything that the networks were trained on.
+"""A score of how unlike the training samples a sample is.
 
-The score looks at two distances, in the leading components of the features and in units of the
-spread within classes (Lee et al. 2018, "A simple unified framework for detecting
-out-of-distribution samples"). One is the distance to the nearest class within the discriminant
-space, that of the directions in which classes differ: a tissue that was not in training falls
-between the classes there, whereas in the whole space the many directions that tell nothing drown
-it. The other is the distance from that space: noise or mixed-up genes, which may by chance fall
-beside a class within it, lie far outside. The networks' energy (Liu et al. 2020) added nothing:
-benchmarks/novelty.tsv.
+The score has two distances, in the leading components of the features and in units of the spread
+within classes (Lee et al. 2018, "A simple unified framework for detecting out-of-distribution
+samples"). One is the distance to the nearest class within the discriminant space, that of the
+directions in which classes differ: a tissue that was not in training falls between the classes
+there, whereas in the whole space many uninformative directions hide it. The other is the distance
+from that space: noise or mixed-up genes, which may by chance fall beside a class within it, lie far
+outside. The networks' energy (Liu et al. 2020) added nothing: benchmarks/novelty.tsv.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,13 @@ import numpy as np
 
 from tissuestate.cohort.donors import donor_quantile
 
-LEVEL = 0.98  # share of samples like the training samples that are taken for such
+LEVEL = 0.98  # share of samples like the training samples that are recognised as such
 COMPONENTS = 300
-WIDE = 1.5  # times the usual distance from the discriminant space that is still taken for usual
+WIDE = 1.5  # limit of the distance from the discriminant space, as a multiple of the usual one
 
 
 class Novelty:
-    """How far a sample lies from every class of the training samples; above 1 it is new.
+    """Distance of a sample from the training samples; above 1 it is new.
 
     Fitted: `center_` (features), `axes_` (features × directions, the discriminant ones first),
     `centroids_` (classes × discriminant directions) by `fit` on training samples; `limits_` of the
@@ -60,20 +59,20 @@ class Novelty:
         return self
 
     def calibrate(self, X: np.ndarray, donors: Sequence[str] | np.ndarray) -> Self:
-        """Set the limits from samples that fitted nothing, each donor weighing the same.
+        """Set the limits from samples that fitted nothing; every donor weighs the same.
 
         With too few donors for the level they are the largest distances among them.
         """
         level = min(self.level, 1 - 1 / (len(set(donors)) + 1))
         near, outside = (donor_quantile(part, donors, level) for part in self._distances(X))
-        # a hair beyond, so that rounding does not decide about the sample that set a limit
+        # slightly above, so that rounding does not decide about the sample that set a limit
         self.limits_ = np.array([near, WIDE * outside]) * 1.001
         return self
 
     def score(self, X: np.ndarray) -> np.ndarray:
         """The larger of the two distances, each divided by its limit; each sample on its own."""
         with np.errstate(divide="ignore"):
-            # no distance is no novelty, even where a limit is 0 (a single class has no directions)
+            # no distance is no novelty, even if a limit is 0 (a single class has no directions)
             near, outside = (
                 np.divide(part, limit, out=np.zeros(len(part)), where=part > 0)
                 for part, limit in zip(self._distances(X), self.limits_, strict=True)
@@ -85,7 +84,7 @@ class Novelty:
         return self.score(X) > 1
 
     def _distances(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """To the nearest class within the discriminant space, and from that space."""
+        """Distances to the nearest class within the discriminant space, and from that space."""
         places = (np.asarray(X, dtype=np.float64) - self.center_) @ self.axes_
         within, rest = np.split(places, [self.centroids_.shape[1]], axis=1)
         gaps = within[:, None, :] - self.centroids_[None]

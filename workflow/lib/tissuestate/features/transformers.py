@@ -1,4 +1,4 @@
-"""What the networks see: principal components, the forest's best genes, or all genes."""
+"""Features of the networks: principal components, the forest's best genes, or all genes."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +9,8 @@ import scipy.linalg
 
 from tissuestate.errors import InputError
 
-_BLOCK = 64  # rows computed at once; a constant, for BLAS rounds otherwise with other numbers
-_LARGE = 3000  # samples from which on single precision does the heavy part of PCA
+_BLOCK = 64  # rows computed at once; constant, because BLAS rounds differently for other numbers
+_LARGE = 3000  # number of samples from which PCA is mostly in single precision
 _GENES = 2048  # genes whose products are added up at once
 
 log = logging.getLogger(__name__)
@@ -40,14 +40,14 @@ class _Scaled:
         self.mean_ = np.empty(X.shape[1])
         self.scale_ = np.empty(X.shape[1])
         varying = 0
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             block = X[:, part].astype(np.float64)
             if not np.isfinite(block).all():
                 gene = self.genes_[part][int(np.argmax(~np.isfinite(block).all(axis=0)))]
                 raise InputError(f"gene {gene!r} has missing or infinite values; cannot be scaled.")
             self.mean_[part] = block.mean(axis=0)
             deviation = block.std(axis=0)
-            # as scikit-learn: what rounding alone makes of a constant is not variation
+            # as in scikit-learn: the rounding error of a constant is not variation
             constant = deviation <= 10 * np.finfo(float).eps * np.abs(self.mean_[part])
             self.scale_[part] = np.where(constant, 1.0, deviation)
             varying += int((~constant).sum())
@@ -55,22 +55,22 @@ class _Scaled:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Features (samples × features, float32), those of a row from that row alone."""
-        X = self._checked(X)
+        X = self._check_genes(X)
         result = np.empty((len(X), len(self.names_)), dtype=np.float32)
-        apply = self._rows()
+        apply = self._row_transform()
         for start in range(0, len(X), _BLOCK):
             result[start : start + _BLOCK] = apply(X[start : start + _BLOCK])
         return result
 
-    def _checked(self, X: np.ndarray) -> np.ndarray:
-        """The values as an array of the genes fitted; InputError for one of other genes."""
+    def _check_genes(self, X: np.ndarray) -> np.ndarray:
+        """The values as an array; raises InputError if the number of genes differs."""
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != len(self.genes_):
-            raise InputError(f"{X.shape} values given; {len(self.genes_):,} genes were fitted.")
+            raise InputError(f"found {X.shape} values; {len(self.genes_):,} genes were fitted.")
         return X
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
-        """The function that transforms one block of rows."""
+    def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Function that transforms one block of rows."""
         raise NotImplementedError
 
     def to_arrays(self) -> Arrays:
@@ -98,12 +98,12 @@ class AllGenes(_Scaled):
     def fit(
         self, X: np.ndarray, y: object = None, genes: Sequence[str] | None = None
     ) -> "AllGenes":
-        """Learn mean and deviation of each gene; `y` is not looked at."""
+        """Learn mean and deviation of each gene; `y` is ignored."""
         self._fit_scale(X, genes)
         self.names_ = list(self.genes_)
         return self
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
         return lambda rows: (rows - self.mean_) / self.scale_
 
     @classmethod
@@ -115,7 +115,7 @@ class AllGenes(_Scaled):
 
 
 class ForestGenes(_Scaled):
-    """The genes that a random forest finds most important for telling classes apart, scaled."""
+    """The genes that a random forest finds most important for the classes, scaled."""
 
     kind = "rf"
 
@@ -132,13 +132,13 @@ class ForestGenes(_Scaled):
     ) -> "ForestGenes":
         """Choose genes by impurity decrease for the classes `y` (state × tissue × subtype).
 
-        Raises InputError where more genes are asked for than there are.
+        Raises InputError if `n_genes` exceeds the number of genes.
         """
         from sklearn.ensemble import RandomForestClassifier
 
         if not 1 <= self.n_genes <= X.shape[1]:
             raise InputError(
-                f"{self.n_genes:,} forest genes asked for, {X.shape[1]:,} genes are there; set "
+                f"{self.n_genes:,} forest genes are configured, {X.shape[1]:,} genes exist; set "
                 f"features: forest_genes to {X.shape[1]} at most."
             )
         self._fit_scale(X, genes)
@@ -156,7 +156,7 @@ class ForestGenes(_Scaled):
         log.info("%d of %d genes chosen by the forest", self.n_genes, X.shape[1])
         return self
 
-    def _rows(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _row_transform(self) -> Callable[[np.ndarray], np.ndarray]:
         chosen = self.selected_
         mean, scale = self.mean_[chosen], self.scale_[chosen]
         return lambda rows: (rows[:, chosen] - mean) / scale
@@ -194,18 +194,18 @@ class PrincipalComponents(_Scaled):
     def fit(
         self, X: np.ndarray, y: object = None, genes: Sequence[str] | None = None
     ) -> "PrincipalComponents":
-        """Learn scale and components from X (samples × genes); `y` is not looked at.
+        """Learn scale and components from X (samples × genes); `y` is ignored.
 
-        A component without variance (the last where there are as many as samples) is zero.
-        Raises InputError where more components are asked for than samples or genes allow.
+        A component without variance (the last if there are as many as samples) is zero. Raises
+        InputError if `n_components` exceeds what samples and genes allow.
         """
         samples, n_genes = X.shape
         largest = min(samples, n_genes)
         if not 1 <= self.n_components <= largest:
             raise InputError(
-                f"{self.n_components:,} principal components asked for, but {samples:,} training "
-                f"samples × {n_genes:,} genes allow {largest:,}; set features: components to "
-                f"{largest} at most."
+                f"{self.n_components:,} principal components are configured, but {samples:,} "
+                f"training samples × {n_genes:,} genes allow {largest:,}; set features: "
+                f"components to {largest} at most."
             )
         varying = self._fit_scale(X, genes)
         large = _LARGE <= samples <= n_genes
@@ -223,22 +223,22 @@ class PrincipalComponents(_Scaled):
         )
         return self
 
-    def _standardised(self, X: np.ndarray, part: slice) -> np.ndarray:
+    def _standardise(self, X: np.ndarray, part: slice) -> np.ndarray:
         return (X[:, part] - self.mean_[part]) / self.scale_[part]
 
     def _decompose(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Leading eigenvalues of ZᵀZ and its eigenvectors as rows, Z the standardised X."""
         by_samples = len(X) <= X.shape[1]
         gram = self._sample_gram(X, np.float64) if by_samples else self._gene_gram(X)
-        values, vectors = _leading(gram, self.n_components)
+        values, vectors = _leading_eigenvectors(gram, self.n_components)
         # eigenvalues carry an error of about eps × the largest: below it there is no direction
         none = values <= values[0] * len(gram) * np.finfo(np.float64).eps
         values[none] = 0
         components = np.empty((self.n_components, X.shape[1]), dtype=np.float32)
         if by_samples:
             inverse = np.divide(1, np.sqrt(values), out=np.zeros(len(values)), where=~none)
-            for part in _parts(X.shape[1]):
-                components[:, part] = (vectors * inverse).T @ self._standardised(X, part)
+            for part in _gene_blocks(X.shape[1]):
+                components[:, part] = (vectors * inverse).T @ self._standardise(X, part)
         else:
             components[:] = np.where(none, 0, vectors).T
         return values, components
@@ -249,23 +249,23 @@ class PrincipalComponents(_Scaled):
         Single precision finds a slightly larger subspace; the eigenvalue problem within it (after
         Rayleigh and Ritz) is solved in double precision, from the data and not from the Gram
         matrix, so that components are orthogonal and ordered as those of `_decompose`. They can
-        differ from these where eigenvalues nearly coincide, not in what they reconstruct.
+        differ from these if eigenvalues nearly coincide, but reconstruct the same values.
         """
         k = self.n_components
         wide = min(len(X), k + max(20, k // 20))
-        basis = _leading(self._sample_gram(X, np.float32), wide)[1].T.copy()
+        basis = _leading_eigenvectors(self._sample_gram(X, np.float32), wide)[1].T.copy()
         projected = np.empty((wide, X.shape[1]), dtype=np.float32)
         small = np.zeros((wide, wide))
-        for part in _parts(X.shape[1]):
-            projected[:, part] = basis @ self._standardised(X, part).astype(np.float32)
+        for part in _gene_blocks(X.shape[1]):
+            projected[:, part] = basis @ self._standardise(X, part).astype(np.float32)
             small += projected[:, part] @ projected[:, part].T
-        values, vectors = _leading(small, k)
+        values, vectors = _leading_eigenvectors(small, k)
         none = values <= values[0] * len(X) * float(np.finfo(np.float32).eps) ** 2
         values[none] = 0
         inverse = np.divide(1, np.sqrt(values), out=np.zeros(k), where=~none)
         rotation = (vectors * inverse).T.astype(np.float32)
         components = np.empty((k, X.shape[1]), dtype=np.float32)
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             components[:, part] = rotation @ projected[:, part]
         return values, components
 
@@ -273,8 +273,8 @@ class PrincipalComponents(_Scaled):
         """Samples × samples (lower triangle)."""
         gram = np.zeros((len(X), len(X)), dtype=precision, order="F")
         add = scipy.linalg.blas.get_blas_funcs("syrk", (gram,))
-        for part in _parts(X.shape[1]):
-            block = self._standardised(X, part).astype(precision)
+        for part in _gene_blocks(X.shape[1]):
+            block = self._standardise(X, part).astype(precision)
             gram = add(1.0, block.T, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
         return gram
 
@@ -289,18 +289,18 @@ class PrincipalComponents(_Scaled):
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Features (samples × features, float32), those of a row from that row alone.
 
-        In double precision the rows beside it may change the rounding of a row's sums, by 1e-15;
-        of the values in single precision that is the last bit of one in some hundred million.
-        Loadings are brought to double precision a few genes at a time: all at once, that takes
-        longer than the product where there is one sample.
+        Other rows may change the rounding of a row's sums in double precision, by 1e-15; in single
+        precision that is the last bit of one value in some hundred million. Loadings are converted
+        to double precision a few genes at a time: for one sample, converting all at once takes
+        longer than the product.
         """
-        X = self._checked(X)
+        X = self._check_genes(X)
         result = np.zeros((-(-len(X) // _BLOCK) * _BLOCK, len(self.names_)))
         block = np.zeros((_BLOCK, min(_GENES, X.shape[1])))
-        for part in _parts(X.shape[1]):
+        for part in _gene_blocks(X.shape[1]):
             loadings = self.components_[:, part].astype(np.float64)
             for start in range(0, len(X), _BLOCK):
-                rows = self._standardised(X[start : start + _BLOCK], part)
+                rows = self._standardise(X[start : start + _BLOCK], part)
                 block[: len(rows), : rows.shape[1]] = rows
                 block[len(rows) :] = 0
                 result[start : start + _BLOCK] += block[:, : rows.shape[1]] @ loadings.T
@@ -354,12 +354,12 @@ def load_transformer(arrays: Arrays) -> Transformer:
     return kinds[kind](arrays)
 
 
-def _leading(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k largest eigenvalues (float64, none below 0), falling, and eigenvectors as columns.
+def _leading_eigenvectors(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k largest eigenvalues (float64, at least 0, descending) and eigenvectors as columns.
 
-    Only the lower triangle is looked at; `gram` is overwritten. What `scipy.linalg.eigh` does for
-    a part of the spectrum, bisection and inverse iteration on one thread, takes three times as
-    long as divide and conquer for the whole of it, of which only k vectors are brought back.
+    Only the lower triangle is used; `gram` is overwritten. `scipy.linalg.eigh` computes a part of
+    the spectrum by bisection and inverse iteration on one thread. That takes three times as long as
+    divide and conquer for the whole spectrum, of which only k vectors are transformed back.
     """
     size = len(gram)
     reduce, reduce_size, multiply = scipy.linalg.get_lapack_funcs(
@@ -378,6 +378,6 @@ def _leading(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(values[: -k - 1 : -1], 0), vectors
 
 
-def _parts(genes: int) -> Iterator[slice]:
+def _gene_blocks(genes: int) -> Iterator[slice]:
     for start in range(0, genes, _GENES):
         yield slice(start, min(start + _GENES, genes))

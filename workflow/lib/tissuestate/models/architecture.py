@@ -1,4 +1,4 @@
-"""What a network is made of, as its network.json tells it: needed before any weight is read."""
+"""The architecture of a network, as network.json describes it."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "network.json"
 class Architecture:
     """Everything needed to build a network before its weights are filled in.
 
-    direct: whether each head also sees the features themselves, beside the last hidden layer.
+    direct: whether each head also takes the features themselves, beside the last hidden layer.
     """
 
     n_features: int
@@ -63,7 +63,7 @@ class Architecture:
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:
-    """What network.json in `folder` says: the architecture and whatever was saved beside it."""
+    """Content of network.json in `folder`: the architecture and what was saved with it."""
     path = Path(folder) / DESCRIPTION
     try:
         description = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What a model costs: seconds and memory, as the benchmark compares them."""
+"""Cost of a model in seconds and memory, for the benchmark."""
 
 import json
 import resource
@@ -9,7 +9,7 @@ from tissuestate.files import atomic
 
 
 def peak_memory_mb() -> float:
-    """The most memory (MiB, resident, libraries included) this process has held so far."""
+    """Peak memory of this process so far (MiB, resident, libraries included)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
@@ -22,5 +22,5 @@ def write_cost(path: str | Path, **cost: float) -> None:
 
 
 def read_cost(path: str | Path) -> dict[str, float]:
-    """Read what `write_cost` wrote."""
+    """The costs that `write_cost` wrote."""
     return json.loads(Path(path).read_text(encoding="utf-8"))

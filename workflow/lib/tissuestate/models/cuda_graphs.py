@@ -1,6 +1,6 @@
 """Training steps recorded as CUDA graphs and replayed.
 
-Launching the fifty or so small kernels of a step one by one takes many times as long as they run.
+Launching the roughly fifty small kernels of a step takes many times as long as running them.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import torch
 from tissuestate.models.loss import Differentiate
 
 
-def replayed(differentiate: Differentiate) -> Differentiate:
-    """`HandGradients.differentiate`, recorded for each size of batch and replayed."""
+def record_steps(differentiate: Differentiate) -> Differentiate:
+    """`HandGradients.differentiate` as a function that records each batch size and replays it."""
     recorded: dict[int, tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]] = {}
 
     def record(
@@ -19,11 +19,11 @@ def replayed(differentiate: Differentiate) -> Differentiate:
     ) -> tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]:
         fixed = [tensor.clone() for tensor in (z, *shares, *masks)]
         arguments = fixed[0], fixed[1 : 1 + len(shares)], fixed[1 + len(shares) :]
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # the libraries prepare what cannot be recorded
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):  # libraries initialise what cannot be recorded
             differentiate(*arguments)
-        torch.cuda.current_stream().wait_stream(aside)
+        torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             loss = differentiate(*arguments)

@@ -1,4 +1,4 @@
-"""A trained network as plain arrays, for calls without torch: importing that takes seconds."""
+"""A trained network as plain arrays, for calls without torch, whose import takes seconds."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -39,7 +39,7 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class FrozenNetwork:
-    """What `networks.ClassifierNetwork` computes in evaluation mode, in double precision.
+    """`network.ClassifierNetwork` in evaluation mode and double precision.
 
     architecture: of the network; weights: its tensors by the names that torch gives them.
     """
@@ -91,9 +91,9 @@ class FrozenNetwork:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The network that `networks.save_network` wrote into `folder`.
+        """The network that `network.save_network` wrote into `folder`.
 
-        Raises InputError for files that hold no network or two different ones.
+        Raises InputError if the files hold no network or two different ones.
         """
         import safetensors
         import safetensors.numpy

@@ -1,4 +1,4 @@
-"""A small network's gradients by hand: a search's networks train twice as fast with them.
+"""Gradients of small networks by hand: the networks of a search train twice as fast.
 
 The gradients of a plain stack of layers are a few matrix products. For widths of a hundred and
 batches of some dozen samples, autograd's bookkeeping takes longer than the products, and so does
@@ -14,8 +14,8 @@ from tissuestate.models.network import ACTIVATIONS, ClassifierNetwork
 
 aten = torch.ops.aten
 
-# The most multiplications of a batch's forward pass with which the loop on autograd takes at least
-# 1.5 times as long on a CPU (benchmarks/training.tsv: "search", but not "small batches").
+# Multiplications in a batch's forward pass up to which the loop on autograd takes at least 1.5
+# times as long on a CPU (benchmarks/training.tsv: "search", but not "small batches").
 MOST_MULTIPLICATIONS = 8_000_000
 
 # The gradient before an activation from that after it, the value before and the value after.
@@ -33,9 +33,9 @@ BACKWARD: dict[str, Backward] = {
 
 
 def is_faster_by_hand(network: ClassifierNetwork, batch_size: int) -> bool:
-    """Whether `HandGradients` are worth their code: on a GPU, and for small networks on a CPU.
+    """Whether `HandGradients` are faster: on a GPU, and for small networks on a CPU.
 
-    On a GPU their step is one graph, and the optimiser's is one kernel.
+    On a GPU their step is one graph, and the optimiser's step is one kernel.
     """
     weights = sum(parameter.numel() for parameter in network.parameters())
     return network.shift.is_cuda or weights * batch_size <= MOST_MULTIPLICATIONS
@@ -55,7 +55,7 @@ class HandGradients:
         self.backward = BACKWARD[architecture.activation]
         named = dict(network.named_parameters())
         hidden = [n for n, layer in enumerate(network.hidden) if isinstance(layer, nn.Linear)]
-        # Heads side by side, so that one product serves them all.
+        # Heads are concatenated, so that one product serves them all.
         groups: list[list[nn.Parameter]] = [
             *([named[f"hidden.{number}.weight"]] for number in hidden),
             *([named[f"hidden.{number}.bias"]] for number in hidden),
@@ -78,7 +78,7 @@ class HandGradients:
             start = end
         n = len(hidden)
         self.weights, self.biases, self.output = weights[:n], weights[n : 2 * n], weights[2 * n :]
-        self.turned = [weight.t() for weight in self.weights]
+        self.transposed = [weight.t() for weight in self.weights]
         self.weight_slopes, self.bias_slopes = slopes[:n], slopes[n : 2 * n]
         self.output_slopes = slopes[2 * n :]
 
@@ -86,7 +86,7 @@ class HandGradients:
     def differentiate(
         self, z: torch.Tensor, shares: Sequence[torch.Tensor], masks: Sequence[torch.Tensor]
     ) -> torch.Tensor:
-        """Write the gradients of a batch into `flat.grad`; the result is its loss.
+        """Write the gradients of a batch into `flat.grad` and return its loss.
 
         z, shares, masks: as for `loss.differentiate`.
         """
@@ -94,8 +94,8 @@ class HandGradients:
         before: list[torch.Tensor] = []
         after: list[torch.Tensor] = []
         first = len(self.weights) - len(masks)  # that dropout follows
-        for number, (turned, bias) in enumerate(zip(self.turned, self.biases, strict=True)):
-            before.append(torch.addmm(bias, inputs[-1], turned))
+        for number, (transposed, bias) in enumerate(zip(self.transposed, self.biases, strict=True)):
+            before.append(torch.addmm(bias, inputs[-1], transposed))
             after.append(self.activate(before[-1]))
             inputs.append(after[-1] * masks[number - first] if number >= first else after[-1])
         logits = torch.addmm(self.output[1], inputs[-1], self.output[0].t())

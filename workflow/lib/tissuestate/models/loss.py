@@ -1,4 +1,4 @@
-"""The loss that training lowers: cross-entropy with soft targets, summed over the heads."""
+"""The loss of training: cross-entropy with soft targets, summed over the heads."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,10 +14,10 @@ Differentiate = Callable[
 
 
 def soft_targets(codes: torch.Tensor, n_classes: int, smoothing: float) -> torch.Tensor:
-    """Probabilities that cross-entropy compares with: samples × classes.
+    """Target probabilities of cross-entropy: samples × classes.
 
-    codes: a class number per sample, -1 if unknown: a row of zeros, which teaches nothing. With
-    label smoothing as torch's `cross_entropy` has it.
+    codes: a class number per sample, -1 if unknown, which gives a row of zeros. Label smoothing is
+    that of torch's `cross_entropy`.
     """
     known = codes >= 0
     targets = functional.one_hot(codes.clamp(min=0), n_classes).float()
@@ -43,14 +43,16 @@ def differentiate(
     shares: Sequence[torch.Tensor],
     masks: Sequence[torch.Tensor],
 ) -> torch.Tensor:
-    """Give the parameters of a network the gradients of a batch; the result is its loss.
+    """Set the gradients of a network's parameters for a batch and return its loss.
 
     z: standardised inputs. shares: the batch's `batch_shares`, of each head. masks: its
     `dropout_masks`. The loss is the cross-entropy of each head, summed over the heads.
     """
     losses = [
         torch.dot(share.view(-1), torch.log_softmax(logits, 1).view(-1))
-        for share, logits in zip(shares, network.from_standardised(z, masks).values(), strict=True)
+        for share, logits in zip(
+            shares, network.forward_standardised(z, masks).values(), strict=True
+        )
     ]
     loss = sum(losses[1:], losses[0])
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):

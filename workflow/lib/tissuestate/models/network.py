@@ -1,4 +1,4 @@
-"""The tandem's networks: fully connected layers under one softmax head a question asked."""
+"""The tandem's networks: fully connected layers with one softmax head per question."""
 
 import json
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ class ClassifierNetwork(nn.Module):
     Hong, Hachem & Fehlings 2022: seven layers (input, five hidden, output), dropout after the
     hidden layers 3, 4 and 5. With a direct path, which the paper lacks, a linear function of the
     inputs is added to each head's logits (wide & deep, Cheng et al. 2016). Inputs are shifted and
-    scaled by two buffers that belong to the network (`standardise`), so that features of very
-    unequal spread can be given as they are.
+    scaled by two buffers that belong to the network (`set_input_scale`), so that features of very
+    unequal spread need no scaling before.
     """
 
     shift: torch.Tensor
@@ -65,7 +65,7 @@ class ClassifierNetwork(nn.Module):
             }
         )
 
-    def standardise(self, shift: torch.Tensor, scale: torch.Tensor) -> None:
+    def set_input_scale(self, shift: torch.Tensor, scale: torch.Tensor) -> None:
         """Set the shift and divisor applied to the inputs; both of length n_features."""
         with torch.no_grad():
             self.shift.copy_(shift)
@@ -73,33 +73,36 @@ class ClassifierNetwork(nn.Module):
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of each head, samples × classes, of a batch of samples × features."""
-        return self.from_standardised(self.standardised(x))
+        return self.forward_standardised(self.standardise(x))
 
-    def standardised(self, x: torch.Tensor) -> torch.Tensor:
-        """The inputs shifted and scaled, as the first layer takes them."""
+    def standardise(self, x: torch.Tensor) -> torch.Tensor:
+        """Inputs of the first layer: shifted and scaled."""
         return (x - self.shift) * self.scale
 
     def dropout_masks(self, n: int) -> list[torch.Tensor]:
-        """Factors that dropout multiplies n samples by: samples × units of each layer it follows.
+        """Dropout factors of n samples: samples × units of each layer that dropout follows.
 
-        Drawn for an epoch at once, they cost a small part of what `nn.Dropout` does per batch.
+        Drawn for an epoch at once, they take a small part of the time of `nn.Dropout` per batch.
         """
         keep = 1 - self.architecture.dropout
-        limit = round(keep * 2**16) - 2**15  # of the 16-bit numbers that keep a unit
+        limit = round(keep * 2**16) - 2**15  # 16-bit numbers below it keep a unit
         units = self.architecture.widths[DROPOUT_FROM:]
-        if limit == 2**15 or not units:  # all are kept, and torch would read 2**15 as the least
+        if (
+            limit == 2**15 or not units
+        ):  # all are kept; torch would read 2**15 as the smallest number
             return []
-        # Sixteen random bits a unit, four units a draw: draws of floats take a tenth of an epoch.
+        # Sixteen random bits per unit, four units per draw: draws of floats take a tenth of an
+        # epoch.
         draws = torch.empty(-(-n * sum(units) // 4), dtype=torch.int64, device=self.shift.device)
         bits = draws.random_(-(2**63), None).view(torch.int16)[: n * sum(units)].view(n, -1)
         kept = torch.empty(bits.shape, dtype=torch.uint8, device=bits.device)
-        torch.lt(bits, limit, out=kept)  # many times as fast as to bool
+        torch.lt(bits, limit, out=kept)  # many times as fast as with bool
         return list((kept * (1 / keep)).split(units, 1))
 
-    def from_standardised(
+    def forward_standardised(
         self, z: torch.Tensor, masks: Iterable[torch.Tensor] = ()
     ) -> dict[str, torch.Tensor]:
-        """`forward` for inputs that are standardised already (once, before many epochs).
+        """`forward` for inputs that were standardised once, before many epochs.
 
         masks: `dropout_masks` of these samples, for training in evaluation mode.
         """
@@ -114,7 +117,7 @@ class ClassifierNetwork(nn.Module):
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """The device to compute on: as named, or for 'auto' CUDA, else the CPU."""
+    """The named device; for 'auto' CUDA if present, else the CPU."""
     found = {
         "cuda": torch.cuda.is_available(),
         "cpu": True,
@@ -123,12 +126,12 @@ def choose_device(device: str = "auto") -> torch.device:
         device = next(name for name, present in found.items() if present)
     if not found.get(device.partition(":")[0], False):
         present = ", ".join(name for name, present in found.items() if present)
-        raise InputError(f"device {device!r} is not here; use auto, or one of: {present}.")
+        raise InputError(f"device {device!r} does not exist here; use auto, or one of: {present}.")
     return torch.device(device)
 
 
 def save_network(folder: str | Path, network: ClassifierNetwork, **meta: Any) -> None:
-    """Write weights.safetensors and network.json into `folder`; equal networks, equal bytes.
+    """Write weights.safetensors and network.json into `folder`; equal networks give equal bytes.
 
     `meta` is kept in network.json beside the architecture (anything JSON can hold).
     """
@@ -148,7 +151,7 @@ def load_network(folder: str | Path) -> ClassifierNetwork:
     folder = Path(folder)
     architecture = Architecture.read(folder)
     try:
-        with torch.device("meta"):  # memory is taken for what the weights hold, no more
+        with torch.device("meta"):  # allocates no memory beyond that of the weights
             network = ClassifierNetwork(architecture)
         network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS), assign=True)
     except (

@@ -1,4 +1,4 @@
-"""What each network is asked, and the samples it learns that from."""
+"""The heads of each network and the samples that train them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Labels = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class TaskData:
-    """Training and validation samples of one task; labels are class numbers, -1 where unknown."""
+    """Training and validation samples of one task; labels are class numbers, -1 if unknown."""
 
     classes: dict[str, tuple[str, ...]]
     x: np.ndarray
@@ -26,8 +26,10 @@ class TaskData:
     y_validation: Labels
 
 
-def select(x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: str) -> TaskData:
-    """The training and validation samples of `task` that have a label of it."""
+def select_task(
+    x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: str
+) -> TaskData:
+    """The training and validation samples that have a label of `task`."""
     if task not in TASKS:
         raise InputError(f"task {task!r} is unknown; use one of {', '.join(TASKS)}.")
     heads = {head: tuple(classes[head]) for head in TASKS[task]}
@@ -43,5 +45,5 @@ def select(x: np.ndarray, obs: pd.DataFrame, classes: Mapping[str, Any], task: s
 
 
 def read_task(features: str | Path, classes: str | Path, task: str) -> TaskData:
-    """The training and validation samples of `task` from the files of the stages before."""
-    return select(*read_features(features), read_classes(classes), task)
+    """The training and validation samples of `task`, from files of earlier stages."""
+    return select_task(*read_features(features), read_classes(classes), task)

@@ -1,4 +1,4 @@
-"""Tuning: hyperopt's TPE, from a history of trials that this process need not have done itself."""
+"""Tuning by hyperopt's TPE, from a history of trials that other processes may have run."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from hyperopt import hp, tpe
 
 from tissuestate.errors import InputError
 from tissuestate.models.samples import TaskData
-from tissuestate.models.training import Diverged, Hyperparameters, Recipe, fit_task
+from tissuestate.models.training import DivergenceError, Hyperparameters, Recipe, fit_task
 from tissuestate.models.trials import Journal, Trial
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ _CHOICES = ("optimizer", "activation")
 
 
 class SearchSpace:
-    """What TPE draws from, as a config states it.
+    """The space that TPE draws from, as a config states it.
 
-    space: `learning_rate` [low, high] (log-uniform), `batch_size` and `width` [low, high]
-    (randint, both ends included; one draw a hidden layer), `dropout` [low, high] (uniform),
-    `optimizer` and `activation` (lists to choose from). Where both ends are equal, or a list has
-    one entry, nothing is drawn.
+    space: `learning_rate` [low, high] (log-uniform), `batch_size` and `width` [low, high] (randint,
+    both ends included; one draw per hidden layer), `dropout` [low, high] (uniform), `optimizer` and
+    `activation` (lists to choose from). If both ends are equal, or a list has one entry, nothing is
+    drawn.
     """
 
     def __init__(self, space: Mapping[str, Sequence[Any]]) -> None:
@@ -71,7 +71,7 @@ class SearchSpace:
                 case _:
                     expressions[label] = hp.choice(label, list(range(len(entry))))
         self.labels = tuple(expressions)
-        # hyperopt refuses a space without anything to draw; `propose` does not ask it then.
+        # hyperopt refuses a space without anything to draw; `propose_point` does not call it then.
         self.domain: Any = hyperopt.Domain(lambda point: 0.0, expressions) if expressions else None
 
     def _labels(self) -> list[tuple[str, str]]:
@@ -98,7 +98,7 @@ class SearchSpace:
         return point
 
     def parameters(self, point: Mapping[str, float | int]) -> dict[str, Any]:
-        """The hyper-parameters, ready for JSON, that a point drawn by hyperopt stands for."""
+        """The hyper-parameters, ready for JSON, of a point drawn by hyperopt."""
         values = {}
         for label, name in self._labels():
             draw = point.get(label)
@@ -111,7 +111,7 @@ class SearchSpace:
         return {**values, "widths": widths}
 
 
-def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
+def _hyperopt_trials(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
     """The hyperopt trials that a search would hold after `history`."""
     trials = hyperopt.Trials()
     docs = []
@@ -129,10 +129,10 @@ def _rebuild(history: Sequence[Trial], space: SearchSpace) -> hyperopt.Trials:
     return trials
 
 
-def propose(
-    history: Sequence[Trial], number: int, seed: int, space: SearchSpace, *, guided: bool = False
+def propose_point(
+    history: Sequence[Trial], number: int, seed: int, space: SearchSpace, *, is_guided: bool = False
 ) -> dict[str, float | int]:
-    """The point that trial `number` tries, after the trials of `history`.
+    """The point of trial `number`, proposed from the trials of `history`.
 
     Trial i uses the i-th draw of `np.random.default_rng(seed)`, as `hyperopt.fmin` does: with each
     trial proposed from all before it, this is plain sequential TPE. A guided search begins with
@@ -141,16 +141,16 @@ def propose(
     """
     if not space.labels:
         return {}
-    if guided and number == 0:
+    if is_guided and number == 0:
         return space.default()
-    place = number - guided
+    place = number - is_guided
     draw = int(np.random.default_rng(seed).integers(2**31 - 1, size=place + 1)[place])
-    trials = _rebuild(history, space)
+    trials = _hyperopt_trials(history, space)
     values = tpe.suggest([number], space.domain, trials, draw, verbose=False)[0]["misc"]["vals"]
     return {label: np.asarray(values[label][0]).item() for label in space.labels}
 
 
-def evaluate(
+def run_trial(
     number: int,
     point: Mapping[str, float | int],
     space: SearchSpace,
@@ -164,7 +164,7 @@ def evaluate(
 ) -> Trial:
     """Train with the point's hyper-parameters.
 
-    The loss is that on validation at the last epoch, in a guided search at the best.
+    The loss is that on validation samples at the last epoch; in a guided search, at the best epoch.
     """
     parameters = space.parameters(point)
     started = time.perf_counter()
@@ -182,29 +182,29 @@ def evaluate(
         )
         if trained.history["epoch"].iloc[-1] == epochs:
             losses = trained.history["validation_loss"]
-            loss = float(losses.min() if recipe.guided else losses.iloc[-1])
-    except Diverged as error:
+            loss = float(losses.min() if recipe.is_guided else losses.iloc[-1])
+    except DivergenceError as error:
         log.warning("trial %d: %s", number, error)
     status = hyperopt.STATUS_FAIL if loss is None else hyperopt.STATUS_OK
     seconds = time.perf_counter() - started
     return Trial(number, dict(point), parameters, loss, status, seconds)
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     return list(value) if isinstance(value, range) else asdict(value)
 
 
 def fingerprint(data: TaskData, space: Mapping[str, Any], **settings: Any) -> str:
-    """SHA-256 of all that a trial's outcome depends on: samples, labels, classes and settings."""
+    """SHA-256 of all inputs of a trial: samples, labels, classes and settings."""
     said = {"classes": data.classes, "space": space, **settings}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode())
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=_to_json).encode())
     for array in (data.x, *data.y.values(), data.x_validation, *data.y_validation.values()):
         digest.update(str((array.shape, array.dtype)).encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def search(
+def run_search(
     data: TaskData,
     space: Mapping[str, Any],
     *,
@@ -217,16 +217,16 @@ def search(
     threads: int | None = None,
     journal: Journal | None = None,
 ) -> list[Trial]:
-    """TPE, one trial after another: those of `numbers`, going on from the journal's.
+    """Run the trials of `numbers` by TPE, after those in the journal.
 
-    Each is proposed from the `earlier` trials, which are other workers' too, and from those that
-    this search has done itself.
+    Each is proposed from the `earlier` trials, those of other workers included, and from the trials
+    of this search.
     """
     searched = SearchSpace(space)
     done = list(journal.trials[: len(numbers)]) if journal else []
     for number in numbers[len(done) :]:
-        point = propose([*earlier, *done], number, seed, searched, guided=recipe.guided)
-        trial = evaluate(
+        point = propose_point([*earlier, *done], number, seed, searched, is_guided=recipe.is_guided)
+        trial = run_trial(
             number,
             point,
             searched,

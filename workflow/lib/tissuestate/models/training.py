@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from tissuestate.errors import InputError
 from tissuestate.models.architecture import Architecture
-from tissuestate.models.cuda_graphs import replayed
+from tissuestate.models.cuda_graphs import record_steps
 from tissuestate.models.hand_gradients import HandGradients, is_faster_by_hand
-from tissuestate.models.linear_start import begin_linear
+from tissuestate.models.linear_start import fit_linear_start
 from tissuestate.models.loss import Differentiate, batch_shares, differentiate, soft_targets
 from tissuestate.models.network import ClassifierNetwork, choose_device
 from tissuestate.models.samples import TaskData
@@ -28,7 +28,7 @@ from tissuestate.models.samples import TaskData
 log = logging.getLogger(__name__)
 
 BLOCK = 1024  # rows a forward pass takes when predicting
-FEW = 1000  # samples: with more, a linear start was no gain, and on all genes takes a minute
+FEW = 1000  # samples; with more, a linear start was no gain and on all genes takes a minute
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
     "sgd": partial(torch.optim.SGD, momentum=0.9, fused=True),
@@ -36,18 +36,18 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-class Diverged(ArithmeticError):
+class DivergenceError(ArithmeticError):
     """The loss was not a finite number before the first epoch had ended."""
 
 
-def _checked(value: str, allowed: Sequence[str], name: str) -> None:
+def _check_choice(value: str, allowed: Sequence[str], name: str) -> None:
     if value not in allowed:
         raise InputError(f"{name} {value!r} is unknown; use one of {', '.join(allowed)}.")
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What tuning searches; the defaults are good ones for expression."""
+    """Hyper-parameters that tuning searches; the defaults suit expression."""
 
     learning_rate: float = 1e-3
     batch_size: int = 32
@@ -57,7 +57,7 @@ class Hyperparameters:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        _checked(self.optimizer, tuple(OPTIMIZERS), "optimizer")
+        _check_choice(self.optimizer, tuple(OPTIMIZERS), "optimizer")
         if self.learning_rate <= 0 or self.batch_size < 1:
             raise InputError(
                 f"learning rate {self.learning_rate} and batch size {self.batch_size} must be "
@@ -77,42 +77,42 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, apart from what tuning searches.
+    """The training settings of a network that tuning does not search.
 
-    direct: each head also sees the features themselves (`Architecture`). Of few samples, no more
-    than features, training begins as the logistic regression of each head (epoch 0).
-    guided: the search tries the default hyper-parameters before TPE proposes any, and a trial's
-    loss is that of its best epoch, the one that training would keep, not of its last.
+    direct: each head also takes the features themselves (`Architecture`). With few samples, no more
+    than features, training begins as the logistic regression of each head (epoch 0). is_guided: the
+    search tries the default hyper-parameters before TPE proposes any, and a trial's loss is that of
+    its best epoch, which training would keep, not of its last.
     """
 
     label_smoothing: float = 0.0
     direct: bool = False
-    guided: bool = False
+    is_guided: bool = False
 
 
 # 'best' had the least validation loss (summed over heads, five donor-grouped splits of real GTEx
 # and TCGA samples). Without smoothing a few overconfident calls of the disease state raise that
 # loss early, and the epoch that is kept comes before the network knows the small tissues. The
-# direct path helps most where samples are few: five hidden layers alone learn the subtypes of a
-# few hundred tumours less well than a linear model does, and depend on lucky hyper-parameters.
-# Begun at random, the two together still had .897 balanced accuracy for the subtype where logistic
-# regression had .915; begun as that, .920 (five folds of the samples outside each of five test
-# sets). For state and tissue, of which there are four samples a feature, that start is no gain: on
-# two of the splits .002 less and .004 more.
-# Of 15 trials within wide bounds the one of least last loss was often a network that had learnt
-# slowly and knew the small tissues badly; the default was better than that on validation samples.
-RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, guided=True)}
+# direct path helps most if samples are few: five hidden layers alone learn the subtypes of a few
+# hundred tumours less well than a linear model does, and depend on lucky hyper-parameters. Begun at
+# random, the two together still had .897 balanced accuracy for the subtype; logistic regression had
+# .915; begun as that, .920 (five folds of the samples outside each of five test sets). For state
+# and tissue, which have four samples per feature, that start is no gain: on two of the splits .002
+# less and .004 more. Of 15 trials within wide bounds the one of least last loss was often a network
+# that had learnt slowly and knew the small tissues badly; the default was better than that on
+# validation samples.
+RECIPES = {"paper": Recipe(), "best": Recipe(label_smoothing=0.02, direct=True, is_guided=True)}
 
 
 def read_recipe(name: str) -> Recipe:
     """The recipe of a name in `RECIPES`."""
-    _checked(name, tuple(RECIPES), "recipe")
+    _check_choice(name, tuple(RECIPES), "recipe")
     return RECIPES[name]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A fitted network (on the CPU, evaluation mode) and how it came about."""
+class TrainedNetwork:
+    """A fitted network (on the CPU, evaluation mode) and the course of its training."""
 
     network: ClassifierNetwork
     history: pd.DataFrame
@@ -121,8 +121,8 @@ class Trained:
 
 
 @contextlib.contextmanager
-def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterator[None]:
-    """Seed torch and bound its threads inside the block; both are as before afterwards."""
+def seed_torch(seed: int, threads: int | None, device: torch.device) -> Iterator[None]:
+    """Seed torch and bound its threads inside the block, and restore both afterwards."""
     before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     if device.type == "cuda":
@@ -140,7 +140,7 @@ def reproducible(seed: int, threads: int | None, device: torch.device) -> Iterat
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _build(
+def _build_network(
     n_features: int,
     classes: Mapping[str, Sequence[str]],
     hyperparameters: Hyperparameters,
@@ -159,7 +159,7 @@ def _build(
 
 
 def _input_scale(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Shift of each feature and one divisor for all; 1 where nothing varies."""
+    """Shift of each feature and one divisor for all; 1 if nothing varies."""
     variance, mean = torch.var_mean(x, dim=0, correction=0)
     deviation = variance.mean().expand_as(variance).sqrt()
     return mean, torch.where(deviation > 0, deviation, torch.ones_like(deviation))
@@ -179,17 +179,17 @@ def _targets(
 
 
 def _loss(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of the labelled samples; 0 where there is none."""
+    """Mean cross-entropy of the labelled samples; 0 if there is none."""
     total = functional.cross_entropy(logits, codes, ignore_index=-1, reduction="sum")
     return total / (codes >= 0).sum().clamp(min=1)
 
 
-def _validate(
+def _validate_network(
     network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
     """Cross-entropy and accuracy of each head, and the sum of the cross-entropies."""
     with torch.inference_mode():
-        blocks = [network.from_standardised(block) for block in x.split(BLOCK)]
+        blocks = [network.forward_standardised(block) for block in x.split(BLOCK)]
         measured = {"validation_loss": 0.0}
         for head, codes in y.items():
             logits = torch.cat([block[head] for block in blocks])
@@ -202,7 +202,7 @@ def _validate(
 
 
 class BestEpoch:
-    """How a network did after each epoch, and its weights after the best."""
+    """The losses and accuracies of a network after each epoch, and its weights after the best."""
 
     def __init__(
         self, network: ClassifierNetwork, x: torch.Tensor, y: Mapping[str, torch.Tensor]
@@ -212,9 +212,9 @@ class BestEpoch:
         self.best_loss, self.best_epoch = float("inf"), 0
         self.best_weights: dict[str, torch.Tensor] = {}
 
-    def note(self, epoch: int, loss: float) -> bool:
+    def record(self, epoch: int, loss: float) -> bool:
         """Validate the network after an epoch; False if a loss is not a finite number."""
-        measured = {"epoch": epoch, "loss": loss} | _validate(self.network, self.x, self.y)
+        measured = {"epoch": epoch, "loss": loss} | _validate_network(self.network, self.x, self.y)
         validation_loss = measured["validation_loss"]
         if not np.isfinite([loss, validation_loss]).all():
             return False
@@ -229,14 +229,14 @@ class BestEpoch:
 def _choose_step(
     network: ClassifierNetwork, hyperparameters: Hyperparameters
 ) -> tuple[Differentiate, torch.optim.Optimizer]:
-    """How gradients are worked out, and the optimiser that uses them."""
+    """The function that computes gradients, and the optimiser that uses them."""
     parameters = list(network.parameters())
     step: Differentiate = partial(differentiate, network, parameters)
     if is_faster_by_hand(network, hyperparameters.batch_size):
         by_hand = HandGradients(network)
         step, parameters = by_hand.differentiate, [by_hand.flat]
         if network.shift.is_cuda:
-            step = replayed(step)
+            step = record_steps(step)
     optimizer = OPTIMIZERS[hyperparameters.optimizer](parameters, lr=hyperparameters.learning_rate)
     return step, optimizer
 
@@ -249,7 +249,7 @@ def train_epoch(
     targets: Mapping[str, torch.Tensor],
     batch_size: int,
 ) -> float:
-    """Train on every sample once, in batches drawn at random; the result is the mean loss.
+    """Train on every sample once, in random batches, and return the mean loss.
 
     z, targets: standardised inputs and, for each head, `soft_targets`.
     """
@@ -268,10 +268,12 @@ def train_epoch(
     return float(torch.stack(losses) @ batch.bincount().float()) / len(z)
 
 
-def _train(best: BestEpoch, train_once: Callable[[], float], epochs: int, progress: bool) -> None:
+def _train_epochs(
+    best: BestEpoch, train_once: Callable[[], float], epochs: int, progress: bool
+) -> None:
     """Train until all epochs are done or a loss is not a finite number; load the best weights."""
     for epoch in range(1, epochs + 1):
-        if not best.note(epoch, train_once()):
+        if not best.record(epoch, train_once()):
             log.warning("epoch %d: the loss is not a finite number; training stops", epoch)
             break
         if progress and epoch % max(1, epochs // 20) == 0:
@@ -282,7 +284,7 @@ def _train(best: BestEpoch, train_once: Callable[[], float], epochs: int, progre
                 *(best.best_loss, best.best_epoch),
             )
     if not best.best_weights:
-        raise Diverged(f"no epoch of {epochs} had a finite loss")
+        raise DivergenceError(f"no epoch of {epochs} had a finite loss")
     best.network.load_state_dict(best.best_weights)
 
 
@@ -300,28 +302,28 @@ def fit_network(
     device: str = "auto",
     threads: int | None = None,
     progress: bool = True,
-) -> Trained:
+) -> TrainedNetwork:
     """Train a network and keep the epoch of least validation cross-entropy (summed over heads).
 
-    x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class
-    number per sample, -1 if unknown (left out of the loss). Equal arguments, threads and device
-    give bit-identical weights. `progress` logs twenty lines on the way. Raises `Diverged` if the
-    loss never was a finite number.
+    x, x_validation: samples × features. y, y_validation: for each head of `classes`, a class number
+    per sample, -1 if unknown (left out of the loss). Equal arguments, threads and device give
+    bit-identical weights. `progress` logs twenty lines. Raises `DivergenceError` if the loss never
+    was a finite number.
     """
     place = choose_device(device)
     started = time.perf_counter()
-    with reproducible(seed, threads, place):
+    with seed_torch(seed, threads, place):
         train_x, check_x = (
             torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(place)
             for values in (x, x_validation)
         )
         check_y = {head: torch.from_numpy(y_validation[head]).long().to(place) for head in classes}
-        network = _build(x.shape[1], classes, hyperparameters, recipe.direct).to(place)
-        network.standardise(*_input_scale(train_x))
-        train_x, check_x = network.standardised(train_x), network.standardised(check_x)
+        network = _build_network(x.shape[1], classes, hyperparameters, recipe.direct).to(place)
+        network.set_input_scale(*_input_scale(train_x))
+        train_x, check_x = network.standardise(train_x), network.standardise(check_x)
         best = BestEpoch(network, check_x, check_y)
         if recipe.direct and len(x) <= min(x.shape[1], FEW):
-            best.note(0, begin_linear(network, train_x, _targets(y, classes, place)))
+            best.record(0, fit_linear_start(network, train_x, _targets(y, classes, place)))
         train_once = partial(
             train_epoch,
             network,
@@ -330,9 +332,9 @@ def fit_network(
             _targets(y, classes, place, recipe.label_smoothing),
             hyperparameters.batch_size,
         )
-        _train(best, train_once, epochs, progress)
-        network = copy.deepcopy(network).cpu()  # whose tensors are no views of one vector
-    return Trained(
+        _train_epochs(best, train_once, epochs, progress)
+        network = copy.deepcopy(network).cpu()  # its tensors are no longer views of one vector
+    return TrainedNetwork(
         network=network,
         history=pd.DataFrame(best.history),
         best_epoch=best.best_epoch,
@@ -340,7 +342,7 @@ def fit_network(
     )
 
 
-def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -> Trained:
+def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -> TrainedNetwork:
     """`fit_network` on the samples of a task."""
     return fit_network(
         data.x,
@@ -356,7 +358,7 @@ def fit_task(data: TaskData, hyperparameters: Hyperparameters, **options: Any) -
 def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.ndarray]:
     """Logits of each head, samples × classes, float64, computed on the CPU.
 
-    Double precision makes a sample's result the same alone and among others (to about 1e-12).
+    Double precision makes a sample's result independent of other samples (to about 1e-12).
     """
     exact = copy.deepcopy(network).cpu().double().eval()
     with torch.inference_mode():
@@ -368,8 +370,8 @@ def predict_logits(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.nd
 
 
 def predict_proba(network: ClassifierNetwork, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Probabilities of each head, samples × classes, float64, as they were learnt: not calibrated.
+    """Probabilities of each head, samples × classes, float64, not calibrated.
 
-    Alone or among others a sample's are the same (to about 1e-12).
+    Other samples do not change those of a sample (to about 1e-12).
     """
     return {head: softmax(z, axis=1) for head, z in predict_logits(network, x).items()}

@@ -1,4 +1,4 @@
-"""The trials of a search: who evaluates which, their files, and the best of them."""
+"""The trials of a search: their schedule, their files, and the best of them."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluation: what was tried (`point` as TPE drew it) and what came of it."""
+    """One evaluation: its hyper-parameters (`point` as TPE drew it) and its outcome."""
 
     number: int
     point: dict[str, float | int]
@@ -28,7 +28,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a search's evaluations are shared by workers that meet after each round.
+    """The division of a search's evaluations among workers that meet after each round.
 
     In a round each worker goes on by itself from the trials of all workers in the rounds before.
     """
@@ -41,7 +41,7 @@ class Schedule:
         if self.workers * self.rounds > self.evaluations:
             raise InputError(
                 f"config: tuning shares {self.evaluations} evaluations among {self.rounds} rounds "
-                f"of {self.workers} workers; give each worker at least one a round."
+                f"of {self.workers} workers; give each worker at least one per round."
             )
 
     def numbers(self, round_: int, worker: int) -> range:
@@ -56,7 +56,7 @@ class Schedule:
 
 
 class Journal:
-    """Trials on disk, each written through as soon as it is done, to be taken up after a kill.
+    """Trials on disk, each synced when it is done, from which a killed search continues.
 
     A journal of other data or settings (another fingerprint) is discarded; a last line that was
     cut short is dropped.
@@ -70,7 +70,7 @@ class Journal:
             if lines and json.loads(lines[0]) == {"fingerprint": fingerprint}:
                 self.trials = [Trial(**json.loads(line)) for line in lines[1:]]
         except (ValueError, TypeError) as error:
-            log.warning("%s: cannot be read (%s); the search starts anew", self.path, error)
+            log.warning("%s: cannot be read (%s); the search starts again", self.path, error)
         if self.trials:
             log.info("%s: going on after %d trials", self.path, len(self.trials))
         with atomic(self.path) as temporary:
@@ -86,12 +86,12 @@ class Journal:
         self.trials.append(trial)
 
     def remove(self) -> None:
-        """Delete the file: its trials have found their place elsewhere."""
+        """Delete the file, whose trials are kept elsewhere."""
         self.path.unlink(missing_ok=True)
 
 
-def best(history: Sequence[Trial]) -> Trial:
-    """The trial of least loss, the first of equals."""
+def best_trial(history: Sequence[Trial]) -> Trial:
+    """The trial with the smallest loss, the first of equals."""
     done = [trial for trial in history if trial.loss is not None]
     if not done:
         raise InputError(
@@ -102,7 +102,7 @@ def best(history: Sequence[Trial]) -> Trial:
 
 
 def write_trials(path: str | Path, history: Sequence[Trial]) -> None:
-    """Write a JSON line a trial."""
+    """Write one line of JSON per trial."""
     with atomic(path) as temporary:
         temporary.write_text("".join(json.dumps(asdict(trial)) + "\n" for trial in history))
 
@@ -115,5 +115,5 @@ def read_trials(paths: Iterable[str | Path]) -> list[Trial]:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
             trials += [Trial(**json.loads(line)) for line in lines]
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path}: not a file of trials ({error}); tune anew.") from error
+            raise InputError(f"{path}: not a file of trials ({error}); tune again.") from error
     return sorted(trials, key=lambda trial: trial.number)

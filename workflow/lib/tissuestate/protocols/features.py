@@ -1,4 +1,4 @@
-"""The features of an evaluation protocol: made anew from the cohort's raw values for one split."""
+"""The features of an evaluation protocol, made from the cohort's raw values for one split."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def prepare(
+def prepare_features(
     cohort: "AnnData",
     split: pd.Series,
     kinds: Collection[str],
@@ -28,11 +28,11 @@ def prepare(
     seed: int,
     threads: int,
 ) -> dict[str, "AnnData"]:
-    """The features of each kind, made anew from the raw values of `cohort` for this split.
+    """Features by kind, made from the raw values of `cohort` for this split.
 
-    normalisation, correction, features: those parts of the config. on_all: which of
-    `protocols.STEPS` are fitted on all samples; the others are fitted on training samples. Samples
-    that take no part are left out.
+    normalisation, correction, features: those parts of the config. on_all: which of `splits.STEPS`
+    are fitted on all samples; the others are fitted on training samples. Samples that take no part
+    are left out.
     """
     takes_part = (split != "").to_numpy()
     obs = plain_labels(cohort.obs)[takes_part].assign(split=split[takes_part])
@@ -40,21 +40,19 @@ def prepare(
     if not len(obs):
         return {kind: cohort[:0].copy() for kind in kinds}
 
-    def fitted(step: str) -> np.ndarray:
+    def rows_to_fit(step: str) -> np.ndarray:
         return (obs["split"] == "train").to_numpy() | (step in on_all)
 
-    values = _normalised(values, obs, normalisation, fitted("normalisation"))
-    values = _corrected(values, obs, correction, fitted("correction"), seed)
-    labels, rows = obs[list(HEADS)].agg("|".join, axis=1).to_numpy(), fitted("features")
+    values = _normalise(values, obs, normalisation, rows_to_fit("normalisation"))
+    values = _correct(values, obs, correction, rows_to_fit("correction"), seed)
+    labels, rows = obs[list(HEADS)].agg("|".join, axis=1).to_numpy(), rows_to_fit("features")
     return {
-        kind: _transformed(
-            values, labels, rows, cohort.var_names, obs, kind, features, seed, threads
-        )
+        kind: _transform(values, labels, rows, cohort.var_names, obs, kind, features, seed, threads)
         for kind in kinds
     }
 
 
-def _normalised(
+def _normalise(
     values: np.ndarray, obs: pd.DataFrame, method: Any, fitted: np.ndarray
 ) -> np.ndarray:
     units, names = obs["unit"].to_numpy(), obs.index.to_numpy()
@@ -62,7 +60,7 @@ def _normalised(
     return normaliser.transform(values, units, names)
 
 
-def _corrected(
+def _correct(
     values: np.ndarray, obs: pd.DataFrame, chosen: Mapping[str, Any], fitted: np.ndarray, seed: int
 ) -> np.ndarray:
     correction = SurrogateVariableCorrection(
@@ -73,7 +71,7 @@ def _corrected(
     return correction.transform(values)
 
 
-def _transformed(
+def _transform(
     values: np.ndarray,
     labels: np.ndarray,
     fitted: np.ndarray,
@@ -84,7 +82,7 @@ def _transformed(
     seed: int,
     threads: int,
 ) -> "AnnData":
-    """Features of one kind; as many components as a smaller training set allows."""
+    """Features of one kind, with fewer components if the training set is small."""
     import anndata
 
     transformer = make_transformer(

@@ -1,4 +1,4 @@
-"""The models of an evaluation protocol: trained and asked anew on the features of one split."""
+"""The models of an evaluation protocol, trained and tested on the features of one split."""
 
 import json
 import logging
@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.benchmark.baselines import fit_predict
-from tissuestate.evaluation.predictions import tabulate
+from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.labels import HEADS, TASKS, encode, features_of_model
 from tissuestate.models import search as tune
-from tissuestate.models.samples import select
+from tissuestate.models.samples import select_task
 from tissuestate.models.training import Hyperparameters, Recipe, fit_task, predict_proba
-from tissuestate.models.trials import best
+from tissuestate.models.trials import best_trial
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ Classes = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Training:
-    """How the networks are trained, and the classical models seeded.
+    """Settings of the networks' training, and the seed of all models.
 
-    hyperparameters: of each task and kind of features, 'multitask.pca' for example; where there
-    are none, `search` (space, evaluations and epochs) finds them anew.
+    hyperparameters: of each task and kind of features, 'multitask.pca' for example; if there are
+    none, a search with the settings `search` (space, evaluations and epochs) finds them.
     """
 
     hyperparameters: Mapping[str, Hyperparameters]
@@ -41,7 +41,7 @@ class Training:
 
 
 def read_hyperparameters(files: Sequence[str]) -> dict[str, Hyperparameters]:
-    """What tuning chose, by the folder of each hyperparameters.json."""
+    """Hyper-parameters that tuning chose, by the folder of each hyperparameters.json."""
     return {
         Path(file).parent.name: Hyperparameters.from_dict(
             json.loads(Path(file).read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def read_hyperparameters(files: Sequence[str]) -> dict[str, Hyperparameters]:
     }
 
 
-def ask_models(
+def predict_models(
     features: Mapping[str, tuple[np.ndarray, pd.DataFrame]],
     models: Sequence[str],
     classes: Classes,
@@ -58,17 +58,17 @@ def ask_models(
 ) -> pd.DataFrame:
     """Train each model on the training samples of its kind of features and call the test samples.
 
-    features: samples × features and labels, by kind. Returns the tables of `tabulate`, a
-    model after the other, with the columns model and, for each head, `{head}_trained`: whether the
-    sample's true class is one of at least two that there were training samples of.
+    features: samples × features and labels, by kind. Returns the tables of `tabulate_predictions`,
+    one below the other, with the columns model and, for each head, `{head}_trained`: whether the
+    sample's true class is one of at least two in training.
     """
     tables = []
     for model in models:
         x, obs = features[features_of_model(model)]
         train, test = ((obs["split"] == part).to_numpy() for part in ("train", "test"))
-        ask = _ask_networks if model.startswith("dl_") else _ask_classical
-        probabilities = ask(model, x, obs, classes, training) if train.any() else {}
-        table = tabulate(obs[test], probabilities, classes).assign(model=model)
+        predict = _predict_networks if model.startswith("dl_") else _predict_classical
+        probabilities = predict(model, x, obs, classes, training) if train.any() else {}
+        table = tabulate_predictions(obs[test], probabilities, classes).assign(model=model)
         for head in probabilities:
             known = set(obs.loc[train, head]) - {""}
             table[f"{head}_trained"] = table[f"{head}_true"].isin(known) & (len(known) > 1)
@@ -77,7 +77,7 @@ def ask_models(
     return pd.concat(tables, ignore_index=True)
 
 
-def _ask_networks(
+def _predict_networks(
     model: str, x: np.ndarray, obs: pd.DataFrame, classes: Classes, training: Training
 ) -> dict[str, np.ndarray]:
     probabilities: dict[str, np.ndarray] = {}
@@ -91,23 +91,23 @@ def _ask_networks(
         labelled = np.any([obs[head].isin(classes[head]) for head in heads], axis=0)
         if not {"train", "validation"} <= set(obs["split"][labelled]):
             continue
-        data = select(x, obs, classes, task)
+        data = select_task(x, obs, classes, task)
         chosen = training.hyperparameters.get(f"{task}.{features_of_model(model)}")
         if chosen is None:
-            trials = tune.search(
+            trials = tune.run_search(
                 data,
                 training.search["space"],
                 numbers=range(training.search["evaluations"]),
                 epochs=training.search["epochs"],
                 **common,
             )
-            chosen = Hyperparameters.from_dict(best(trials).parameters)
+            chosen = Hyperparameters.from_dict(best_trial(trials).parameters)
         trained = fit_task(data, chosen, epochs=training.epochs, progress=False, **common)
         probabilities |= predict_proba(trained.network, x[(obs["split"] == "test").to_numpy()])
     return probabilities
 
 
-def _ask_classical(
+def _predict_classical(
     model: str, x: np.ndarray, obs: pd.DataFrame, classes: Classes, training: Training
 ) -> dict[str, np.ndarray]:
     train, test = ((obs["split"] == part).to_numpy() for part in ("train", "test"))

@@ -1,4 +1,4 @@
-"""The evaluation protocols on one page: how good, how much better with a leak, how far it goes."""
+"""Facts of the page on evaluation protocols: scores, the gain by leaks, scores outside."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ WORST = 5  # wrong calls listed of a class
 def protocol_facts(tables: Mapping[str, pd.DataFrame], searched: bool) -> dict[str, Any]:
     """The facts of the page, from the tables of `tissuestate.protocols.results`.
 
-    searched: whether each training had a search for hyper-parameters of its own.
+    searched: whether each training had its own search for hyper-parameters.
     """
     seen, unseen = _calls(tables["outside_mistakes"], tables["outside_classes"])
     return {
@@ -28,10 +28,10 @@ def protocol_facts(tables: Mapping[str, pd.DataFrame], searched: bool) -> dict[s
     }
 
 
-def protocols_in_brief(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
-    """What the tables (all but the mistakes) say of DL PCA's plain questions.
+def summarise_protocols(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """DL PCA's balanced accuracies in the tables (all but the mistakes), for a summary.
 
-    crossvalidation: balanced accuracy by head. gains: by head, what the paper's protocol adds.
+    crossvalidation: balanced accuracy by head. gains: by head, the gain by the paper's protocol.
     outside: each source and study left out, with the balanced accuracies without it.
     """
     folds, leaks, outside = (
@@ -62,7 +62,7 @@ def protocols_in_brief(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dic
 
 
 def _accuracy(row: Mapping[str, Any], classes: Iterable[str] = ()) -> dict[str, Any]:
-    """A balanced accuracy with its interval; of one class alone it is that class's recall."""
+    """A balanced accuracy with its interval; with one class alone it is that class's recall."""
     named = list(classes)
     found = {name: row[name] for name in ("head", "value", "low", "high")}
     return found | {"only_class": named[0] if len(named) == 1 else ""}
@@ -99,9 +99,9 @@ def _crossvalidation(table: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _leaks(table: pd.DataFrame) -> dict[str, Any] | None:
-    """The balanced accuracy without a leak and what each adds, by leak and head; None if unknown.
+    """Balanced accuracy without a leak and the gain by each, by leak and head; None if unknown.
 
-    cells: by leak, then by head; without a difference where there is no leak.
+    cells: by leak, then by head; without a difference for the row without a leak.
     """
     if table["leak"].nunique() < 2:
         return None
@@ -113,10 +113,10 @@ def _leaks(table: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """For each column whose values were left out in turn: the scores of all models, a row each.
+    """Scores of all models for each column whose values were left out in turn.
 
-    A row: part left out ('' for none, cross-validated), head, samples, scores by model, classes
-    that were asked about (None for all). not_asked: heads with the parts that were not asked it.
+    A row has the part left out ('' for none, cross-validated), head, samples, scores by model, and
+    the scored classes (None for all). not_scored: heads with the parts that have no score of them.
     """
     found = _balanced(tables["outside"])
     if found.empty:
@@ -124,22 +124,24 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     known = tables["outside_classes"].groupby(["protocol", "part", "head"])["class"].unique()
     inside, mistakes = _balanced(tables["crossvalidation"]), tables["outside_mistakes"]
     sections = []
-    for column, asked in found.groupby("protocol", sort=False):
+    for column, scored_parts in found.groupby("protocol", sort=False):
         rows = [
             _scores(scored, part="", classes=None)
             for head, scored in inside.groupby("head", sort=False)
-            if head in set(asked["head"])
+            if head in set(scored_parts["head"])
         ]
         rows += [
             _scores(scored, part=part, classes=list(known[column, part, head]))
-            for (part, head), scored in asked.groupby(["part", "head"], sort=False)
+            for (part, head), scored in scored_parts.groupby(["part", "head"], sort=False)
         ]
         sections.append(
             {
                 "column": column,
                 "models": list(dict.fromkeys(model for row in rows for model in row["scores"])),
                 "rows": rows,
-                "not_asked": _not_asked(asked, mistakes[mistakes["protocol"] == column]),
+                "not_scored": _parts_not_scored(
+                    scored_parts, mistakes[mistakes["protocol"] == column]
+                ),
             }
         )
     return sections
@@ -155,12 +157,12 @@ def _scores(scored: pd.DataFrame, **about: Any) -> dict[str, Any]:
     }
 
 
-def _not_asked(asked: pd.DataFrame, mistakes: pd.DataFrame) -> list[dict[str, Any]]:
-    """The heads that a part left out leaves too few classes of to ask, with these parts."""
-    parts = pd.concat([asked["part"], mistakes["part"]]).unique()
+def _parts_not_scored(scored: pd.DataFrame, mistakes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Heads with the parts left out that leave too few of their classes to score."""
+    parts = pd.concat([scored["part"], mistakes["part"]]).unique()
     missing = []
     for head in HEADS:
-        without = sorted(set(parts) - set(asked.loc[asked["head"] == head, "part"]))
+        without = sorted(set(parts) - set(scored.loc[scored["head"] == head, "part"]))
         if without:
             missing.append(
                 {"head": head, "parts": without, "is_every_part": len(without) == len(parts)}
@@ -180,7 +182,7 @@ def _calls(
         return [], []
     ours = mistakes[mistakes["model"] == PAPER_MODEL]
     wrong = {
-        keys: _commonest(calls)
+        keys: _most_frequent(calls)
         for keys, calls in ours.groupby(["protocol", "part", "head", "true"], sort=False)
     }
     seen = []
@@ -203,8 +205,8 @@ def _calls(
     return seen, unseen
 
 
-def _commonest(calls: pd.DataFrame) -> dict[str, Any]:
-    """The commonest wrong calls of a class with their numbers, and the number of the others."""
+def _most_frequent(calls: pd.DataFrame) -> dict[str, Any]:
+    """The most frequent wrong calls of a class with their numbers, and the number of the others."""
     worst = calls.head(WORST)
     return {
         "named": list(zip(worst["called"], worst["count"].tolist(), strict=True)),

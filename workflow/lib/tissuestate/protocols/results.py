@@ -1,4 +1,4 @@
-"""What the evaluation protocols found: cross-validation, leaks, and samples from outside."""
+"""Results of the evaluation protocols: cross-validation, leaks, and samples from outside."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.benchmark.comparison import compare
+from tissuestate.benchmark.comparison import compare_predictions
 from tissuestate.evaluation.predictions import read_predictions
-from tissuestate.evaluation.scores import score
+from tissuestate.evaluation.scores import score_predictions
 from tissuestate.labels import HEADS
 from tissuestate.protocols.splits import FITTED_ON_ALL, HONEST
 
@@ -16,39 +16,39 @@ KEYS = ["protocol", "part", "model"]
 
 
 def read_protocols(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The calls of all protocols as one table: `tabulate`'s columns, protocol, part and model."""
+    """The calls of all protocols: columns of `tabulate_predictions`, protocol, part and model."""
     tables = [read_predictions(path) for path in paths]
     called = [table for table in tables if len(table)]
     if not called:
         return pd.DataFrame(columns=KEYS)
     whole = pd.concat(called, ignore_index=True)
     text = [column for column in whole if ":" not in column]
-    return whole.fillna(dict.fromkeys(text, ""))  # a head that was not asked everywhere
+    return whole.fillna(dict.fromkeys(text, ""))  # a head that some protocols lack
 
 
-def crossvalidated(
+def compare_crossvalidated(
     calls: pd.DataFrame, classes: Mapping[str, Any], reference: str, **options: int
 ) -> pd.DataFrame:
-    """Every model beside `reference` on the pooled test folds, mean over seeds (see `compare`)."""
-    return compare(
-        _by_seed(calls[calls["protocol"] == HONEST], "model"), classes, reference, **options
+    """Every model compared with `reference` on the pooled test folds, as means over seeds."""
+    return compare_predictions(
+        _split_by_seed(calls[calls["protocol"] == HONEST], "model"), classes, reference, **options
     )
 
 
-def leaks(
+def compare_leaks(
     calls: pd.DataFrame, classes: Mapping[str, Any], model: str, **options: int
 ) -> pd.DataFrame:
-    """One model with each leak switched on beside itself without, on the first seed's folds.
+    """One model with each leak compared with itself without, on the first seed's folds.
 
-    As `compare`, with the column leak instead of model.
+    As `compare_predictions`, with the column leak instead of model.
     """
     chosen = calls["protocol"].isin(FITTED_ON_ALL) & (calls["model"] == model)
     first = calls[chosen & calls["part"].str.startswith("seed1.")]
-    table = compare(_by_seed(first, "protocol"), classes, HONEST, **options)
+    table = compare_predictions(_split_by_seed(first, "protocol"), classes, HONEST, **options)
     return table.rename(columns={"model": "leak"})
 
 
-def _by_seed(calls: pd.DataFrame, column: str) -> dict[str, list[pd.DataFrame]]:
+def _split_by_seed(calls: pd.DataFrame, column: str) -> dict[str, list[pd.DataFrame]]:
     seed = calls["part"].str.split(".").str[0]
     return {
         str(name): [one for _, one in table.groupby(seed)]
@@ -56,15 +56,15 @@ def _by_seed(calls: pd.DataFrame, column: str) -> dict[str, list[pd.DataFrame]]:
     }
 
 
-def outside(
+def score_outside(
     calls: pd.DataFrame, classes: Mapping[str, Any], **options: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """What the models know of a source, study or project (part) that they were not trained on.
+    """Scores of the models on a source, study or project (part) that they were not trained on.
 
     Returns metrics (protocol, part, model, head, metric, value, low, high, n) and metrics by class,
-    both on samples whose class is one of at least two in training; and what goes wrong: the calls
-    that differ from the label, by frequency (protocol, part, model, head, true, called, trained,
-    count), those of classes included that there was nothing to learn from (trained False).
+    both on samples whose class is one of at least two in training; and the mistakes: calls that
+    differ from the label, by frequency (protocol, part, model, head, true, called, trained, count),
+    those of classes without training samples included (trained False).
     """
     left_out = calls[~calls["protocol"].isin(FITTED_ON_ALL)]
     metrics, by_class, wrong = [], [], []
@@ -77,11 +77,11 @@ def outside(
             known[f"{head}_true"] = table[f"{head}_true"].where(trained, "")
             wrong.append(_mistakes(table, head).assign(head=head, **about))
         if any((known[f"{head}_true"] != "").any() for head in heads):
-            overall, classwise = score(known, classes, **options)
+            overall, classwise = score_predictions(known, classes, **options)
             shown = overall["metric"].isin(["accuracy", "balanced_accuracy"])
             metrics.append(overall[shown].assign(**about))
             by_class.append(classwise[classwise["support"] > 0].assign(**about))
-    return _joined(metrics), _joined(by_class), _joined(wrong)
+    return _join_tables(metrics), _join_tables(by_class), _join_tables(wrong)
 
 
 def _mistakes(table: pd.DataFrame, head: str) -> pd.DataFrame:
@@ -94,8 +94,8 @@ def _mistakes(table: pd.DataFrame, head: str) -> pd.DataFrame:
     return counted.sort_values("count", ascending=False, kind="stable")
 
 
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The tables one below the other, what they are about in front."""
+def _join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tables one below the other, with `KEYS` and head as first columns."""
     order = [*KEYS, "head"]
     if not tables:
         return pd.DataFrame(columns=order)

@@ -1,7 +1,7 @@
 """Evaluation protocols: other splits of the cohort than the run's own.
 
-Cross-validation by donors, the same with one leak at a time switched on, and splits in which the
-models are asked about a source, study or project that they have not seen.
+Cross-validation by donors, the same with one leak at a time, and splits that test models on a
+source, study or project that was not in training.
 """
 
 import logging
@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 STEPS = ("normalisation", "correction", "features")
 HONEST = "crossvalidation"
 # The steps that a protocol by folds fits on all samples, test samples included. 'random' and
-# 'paper' also part samples without regard to donors, 'duplicates' knows a donor within a source.
+# 'paper' also split samples without regard to donors; 'duplicates' keeps a donor together within a
+# source only.
 FITTED_ON_ALL: dict[str, tuple[str, ...]] = {
     HONEST: (),
     "duplicates": (),
@@ -28,13 +29,13 @@ FITTED_ON_ALL: dict[str, tuple[str, ...]] = {
 }
 
 
-def split_of(
+def split_for_protocol(
     obs: pd.DataFrame, protocol: str, part: str, *, folds: int, validation: float, seed: int
 ) -> pd.Series:
     """Train, validation and test for each sample, '' for those that take no part.
 
     obs: labels of the cohort. protocol and part: a key of `FITTED_ON_ALL` and 'seed1.fold2', or a
-    column of `obs` and the value of it that is left out. validation: its share of what is not test.
+    column of `obs` and its value that is left out. validation: its share of what is not test.
     """
     if protocol not in FITTED_ON_ALL:
         return left_out_split(obs, protocol, part, validation=validation, seed=seed)
@@ -48,7 +49,7 @@ def split_of(
 def fold_split(
     obs: pd.DataFrame, folds: int, fold: int, protocol: str, *, validation: float, seed: int
 ) -> pd.Series:
-    """Train, validation and test for each sample, where test is one of several folds.
+    """Train, validation and test for each sample; test is one of several folds.
 
     Each sample is in the test part of exactly one fold. `validation`: its share of the rest.
     """
@@ -59,7 +60,7 @@ def fold_split(
         donors = obs["donor"] + "\t" + obs["source"]
     grouped = obs.assign(donor=donors, sample=obs.index)
     test = fold_samples(grouped, folds, seed) == fold
-    return _with_validation(grouped[~test], validation, seed).reindex(obs.index, fill_value="test")
+    return _draw_validation(grouped[~test], validation, seed).reindex(obs.index, fill_value="test")
 
 
 def left_out_split(
@@ -67,7 +68,7 @@ def left_out_split(
 ) -> pd.Series:
     """Test: the samples with `value` in `column`; train and validation: those of other donors.
 
-    Samples of the same donors with another value take no part and get ''; so do all samples where
+    Samples of the same donors with another value take no part and get ''; so do all samples if
     fewer than two donors are left.
     """
     test = obs[column] == value
@@ -75,9 +76,9 @@ def left_out_split(
     if rest["donor"].nunique() < 2:
         log.warning("%s %s: too few donors are left to train on without it", column, value)
         return pd.Series("", index=obs.index)
-    parts = _with_validation(rest.assign(sample=rest.index), validation, seed)
+    parts = _draw_validation(rest.assign(sample=rest.index), validation, seed)
     return parts.reindex(obs.index, fill_value="").mask(test, "test")
 
 
-def _with_validation(samples: pd.DataFrame, share: float, seed: int) -> pd.Series:
+def _draw_validation(samples: pd.DataFrame, share: float, seed: int) -> pd.Series:
     return split_samples(samples, "donor", (1 - share, share, 0), seed)

@@ -1,4 +1,4 @@
-"""What a run can say to the items of the TRIPOD+AI checklist (`tripod.md.j2`)."""
+"""Facts of a run for the TRIPOD+AI checklist (`tripod.md.j2`)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from tissuestate.cohort.composition import pairs_without_common_batch
 
 
 def checklist_facts(description: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the checklist says of a run.
+    """Facts of the checklist on a run.
 
     description: of the bundle (see `tissuestate.bundle.format`). settings: the run's config.
     """

@@ -1,4 +1,4 @@
-"""The claims of the paper's benchmark, each beside what this run found."""
+"""The claims of the paper's benchmark, checked on this run."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ HOLDS, FAILS, OPEN = "holds", "fails", "open"
 
 
 def check_claims(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Whether DL PCA scores higher than each rival: model, head, gain, low, high, verdict.
+    """Comparison of DL PCA with each rival: model, head, gain, low, high, verdict.
 
-    comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`). gain: of DL PCA, in balanced
-    accuracy, with its 95 % interval. Claims about models that the run has not are left out.
+    comparison: of all models with DL PCA (`compare_predictions`). gain: of DL PCA, in balanced
+    accuracy, with its 95 % interval. Claims about models that the run lacks are left out.
     """
     scored = comparison[comparison["metric"] == "balanced_accuracy"].set_index(["model", "head"])
     rows = []
@@ -31,24 +31,24 @@ def check_claims(comparison: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of the final training, the search left out, with components and on all genes."""
+    """Seconds of the final training, without the search, with components and on all genes."""
 
     components: float
     all_genes: float
 
     @property
     def ratio(self) -> float:
-        """How many times cheaper the components are."""
+        """Cost on all genes divided by cost with components."""
         return self.all_genes / self.components
 
     @property
     def verdict(self) -> str:
-        """Whether that is as many times as the paper says."""
+        """Whether the ratio is at least that of the paper."""
         return HOLDS if self.ratio >= CHEAPER else FAILS
 
 
 def check_cost(benchmark: pd.DataFrame) -> Cost | None:
-    """What training costs (`benchmark`: model, fit_seconds); None without both networks."""
+    """Cost of training (`benchmark`: model, fit_seconds); None without both networks."""
     seconds = benchmark.groupby("model")["fit_seconds"].max()
     if not {PAPER_MODEL, NO_PCA} <= set(seconds.index):
         return None

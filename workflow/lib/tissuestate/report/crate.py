@@ -1,4 +1,4 @@
-"""The run as a Workflow Run RO-Crate: data, config, versions, metrics and bundle tied together.
+"""The run as a Workflow Run RO-Crate: data, config, versions, metrics and bundle.
 
 Profile: https://w3id.org/ro/wfrun/workflow/0.5 (Leo et al. 2024, PLoS ONE 19:e0309210).
 """
@@ -34,22 +34,21 @@ def describe_run(
 ) -> dict[str, Any]:
     """The metadata (JSON-LD) of the crate whose root is `folder`.
 
-    workflow, inputs, results: files under `folder`; inputs and results with what each of them is.
+    workflow, inputs, results: files under `folder`; inputs and results with a description of each.
     description: of the bundle, for versions and metrics. The run is dated by its files: from the
     oldest input to the newest result.
     """
     folder = Path(folder)
-    crate = ROCrate(version="1.1")  # which the profiles extend
+    crate = ROCrate(version="1.1")  # the version that the profiles extend
     crate.metadata.extra_contexts.append("https://w3id.org/ro/terms/workflow-run/context")
     crate.name = (
         "A classifier of disease state, tissue of origin and neoplastic subtype, and its run"
     )
     samples = description["data"]["samples"].get("train", 0)
     crate.description = render("crate.txt.j2", {"samples": samples})
-    crate.license = _add(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
-    tool = crate.add_workflow(
-        workflow, _inside(folder, workflow), main=True, lang="snakemake", properties=_file(workflow)
-    )
+    crate.license = _add_entity(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
+    place, properties = _relative_path(folder, workflow), _describe_file(workflow)
+    tool = crate.add_workflow(workflow, place, main=True, lang="snakemake", properties=properties)
     tool["name"] = "tissuestate"
     tool["version"] = description["versions"]["tissuestate"]
     tool["license"], tool["citation"] = {"@id": LICENCE}, {"@id": ARTICLE}
@@ -64,7 +63,7 @@ def describe_run(
     times = [
         datetime.fromtimestamp(Path(path).stat().st_mtime, UTC) for path in (*inputs, *results)
     ]
-    run = _add(
+    run = _add_entity(
         crate,
         "#run",
         "CreateAction",
@@ -78,13 +77,13 @@ def describe_run(
     crate.root_dataset["mentions"] = [run]
     crate.root_dataset["datePublished"] = max(times).isoformat(timespec="seconds")
     crate.root_dataset["conformsTo"] = [
-        _add(crate, url, "CreativeWork", name=name, version=version)
+        _add_entity(crate, url, "CreativeWork", name=name, version=version)
         for url, (name, version) in PROFILES.items()
     ]
     return crate.metadata.generate()
 
 
-def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:
+def _add_entity(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:
     return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **properties}))
 
 
@@ -93,19 +92,21 @@ def _add_software(crate: ROCrate, name: str, version: str) -> Entity:
     page = f"https://pypi.org/project/{name}/{version.partition('+')[0]}/"
     if name == "python":
         page = f"https://www.python.org/downloads/release/python-{version.replace('.', '')}/"
-    return _add(crate, page, "SoftwareApplication", name=name, softwareVersion=version, url=page)
+    return _add_entity(
+        crate, page, "SoftwareApplication", name=name, softwareVersion=version, url=page
+    )
 
 
 def _add_file(crate: ROCrate, folder: Path, path: str | Path, text: str) -> Entity:
-    properties = {"name": text, **_file(path)}
-    return crate.add_file(path, _inside(folder, path), properties=properties)
+    properties = {"name": text, **_describe_file(path)}
+    return crate.add_file(path, _relative_path(folder, path), properties=properties)
 
 
-def _inside(folder: Path, path: str | Path) -> str:
+def _relative_path(folder: Path, path: str | Path) -> str:
     return Path(path).relative_to(folder).as_posix()
 
 
-def _file(path: str | Path) -> dict[str, str]:
+def _describe_file(path: str | Path) -> dict[str, str]:
     """Size, kind and SHA-256 of a file."""
     kinds = {".tsv": "text/tab-separated-values", ".h5ad": "application/x-hdf5"}
     kinds |= {".md": "text/markdown", ".yaml": "application/yaml"}
@@ -117,7 +118,7 @@ def _file(path: str | Path) -> dict[str, str]:
 
 def _measurements(crate: ROCrate, metrics: Sequence[Mapping[str, Any]]) -> list[Entity]:
     return [
-        _add(
+        _add_entity(
             crate,
             f"#{row['head']}-{row['metric']}",
             "PropertyValue",

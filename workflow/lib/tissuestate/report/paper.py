@@ -1,4 +1,4 @@
-"""The paper's results beside ours on one page, through its tables and figures in their order."""
+"""The paper's results beside those of a run, in the order of its tables and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from tissuestate.report.claims import CHEAPER, FAILS, HOLDS, check_claims, check
 
 @dataclass(frozen=True)
 class Settings:
-    """How a run was made.
+    """Settings of a run.
 
-    fractions: of training, validation and test samples. donors_apart: whether these share no donor.
-    fitted_on_all: whether correction and components saw all samples, not those of training alone.
-    networks and search_epochs: of the search; epochs: of the final training. recipe: '' unknown.
+    fractions: of training, validation and test samples. split_by_donor: whether these share no
+    donor. fitted_on_all: whether correction and components were fitted on all samples, not on
+    training samples alone. networks and search_epochs: of the search; epochs: of the final
+    training. recipe: '' unknown.
     """
 
     samples: int
     studies: Sequence[str]
     genes: int
     fractions: Sequence[float]
-    donors_apart: bool
+    split_by_donor: bool
     fitted_on_all: bool
     components: int
     networks: int
@@ -38,7 +39,7 @@ PAPER = Settings(
     studies=("GTEx", "TCGA"),
     genes=17993,
     fractions=(0.70, 0.15, 0.15),
-    donors_apart=False,
+    split_by_donor=False,
     fitted_on_all=True,
     components=2000,
     networks=100,
@@ -49,11 +50,11 @@ PAPER = Settings(
 
 @dataclass(frozen=True)
 class RunResults:
-    """What the page shows of a run; column names are those of the stages.
+    """Results of a run that the page shows; column names are those of the stages.
 
-    hyperparameters: what the search chose, by task. table: of `beside_paper`. per_class: of DL PCA.
-    comparison, benchmark: of all models. figures: PNGs by name: confusion, roc, topk, accuracy and
-    cost.
+    hyperparameters: those that the search chose, by task. table: of `compare_with_paper`.
+    per_class: of DL PCA. comparison, benchmark: of all models. figures: PNGs by name: confusion,
+    roc, topk, accuracy and cost.
     """
 
     settings: Settings
@@ -68,14 +69,14 @@ class RunResults:
 def read_settings(
     config: Mapping[str, Any], samples: int, genes: int, studies: Sequence[str]
 ) -> Settings:
-    """The settings of a run with this config on so many samples and genes."""
+    """The settings of a run with this config, these studies and numbers of samples and genes."""
     tuning, training = config["tuning"], config["training"]
     return Settings(
         samples=samples,
         studies=tuple(studies),
         genes=genes,
         fractions=tuple(config["split"]["fractions"]),
-        donors_apart=config["split"]["mode"] == "donor",
+        split_by_donor=config["split"]["mode"] == "donor",
         fitted_on_all=config["fit_on"] == "all",
         components=config["features"]["components"],
         networks=tuning["evaluations"],
@@ -85,12 +86,15 @@ def read_settings(
     )
 
 
-def beside_paper(metrics: pd.DataFrame, paper: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
-    """The paper's test results beside ours: head, metric, paper, ours, low, high, n, difference.
+def compare_with_paper(
+    metrics: pd.DataFrame, paper: pd.DataFrame, leaks: pd.DataFrame
+) -> pd.DataFrame:
+    """The test results of paper and run: head, metric, paper, ours, low, high, n, difference.
 
     `metrics` has head, metric, value, low, high, n; `paper` has head, metric, value. The order is
-    the paper's; a metric that we lack stays empty. Where `leaks` (see `tissuestate.protocols.results`) has
-    the paper's protocol, its value, low and high follow as again, again_low and again_high.
+    the paper's; a metric that the run lacks stays empty. If `leaks`
+    (`protocols.results.compare_leaks`) has the paper's protocol, its value, low and high follow as
+    again, again_low and again_high.
     """
     keys = ["head", "metric"]
     table = paper.rename(columns={"value": "paper"}).merge(
@@ -106,7 +110,7 @@ def beside_paper(metrics: pd.DataFrame, paper: pd.DataFrame, leaks: pd.DataFrame
 
 
 def paper_facts(run: RunResults) -> dict[str, Any]:
-    """The facts of the page: how the runs differ, then each table and figure of the paper."""
+    """Facts of the page: settings of both runs, then each table and figure of the paper."""
     return {
         "settings": {"paper": PAPER, "run": run.settings},
         "hyperparameters": run.hyperparameters,
@@ -124,7 +128,7 @@ def paper_facts(run: RunResults) -> dict[str, Any]:
 
 
 def _totals(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of `beside_paper`; samples is None where the run has no such figure."""
+    """The rows of `compare_with_paper`; samples is None if the run lacks the metric."""
     return [
         {**row, "samples": None if np.isnan(row["n"]) else int(row["n"])}
         for row in table.to_dict("records")
@@ -139,7 +143,7 @@ def _per_class(per_class: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
 
 
 def _claims(comparison: pd.DataFrame) -> dict[str, Any]:
-    """The claims, by model, then by head, and how many of them hold and fail."""
+    """The claims by model, then by head, and how many of them hold and fail."""
     claims = check_claims(comparison)
     models: dict[str, dict[str, Any]] = {}
     for row in claims.to_dict("records"):

@@ -19,9 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(template: str, facts: Mapping[str, Any]) -> str:
     """The text of a template with its facts filled in.
 
-    `template` is a file of the templates' folder. In `*.html.j2` whatever the facts hold is text,
-    never markup. A fact that a template asks for and that is not given is an error
-    (`jinja2.UndefinedError`).
+    `template` is a file of the templates' folder. In `*.html.j2` facts are text, never markup. A
+    fact that a template needs and `facts` lacks is an error (`jinja2.UndefinedError`).
     """
     return _environment().get_template(template).render(facts)
 
@@ -55,7 +54,7 @@ def _environment() -> jinja2.Environment:
 
 
 def number(value: Any) -> str:
-    """A number as a reader wants it: counts whole, shares with three decimals, nothing for NaN."""
+    """A number as text: counts whole, shares with three decimals, nothing for NaN."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
@@ -92,7 +91,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def cell(text: Any) -> str:
-    """A text as the cell of a table in Markdown, which a line break or a bar would end."""
+    """A text as the cell of a Markdown table, without line breaks and with bars escaped."""
     return " ".join(str(text).split()).replace("|", "\\|")
 
 

@@ -1,4 +1,4 @@
-"""The run on one page, for the reader who has one minute."""
+"""Facts of the page that summarises a run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from tissuestate.cohort.composition import (
     present_states,
     split_table,
 )
-from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, within
-from tissuestate.protocols.page import protocols_in_brief
+from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, within_batch_head
+from tissuestate.protocols.page import summarise_protocols
 from tissuestate.report.figures.expression import before_and_after
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
-ASKED = (*(asked for head in HEADS for asked in (head, within(head))), TANDEM)
+SCORED_HEADS = (*(name for head in HEADS for name in (head, within_batch_head(head))), TANDEM)
 
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -35,14 +35,14 @@ def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
 class Run:
     """The tables of a run that its summary is made from; column names are those of the stages.
 
-    kept: labels of the samples in the cohort (index sample). genes: their number. qc is None where
-    no sample came from reads, truth where nothing is simulated. metrics: of all models, with a
-    column model. comparison: of all models with DL PCA (see `tissuestate.benchmark.comparison`).
-    sets, answered: of the bundled network (see `tissuestate.evaluation.trust`), None where not measured.
-    protocols: the tables crossvalidation, leaks and outside of `tissuestate.protocols.results`, or none.
+    samples: labels of the samples in the cohort (index sample). genes: their number. qc is None if
+    no sample came from reads, truth if nothing is simulated. metrics: of all models, with a column
+    model. comparison: of all models with DL PCA (`compare_predictions`). sets, abstention: of the
+    bundled network (`evaluation.trust`), None if not measured. protocols: the tables
+    crossvalidation, leaks and outside of `protocols.results`, or none.
     """
 
-    kept: pd.DataFrame
+    samples: pd.DataFrame
     qc: pd.DataFrame | None
     datasets: pd.DataFrame
     genes: int
@@ -52,19 +52,19 @@ class Run:
     benchmark: pd.DataFrame
     comparison: pd.DataFrame
     sets: pd.DataFrame | None = None
-    answered: pd.DataFrame | None = None
+    abstention: pd.DataFrame | None = None
     protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
 
 
-def summarise(run: Run) -> dict[str, Any]:
-    """The facts of the page: a section each, None or empty without anything to say."""
+def summary_facts(run: Run) -> dict[str, Any]:
+    """Facts of the page by section, None or empty for a section without content."""
     return {
         "cohort": _cohort(run),
         "best": _best(run),
-        "beaten": _beaten(run.protocols),
+        "better_models": _better_models(run.protocols),
         "performance": _performance(run),
-        "protocols": protocols_in_brief(run.protocols) if run.protocols else None,
+        "protocols": summarise_protocols(run.protocols) if run.protocols else None,
         "trust": _trust(run),
         "confounding": _confounding(run),
         "batches": _batches(run),
@@ -75,7 +75,7 @@ def summarise(run: Run) -> dict[str, Any]:
     }
 
 
-def winners(benchmark: pd.DataFrame) -> pd.DataFrame:
+def best_models(benchmark: pd.DataFrame) -> pd.DataFrame:
     """The best model of each head by balanced accuracy, and the score of DL PCA beside it."""
     rows = []
     for head in HEADS:
@@ -92,8 +92,8 @@ def winners(benchmark: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cohort(run: Run) -> dict[str, Any]:
-    kept, splits = run.kept, run.kept["split"].value_counts()
-    table = split_table(run.kept, {head: run.classes[head] for head in HEADS})
+    kept, splits = run.samples, run.samples["split"].value_counts()
+    table = split_table(run.samples, {head: run.classes[head] for head in HEADS})
     return {
         "samples": {split: int(splits.get(split, 0)) for split in SPLITS},
         "donors": int(kept["donor"].nunique()),
@@ -111,9 +111,9 @@ def _cohort(run: Run) -> dict[str, Any]:
 
 
 def _best(run: Run) -> list[dict[str, Any]]:
-    """The best model of each head, with the interval of its lead where that is not DL PCA."""
+    """The best model of each head, with the interval of its lead if it is not DL PCA."""
     found = []
-    for row in winners(run.benchmark).to_dict("records"):
+    for row in best_models(run.benchmark).to_dict("records"):
         fact = {
             "head": row["head"],
             "model": row["best"],
@@ -129,8 +129,8 @@ def _best(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _beaten(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The models that beat DL PCA in cross-validation by more than chance: it has more samples."""
+def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """The models that beat DL PCA in cross-validation by more than chance."""
     folds = protocols.get("crossvalidation", pd.DataFrame())
     if folds.empty:
         return []
@@ -148,10 +148,10 @@ def _beaten(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
 
 
 def _performance(run: Run) -> dict[str, Any]:
-    """DL PCA's scores on test samples by head, and the metrics that any head has."""
+    """DL PCA's scores on test samples by head, and the metrics that at least one head has."""
     ours = run.metrics[run.metrics["model"] == PAPER_MODEL]
     heads = []
-    for head in ASKED:
+    for head in SCORED_HEADS:
         known = ours[ours["head"] == head].set_index("metric")
         if len(known):
             shown = known.loc[[metric for metric in SHOWN if metric in known.index]]
@@ -162,11 +162,11 @@ def _performance(run: Run) -> dict[str, Any]:
 
 
 def _trust(run: Run) -> list[dict[str, Any]] | None:
-    """What the sets of the bundled network cover and what abstaining leaves, by head."""
-    if run.sets is None or run.answered is None:
+    """Coverage of the bundled network's sets, and share and accuracy of its answers, by head."""
+    if run.sets is None or run.abstention is None:
         return None
     sets = run.sets[run.sets["tissue"] == ""].set_index("head")
-    left = run.answered[run.answered["rule"] == "abstention"].set_index("head")
+    left = run.abstention[run.abstention["rule"] == "abstention"].set_index("head")
     return [
         {
             "head": head,
@@ -174,14 +174,14 @@ def _trust(run: Run) -> list[dict[str, Any]] | None:
             **{name: float(left.loc[head, name]) for name in ("share", "accuracy")},
             "samples": int(sets.loc[head, "samples"]),
         }
-        for head in ASKED
+        for head in SCORED_HEADS
         if head in sets.index
     ]
 
 
 def _confounding(run: Run) -> dict[str, Any]:
-    """How far study and disease state go together, and what that leaves to conclude."""
-    kept = run.kept
+    """The association of study and disease state, and the scores that it limits."""
+    kept = run.samples
     association = cramers_v(kept["study"], kept["disease_state"])
     table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[present_states(kept)]
     return {
@@ -194,37 +194,37 @@ def _confounding(run: Run) -> dict[str, Any]:
 
 
 def _study_predicted(run: Run) -> dict[str, Any] | None:
-    """How well a linear model tells studies apart by expression, before and after correction."""
+    """Balanced accuracy of a linear model for studies, before and after correction."""
     wide = before_and_after(run.diagnostics)
     if "predicted_study" not in wide.index or wide.loc["predicted_study"].isna().any():
         return None
     before, after = wide.loc["predicted_study", ["before", "after"]].astype(float)
-    chance = 1 / run.kept["study"].nunique()
+    chance = 1 / run.samples["study"].nunique()
     is_visible = after - chance > 0.1 * (1 - chance)
     return {"before": before, "after": after, "chance": chance, "is_visible": is_visible}
 
 
 def _within_batch(run: Run, head: str) -> dict[str, float] | None:
-    """The balanced accuracy within a batch and for all classes (everywhere); None if not asked.
+    """Balanced accuracy within a batch and among all classes (everywhere); None if not scored.
 
-    Within a batch, the batch gives nothing away.
+    Within a batch, recognising the batch does not help.
     """
     scored = run.metrics[run.metrics["model"] == PAPER_MODEL].set_index(["head", "metric"])
-    asked = (within(head), "balanced_accuracy")
-    if asked not in scored.index:
+    key = (within_batch_head(head), "balanced_accuracy")
+    if key not in scored.index:
         return None
     return {
-        **{name: float(scored.loc[asked, name]) for name in ("value", "low", "high")},
+        **{name: float(scored.loc[key, name]) for name in ("value", "low", "high")},
         "everywhere": float(scored.loc[(head, "balanced_accuracy"), "value"]),
     }
 
 
 def _batches(run: Run) -> dict[str, Any] | None:
     """The tissues and subtypes that a batch may give away; None if there are none."""
-    pairs = contrasts(run.kept, "tissue")
+    pairs = contrasts(run.samples, "tissue")
     together = pairs[pairs["studies"] != ""]
     tissues = {*pairs["first"], *pairs["second"]} - {*together["first"], *together["second"]}
-    pairs = contrasts(run.kept, "subtype")
+    pairs = contrasts(run.samples, "subtype")
     subtypes = pairs_without_common_batch(pairs.to_dict("records"), "subtype")
     if not tissues and not subtypes:
         return None
@@ -245,7 +245,7 @@ def _quality(run: Run) -> dict[str, Any] | None:
 
 
 def _correction(run: Run) -> dict[str, Any]:
-    """What the batch correction removed, and each measure before and after it."""
+    """Surrogate variables of the batch correction, and each measure before and after it."""
     table = run.diagnostics
     used = table.loc[table["measure"] == "surrogate_variables", "value"]
     wide = before_and_after(table).rename_axis(columns=None)
@@ -257,17 +257,17 @@ def _correction(run: Run) -> dict[str, Any]:
 
 
 def _truth(run: Run) -> dict[str, Any] | None:
-    """Checks against the simulated truth: who should have been excluded, and calls above chance."""
+    """Comparison with the simulated truth: excluded samples, and accuracy against chance."""
     if run.truth is None:
         return None
     truth = run.truth.set_index("sample")
     kinds = {kind: truth[kind].astype(bool) for kind in ("degraded", "empty")}
     kinds["intact"] = ~(kinds["degraded"] | kinds["empty"])
-    excluded = ~truth.index.isin(run.kept.index)
+    excluded = ~truth.index.isin(run.samples.index)
     ours = run.metrics[
         (run.metrics["model"] == PAPER_MODEL) & (run.metrics["metric"] == "accuracy")
     ]
-    test = run.kept[run.kept["split"] == "test"]
+    test = run.samples[run.samples["split"] == "test"]
     heads = []
     for head in HEADS:
         accuracy = ours.loc[ours["head"] == head, "value"]

@@ -5,14 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.labels import within
+from tissuestate.labels import within_batch_head
 from tissuestate.report.wording import head_title
 
 Items = Iterator[tuple[str, Any]]  # item, value
 
 
 def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
-    """The numbers of `summarise` as a long table: section, item, value."""
+    """The numbers of `summary_facts` as a long table: section, item, value."""
     sections = {
         "cohort": _cohort_items(summary["cohort"]),
         "benchmark": _benchmark_items(summary["best"]),
@@ -83,7 +83,7 @@ def _batch_items(found: Mapping[str, Any]) -> Items:
 
 
 def _within(head: str, score: Mapping[str, float]) -> tuple[str, float]:
-    return f"balanced accuracy, {head_title(within(head)).lower()}", score["value"]
+    return f"balanced accuracy, {head_title(within_batch_head(head)).lower()}", score["value"]
 
 
 def _quality_items(quality: Mapping[str, Any]) -> Items:

@@ -1,4 +1,4 @@
-"""The names that readers see for heads, models, metrics and measures."""
+"""Names of heads, models, metrics and measures on pages and figures."""
 
 HEADS = {
     "disease_state": "Disease state",
@@ -45,27 +45,27 @@ _MEASURES = {
 
 
 def head_title(head: str) -> str:
-    """A question that a network answers."""
+    """Name of a head."""
     return HEADS.get(head, head.replace("_", " ").capitalize())
 
 
 def class_title(name: str) -> str:
-    """What an abbreviated class stands for, '' where it is not known to be one."""
+    """Full name of an abbreviated class; '' if it is not a known abbreviation."""
     return _CLASSES.get(name.lower(), "")
 
 
 def model_title(model: str) -> str:
-    """A model of the benchmark."""
+    """Name of a model of the benchmark."""
     return MODELS.get(model, model.replace("_", " "))
 
 
 def metric_title(metric: str) -> str:
-    """A metric of the evaluation."""
+    """Name of a metric of the evaluation."""
     return _METRICS.get(metric, metric.replace("_", " "))
 
 
 def measure_title(measure: str) -> str:
-    """A measure of what the batch correction did."""
+    """Name of a measure of the batch correction."""
     if measure in _MEASURES:
         return _MEASURES[measure]
     kind, _, label = measure.partition("_")

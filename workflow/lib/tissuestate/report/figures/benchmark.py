@@ -18,9 +18,9 @@ def _models(table: pd.DataFrame) -> list[str]:
 
 
 def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
-    """Balanced accuracy, a group of bars a head and a bar a model, as in the paper's figure 5.
+    """Balanced accuracy of all models, one panel per head, as in the paper's figure 5.
 
-    `benchmark` has the columns model, head, balanced_accuracy and, where intervals are known,
+    `benchmark` has the columns model, head, balanced_accuracy and, if intervals are known,
     low, high.
     """
     heads = [head for head in HEADS if (benchmark["head"] == head).any()]
@@ -61,14 +61,14 @@ def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
 
 
 def _model_colour(model: str) -> str:
-    """Networks blue, classical models grey, so that the two families can be told at a glance."""
+    """Colour of a model: networks are blue, classical models grey."""
     if model == "dl_pca":
         return PALETTE[0]
     return PALETTE[5] if model.startswith("dl_") else "#B0B0B0"
 
 
 def cost_bars(benchmark: pd.DataFrame) -> Figure:
-    """What each model costs: seconds to fit, seconds to predict, peak memory (log scale)."""
+    """Cost of each model: seconds to fit, seconds to predict, peak memory (log scale)."""
     costs = {
         "fit_seconds": "seconds to fit",
         "predict_seconds": "seconds to predict the test set",

@@ -19,17 +19,17 @@ from tissuestate.report.figures.style import (
     class_colour,
     class_line,
     new_figure,
-    say_nothing_to_show,
+    show_message,
     whiskers,
 )
 from tissuestate.report.wording import HEADS as TITLES
 from tissuestate.report.wording import head_title
 
-INSET_FROM = 0.95  # area of every curve from which an inset covers none of them
+INSET_FROM = 0.95  # area of every curve from which an inset hides no curve
 
 
 def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figure:
-    """Confusion matrices, a panel a head: counts in the cells, colour is the share of the row.
+    """Confusion matrices, one panel per head: counts in the cells, coloured by share of the row.
 
     `confusion` has the columns head, true, called, count. The head with most classes takes the
     left column, the others are stacked on the right.
@@ -38,7 +38,7 @@ def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[s
     if not heads:
         with rc_context(STYLE):
             figure = new_figure(6, 3)
-            say_nothing_to_show(figure.subplots(), "no test sample to show")
+            show_message(figure.subplots(), "no test sample to show")
         return figure
     largest = max(heads, key=lambda head: len(classes[head]))
     columns = [[largest], [head for head in heads if head != largest]]
@@ -116,14 +116,14 @@ def _percent(share: float) -> str:
 
 
 def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figure:
-    """One-against-rest ROC curves, a panel a head, a line a class, and their macro average.
+    """One-against-rest ROC curves, one panel per head, and their macro average.
 
     `roc` has the columns head, class, fpr, tpr. Areas are by the trapezoid rule; the macro
     curve is the mean of the classes' curves at each false positive rate.
     """
     heads = [head for head in classes if (roc["head"] == head).any()]
     with rc_context(STYLE):
-        legend_height = 0.62 + 0.19 * (_most(classes, heads) + 1)
+        legend_height = 0.62 + 0.19 * (_largest_number(classes, heads) + 1)
         figure = new_figure(4.6 * max(len(heads), 1), 4.7 + legend_height)
         panels, keys = figure.subplots(
             2, max(len(heads), 1), squeeze=False, height_ratios=[4.7, legend_height]
@@ -131,7 +131,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
         for key in keys:
             key.set_axis_off()
         if not heads:
-            say_nothing_to_show(panels[0], "no test sample to show")
+            show_message(panels[0], "no test sample to show")
         for axes, key, head in zip(panels, keys, heads, strict=False):
             _roc_panel(axes, roc[roc["head"] == head], head, classes[head])
             key.legend(
@@ -144,7 +144,7 @@ def roc_curves(roc: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figur
 
 
 def _roc_panel(axes: Axes, rows: pd.DataFrame, head: str, names: Sequence[str]) -> None:
-    """Draw the curves of a head's classes, and an inset of the corner if they all lie there."""
+    """Draw the curves of a head's classes, and an inset of the corner if all lie there."""
     curves = {
         index: (curve["fpr"].to_numpy(float), curve["tpr"].to_numpy(float))
         for index, name in enumerate(names)
@@ -193,12 +193,12 @@ def _corner(axes: Axes) -> Axes:
     return inset
 
 
-def _most(classes: Mapping[str, Sequence[str]], heads: Sequence[str]) -> int:
+def _largest_number(classes: Mapping[str, Sequence[str]], heads: Sequence[str]) -> int:
     return max((len(classes[head]) for head in heads), default=1)
 
 
 def top_k(metrics: pd.DataFrame) -> Figure:
-    """Top-K accuracy against K, a panel a head, with its interval (metrics top1, top2, ...)."""
+    """Top-K accuracy by K, one panel per head, with its interval (metrics top1, top2, ...)."""
     rows = metrics[metrics["metric"].str.fullmatch(r"top\d+")].copy()
     rows["k"] = rows["metric"].str.slice(3).astype(int)
     heads = [head for head in TITLES if (rows["head"] == head).any()]
@@ -206,7 +206,7 @@ def top_k(metrics: pd.DataFrame) -> Figure:
         figure = new_figure(4.2 * max(len(heads), 1), 3.4)
         panels = figure.subplots(1, max(len(heads), 1), squeeze=False)[0]
         if not heads:
-            say_nothing_to_show(panels[0], "no top-K accuracy was computed")
+            show_message(panels[0], "no top-K accuracy was computed")
             return figure
         lowest = float(np.nanmin(rows[["value", "low"]].to_numpy(float)))
         for axes, head in zip(panels, heads, strict=True):
@@ -233,12 +233,12 @@ def top_k(metrics: pd.DataFrame) -> Figure:
 
 
 def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int = 15) -> Figure:
-    """Reliability diagrams on test samples: confidence of the call against how often it is right.
+    """Reliability diagrams on test samples: share of right calls by confidence.
 
-    `predictions` is a table of `predictions.tabulate`; subtypes are judged as they are shown, given
-    the tissue. Bins are of equal width; each title gives the calibration error as usual, what
-    chance alone makes of it where so many probabilities are exactly right, and the error without
-    chance's part (`calibrate.calibration_error`).
+    `predictions` is a table of `tabulate_predictions`; subtypes are scored as they are shown, given
+    the tissue. Bins have equal width; each title gives the calibration error, its value by chance
+    alone if the probabilities are exactly right, and the error without chance's part
+    (`calibration_error`).
     """
     test = predictions[predictions["split"] == "test"]
     shown = shown_probabilities(test, classes)
@@ -252,7 +252,7 @@ def reliability(predictions: pd.DataFrame, classes: Mapping[str, Any], bins: int
             codes = encode(test[f"{head}_true"], classes[head])
             known = (codes >= 0) & ~np.isnan(shown[head]).any(axis=1)
             if not known.any():
-                say_nothing_to_show(axes, "no test sample to show")
+                show_message(axes, "no test sample to show")
                 below.set_axis_off()
                 continue
             probabilities, codes = shown[head][known], codes[known]

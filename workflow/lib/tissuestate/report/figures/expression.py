@@ -1,4 +1,4 @@
-"""Figures of expression: samples on principal components, and what the correction did."""
+"""Figures of expression: samples on principal components, and effects of the correction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from tissuestate.report.figures.style import (
     class_colour,
     class_marker,
     new_figure,
-    say_nothing_to_show,
+    show_message,
 )
 from tissuestate.report.wording import measure_title
 
@@ -29,7 +29,7 @@ STAGES = {"before": GREY, "after": PALETTE[0]}
 def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """Coordinates (samples × 2) on the first two principal components of samples × genes.
 
-    Missing values count as the gene's mean. Returns also the two shares of variance explained.
+    Missing values count as the gene's mean. The shares of variance explained are returned, too.
     """
     from sklearn.utils.extmath import randomized_svd
 
@@ -50,7 +50,7 @@ def principal_components(
 ) -> Figure:
     """First two principal components before and after correction: by study, and by biology.
 
-    Both tables have the columns x, y, study, tissue, disease_state, a row a sample. `explained`
+    Both tables have the columns x, y, study, tissue, disease_state, one row per sample. `explained`
     gives for `before` and `after` the share of variance of the two components.
     """
     stages = {"before": before, "after": after}
@@ -142,7 +142,7 @@ def _state_keys(states: Sequence[str]) -> list[Line2D]:
 
 
 def _state_look(state: str, colour: str) -> dict[str, Any]:
-    """Filled for neoplastic, pale for peri-neoplastic, hollow for non-neoplastic."""
+    """Look of a state: neoplastic filled, peri-neoplastic pale, non-neoplastic hollow."""
     fill = {"neoplastic": colour, "peri-neoplastic": _pale(colour)}.get(state, "none")
     return {"facecolors": fill, "edgecolors": colour}
 
@@ -162,7 +162,7 @@ def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def embedding(training: pd.DataFrame) -> Figure:
-    """Where the training samples lie on two principal components; `tissue_marks` is the legend.
+    """The training samples on two principal components; `tissue_marks` is the legend.
 
     `training` has the columns x, y, tissue, disease_state.
     """
@@ -189,7 +189,7 @@ def embedding(training: pd.DataFrame) -> Figure:
 
 
 def before_and_after(diagnostics: pd.DataFrame) -> pd.DataFrame:
-    """Measures (index) with their values before and after the correction, NaN where not measured.
+    """Measures (index) with their values before and after the correction; NaN if not measured.
 
     `diagnostics` is a long table with the columns stage (before, after; others are left out),
     measure, value. A measure known at one stage only is a fact about the fit and is left out too.
@@ -204,7 +204,7 @@ def before_and_after(diagnostics: pd.DataFrame) -> pd.DataFrame:
 
 
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
-    """Measures of batch effect and biology, before and after correction, a bar a measure.
+    """Measures of batch effect and biology, before and after correction, as bars.
 
     `diagnostics` is what `before_and_after` takes; measures lie between 0 and 1.
     """
@@ -214,7 +214,7 @@ def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         axes.set_title("Batch effect and biology before and after correction")
         if wide.empty:
-            say_nothing_to_show(axes, "no measure was computed both before and after")
+            show_message(axes, "no measure was computed both before and after")
             return figure
         place = np.arange(len(wide))[::-1]
         for shift, (stage, colour) in zip((0.19, -0.19), STAGES.items(), strict=True):

@@ -12,12 +12,12 @@ from tissuestate.report.figures.style import (
     PALETTE,
     STYLE,
     new_figure,
-    say_nothing_to_show,
+    show_message,
 )
 
 
 def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
-    """Distribution of mRIN with the threshold; dropped samples stand out, the lowest are named.
+    """Distribution of mRIN, with the threshold; dropped samples have their own colour.
 
     `qc` has the columns sample, mrin, kept, reason; samples without an mRIN are counted in the
     title only.
@@ -32,7 +32,7 @@ def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
             f"mRIN of {len(known)} samples" + (f" ({without} without reads)" if without else "")
         )
         if known.empty:
-            say_nothing_to_show(axes, "no sample has reads: no mRIN was computed")
+            show_message(axes, "no sample has reads: no mRIN was computed")
             return figure
         values = known["mrin"].to_numpy(float)
         low, high = min(values.min(), threshold), max(values.max(), threshold)
@@ -66,9 +66,10 @@ def mrin_distribution(qc: pd.DataFrame, threshold: float) -> Figure:
 
 
 def gene_body_coverage(coverage: pd.DataFrame, qc: pd.DataFrame) -> Figure:
-    """Mean relative coverage along transcripts, 5′ to 3′, a line a sample, kept and dropped apart.
+    """Mean relative coverage along transcripts, 5′ to 3′, with one line per sample.
 
-    `coverage` is samples × bins (index sample), `qc` has the columns sample, kept.
+    Kept samples are left, dropped samples right. `coverage` is samples × bins (index sample), `qc`
+    has the columns sample, kept.
     """
     kept = qc.set_index("sample")["kept"].astype(bool)
     with rc_context(STYLE):
@@ -97,14 +98,14 @@ def gene_body_coverage(coverage: pd.DataFrame, qc: pd.DataFrame) -> Figure:
 
 
 def gis_histogram(gis: pd.DataFrame) -> Figure:
-    """Distribution of the gene integrity score (column gis), a value a transcript."""
+    """Distribution of the gene integrity score (column gis) over transcripts."""
     values = gis["gis"].dropna().to_numpy(float)
     with rc_context(STYLE):
         figure = new_figure(6.0, 3.6)
         axes = figure.subplots()
         axes.set_title(f"Gene integrity score of {len(values)} transcripts")
         if not len(values):
-            say_nothing_to_show(axes, "no transcript has a score")
+            show_message(axes, "no transcript has a score")
             return figure
         axes.hist(values, bins=np.linspace(-1, 1, 41).tolist(), color=PALETTE[0])
         axes.axvline(float(np.median(values)), color="black", linestyle="--", linewidth=1.2)

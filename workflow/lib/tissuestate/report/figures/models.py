@@ -13,16 +13,16 @@ from tissuestate.report.figures.style import (
     PALETTE,
     STYLE,
     new_figure,
-    say_nothing_to_show,
+    show_message,
 )
 from tissuestate.report.wording import head_title
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Loss and accuracy by epoch, a row a network: a panel for the loss, then one a head.
+    """Loss and accuracy by epoch; a row per network has panels for loss and for each head.
 
     Each history has the columns epoch, loss (training), validation_loss, and
-    `{head}_validation_accuracy`. The weights kept are those of least `validation_loss`.
+    `{head}_validation_accuracy`. The kept weights are those with the smallest `validation_loss`.
     """
     suffix = "_validation_accuracy"
     heads = {
@@ -55,7 +55,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def tuning_history(trials: Mapping[str, pd.DataFrame]) -> Figure:
-    """Loss of every trial of a search, and the best so far, a panel a network.
+    """Loss of every trial of a search, and the best so far, one panel per network.
 
     Each table has the columns number and loss; missing losses are trials that failed.
     """
@@ -66,7 +66,7 @@ def tuning_history(trials: Mapping[str, pd.DataFrame]) -> Figure:
             done = table.dropna(subset=["loss"]).sort_values("number")
             axes.set_title(name)
             if done.empty:
-                say_nothing_to_show(axes, "no finished trial")
+                show_message(axes, "no finished trial")
                 continue
             axes.scatter(done["number"], done["loss"], s=18, color=PALETTE[5], label="trial")
             axes.step(

@@ -1,7 +1,7 @@
 """The style of all figures of the report: colours, markers, and how a figure is written.
 
-Colours are those of Okabe and Ito, which people with any colour vision can tell apart; beyond
-seven classes the marker or line style changes too, so that no class rests on its colour alone.
+Colours are those of Okabe and Ito, which people with any colour vision can distinguish; beyond
+seven classes the marker or line style changes, too, so that no class depends on its colour alone.
 Nothing here touches pyplot's global state, and `save` writes the same bytes for the same figure.
 """
 
@@ -63,23 +63,23 @@ def class_colour(index: int) -> str:
 
 
 def class_marker(index: int) -> str:
-    """The marker of a class by its number: another one for every seven."""
+    """The marker of a class by its number; it changes after every seven."""
     return MARKERS[index // len(PALETTE) % len(MARKERS)]
 
 
 def class_line(index: int) -> str:
-    """The line style of a class by its number: another one for every seven."""
+    """The line style of a class by its number; it changes after every seven."""
     return LINES[index // len(PALETTE) % len(LINES)]
 
 
-def say_nothing_to_show(axes: Axes, why: str) -> None:
+def show_message(axes: Axes, why: str) -> None:
     """Write on an empty panel why it is empty."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, why, ha="center", va="center", color=GREY, transform=axes.transAxes)
 
 
 def whiskers(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths of the interval below and above the value; zero where no interval is known."""
+    """Lengths of the interval below and above the value; zero if no interval is known."""
     value = rows["value"].to_numpy(float)
     low = rows["low"].to_numpy(float) if "low" in rows else value
     high = rows["high"].to_numpy(float) if "high" in rows else value

@@ -1,4 +1,4 @@
-"""Figures on how far to trust the calls: each takes a table and returns a matplotlib figure."""
+"""Figures on how far the calls can be trusted: sets, abstention, novelty, missing genes."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def _heads(table: pd.DataFrame) -> list[str]:
 
 
 def set_coverage(sets: pd.DataFrame) -> Figure:
-    """Coverage of the sets with its interval, a row a head and tissue, and the sets' size."""
+    """Coverage of the sets with its interval, by head and tissue, and the sets' size."""
     heads = _heads(sets)
     sizes = [int((sets["head"] == head).sum()) for head in heads]
     with rc_context(STYLE):
@@ -42,7 +42,7 @@ def set_coverage(sets: pd.DataFrame) -> Figure:
             whole = rows.iloc[-1]
             axes.set_title(
                 f"{head_title(head)}: {whole['coverage']:.1%} covered, "
-                f"{whole['size']:.2f} classes a set"
+                f"{whole['size']:.2f} classes per set"
             )
             axes.set_ylim(-0.7, len(rows) - 0.3)
             axes.grid(axis="x")
@@ -51,8 +51,8 @@ def set_coverage(sets: pd.DataFrame) -> Figure:
     return figure
 
 
-def accuracy_answered(curves: pd.DataFrame) -> Figure:
-    """Accuracy against the share of test samples answered, and where the abstention rule stands."""
+def abstention_curves(curves: pd.DataFrame) -> Figure:
+    """Accuracy by share of test samples answered, with a dot for the abstention rule."""
     heads = _heads(curves)
     with rc_context(STYLE):
         figure = Figure(figsize=(4.2 * len(heads), 3.6), layout="constrained")
@@ -65,7 +65,7 @@ def accuracy_answered(curves: pd.DataFrame) -> Figure:
             found = rule.iloc[0]
             axes.set_title(head_title(head))
             axes.set_xlabel(
-                f"share answered, surest first\n"
+                f"share answered, most certain first\n"
                 f"dot: as used, {found['share']:.1%} answered, {found['accuracy']:.1%} right"
             )
             axes.set_ylabel("accuracy of the answers")
