@@ -30,7 +30,7 @@ class Page(HTMLParser):
 
 
 def table_rows(markdown: str) -> list[list[str]]:
-    """The cells of all tables of a text in Markdown, one row each, without the lines below headings."""
+    """Rows of cells of all tables in a Markdown text, without the lines below headings."""
     rows = []
     for line in markdown.splitlines():
         if line.startswith("|") and not line.startswith("| ---"):

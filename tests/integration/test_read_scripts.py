@@ -70,7 +70,7 @@ def align_script(
     made |= {"json": ".json", "html": ".html"} if trim else {}
     outputs = {key: folder / "out" / f"S{ending}" for key, ending in made.items()}
     return run_script(
-        "align_reads.sh",
+        "alignment/align_reads.sh",
         folder / "out",
         inputs,
         outputs | ({} if trim else {"json": "", "html": ""}),
@@ -288,7 +288,7 @@ def count_script(
     }
     shutil.rmtree(folder / "counts", ignore_errors=True)
     return run_script(
-        "count_reads.sh",
+        "counts/count_reads.sh",
         folder / "counts",
         inputs,
         outputs,

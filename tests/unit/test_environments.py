@@ -66,7 +66,7 @@ def packages(path: Path) -> dict[str, str]:
 
 
 def rules_in(path: Path) -> Iterator[Rule]:
-    """The rules of a file, recognised by their layout: `rule name:`, then directives one level deeper."""
+    """The rules of a file, recognised by `rule name:` and directives one level deeper."""
     head = re.compile(r"^( *)rule ?(\w*):\s*$")
     lines = path.read_text().splitlines()
     starts = [i for i, line in enumerate(lines) if head.match(line)]

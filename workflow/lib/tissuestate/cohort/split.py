@@ -96,7 +96,7 @@ def _assign_parts(
 
     A group goes where it adds least to Σ (n - target)² / target, over the strata and classes it
     has samples in (iterative stratification: Sechidis et al. 2011, for groups). The first groups
-    of a stratum go where `fill` says.
+    of a stratum go to the parts in the order of `fill`.
     """
     groups, strata = len(rank), keys[0].max() + 1
     offsets = np.cumsum([0] + [key.max() + 1 for key in keys])

@@ -299,7 +299,7 @@ def simulate_cohort(
     genome = synthesise_genome(seed)
     genes = draw_genes(genome, seed)
     samples = draw_samples(sheet, seed, pairs)
-    write_gtf(genome, annotation_path)  # first: it says whose folder this is
+    write_gtf(genome, annotation_path)  # first, since it marks the folder as the demo's
     write_fasta(genome, genome_path)
     simulator = ReadSimulator(genome)
     with ThreadPoolExecutor(threads) as pool:

@@ -27,7 +27,7 @@ _SINGLE = {  # one sample per file: first columns of the header, counts, abundan
     "StringTie": (("Gene ID", "Gene Name", "Reference"), "", "TPM", 0),
 }
 _STRANDS = {"unstranded": "none", "stranded_first": "forward", "stranded_second": "reverse"}
-# Layouts whose values are counts if no other unit is asked for.
+# Layouts whose values are counts unless another unit is stated.
 COUNTED = {*_SINGLE, "STAR", "htseq-count", "featureCounts"} - {"StringTie"}
 _FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 _GENERIC = ("quant", "abundance", "ReadsPerGene", "t_data", "gene_abund")  # names of any sample's

@@ -164,7 +164,7 @@ def _fill_missing(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
             "to 'zero' if they mean zero."
         )
     if missing == "zero":
-        log.warning("%s: %d missing values are taken for zero", path, absent.sum())
+        log.warning("%s: %d missing values are read as zero", path, absent.sum())
         return replace(matrix, values=np.nan_to_num(matrix.values, nan=0.0))
     if genes.all():
         raise InputError(f"{path}: every gene has missing values: nothing would be left.")

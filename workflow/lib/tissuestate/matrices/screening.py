@@ -114,7 +114,7 @@ def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None 
     if below >= MANY_BELOW and unit == "log2":
         warnings.append(
             f"{below:.0%} of the logarithms are below 0, which those of a value + 1 cannot be, and "
-            "were taken for 0; give log2(value + 1), or the values themselves."
+            "were read as 0; give log2(value + 1), or the values themselves."
         )
     return Screened("", tuple(warnings))
 
@@ -230,7 +230,7 @@ def _find_log_base(known: np.ndarray) -> tuple[float, str]:
     """The base that logarithms show, and the evidence; 0 if they show none.
 
     The values without them add up to a round total, or are whole numbers, as counts are. Of values
-    below 0 the lowest is taken for the logarithm of what was added.
+    below 0 the lowest is read as the logarithm of what was added.
     """
     for base in (2.0, float(np.e), 10.0):
         added = min(1.0, base ** float(known.min()))

@@ -19,7 +19,7 @@ def with_local_matrices(
 ) -> pd.DataFrame:
     """The samples with the local paths of their matrices, which `here` has in the same order.
 
-    A matrix on S3 or the web has been copied; any other is where the sheet says.
+    A matrix on S3 or the web has been copied; any other keeps the path of the sheet.
     """
     places = dict(zip(matrices, map(str, here), strict=True))
     return samples.assign(matrix=samples["matrix"].replace(places))
