@@ -64,24 +64,23 @@ def matrix(samples: int) -> tuple[np.ndarray, pd.DataFrame]:
 
 def measure(name: str) -> dict[str, object]:
     """Run one case in this process and say what it took, reading of the data left out."""
-    from tissuestate.expression import bioconductor as sva
-    from tissuestate.expression import surrogates as surrogate
+    from tissuestate.expression import bioconductor, surrogates
     from tissuestate.expression.correction import SurrogateVariableCorrection, design_matrix
 
     engine, method, samples = CASES[name]
     Y, obs = matrix(samples)
     design = obs[["tissue", "disease_state"]]
-    sva.local_fdr(np.linspace(0.01, 0.99, 99))
+    bioconductor.local_fdr(np.linspace(0.01, 0.99, 99))
     load, start, used = os.getloadavg()[0], time.perf_counter(), time.process_time()
     if engine == "r":
-        sva.svaseq(Y.astype(np.float64), design_matrix(design)[0], SV, "irw")
+        bioconductor.svaseq(Y.astype(np.float64), design_matrix(design)[0], SV, "irw")
     elif method == "auto":
         SurrogateVariableCorrection().fit(Y, design, obs=obs).transform(Y)
     else:
         centred = Y.astype(np.float64)
         centred -= centred.mean(axis=0)
-        plan = surrogate.Plan(method, SV, 0.3)
-        surrogate.estimate_surrogates(centred, design_matrix(design)[0], plan, "native", 0)
+        plan = surrogates.Plan(method, SV, 0.3)
+        surrogates.estimate_surrogates(centred, design_matrix(design)[0], plan, "native", 0)
     return {
         "seconds": round(time.perf_counter() - start, 2),
         "cpu_seconds": round(time.process_time() - used, 2),

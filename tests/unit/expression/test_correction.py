@@ -10,8 +10,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 from tissuestate.arrays import load_arrays, save_arrays
 from tissuestate.errors import InputError
-from tissuestate.expression import bioconductor as sva
-from tissuestate.expression import choice as selection
+from tissuestate.expression import bioconductor, choice
 from tissuestate.expression import surrogates as surrogate
 from tissuestate.expression.correction import SurrogateVariableCorrection, design_matrix
 from tissuestate.expression.diagnostics import Measures
@@ -43,7 +42,7 @@ def simulated(
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """A busy machine makes threads of two BLAS libraries wait for each other."""
-    sva.local_fdr(np.linspace(0.01, 0.99, 99))
+    bioconductor.local_fdr(np.linspace(0.01, 0.99, 99))
     with threadpool_limits(1):
         yield
 
@@ -80,7 +79,7 @@ def agrees_with_r(Y: np.ndarray, model: np.ndarray, method: str, n_sv: int, shar
     controls = None
     if method == "supervised":
         controls = surrogate.control_genes(centred, model, share)
-    surrogates, gamma, beta = sva.svaseq(Y, model, n_sv, method, controls)
+    surrogates, gamma, beta = bioconductor.svaseq(Y, model, n_sv, method, controls)
     assert fit.surrogates.shape == surrogates.shape
     signs = np.sign(np.einsum("ij,ij->j", fit.surrogates, surrogates))
     weights = gamma if beta is None else gamma * (1 - beta)
@@ -129,7 +128,7 @@ def test_fewer_variables_are_the_first_of_more(method):
 def test_irw_without_a_design_protects_nothing_where_r_fails():
     Y, _ = simulated(80, 600, 2, seed=5)
     with pytest.raises(InputError, match="Bioconductor sva failed"):
-        sva.svaseq(Y, np.ones((80, 1)), 2, "irw")
+        bioconductor.svaseq(Y, np.ones((80, 1)), 2, "irw")
     fit = surrogate.fit_irw(Y - Y.mean(axis=0), np.ones((80, 1)), 2)
     assert fit.weights.max() > 0.99
 
@@ -170,7 +169,11 @@ def f_pvalue(Y: np.ndarray, model: np.ndarray, null: np.ndarray) -> np.ndarray:
     from rpy2 import rinterface
 
     function = rinterface.evalr("sva::f.pvalue")
-    return sva._array(function(sva._matrix(Y), sva._matrix(model.T), sva._matrix(null.T)))
+    return bioconductor._array(
+        function(
+            bioconductor._matrix(Y), bioconductor._matrix(model.T), bioconductor._matrix(null.T)
+        )
+    )
 
 
 def test_f_statistics_are_those_of_bioconductor():
@@ -182,12 +185,12 @@ def test_f_statistics_are_those_of_bioconductor():
     f_design, f_hidden = surrogate.f_statistics(centred, basis, hidden)
     null = np.column_stack([np.ones(70), hidden])
     np.testing.assert_allclose(
-        sva.f_tail(f_design, 3, 64),
+        bioconductor.f_tail(f_design, 3, 64),
         f_pvalue(Y, np.column_stack([model, hidden]), null),
         atol=1e-11,
     )
     np.testing.assert_allclose(
-        sva.f_tail(f_hidden, 2, 67), f_pvalue(Y, null, np.ones((70, 1))), atol=1e-11
+        bioconductor.f_tail(f_hidden, 2, 67), f_pvalue(Y, null, np.ones((70, 1))), atol=1e-11
     )
 
 
@@ -333,7 +336,7 @@ def test_a_variable_that_is_one_sample_is_not_applied():
 
 def test_programs_started_after_r_find_their_own_libraries():
     code = (
-        "import os, numpy, subprocess; from tissuestate.expression import bioconductor as sva; "
+        "import os, numpy, subprocess; from tissuestate.expression import bioconductor; "
         "sva.local_fdr(numpy.linspace(0.01, 0.99, 99)); "
         "print(os.environ.get('LD_LIBRARY_PATH'), flush=True); "
         "subprocess.run('echo ${LD_LIBRARY_PATH-None}', shell=True)"
@@ -353,7 +356,9 @@ def test_programs_started_after_r_find_their_own_libraries():
 def test_num_sv_of_bioconductor_can_choose_the_number():
     Y, obs = simulated(40, 300, 2, seed=20, batch=3)
     correction = SurrogateVariableCorrection("two-step", "be", seed=1).fit(Y, obs[["tissue"]])
-    assert correction.n_sv_ == sva.num_sv(Y, design_matrix(obs[["tissue"]])[0], "be", 1) == 2
+    assert (
+        correction.n_sv_ == bioconductor.num_sv(Y, design_matrix(obs[["tissue"]])[0], "be", 1) == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -455,7 +460,7 @@ def test_the_default_makes_replicated_specimens_nearest_neighbours(real):
 
 
 def test_candidates_stay_within_a_tenth_of_the_samples():
-    plans = selection.candidates("auto", None, None, room=90, samples=100)
+    plans = choice.candidates("auto", None, None, room=90, samples=100)
     assert max(plan.n_sv for plan in plans) == 8
     assert {plan.method for plan in plans} == set(METHODS)
-    assert selection.candidates("irw", 4, None, 90, 100) == [Plan("irw", 4)]
+    assert choice.candidates("irw", 4, None, 90, 100) == [Plan("irw", 4)]

@@ -9,7 +9,7 @@ from tissuestate.cohort.split import fold_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import read_features, write_h5ad
 from tissuestate.models.training import Hyperparameters, Recipe
-from tissuestate.protocols import results as assess
+from tissuestate.protocols import results
 from tissuestate.protocols.features import prepare_features
 from tissuestate.protocols.models import Training, predict_models
 from tissuestate.protocols.page import protocol_facts, summarise_protocols
@@ -132,14 +132,14 @@ def test_without_training_samples_nothing_is_called(cohort, tmp_path):
     predict_models(features, ["dl_pca"], CLASSES, training()).to_csv(
         tmp_path / "none.tsv", sep="\t"
     )
-    called = assess.read_protocols([tmp_path / "none.tsv"])
+    called = results.read_protocols([tmp_path / "none.tsv"])
     options = {"resamples": 100, "seed": 0}
     tables = {
-        "crossvalidation": assess.compare_crossvalidated(called, CLASSES, "dl_pca", **options)
+        "crossvalidation": results.compare_crossvalidated(called, CLASSES, "dl_pca", **options)
     }
-    tables["leaks"] = assess.compare_leaks(called, CLASSES, "dl_pca", **options)
+    tables["leaks"] = results.compare_leaks(called, CLASSES, "dl_pca", **options)
     names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.score_outside(called, CLASSES, **options), strict=True))
+    tables |= dict(zip(names, results.score_outside(called, CLASSES, **options), strict=True))
     assert all(table.empty for table in tables.values())
     assert not any(summarise_protocols(tables).values())
     facts = protocol_facts(tables, searched=False)
@@ -186,7 +186,7 @@ def calls(cohort) -> pd.DataFrame:
 
 def test_the_leak_of_a_random_split_is_found_and_measured(calls):
     """Donors' own signatures help only if their other samples are in training."""
-    table = assess.compare_leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
+    table = results.compare_leaks(calls, CLASSES, "logreg", resamples=200, seed=0)
     found = table.set_index(["leak", "head", "metric"]).loc[("random", "tissue", "accuracy")]
     honest = table.set_index(["leak", "head", "metric"]).loc[
         ("crossvalidation", "tissue", "accuracy")
@@ -197,7 +197,7 @@ def test_the_leak_of_a_random_split_is_found_and_measured(calls):
 
 
 def test_models_are_compared_on_pooled_folds(calls):
-    table = assess.compare_crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
+    table = results.compare_crossvalidated(calls, CLASSES, "dl_pca", resamples=100, seed=0)
     assert set(table["model"]) == {"dl_pca", "logreg"}
     assert (table.loc[table["head"] == "tissue", "n"] == 90).all()
     within = table[table["head"] == "disease_state_within_batch"]
@@ -205,7 +205,7 @@ def test_models_are_compared_on_pooled_folds(calls):
 
 
 def test_only_classes_in_training_are_scored_outside(calls):
-    metrics, by_class, wrong = assess.score_outside(calls, CLASSES, resamples=100, seed=0)
+    metrics, by_class, wrong = results.score_outside(calls, CLASSES, resamples=100, seed=0)
     # GTEx is all non-neoplastic, which TCGA lacks: the state cannot be scored, the tissue can.
     assert set(metrics["head"]) == {"tissue"}
     assert set(metrics["part"]) == {"GTEx", "TCGA"}
@@ -221,9 +221,9 @@ def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFra
     options = {"resamples": resamples, "seed": 0}
     names = ("outside", "outside_classes", "outside_mistakes")
     return {
-        "crossvalidation": assess.compare_crossvalidated(calls, CLASSES, "dl_pca", **options),
-        "leaks": assess.compare_leaks(calls, CLASSES, "dl_pca", **options),
-        **dict(zip(names, assess.score_outside(calls, CLASSES, **options), strict=True)),
+        "crossvalidation": results.compare_crossvalidated(calls, CLASSES, "dl_pca", **options),
+        "leaks": results.compare_leaks(calls, CLASSES, "dl_pca", **options),
+        **dict(zip(names, results.score_outside(calls, CLASSES, **options), strict=True)),
     }
 
 
@@ -323,14 +323,14 @@ def test_the_summary_of_protocols_has_parts_left_out_and_gains_by_leaks(calls):
 def test_sections_without_results_are_left_out(calls):
     honest = calls[calls["protocol"] == "crossvalidation"]
     options = {"resamples": 100, "seed": 0}
-    metrics, by_class, wrong = assess.score_outside(honest, CLASSES, **options)
+    metrics, by_class, wrong = results.score_outside(honest, CLASSES, **options)
     assert len(metrics) == len(by_class) == len(wrong) == 0
-    table = assess.compare_crossvalidated(honest, CLASSES, "dl_pca", **options)
+    table = results.compare_crossvalidated(honest, CLASSES, "dl_pca", **options)
     tables = {"crossvalidation": table, "leaks": table.rename(columns={"model": "leak"})}
     found = summarise_protocols({**tables, "outside": metrics, "outside_classes": by_class})
     assert found["crossvalidation"] and not found["gains"] and not found["outside"]
     only = calls[calls["protocol"] == "study"]
-    assert assess.compare_crossvalidated(only, CLASSES, "dl_pca", **options).empty
+    assert results.compare_crossvalidated(only, CLASSES, "dl_pca", **options).empty
 
 
 def test_without_chosen_hyperparameters_a_search_finds_them(cohort):

@@ -7,20 +7,20 @@ from tissuestate.logs import log_to
 with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
-    from tissuestate.protocols import results as assess
+    from tissuestate.protocols import results
     from tissuestate.protocols.page import protocol_facts
     from tissuestate.report.render import render
 
     params, output = snakemake.params, snakemake.output
     classes = read_classes(snakemake.input.classes)
-    calls = assess.read_protocols(snakemake.input.predictions)
+    calls = results.read_protocols(snakemake.input.predictions)
     options = {"resamples": params.resamples, "seed": params.seed}
     tables = {
-        "crossvalidation": assess.compare_crossvalidated(calls, classes, "dl_pca", **options),
-        "leaks": assess.compare_leaks(calls, classes, "dl_pca", **options),
+        "crossvalidation": results.compare_crossvalidated(calls, classes, "dl_pca", **options),
+        "leaks": results.compare_leaks(calls, classes, "dl_pca", **options),
     }
     names = ("outside", "outside_classes", "outside_mistakes")
-    tables |= dict(zip(names, assess.score_outside(calls, classes, **options), strict=True))
+    tables |= dict(zip(names, results.score_outside(calls, classes, **options), strict=True))
     for name, table in tables.items():
         with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -272,10 +272,10 @@ class SurrogateVariableCorrection:
         return plan, trials
 
     def _num_sv(self, centred: np.ndarray, model: np.ndarray) -> int:
-        from tissuestate.expression import bioconductor as sva
+        from tissuestate.expression import bioconductor
 
         method: Literal["be", "leek"] = "be" if self.n_sv == "be" else "leek"
-        return sva.num_sv(centred, model, method, self.seed)
+        return bioconductor.num_sv(centred, model, method, self.seed)
 
     def _apply(
         self, plan: Plan, centred: np.ndarray, model: np.ndarray, varying: np.ndarray

@@ -108,7 +108,7 @@ def fit_irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) ->
 
     Parameters: `centred` samples × genes (means zero), `model` samples × columns with intercept.
     """
-    from tissuestate.expression import bioconductor as sva
+    from tissuestate.expression import bioconductor
 
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
@@ -120,8 +120,8 @@ def fit_irw(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 0) ->
         for_design, for_surrogates = f_statistics(centred, basis, vectors)
         k = vectors.shape[1]
         if p:
-            b = 1 - sva.local_fdr(sva.f_tail(for_design, p, samples - 1 - k - p))
-        gam = 1 - sva.local_fdr(sva.f_tail(for_surrogates, k, samples - 1 - k))
+            b = 1 - bioconductor.local_fdr(bioconductor.f_tail(for_design, p, samples - 1 - k - p))
+        gam = 1 - bioconductor.local_fdr(bioconductor.f_tail(for_surrogates, k, samples - 1 - k))
         weights = gam * (1 - b)
         if weights.any():
             values, vectors = leading_vectors(Operator(centred, weights), n_sv, rng, start=vectors)
@@ -140,7 +140,7 @@ def fit_two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 
     most correlated with it. Variables with fewer associated genes than samples are dropped; R
     drops the gene set but not the vector it belongs to, and so do we, for equal results.
     """
-    from tissuestate.expression import bioconductor as sva
+    from tissuestate.expression import bioconductor
 
     samples, genes = centred.shape
     rng = np.random.default_rng(seed)
@@ -151,7 +151,7 @@ def fit_two_step(centred: np.ndarray, model: np.ndarray, n_sv: int, seed: int = 
     for explained in (np.ascontiguousarray(residual_vectors.T) @ centred) ** 2:
         with np.errstate(divide="ignore"):
             f = explained / ((squares - explained) / (samples - 2))
-        used = sva.local_fdr(sva.f_tail(f, 1, samples - 2)) < 0.1
+        used = bioconductor.local_fdr(bioconductor.f_tail(f, 1, samples - 2)) < 0.1
         if np.count_nonzero(used) >= samples:
             sets.append(used)
         found.append(len(sets))
@@ -216,10 +216,10 @@ def _estimate_with_r(
     For irw and supervised they follow from the vectors. The vectors of two-step come from gene sets
     that R does not return; their loadings are those of the native estimate, with R's signs.
     """
-    from tissuestate.expression import bioconductor as sva
+    from tissuestate.expression import bioconductor
 
     method = cast(Literal["irw", "two-step", "supervised"], plan.method)
-    surrogates, gam, b = sva.svaseq(centred, model, plan.n_sv, method, controls)
+    surrogates, gam, b = bioconductor.svaseq(centred, model, plan.n_sv, method, controls)
     weights = gam if b is None else gam * (1 - b)
     if method == "two-step":
         native = fit_two_step(centred, model, plan.n_sv)
