@@ -32,7 +32,7 @@ def test_every_rule_that_runs_something_states_its_needs(root: Path) -> None:
 
 def test_gpu_rules_are_tagged_and_no_others(root: Path) -> None:
     tagged = {name for name, body in rules(root).items() if "gpu=1" in body}
-    assert tagged == {"model:tune_network", "model:train_network"}
+    assert tagged == {"models:tune_network", "models:train_network"}
 
 
 def test_the_slurm_profile_knows_the_gpu_rules_and_the_steps_of_a_sample(root: Path) -> None:
