@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_classify import GENES, gene_map, trained  # noqa: F401
-from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
+from matrix_files import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate.bundle import format as bundle
 from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
 from tissuestate.classification.new_samples import read_new_samples
 from tissuestate.errors import InputError
 from tissuestate.sheet.sheet import read_sheet
+from trained_bundle import GENES, gene_map, train_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,12 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def classifier(trained) -> Classifier:  # noqa: F811
+def trained(tmp_path_factory):
+    return train_bundle(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture(scope="module")
+def classifier(trained) -> Classifier:
     return Classifier.load(trained[0])
 
 
@@ -146,7 +151,7 @@ def forge(folder: Path, name: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def forged(trained, tmp_path) -> Path:  # noqa: F811
+def forged(trained, tmp_path) -> Path:
     return Path(shutil.copytree(trained[0], tmp_path / "bundle"))
 
 

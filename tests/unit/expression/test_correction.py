@@ -337,7 +337,7 @@ def test_a_variable_that_is_one_sample_is_not_applied():
 def test_programs_started_after_r_find_their_own_libraries():
     code = (
         "import os, numpy, subprocess; from tissuestate.expression import bioconductor; "
-        "sva.local_fdr(numpy.linspace(0.01, 0.99, 99)); "
+        "bioconductor.local_fdr(numpy.linspace(0.01, 0.99, 99)); "
         "print(os.environ.get('LD_LIBRARY_PATH'), flush=True); "
         "subprocess.run('echo ${LD_LIBRARY_PATH-None}', shell=True)"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_matrices import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
+from matrix_files import GDC, HTSEQ, ISOFORMS, KALLISTO, LAYOUTS, ONE_BAM, RSEM, SALMON, STAR
 from tissuestate.errors import InputError
 from tissuestate.matrices.read import Matrix, read_matrix
 
