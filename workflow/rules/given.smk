@@ -247,7 +247,12 @@ def report_calls():
     records = json.loads(file.read_text(encoding="utf-8"))
     refused = [record for record in records if record["refused"]]
     called = len(records) - len(refused)
-    logger.info(f"{called} of {len(records)} samples called: {path_in_run('<results>/calls.tsv')}")
+    open_questions = sum(
+        any(answer["abstained"] for answer in record["heads"].values()) for record in records
+    )
+    remark = f" ({open_questions} not for every question)" if open_questions else ""
+    place = path_in_run("<results>/calls.tsv")
+    logger.info(f"{called} of {len(records)} samples called{remark}: {place}")
     if refused:
         first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
         more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
