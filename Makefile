@@ -71,7 +71,7 @@ bench: setup-dev ## time correction, components, mRIN, training and calls and th
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
 
-pin: ## write envs/*.pin.txt again with the solver (needs conda channels and snakedeploy)
+pin: ## write envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }
 	@command -v snakedeploy >/dev/null || { echo "pin: pip install snakedeploy first" >&2; exit 1; }
 	snakedeploy pin-conda-envs envs/*.yaml
