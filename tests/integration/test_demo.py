@@ -353,7 +353,7 @@ def test_reads_below_the_thresholds_of_training_are_refused(snakemake, demo: Pat
 
 def test_the_simulated_markers_support_their_classes(demo: Path) -> None:
     truth = table(demo / "results/demo/truth_genes.tsv").set_index("symbol")["marker_of"].fillna("")
-    genes = table(demo / "results/evaluation/dl_pca/genes.tsv")
+    genes = table(demo / "results/report/genes.tsv")
     shares = {}
     for (head, name), rows in genes[genes["rank"] <= 10].groupby(["head", "class"]):
         if (truth == f"{head}:{name}").any():

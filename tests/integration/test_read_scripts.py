@@ -499,7 +499,9 @@ def test_killed_tools_are_reported_and_the_next_run_starts_again(
     def make_index() -> tuple[int, str]:
         inputs = {key: reference / name for key, name in FILES.items()}
         outputs = {"genome": index / "Genome"}
-        return run_script("index_genome.sh", index, inputs, outputs, sparsity=1, overhang=74)
+        return run_script(
+            "reference/index_genome.sh", index, inputs, outputs, sparsity=1, overhang=74
+        )
 
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")

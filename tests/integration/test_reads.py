@@ -80,7 +80,7 @@ def test_trimmed_reads_are_aligned_and_counted(trimmed: Path) -> None:
         assert int(counted["Assigned"]) > 800
     assert not [path for path in remains(trimmed, "A101-KID") if path.exists()]
     kept = {path.suffix for path in (trimmed / "results/alignment").iterdir()}
-    assert kept == {".json", ".html"}, "no trimmed reads stay on the disk"
+    assert kept == {".json", ".html", ".out"}, "no trimmed reads stay on the disk"
 
 
 def test_a_run_of_the_archive_is_downloaded_trimmed_and_aligned_in_one_job(

@@ -27,6 +27,8 @@ from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
 from tissuestate.report.render import render
 
+pytestmark = pytest.mark.slow
+
 TISSUES = ("kidney", "liver", "lung", "thyroid")
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 SUBTYPES_OF = {"kidney": ["kich", "kirc"], "lung": ["luad", "lusc"]}

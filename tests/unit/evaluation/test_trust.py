@@ -172,6 +172,7 @@ def test_shares_beyond_a_failing_one_do_not_count():
     assert least_genes(curve) == pytest.approx(0.8)
 
 
+@pytest.mark.slow
 def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     table, sets = simulated
     coverage = set_coverage(table, CLASSES, sets, resamples=50)

@@ -17,6 +17,8 @@ from tissuestate.expression.diagnostics import Measures
 from tissuestate.expression.krylov import Operator, leading_vectors
 from tissuestate.expression.surrogates import Plan
 
+pytestmark = pytest.mark.slow
+
 STATES = ["non-neoplastic", "peri-neoplastic", "neoplastic"]
 METHODS = ("irw", "two-step", "supervised")
 
@@ -133,7 +135,6 @@ def test_irw_without_a_design_protects_nothing_where_r_fails():
     assert fit.weights.max() > 0.99
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("samples", "columns", "genes"),
@@ -230,7 +231,6 @@ def test_the_bytes_of_a_sample_do_not_depend_on_other_samples(dtype):
         assert correction.transform(Y[i : i + 1]).tobytes() == together[i].tobytes()
 
 
-@pytest.mark.slow
 def test_saving_and_loading_changes_nothing(tmp_path):
     Y, obs = simulated(80, 300, 3, seed=13)
     correction = SurrogateVariableCorrection(seed=4).fit(Y, obs[["tissue"]], obs=obs)
@@ -407,7 +407,6 @@ def cohort(seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     return Y, obs
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_default_removes_the_batch_of_a_small_cohort_and_keeps_its_biology(seed):
     Y, obs = cohort(seed)
@@ -440,7 +439,6 @@ def test_a_batch_confounded_with_the_biology_is_not_corrected():
     assert correction.method_ == "none"
 
 
-@pytest.mark.slow
 def test_the_default_makes_replicated_specimens_nearest_neighbours(real):
     """Two pipelines quantified the same specimens; held-out donors are corrected as well."""
     Y, obs = real

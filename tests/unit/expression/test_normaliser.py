@@ -13,6 +13,8 @@ from tissuestate.errors import InputError
 from tissuestate.expression.normaliser import METHODS, Normaliser, tmm_factor
 from tissuestate.matrices.units import linear_scale
 
+pytestmark = pytest.mark.slow
+
 
 def counts(samples: int = 12, genes: int = 800, least: int = 0) -> np.ndarray:
     """Negative binomial counts of samples that differ in depth and composition."""

@@ -18,6 +18,8 @@ from tissuestate.integrity.intervals import (
 )
 from tissuestate.reference.transcripts import Transcript, representative_transcripts
 
+pytestmark = pytest.mark.slow
+
 CHROMS = {"chr1": 30_000, "chr2": 12_000, "chr3": 500, "chrM": 900}
 WHOLE = [Transcript(name, name, "+", ((0, size),)) for name, size in CHROMS.items()]
 CIGARS = [
@@ -192,7 +194,6 @@ def test_reads_counted_are_those_samtools_counts(bam):
     assert sum(len(block.ref) for block in read_intervals(bam)) == int(count)
 
 
-@pytest.mark.slow
 def test_coverage_of_star_alignments_equals_that_of_samtools(data, tmp_path):
     """Truth: samtools and bedtools, on human airway reads aligned to the first Mb of chr1 to 4."""
     if shutil.which("STAR") is None:

@@ -14,6 +14,8 @@ from tissuestate.models import trials
 from tissuestate.models.samples import TaskData
 from tissuestate.models.training import Recipe
 
+pytestmark = pytest.mark.slow
+
 SPACE = {
     "learning_rate": [1e-4, 1e-1],
     "batch_size": [8, 32],

@@ -80,6 +80,7 @@ def test_every_optimizer_lowers_the_loss(optimizer):
     assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_learns(name):
     x, y = samples(300, 2)
