@@ -20,17 +20,6 @@ def test_the_matrices_of_rnaseqdb_need_no_reads(snakemake, root: Path, tmp_path:
     assert "align_reads" not in planned.stdout
 
 
-def test_new_samples_may_come_from_recount3(snakemake, demo_folder: Path) -> None:
-    (demo_folder / "bundle").mkdir()
-    (demo_folder / "bundle" / "bundle.json").write_text("{}")
-    (demo_folder / "new.tsv").write_text("sample\tmatrix\tunit\nA\trecount3://gtex/BRAIN\tcount\n")
-    given = ["--config", "bundle=bundle", "samples=new.tsv"]
-    planned = snakemake(demo_folder, "classify", "-n", "--quiet", "rules", *given)
-    assert planned.returncode == 0, planned.stdout
-    for rule in ("fetch_recount3", "classify_samples", "explain_samples", "write_pages"):
-        assert re.search(rf"^{rule} +1$", planned.stdout, flags=re.M), planned.stdout
-
-
 def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     sheet = (root / "resources" / "demo.tsv").read_text()

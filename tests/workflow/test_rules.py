@@ -60,6 +60,17 @@ def own_sheet(folder: Path) -> Path:
     return Path(shutil.copy(ROOT / "resources" / "demo.tsv", sheet))
 
 
+def test_new_samples_may_come_from_recount3(snakemake, demo_folder: Path) -> None:
+    (demo_folder / "bundle").mkdir()
+    (demo_folder / "bundle" / "bundle.json").write_text("{}")
+    (demo_folder / "new.tsv").write_text("sample\tmatrix\tunit\nA\trecount3://gtex/BRAIN\tcount\n")
+    given = ["--config", "bundle=bundle", "samples=new.tsv"]
+    planned = snakemake(demo_folder, "classify", "-n", "--quiet", "rules", *given)
+    assert planned.returncode == 0, planned.stdout
+    for rule in ("fetch_recount3", "classify_samples", "explain_samples", "write_pages"):
+        assert re.search(rf"^{rule} +1$", planned.stdout, flags=re.M), planned.stdout
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
