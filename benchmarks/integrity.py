@@ -3,7 +3,7 @@
     PYTHONPATH=workflow/lib python benchmarks/integrity.py --bed refGene.rep.uniq.hg19.bed.gz \\
         --tin /path/to/tin.py
 
-writes benchmarks/integrity.tsv, a row a measurement. Everything is measured as a whole process:
+writes benchmarks/integrity.tsv, one row per measurement. Everything is measured as a whole process:
 wall clock, processor time, largest resident memory. The programs take turns on the same file, and
 of `--repeats` turns the fastest counts (tin.py, mosdepth alone and samtools depth run once). The
 BAM is simulated from the transcripts of the BED file (simulated too, if none is given): 2 × 75 nt,

@@ -6,7 +6,8 @@ RESULTS is the results folder of a finished run on the real cohort (`make real`)
 RefSeq's transcripts (BED12), whose lengths are used; org.Hs.eg.db tells their genes. Five splits by
 donor, each with a chain fitted on RNAseqDB's counts alone. Test samples then come as counts, and
 as counts divided by gene length: of one sample that is TPM, FPKM and RPKM alike, which differ by a
-factor. Genes without a known length are missing in both. A row a way and head, all splits together:
+factor. Genes without a known length are missing in both. One row per way and head, all splits
+together:
 accuracy, share answered and accuracy of the answers; novelty, the median score; slope, the median
 over samples of expression, less the training mean, on log2 of length.
 """
@@ -52,7 +53,7 @@ def gene_lengths(transcripts: str, genes: pd.Index) -> np.ndarray:
 def outcomes(
     counts: np.ndarray, lengths: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict
 ) -> list[dict[str, object]]:
-    """A row a way and head: how many test samples there are, are right, answered, and both."""
+    """One row per way and head: how many test samples there are, are right, answered, and both."""
     obs = obs.assign(split=split_samples(obs.assign(sample=obs.index), seed=seed))
     classes = {**classes_of(obs), "subtypes_of": subtypes_of}
     chain = fit_chain(counts, obs)

@@ -1,8 +1,9 @@
-"""Leave each tissue out of training and see whether its samples are told from known ones.
+"""Leave each tissue out of training and see whether its samples are distinguished from known ones.
 
 python benchmarks/novelty.py RESULTS benchmarks/novelty.tsv
 
-RESULTS is the results folder of a finished run, such as that of `make real`. A row a tissue, all of
+RESULTS is the results folder of a finished run, such as that of `make real`. One row per
+tissue, all of
 whose samples are new; the known ones are the test samples of the other tissues. Normalisation,
 correction, components, novelty and a small network are fitted without the tissue. Areas under the
 ROC curve: of the score in use; of the distance in the whole space (no discriminant space); of the

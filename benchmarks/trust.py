@@ -3,7 +3,7 @@
 python benchmarks/trust.py RESULTS benchmarks/trust.tsv
 
 RESULTS is the results folder of a finished run, such as that of `make real`. For each split every
-step is fitted anew (small networks). A row a split and head, and one of all splits together:
+step is fitted again (small networks). One row per split and head, and one of all splits:
 accuracy; ece, the expected calibration error, and ece_chance, what it would be on average if the
 probabilities were exactly right; rms, the root mean square error without chance's part, and its
 95 % interval (bootstrap over donors); coverage of the 90 % sets with its interval (binomial; of all
@@ -33,7 +33,7 @@ MISSING = 0.2
 
 
 def outcomes(counts: np.ndarray, obs: pd.DataFrame, seed: int, subtypes_of: dict) -> pd.DataFrame:
-    """A row a labelled test sample and head: its probabilities and what came of it."""
+    """One row per labelled test sample and head: its probabilities and what came of it."""
     obs = obs.assign(split=split_samples(obs.assign(sample=obs.index), seed=seed))
     classes = {**classes_of(obs), "subtypes_of": subtypes_of}
     chain = fit_chain(counts, obs)
