@@ -1,4 +1,4 @@
-"""Gradients of small networks by hand: the networks of a search train twice as fast.
+"""Gradients by hand: small networks train about 1.8 times as fast with them as by autograd.
 
 The gradients of a plain stack of layers are a few matrix products. For widths of a hundred and
 batches of some dozen samples, autograd's bookkeeping takes longer than the products, and so does
