@@ -162,7 +162,7 @@ def test_the_run_is_complete_and_no_job_failed(slurm: LocalSlurm, undisturbed: P
     records = slurm.records(undisturbed)
     assert {record["State"] for record in records} == {"COMPLETED"}
     assert {record["Account"] for record in records} == {ACCOUNT}
-    assert (undisturbed / "results" / "summary.html").stat().st_size > 0
+    assert (undisturbed / "results" / "report" / "summary.html").stat().st_size > 0
 
 
 def test_gpu_rules_and_no_others_get_a_gpu(slurm: LocalSlurm, undisturbed: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_job_over_its_time_succeeds_with_more(slurm: LocalSlurm, starved: Path
 
 
 def test_the_starved_run_made_the_same_files(starved: Path, undisturbed: Path) -> None:
-    for name in ("cohort/gene_ids.tsv.gz", "reference/star/SA", "reference/star/Genome"):
+    for name in ("matrices/gene_ids.tsv.gz", "reference/star/SA", "reference/star/Genome"):
         ours, theirs = (folder / "results" / name for folder in (starved, undisturbed))
         assert ours.read_bytes() == theirs.read_bytes(), name
 
