@@ -95,7 +95,7 @@ def outcomes(
 def main() -> None:
     results = Path(sys.argv[1])
     samples = read_samples(results / "cohort" / "samples.tsv")
-    gene_map = GeneMap.read(results / "cohort" / "gene_ids.tsv.gz")
+    gene_map = GeneMap.read(results / "matrices" / "gene_ids.tsv.gz")
     cohort, _ = assemble_cohort(samples[samples["source"] == TRAINED], gene_map)
     obs = cohort.obs.astype(str).replace("nan", "")
     pairs = obs.loc[obs["subtype"] != "", ["tissue", "subtype"]].drop_duplicates()

@@ -59,7 +59,7 @@ def accuracies(
 def main() -> None:
     results = Path(sys.argv[1])
     samples = read_samples(results / "cohort" / "samples.tsv")
-    gene_map = GeneMap.read(results / "cohort" / "gene_ids.tsv.gz")
+    gene_map = GeneMap.read(results / "matrices" / "gene_ids.tsv.gz")
     own = samples[samples["source"] == TRAINED]
     cohort, _ = assemble_cohort(own, gene_map)
     genes, obs = cohort.var_names, cohort.obs.astype(str)

@@ -175,7 +175,7 @@ def link_results(folder: Path, results: Path) -> None:
     from tissuestate.checksums import file_checksum
     from tissuestate.integrity.profiles import BINS, Profile, save_profile
 
-    shutil.copy(results / "cohort" / "gene_ids.tsv.gz", folder)
+    shutil.copy(results / "matrices" / "gene_ids.tsv.gz", folder)
     rng = np.random.default_rng(0)
     known = pd.read_csv(folder / "gene_ids.tsv.gz", sep="\t", dtype=str)
     ids = sorted(known.stack()[lambda cells: cells.str.startswith("ENSG")].unique())
