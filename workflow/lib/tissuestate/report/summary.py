@@ -18,7 +18,7 @@ from tissuestate.cohort.composition import (
 )
 from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, within_batch_head
 from tissuestate.protocols.page import summarise_protocols
-from tissuestate.report.figures.expression import before_and_after
+from tissuestate.report.measures import before_and_after
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")

@@ -21,9 +21,10 @@ from tissuestate.report.figures.style import (
     new_figure,
     show_message,
 )
+from tissuestate.report.measures import STAGES, before_and_after
 from tissuestate.report.wording import measure_title
 
-STAGES = {"before": GREY, "after": PALETTE[0]}
+STAGE_COLOURS = dict(zip(STAGES, (GREY, PALETTE[0]), strict=True))
 
 
 def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -188,21 +189,6 @@ def embedding(training: pd.DataFrame) -> Figure:
     return figure
 
 
-def before_and_after(diagnostics: pd.DataFrame) -> pd.DataFrame:
-    """Measures (index) with their values before and after the correction; NaN if not measured.
-
-    `diagnostics` is a long table with the columns stage (before, after; others are left out),
-    measure, value. A measure known at one stage only is a fact about the fit and is left out too.
-    """
-    table = diagnostics[diagnostics["stage"].isin(list(STAGES))]
-    table = table.assign(value=pd.to_numeric(table["value"], errors="coerce"))
-    wide = table.pivot_table(
-        index="measure", columns="stage", values="value", sort=False, aggfunc="first", dropna=False
-    )
-    both = table.groupby("measure")["stage"].nunique() == 2
-    return wide.reindex(columns=list(STAGES))[wide.index.isin(both.index[both])]
-
-
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
     """Measures of batch effect and biology, before and after correction, as bars.
 
@@ -217,7 +203,7 @@ def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
             show_message(axes, "no measure was computed both before and after")
             return figure
         place = np.arange(len(wide))[::-1]
-        for shift, (stage, colour) in zip((0.19, -0.19), STAGES.items(), strict=True):
+        for shift, (stage, colour) in zip((0.19, -0.19), STAGE_COLOURS.items(), strict=True):
             bars = axes.barh(place + shift, wide[stage], height=0.36, color=colour, label=stage)
             axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
         axes.set_yticks(place, [measure_title(str(name)) for name in wide.index])
