@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real check test test-cluster docs lint bench pin
+.PHONY: help setup setup-dev demo real check test test-cluster docs style lint bench pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -37,11 +37,7 @@ real: setup ## train on real GTEx and TCGA matrices, if the data are there
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
 
-check: setup-dev ## linters, types, quick unit tests and a dry run of each config, in two minutes
-	ruff check .
-	ruff format --check .
-	snakefmt --check Snakefile workflow/Snakefile workflow/rules
-	mypy workflow/lib
+check: style ## linters, types, quick unit tests and a dry run of each config, in two minutes
 	OMP_NUM_THREADS=1 pytest -q -n $(CORES) --dist loadfile -m "not slow" tests/unit tests/workflow/test_plans.py
 
 test-cluster: ## run the demo on a real SLURM of several nodes, started here (needs root)
@@ -51,12 +47,14 @@ test-cluster: ## run the demo on a real SLURM of several nodes, started here (ne
 docs: setup ## write the tables of docs/ again from the schemas
 	python -m tissuestate.startup.config_docs docs workflow/schemas
 
-lint: setup-dev ## check style and types
+style: setup-dev
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/Snakefile workflow/rules
-	snakemake --lint
 	mypy workflow/lib
+
+lint: style ## check style and types, and the workflow by Snakemake's own rules
+	snakemake --lint
 
 bench: setup-dev ## time correction, components, mRIN, training and calls and the usual alternatives
 	python benchmarks/correction.py
