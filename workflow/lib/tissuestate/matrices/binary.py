@@ -26,7 +26,6 @@ _COLUMNS = 1024  # of a Parquet file read at once, which bounds the memory that 
 _BLOCK = 1 << 22  # entries of a sparse matrix that are looked at together
 _ROWS = 10_000_000  # more than any list of genes or transcripts has
 _DENSEST = 2000  # values of a compressed file by its bytes: deflate packs 1,032 into one
-_LARGEST = float(np.finfo(np.float32).max)
 _AGAIN = "copy or write it again"
 
 
