@@ -236,14 +236,14 @@ check_tools()
 # ---- the code that a rule's result depends on ---------------------------------------------------
 
 
+def script_digest(script):
+    """The digest of the library's code that a script runs."""
+    return digests.code_digest(LIBRARY / "tissuestate", WORKFLOW / "scripts" / script)
+
+
 def code_digest(script):
-    """A rule's parameter: the digest of the library's code that its script runs.
+    """A rule's parameter: its script's digest, computed only if the rule is planned.
 
-    An edit of that code reruns the rule; a copy with other times does not. Computed only for rules
-    that are planned.
+    An edit of that code reruns the rule; a copy with other times does not.
     """
-
-    def digest(wildcards):
-        return digests.code_digest(LIBRARY / "tissuestate", WORKFLOW / "scripts" / script)
-
-    return digest
+    return lambda wildcards: script_digest(script)

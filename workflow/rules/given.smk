@@ -128,7 +128,7 @@ def calls_digest():
     files = [file_checksums(files_of_sample(name, ("matrix",))) for name in ROWS]
     reads = [reads_digest(name) for name in FROM_READS]
     scripts = ("classification/classify_samples.py", "classification/write_pages.py")
-    code = [code_digest(script)(None) for script in scripts]
+    code = [script_digest(script) for script in scripts]
     return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
 
 

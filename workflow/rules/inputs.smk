@@ -1,4 +1,6 @@
 # Input functions and parameters that rules share, stage by stage, and the final products.
+from functools import cache
+
 from tissuestate.models.trials import Schedule
 from tissuestate.text import is_cram
 
@@ -37,6 +39,7 @@ def fastq_files_of(wildcards):
     }
 
 
+@cache
 def rnaseqdb_table():
     from tissuestate.tables import read_strings
 
@@ -75,13 +78,15 @@ def alignment_file(wildcards):
 
 def sequence_checksums_of(wildcards):
     """The checksums of the genome's sequences, with which a CRAM is compared; none for BAM."""
-    file = ROWS[wildcards.sample]["bam"]
-    cram = (
-        is_cram(file)
-        if is_on_disk(file) and os.path.isfile(file)
-        else file.lower().endswith(".cram")
-    )
-    return "<reference>/genome.dict" if cram else []
+    return "<reference>/genome.dict" if names_cram(ROWS[wildcards.sample]["bam"]) else []
+
+
+@cache
+def names_cram(file):
+    """Whether a file is a CRAM, by its first bytes, or by its name if it is not on this disk."""
+    if is_on_disk(file) and os.path.isfile(file):
+        return is_cram(file)
+    return file.lower().endswith(".cram")
 
 
 def per_sample(pattern, origins=("fastq", "sra", "bam")):
@@ -274,7 +279,7 @@ def final_products():
         return ["<results>/calls.tsv", "<results>/pages"]
     products = [
         "<results>/bundle/bundle.json",
-        f"<results>/report/genes.html",
+        "<results>/report/genes.html",
         "<results>/benchmark/benchmark.tsv",
         "<results>/report/summary.html",
         "<results>/report/paper.tsv",
