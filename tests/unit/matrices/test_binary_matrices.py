@@ -304,39 +304,34 @@ def test_damaged_parquet_pages_are_refused(tmp_path):
             read_matrix(path)
 
 
-@pytest.mark.parametrize("checksums", [True, False])
-def test_any_damage_of_parquet_is_an_input_error_or_a_matrix(checksums, tmp_path):
-    path = tmp_path / "m.parquet"
-    frame = pd.DataFrame(VALUES.T, GENES, SAMPLES)
-    frame.to_parquet(path, write_page_checksum=checksums)
+def damage(path, times, first, places):
+    """Read a matrix `times` with other bytes at some places from `first` on."""
     content = path.read_bytes()
     rng = np.random.default_rng(0)
-    for _ in range(300):
+    for _ in range(times):
         damaged = bytearray(content)
-        for place in rng.integers(4, len(content), 2):
+        for place in rng.integers(first, len(content), places):
             damaged[place] = rng.integers(256)
         path.write_bytes(damaged)
         try:
             read_matrix(path)
         except InputError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_any_damage_of_parquet_is_an_input_error_or_a_matrix(checksums, tmp_path):
+    path = tmp_path / "m.parquet"
+    frame = pd.DataFrame(VALUES.T, GENES, SAMPLES)
+    frame.to_parquet(path, write_page_checksum=checksums)
+    damage(path, times=300, first=4, places=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
 def test_any_damage_of_h5ad_is_an_input_error_or_a_matrix(kind, write):
     path = write(kind)
-    content = path.read_bytes()
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        damaged = bytearray(content)
-        for place in rng.integers(8, len(content), 3):
-            damaged[place] = rng.integers(256)
-        path.write_bytes(damaged)
-        try:
-            read_matrix(path)
-        except InputError as error:
-            assert "\n" not in str(error)
+    damage(path, times=200, first=8, places=3)
 
 
 def test_a_parquet_file_with_too_many_rows_is_refused(tmp_path):
