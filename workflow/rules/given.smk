@@ -245,14 +245,13 @@ def report_calls():
     if not file.is_file():
         return
     records = json.loads(file.read_text(encoding="utf-8"))
+    accepted = [record["heads"] for record in records if not record["refused"]]
     refused = [record for record in records if record["refused"]]
-    called = len(records) - len(refused)
-    open_questions = sum(
-        any(answer["abstained"] for answer in record["heads"].values()) for record in records
-    )
-    remark = f" ({open_questions} not for every question)" if open_questions else ""
+    # A subtype may be missing for a reason: only tumours have one.
+    unanswered = [h for h in accepted if not (h["disease_state"]["call"] and h["tissue"]["call"])]
+    remark = f" ({len(unanswered)} without a disease state or tissue)" if unanswered else ""
     place = path_in_run("<results>/calls.tsv")
-    logger.info(f"{called} of {len(records)} samples called{remark}: {place}")
+    logger.info(f"{len(accepted)} of {len(records)} samples called{remark}: {place}")
     if refused:
         first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
         more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
