@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
+NEOPLASTIC = STATES[-1]
 HEADS = ("disease_state", "tissue", "subtype")  # the questions, each one softmax
+TUMOUR = "tumour"  # the question before the state: whether the sample is neoplastic
+ANSWERS = ("no", "yes")  # to it
 UNITS = ("count", "normalised", "log2")
 SPLITS = ("train", "validation", "test")
 TASKS: dict[str, tuple[str, ...]] = {  # the heads of each network

@@ -24,13 +24,23 @@ from tissuestate.classification.inputs import (
 )
 from tissuestate.classification.result import Predictions
 from tissuestate.errors import InputError
-from tissuestate.evaluation.abstention import abstention_reasons
+from tissuestate.evaluation.abstention import (
+    Limits,
+    abstention_reasons,
+    call_tumours,
+    tumour_probability,
+)
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.sets import ConformalSets
-from tissuestate.evaluation.support import training_doubts, unseen_states
+from tissuestate.evaluation.support import (
+    confounded_subtypes,
+    training_doubts,
+    unseen_states,
+    with_rivals,
+)
 from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.features.plane import TrainingMap
-from tissuestate.labels import HEADS, TASKS, UNITS
+from tissuestate.labels import HEADS, TASKS, TUMOUR, UNITS
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.screening import (
     BY_LENGTH,
@@ -69,6 +79,8 @@ class Classifier:
             [bundle.folder / task for task in TASKS if bundle.has(f"{task}/{WEIGHTS}")],
         )
         self.sets = ConformalSets.from_dict(bundle.description["sets"])
+        self.limits = Limits.from_dict(bundle.description.get("limits", {}))
+        self.confounded = confounded_subtypes(bundle.description)
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
 
     @classmethod
@@ -292,20 +304,28 @@ class Classifier:
         return apply_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 
     def _calls(self, probabilities: Mapping[str, pd.DataFrame], new: np.ndarray) -> pd.DataFrame:
-        columns: dict[str, np.ndarray | list[str]] = {}
+        all_classes = self.description["classes"]
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
         seen = self.description["data"].get("states_of_tissue", {})
-        why = abstention_reasons(values, self.description["classes"], new, seen)
+        why = abstention_reasons(values, all_classes, new, seen, self.confounded, self.limits)
+        tumour = tumour_probability(values["disease_state"], all_classes["disease_state"])
+        columns: dict[str, np.ndarray | list[str]] = {
+            TUMOUR: call_tumours(tumour, why[TUMOUR], self.limits),
+            f"{TUMOUR}_probability": tumour,
+            f"{TUMOUR}_abstained": why[TUMOUR],
+        }
         for head, shares in values.items():
-            classes = np.asarray(self.description["classes"][head])
+            classes = np.asarray(all_classes[head])
             answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
             names = classes[np.nan_to_num(shares).argmax(axis=1)]
             columns[head] = np.where(answered, names, "")
             columns[f"{head}_probability"] = shares.max(axis=1)
             members = self.sets.members(head, shares)
             if head == "disease_state":  # its tissue may have lacked the true state
-                unseen = unseen_states(values, self.description["classes"], seen)
+                unseen = unseen_states(values, all_classes, seen)
                 members |= np.array([np.isin(classes, missing) for _, missing in unseen])
+            if head == "subtype":
+                members = with_rivals(members, all_classes[head], self.confounded)
             columns[f"{head}_set"] = ["|".join(classes[row]) for row in members]
             columns[f"{head}_abstained"] = why[head]
         index = next(iter(probabilities.values())).index

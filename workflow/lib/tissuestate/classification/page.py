@@ -10,8 +10,8 @@ import pandas as pd
 from tissuestate.arrays import load_arrays
 from tissuestate.bundle.format import Bundle
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.evaluation.abstention import is_no_tumour
 from tissuestate.features.plane import TrainingMap
+from tissuestate.labels import TUMOUR
 
 LEAST_SHOWN = 0.005
 GENES = 8  # shown of each head
@@ -90,8 +90,9 @@ def sample_facts(
         "sample": record["sample"],
         "refused": record["refused"],
         "warnings": record["warnings"],
+        "tumour": record[TUMOUR],
         "answers": heads,
-        "heads": _heads(heads),
+        "heads": _heads(record),
         "is_explained": genes is not None and not genes.empty,
         "drivers": [] if genes is None else _drivers(heads, genes),
         "plane": background.plane,
@@ -101,15 +102,15 @@ def sample_facts(
         "integrity": _integrity(record["mrin"], background.mrin),
         "inputs": record.get("input", ()),
         "bundle": record.get("bundle"),
-        "confounded": pairs_without_common_batch(background.contrasts, "disease_state", "subtype"),
+        "confounded": pairs_without_common_batch(background.contrasts, "disease_state"),
     }
 
 
-def _heads(heads: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _heads(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Shown probabilities and set of each head, and the number of classes not shown."""
     rows = []
-    for head, found in heads.items():
-        if head == "subtype" and is_no_tumour(heads["disease_state"]["call"]):
+    for head, found in record["heads"].items():
+        if head == "subtype" and record[TUMOUR]["call"] == "no":
             continue
         shown = _shown(found["probabilities"])
         hidden = len(found["probabilities"]) - len(shown)

@@ -8,14 +8,18 @@ from typing import Any, Self
 
 import pandas as pd
 
+from tissuestate.labels import TUMOUR
+
 
 @dataclass(frozen=True)
 class Predictions:
     """Results of samples, in their order of input.
 
-    calls: one row per sample; for each head the called class ('' = none), the probability of the
-    most probable class, the set of classes at 90 % confidence ('a|b'), and why no class is called
-    ('{head}_abstained'; '' = one is, or the head has no probabilities).
+    calls: one row per sample; whether it is a tumour ('yes', 'no', '' = no answer), the probability
+    of one, and why there is no answer ('tumour_abstained'); for each head the called class ('' =
+    none), the probability of the most probable class, the set of classes at 90 % confidence
+    ('a|b'), and why no class is called ('{head}_abstained'; '' = one is, or the head has no
+    probabilities).
     probabilities: for each head samples × classes, NaN if the head has none for the sample.
     points: x and y of each sample on the plane of the training samples.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
@@ -90,6 +94,13 @@ class Predictions:
         return {
             "sample": sample,
             "refused": about["refused"],
+            TUMOUR: {
+                "call": about[TUMOUR],
+                "probability": about[f"{TUMOUR}_probability"],
+                "abstained": about[f"{TUMOUR}_abstained"],
+            }
+            if heads
+            else None,
             "heads": heads,
             "warnings": self.warnings[sample],
             "genes_found": about["genes_found"],

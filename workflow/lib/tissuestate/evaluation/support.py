@@ -1,13 +1,16 @@
-"""The states that training had of each tissue; a state that it lacked cannot be recognised."""
+"""What training lacked: states of a tissue, and batches that hold two of its subtypes together.
 
-from collections.abc import Mapping, Sequence
+A state that a tissue lacked cannot be recognised. Two subtypes that never came from one batch may
+differ only by how their numbers were made, so no call is made between them.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tissuestate.labels import STATES
-
-TUMOUR = "neoplastic"
+from tissuestate.cohort.composition import pairs_without_common_batch
+from tissuestate.labels import NEOPLASTIC, STATES
 
 # For each tissue the number of training samples of each state; {} if a bundle does not say.
 StatesOfTissue = Mapping[str, Mapping[str, int]]
@@ -27,13 +30,18 @@ def missing_states(
     return [
         state
         for state in STATES
-        if state not in here and (state in states or state == TUMOUR or len(here) == 1)
+        if state not in here and (state in states or state == NEOPLASTIC or len(here) == 1)
     ]
 
 
 def gap_sentence(tissue: str, missing: Sequence[str]) -> str:
     """Sentence on the lack, such as 'no neoplastic thyroid was in training'."""
     return f"no {' or '.join(missing)} {tissue} was in training"
+
+
+def hides_tumours(missing: Sequence[str]) -> bool:
+    """Whether a tissue without these states had no tumours in training, or nothing else."""
+    return NEOPLASTIC in missing or len(missing) == len(STATES) - 1
 
 
 def unseen_states(
@@ -57,9 +65,37 @@ def unseen_states(
             continue
         tissue, state = tissues[int(tissue_shares.argmax())], states[int(state_shares.argmax())]
         missing = missing_states(tissue, states, states_of_tissue)
-        forbids_call = TUMOUR in missing or len(missing) == len(STATES) - 1 or state in missing
+        forbids_call = hides_tumours(missing) or state in missing
         found.append((tissue, missing if forbids_call else []))
     return found
+
+
+def confounded_subtypes(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The pairs of subtypes of one tissue between which a bundle makes no call.
+
+    They never came from the same batch in training, and are not among those that other laboratories
+    have shown to hold ('released_subtypes' in the description).
+    """
+    released = {frozenset(pair) for pair in description.get("released_subtypes", ())}
+    pairs = pairs_without_common_batch(description["data"]["contrasts"], "subtype")
+    return [pair for pair in pairs if frozenset(pair) not in released]
+
+
+def rivals(name: str, pairs: Collection[tuple[str, str]]) -> list[str]:
+    """The other member of each pair that has the class `name`."""
+    return [
+        second if name == first else first for first, second in pairs if name in (first, second)
+    ]
+
+
+def with_rivals(
+    members: np.ndarray, classes: Sequence[str], pairs: Collection[tuple[str, str]]
+) -> np.ndarray:
+    """Sets (samples × classes, bool) with all rivals of their members."""
+    together = np.eye(len(classes), dtype=bool)
+    for row, name in enumerate(classes):
+        together[row] |= np.isin(classes, rivals(name, pairs))
+    return members @ together
 
 
 def training_doubts(
@@ -91,17 +127,5 @@ def training_doubts(
     if len(own) == 1:
         found.append(
             f"{subtype} was the only subtype of {tissue} in training; any other would be called so."
-        )
-    others = [
-        row["second"] if row["first"] == subtype else row["first"]
-        for row in data["contrasts"]
-        if row.get("head") == "subtype"
-        and not row["studies"]
-        and subtype in (row["first"], row["second"])
-    ]
-    if others:
-        found.append(
-            f"In training {subtype} never came from the same study and source as "
-            f"{' or '.join(others)}; what distinguishes them may be how their numbers were made."
         )
     return found

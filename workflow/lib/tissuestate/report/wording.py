@@ -1,6 +1,7 @@
 """Names of heads, models, metrics and measures on pages and figures."""
 
 HEADS = {
+    "tumour": "Tumour or not",
     "disease_state": "Disease state",
     "disease_state_within_batch": "Disease state, within a batch",
     "tissue": "Tissue of origin",
