@@ -24,9 +24,9 @@ CLASSES = {
     [
         ([0.9, 0.1, 0.0], []),
         ([0.61, 0.39, 0.0], []),
-        ([0.59, 0.41, 0.0], ["equally likely", "kidney", "liver", "59%", "41%"]),
-        ([0.2, 0.4, 0.4], ["equally likely", "liver", "lung", "40%"]),
-        ([0.48, 0.26, 0.26], ["more likely than not", "tissue of origin", "kidney", "48%"]),
+        ([0.59, 0.41, 0.0], ["not clearly more likely", "kidney", "liver", "59%", "41%"]),
+        ([0.2, 0.4, 0.4], ["not clearly more likely", "liver", "lung", "40%"]),
+        ([0.48, 0.26, 0.26], ["50%", "tissue of origin", "kidney", "48%"]),
         ([np.nan] * 3, []),
     ],
 )
@@ -52,7 +52,7 @@ def test_new_samples_have_no_answer_and_subtypes_need_one_for_the_tissue():
         "subtype": np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [np.nan] * 3]),
     }
     found = abstention_reasons(shares, CLASSES, np.array([False, False, True, False]), {})
-    assert found["tissue"][0] == "" and "equally" in found["tissue"][1]
+    assert found["tissue"][0] == "" and "not clearly" in found["tissue"][1]
     assert found["subtype"] == ["", "the tissue is uncertain", NEW, ""]
     assert found["tissue"][2] == NEW
 

@@ -7,7 +7,11 @@ with log_to(snakemake.log[0]):
     from pathlib import Path
 
     from tissuestate.arrays import load_arrays
-    from tissuestate.cohort.composition import states_of_tissue
+    from tissuestate.cohort.composition import (
+        contrasts,
+        pairs_without_common_batch,
+        states_of_tissue,
+    )
     from tissuestate.evaluation import trust
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.evaluation.sets import ConformalSets
@@ -26,12 +30,19 @@ with log_to(snakemake.log[0]):
     predictions = read_predictions(inputs.predictions, scored)
     rows = obs.index.get_indexer(predictions["sample"])
     score = novelty.score(features[rows])
+    pairs = contrasts(obs, "subtype").to_dict("records")
+    confounded = pairs_without_common_batch(pairs, "subtype")
     tables = {
         output.sets: trust.set_coverage(
-            predictions, classes, sets, resamples=params.resamples, seed=params.seed
+            predictions,
+            classes,
+            sets,
+            confounded,
+            resamples=params.resamples,
+            seed=params.seed,
         ),
         output.abstention: trust.abstention_curve(
-            predictions, classes, score > 1, states_of_tissue(obs)
+            predictions, classes, score > 1, states_of_tissue(obs), confounded
         ),
         output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),
     }

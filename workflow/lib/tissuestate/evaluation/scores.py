@@ -13,7 +13,16 @@ from tissuestate.cohort.composition import batches
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.errors import InputError
 from tissuestate.evaluation.tandem import route_subtypes
-from tissuestate.labels import HEADS, TANDEM, WITHIN, encode, within_batch_head
+from tissuestate.labels import (
+    ANSWERS,
+    HEADS,
+    NEOPLASTIC,
+    TANDEM,
+    TUMOUR,
+    WITHIN,
+    encode,
+    within_batch_head,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +49,8 @@ def score_heads(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[S
 
     `subtype` is the subtype network by itself, free to call any subtype; `subtype_tandem` the same
     samples as the tandem calls them; `{head}_within_batch` the head among classes that the batch
-    does not give away (see `within_batch`). A head without classes or test samples is left out.
+    does not give away (see `within_batch`); `tumour` the two sums of states. A head without classes
+    or test samples is left out.
     """
     test = predictions[predictions["split"] == "test"]
     scored = []
@@ -69,7 +79,22 @@ def score_heads(predictions: pd.DataFrame, classes: Mapping[str, Any]) -> list[S
             routed = route_subtypes(scores, rows["tissue_call"], classes)
             called = encode(rows["subtype_call"], names)
             scored.append(ScoredHead(TANDEM, names, true, called, np.nan_to_num(routed), donors))
-    return scored
+    return [*scored, *(_tumours(one) for one in scored if _has_tumours(one))]
+
+
+def _has_tumours(scored: ScoredHead) -> bool:
+    return (
+        scored.head == "disease_state" and NEOPLASTIC in scored.classes and len(scored.classes) > 1
+    )
+
+
+def _tumours(scored: ScoredHead) -> ScoredHead:
+    """The disease state scored as tumour or not."""
+    number = scored.classes.index(NEOPLASTIC)
+    tumour = scored.scores[:, number]
+    scores = np.column_stack([1 - tumour, tumour])
+    true, called = (scored.true == number).astype(int), (tumour >= 0.5).astype(int)
+    return ScoredHead(TUMOUR, ANSWERS, true, called, scores, scored.donors)
 
 
 def within_batch(
@@ -137,8 +162,9 @@ def measure_head(
 
     Returns {metric: resamples} and {metric: resamples × classes}. Averages over classes leave out
     classes without a sample, precision, recall and F1 are 0 if nothing was called; log_loss is
-    given only if every sample has a call, top-K accuracy not within a batch. Without `by_rank` the
-    metrics that rank the scores of samples or classes (AUC, top-K, log_loss) are left out.
+    given only if every sample has a call, top-K accuracy neither within a batch nor of tumours.
+    Without `by_rank` the metrics that rank the scores of samples or classes (AUC, top-K, log_loss)
+    are left out.
     """
     numbers = np.arange(len(scored.classes))
     is_true = (scored.true[:, None] == numbers).astype(float)
@@ -163,7 +189,7 @@ def measure_head(
     auc = np.column_stack([_auc(scored.scores[:, c], scored.true == c, weights) for c in numbers])
     overall["auc"], per_class["auc"] = _mean(auc), auc
     ranks = np.where(scored.scores.sum(axis=1) > 0, _ranks(scored), len(numbers))
-    if not scored.head.endswith(WITHIN):
+    if not scored.head.endswith(WITHIN) and scored.head != TUMOUR:
         for k in range(1, min(TOP, len(numbers)) + 1):
             overall[f"top{k}"] = _ratio(weights @ (ranks < k).astype(float), total)
     if (scored.called >= 0).all() and scored.head != TANDEM:

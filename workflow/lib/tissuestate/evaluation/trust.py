@@ -1,17 +1,17 @@
 """Trust in calls: the coverage of the sets and the gain by abstaining."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.abstention import abstention_reasons
+from tissuestate.evaluation.abstention import abstention_reasons, tumour_probability
 from tissuestate.evaluation.sets import ConformalSets
-from tissuestate.evaluation.support import StatesOfTissue
+from tissuestate.evaluation.support import StatesOfTissue, with_rivals
 from tissuestate.evaluation.tandem import apply_tandem
-from tissuestate.labels import HEADS, encode
+from tissuestate.labels import HEADS, NEOPLASTIC, TUMOUR, encode
 
 ENOUGH = 20  # test samples of a tissue whose coverage is shown, at least
 POINTS = 200  # of a curve at most
@@ -31,11 +31,14 @@ def set_coverage(
     predictions: pd.DataFrame,
     classes: Mapping[str, Any],
     sets: ConformalSets,
+    confounded: Collection[tuple[str, str]] = (),
     *,
     resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Coverage of the sets, for each head and for tissues with enough samples.
+
+    confounded: pairs of subtypes of which a set has both or none (see `confounded_subtypes`).
 
     One row per head and tissue ('' = all) of test samples: samples, donors, coverage with its 95 %
     interval (bootstrap over donors), size (classes on average), single and empty (shares of sets).
@@ -45,6 +48,8 @@ def set_coverage(
     for head, shares in shown_probabilities(test, classes).items():
         codes = encode(test[f"{head}_true"], classes[head])
         members = sets.members(head, shares)
+        if head == "subtype":
+            members = with_rivals(members, classes[head], confounded)
         for tissue in ["", *classes["tissue"]]:
             chosen = (codes >= 0) & (True if not tissue else test["tissue_true"] == tissue)
             chosen = np.asarray(chosen, dtype=bool)
@@ -77,21 +82,30 @@ def abstention_curve(
     classes: Mapping[str, Any],
     new: np.ndarray,
     states_of_tissue: StatesOfTissue,
+    confounded: Collection[tuple[str, str]] = (),
 ) -> pd.DataFrame:
     """Accuracy against the share of test samples answered: head, rule, share, accuracy, n.
 
-    new: whether each sample of `predictions` is unlike the training samples; states_of_tissue: see
-    `StatesOfTissue`. Rule 'confidence' answers the most probable calls first (those of new samples
-    last); rule 'abstention' is that of `tissuestate.evaluation.abstention`. For a subtype that the
-    tandem withholds, the latter gives no answer and the former a wrong one.
+    The heads, and 'tumour' if there are tumours and others. new: whether each sample of
+    `predictions` is unlike the training samples; states_of_tissue: see `StatesOfTissue`;
+    confounded: see `confounded_subtypes`. Rule 'confidence' answers the most probable calls first
+    (those of new samples last); rule 'abstention' is that of `tissuestate.evaluation.abstention`.
+    For a subtype that the tandem withholds, the latter gives no answer and the former a wrong one.
     """
     test = (predictions["split"] == "test").to_numpy()
     predictions, new = predictions[test], new[test]
     shares_of = shown_probabilities(predictions, classes)
-    why = abstention_reasons(shares_of, classes, new, states_of_tissue)
+    why = abstention_reasons(shares_of, classes, new, states_of_tissue, confounded)
+    true = {head: encode(predictions[f"{head}_true"], classes[head]) for head in shares_of}
+    states = classes["disease_state"]
+    if NEOPLASTIC in states and len(states) > 1:
+        tumour = tumour_probability(shares_of["disease_state"], states)
+        shares_of = {TUMOUR: np.column_stack([1 - tumour, tumour]), **shares_of}
+        state = true["disease_state"]
+        true[TUMOUR] = np.where(state < 0, -1, state == list(states).index(NEOPLASTIC))
     parts = []
     for head, shares in shares_of.items():
-        codes = encode(predictions[f"{head}_true"], classes[head])
+        codes = true[head]
         known = codes >= 0
         if not known.any():
             continue
