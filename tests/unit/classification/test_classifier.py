@@ -28,6 +28,7 @@ from tissuestate.classification.new_samples import (
     tabulate_origins,
 )
 from tissuestate.classification.page import Background, PlanePicture, sample_facts, training_samples
+from tissuestate.cohort.composition import contrasts
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.predictions import tabulate_predictions
@@ -366,6 +367,60 @@ def test_of_two_equally_likely_tissues_none_is_called(classifier, frame):
     assert calls["tissue_probability"] == 0.52
 
 
+def test_tumour_or_not_is_called_beside_the_state(classifier, frame):
+    found = classifier.predict(pd.concat([frame, frame.iloc[:1, :10].rename({"S0": "few"})]))
+    calls, states = found.calls, found.probabilities["disease_state"]
+    expected = states["neoplastic"].rename("tumour_probability")
+    pd.testing.assert_series_equal(calls["tumour_probability"], expected)
+    by_answer = {"neoplastic": "yes", "non-neoplastic": "no"}
+    answered = calls[calls["disease_state"] != ""]
+    assert (answered["tumour"] == answered["disease_state"].map(by_answer)).all()
+    assert set(answered["tumour"]) == {"yes", "no"}
+    assert found.record("S1")["tumour"]["call"] == calls.at["S1", "tumour"]
+    assert found.record("few")["tumour"] is None and calls.at["few", "tumour"] == ""
+
+
+@pytest.fixture
+def described(trained, tmp_path):
+    """The bundle with changes in its description."""
+
+    def build(**changes) -> Classifier:
+        bundle = read_bundle(trained[0])
+        files = {name: trained[0] / name for name in bundle.description["files"] if name != CARD}
+        kept = {k: v for k, v in bundle.description.items() if k not in ("files", "checksum")}
+        write_bundle(tmp_path / "described", files, {**kept, **changes})
+        return Classifier.load(tmp_path / "described")
+
+    return build
+
+
+def test_the_bundle_may_bring_its_own_limits(described, classifier, frame):
+    usual = classifier.predict(frame).calls
+    found = described(limits={"tumour": [0.0, 1.0]}).predict(frame).calls
+    certain = usual["tumour_probability"].isin([0, 1])
+    assert (found.loc[~certain, "tumour"] == "").all() and (usual["tumour"] != "").any()
+    pd.testing.assert_series_equal(found["tissue"], usual["tissue"])
+    with pytest.raises(InputError, match="do not fit together"):
+        described(limits={"tumour": [0.7, 0.9]})
+
+
+def test_subtypes_from_batches_of_their_own_are_shown_together(
+    trained, described, classifier, frame
+):
+    data = trained[1].obs.astype(str).assign(study="TCGA")
+    data["source"] = data["subtype"]
+    description = classifier.description
+    pairs = contrasts(data, "subtype").to_dict("records")
+    changed = {"data": {**description["data"], "contrasts": pairs}}
+    usual, found = (one.predict(frame).calls for one in (classifier, described(**changed)))
+    called = usual["subtype"] != ""
+    assert called.any() and (found["subtype"] == "").all()
+    assert found.loc[called, "subtype_abstained"].str.contains("same study and source").all()
+    assert (found.loc[called, "subtype_set"] == "kirc|kirp").all()
+    released = described(**changed, released_subtypes=[["kirp", "kirc"]])
+    pd.testing.assert_frame_equal(released.predict(frame).calls, usual)
+
+
 def test_the_set_holds_the_classes_that_reach_the_bundles_threshold(classifier, frame):
     found = classifier.predict(frame)
     threshold = classifier.description["sets"]["thresholds"]["tissue"]
@@ -660,14 +715,11 @@ def test_no_state_is_called_of_a_tissue_that_had_one_alone(without, classifier, 
     assert facts["states_of_tissue"]["kidney"][lost] == 0
 
 
-def test_a_bundle_without_states_of_tissues_calls_as_before(trained, tmp_path, frame):
-    bundle = read_bundle(trained[0])
-    data = {k: v for k, v in bundle.description["data"].items() if k != "states_of_tissue"}
-    files = {name: trained[0] / name for name in bundle.description["files"] if name != CARD}
-    kept = {k: v for k, v in bundle.description.items() if k not in ("files", "checksum")}
-    write_bundle(tmp_path / "old", files, {**kept, "data": data})
-    found = Classifier.load(tmp_path / "old").predict(frame)
-    pd.testing.assert_frame_equal(found.calls, Classifier.load(trained[0]).predict(frame).calls)
+def test_a_bundle_without_states_of_tissues_calls_as_before(described, classifier, frame):
+    data = dict(classifier.description["data"])
+    del data["states_of_tissue"]
+    found = described(data=data).predict(frame)
+    pd.testing.assert_frame_equal(found.calls, classifier.predict(frame).calls)
 
 
 def test_a_cohort_without_subtypes_makes_a_bundle_without_them(trained, tmp_path, frame):

@@ -27,6 +27,7 @@ def record(changes: dict | None = None, **others) -> dict:
     return {
         "sample": "new1",
         "refused": "",
+        "tumour": {"call": "yes", "probability": 0.996, "abstained": ""},
         "heads": {head: called(head, **(changes or {}).get(head, {})) for head in SHARES},
         "warnings": ["Its RNA looks degraded."],
         "recognition": "all genes found",
@@ -38,7 +39,7 @@ def record(changes: dict | None = None, **others) -> dict:
     }
 
 
-REFUSED = record(refused="too few genes.", heads={}, point=None, novelty=None)
+REFUSED = record(refused="too few genes.", tumour=None, heads={}, point=None, novelty=None)
 
 
 def background(tissue: str = "kidney", mrin: tuple[float, ...] = (-0.2, -0.1, 0.0, 0.1)):
@@ -76,8 +77,14 @@ def test_classes_of_little_probability_are_counted_not_shown():
 
 
 def test_a_sample_called_no_tumour_has_no_bars_of_subtypes():
-    healthy = record({"disease_state": {"call": "non-neoplastic"}, "subtype": {"call": ""}})
+    why = "no tumour (98%), but healthy and adjacent tissue cannot be told apart (52% and 46%)"
+    healthy = record(
+        {"disease_state": {"call": "", "abstained": why}, "subtype": {"call": ""}},
+        tumour={"call": "no", "probability": 0.02, "abstained": ""},
+    )
     facts = sample_facts(healthy, background())
+    text = Page(render("sample.html.j2", facts)).text
+    assert "Tumour or not no 98 %" in " ".join(text.split()) and why in text
     assert [row["head"] for row in facts["heads"]] == ["disease_state", "tissue"]
     assert list(facts["answers"]) == list(SHARES), "whose answer says why"
 
@@ -135,21 +142,23 @@ def test_the_page_shows_the_facts():
         record(mrin=None),
         record(mrin=None, reads=9e6, aligned=0.9, assigned=None),
         record({"tissue": {"call": "", "abstained": "too even", "set": []}}),
+        record(tumour={"call": "", "probability": 0.5, "abstained": "uncertain"}),
         record(point=[1e6, -1e6]),
         record(input=[{"file": "a.fq", "sha256": None}]),
         REFUSED,
     ],
-    ids=["no mRIN", "reads", "no answer", "far away", "unknown file", "refused"],
+    ids=["no mRIN", "reads", "no answer", "tumour or not", "far away", "unknown file", "refused"],
 )
 def test_every_kind_of_result_has_a_page(given):
     page = Page(render("sample.html.j2", sample_facts(given, background(mrin=()))))
-    answers = 0 if given["refused"] else len(SHARES)
+    answers = 0 if given["refused"] else 1 + len(SHARES)
     assert [tag for tag, *_ in page.elements].count("strong") == answers
     assert ("img", "alt", "src") in page.elements or given["refused"]
     assert given["refused"] in page.text
     for text in (
         *(given["warnings"] if not given["refused"] else ()),
         *(answer["abstained"] for answer in given["heads"].values()),
+        given["tumour"]["abstained"] if given["tumour"] else "",
         *(part["file"] for part in given.get("input", ())),
     ):
         assert text in page.text

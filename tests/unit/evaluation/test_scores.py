@@ -18,7 +18,7 @@ from tissuestate.evaluation.scores import (
     score_predictions,
 )
 from tissuestate.evaluation.tandem import route_subtypes
-from tissuestate.labels import HEADS, TANDEM, encode, within_batch_head
+from tissuestate.labels import HEADS, TANDEM, TUMOUR, encode, within_batch_head
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"],
@@ -97,6 +97,18 @@ def test_metrics_are_scikit_learns(head, coarse):
         np.testing.assert_allclose(rows[metric], numbers, atol=1e-12)
 
 
+@pytest.mark.parametrize("coarse", [False, True])
+def test_tumour_or_not_is_scored_by_the_sums_of_states(coarse):
+    table = predicted(coarse=coarse)
+    found, _ = score_predictions(table, CLASSES, resamples=100)
+    _, y, p = truth_and_scores(table, "disease_state")
+    true, calls = y == 2, p[:, 2] >= 0.5
+    assert value(found, TUMOUR, "accuracy") == pytest.approx(witness.accuracy_score(true, calls))
+    assert value(found, TUMOUR, "auc") == pytest.approx(witness.roc_auc_score(true, p[:, 2]))
+    healthy = {**CLASSES, "disease_state": CLASSES["disease_state"][:2]}
+    assert TUMOUR not in {one.head for one in score_heads(table, healthy)}
+
+
 def test_weights_count_as_repeated_samples():
     scored = score_heads(predicted(coarse=True), CLASSES)[1]
     weights = bootstrap_weights(scored.donors, 20, seed=3)
@@ -154,10 +166,11 @@ def test_the_state_within_a_batch_cannot_be_inferred_from_the_batch():
     assert value(found, within_batch_head("disease_state"), "balanced_accuracy") == 0.5
     assert value(found, within_batch_head("disease_state"), "accuracy") == 0.5
     # Where each study holds every state, the question would be the same one.
-    assert len(score_heads(table.assign(study="one"), CLASSES)) == 1
+    heads = ["disease_state", TUMOUR]
+    assert [one.head for one in score_heads(table.assign(study="one"), CLASSES)] == heads
     # A study of one state alone asks nothing.
     lone = table.assign(study=table["disease_state_true"])
-    assert len(score_heads(lone, CLASSES)) == 1
+    assert [one.head for one in score_heads(lone, CLASSES)] == heads
 
 
 def test_subtypes_within_a_batch_compete_with_those_of_their_own_tissue():
@@ -245,7 +258,7 @@ def test_a_cohort_without_subtypes_is_evaluated_without():
     classes = {**CLASSES, "subtype": [], "subtypes_of": {}}
     table = predicted(classes=classes)
     found, _ = score_predictions(table, classes, resamples=100)
-    assert set(found["head"]) == {"disease_state", "tissue"}
+    assert set(found["head"]) == {"disease_state", "tissue", TUMOUR}
 
 
 def test_a_head_of_one_class_does_not_crash():
@@ -272,6 +285,6 @@ def test_models_are_compared_head_by_head():
     found, _ = score_predictions(predicted(), CLASSES, resamples=100)
     cost = {"fit_seconds": 2.0, "predict_seconds": 0.5, "peak_memory_mb": 100.0}
     table = tabulate_benchmark({"dl_pca": found, "dt": found}, {"dl_pca": cost, "dt": cost})
-    assert table["model"].tolist() == ["dl_pca"] * 4 + ["dt"] * 4
+    assert table["model"].tolist() == ["dl_pca"] * 5 + ["dt"] * 5
     assert table["balanced_accuracy"].iloc[1] == value(found, "tissue", "balanced_accuracy")
     assert (table["fit_seconds"] == 2.0).all()

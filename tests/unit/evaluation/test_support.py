@@ -6,8 +6,10 @@ import pytest
 from tissuestate.cohort.composition import contrasts, states_of_tissue
 from tissuestate.evaluation.abstention import abstention_reasons
 from tissuestate.evaluation.support import (
+    confounded_subtypes,
     gap_sentence,
     missing_states,
+    rivals,
     training_doubts,
     unseen_states,
 )
@@ -29,22 +31,24 @@ CLASSES = {
 
 
 @pytest.mark.parametrize(
-    ("tissue", "state", "is_called"),
+    ("tissue", "state", "is_called", "is_tumour_answered"),
     [
-        ("kidney", "non-neoplastic", True),
-        ("kidney", "neoplastic", True),
-        ("thyroid", "peri-neoplastic", False),
-        ("thyroid", "non-neoplastic", False),
-        ("thyroid", "neoplastic", False),
-        ("colon", "neoplastic", True),
-        ("colon", "peri-neoplastic", True),
-        ("colon", "non-neoplastic", False),
-        ("brain", "peri-neoplastic", False),
-        ("brain", "non-neoplastic", True),
-        ("cervix", "neoplastic", False),
+        ("kidney", "non-neoplastic", True, True),
+        ("kidney", "neoplastic", True, True),
+        ("thyroid", "peri-neoplastic", False, False),
+        ("thyroid", "non-neoplastic", False, False),
+        ("thyroid", "neoplastic", False, False),
+        ("colon", "neoplastic", True, True),
+        ("colon", "peri-neoplastic", True, True),
+        ("colon", "non-neoplastic", False, True),
+        ("brain", "peri-neoplastic", False, True),
+        ("brain", "non-neoplastic", True, True),
+        ("cervix", "neoplastic", False, False),
     ],
 )
-def test_a_state_must_have_been_in_training_with_the_tissue(tissue, state, is_called):
+def test_a_state_must_have_been_in_training_with_the_tissue(
+    tissue, state, is_called, is_tumour_answered
+):
     shares = {
         "disease_state": np.where(np.array(STATES) == state, 0.9, 0.05)[None],
         "tissue": np.where(np.array(CLASSES["tissue"]) == tissue, 0.96, 0.01)[None],
@@ -54,7 +58,8 @@ def test_a_state_must_have_been_in_training_with_the_tissue(tissue, state, is_ca
     assert (missing == []) == is_called
     reason = gap_sentence(tissue, missing) if missing else ""
     found = abstention_reasons(shares, CLASSES, np.array([False]), SEEN)
-    assert found == {"disease_state": [reason], "tissue": [""]}
+    tumour = "" if is_tumour_answered else reason
+    assert found == {"tumour": [tumour], "disease_state": [reason], "tissue": [""]}
     assert abstention_reasons(shares, CLASSES, np.array([False]), {})["disease_state"] == [""]
 
 
@@ -81,7 +86,7 @@ def test_the_table_of_tissue_by_state_counts_training_samples():
     }
 
 
-def test_a_subtype_of_one_source_alone_gets_a_warning():
+def test_subtypes_of_one_source_alone_are_confounded_until_released():
     kept = pd.DataFrame(
         {
             "study": ["TCGA"] * 4,
@@ -100,8 +105,9 @@ def test_a_subtype_of_one_source_alone_gets_a_warning():
         },
     }
     none = {"disease_state": "neoplastic", "disease_state_abstained": ""}
-    (doubt,) = training_doubts({**none, "subtype": "read"}, "colon", description)
-    assert "read" in doubt and "coad" in doubt
+    assert confounded_subtypes(description) == [("coad", "read")]
+    assert rivals("read", [("coad", "read")]) == ["coad"]
+    assert confounded_subtypes({**description, "released_subtypes": [["read", "coad"]]}) == []
     assert training_doubts({**none, "subtype": "kirc"}, "kidney", description) == []
     assert training_doubts({**none, "subtype": ""}, "colon", description) == []
     assert training_doubts(none, "colon", description) == []

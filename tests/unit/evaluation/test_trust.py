@@ -3,10 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.evaluation.abstention import NEW, abstention_reasons, undecided
+from tissuestate.evaluation.abstention import (
+    NEW,
+    Limits,
+    abstention_reasons,
+    call_tumours,
+    undecided,
+)
 from tissuestate.evaluation.missing_genes import gene_masks, least_genes, missing_gene_curve
 from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.sets import ConformalSets, fit_sets
+from tissuestate.evaluation.support import with_rivals
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.report.figures import trust as figure_trust
 from tissuestate.report.figures.style import save
@@ -64,8 +71,70 @@ def test_a_sample_called_no_tumour_has_no_subtype():
         "subtype": np.array([[1, 0, 0]] * 4),
     }
     reasons = abstention_reasons(shares, CLASSES, np.zeros(4, bool), {})["subtype"]
-    assert ["non-neoplastic" in reason for reason in reasons] == [True, False, False, True]
+    assert ["no tumour" in reason for reason in reasons] == [True, False, False, True]
     assert reasons[1:3] == ["", ""]
+
+
+STATES = {"disease_state": ["non-neoplastic", "peri-neoplastic", "neoplastic"], "tissue": ["a"]}
+EITHER = "healthy and adjacent tissue cannot be told apart"
+
+
+@pytest.mark.parametrize(
+    ("states", "limits", "tumour", "facts"),
+    [
+        ([0.1, 0.2, 0.7], {}, "yes", []),
+        ([0.7, 0.1, 0.2], {}, "no", []),
+        ([0.52, 0.46, 0.02], {}, "no", ["no tumour (98%)", EITHER, "52% and 46%"]),
+        ([0.45, 0.1, 0.45], {}, "", ["tumour 45%", "no tumour 55%"]),
+        ([0.3, 0.2, 0.5], {}, "", ["tumour 50%"]),  # once called: more than either of the others
+        ([0.45, 0.2, 0.35], {}, "no", ["50%", "non-neoplastic (45%)"]),
+        ([0.7, 0.1, 0.2], {"tumour": [0.1, 0.9]}, "", ["tumour 20%"]),
+        ([0.45, 0.1, 0.45], {"tumour": [0.48, 0.52]}, "no", ["50%"]),
+        ([0.7, 0.1, 0.2], {"adjacent": None}, "no", ["no tumour (80%)", EITHER]),
+        ([0.1, 0.1, 0.8], {"adjacent": None}, "yes", []),
+        ([0.52, 0.46, 0.02], {"adjacent": [0.49, 0.51]}, "no", []),
+    ],
+)
+def test_tumour_or_not_is_answered_before_the_state(states, limits, tumour, facts):
+    shares = {"disease_state": np.array([states]), "tissue": np.ones((1, 1))}
+    chosen = Limits.from_dict(limits)
+    found = abstention_reasons(shares, STATES, np.array([False]), {}, limits=chosen)
+    answers = call_tumours(shares["disease_state"][:, 2], found["tumour"], chosen)
+    assert answers.tolist() == [tumour]
+    (reason,) = found["disease_state"]
+    assert bool(reason) == bool(facts)
+    assert [fact for fact in facts if fact not in reason] == []
+    new = abstention_reasons(shares, STATES, np.array([True]), {}, limits=chosen)
+    assert new == {"tumour": [NEW], "disease_state": [NEW], "tissue": [NEW]}
+
+
+def test_a_model_without_adjacent_tissue_need_not_tell_it_apart():
+    shares = {"disease_state": np.array([[0.9, 0.1]]), "tissue": np.array([[1.0, 0, 0]])}
+    limits = Limits(adjacent=None)
+    found = abstention_reasons(shares, CLASSES, np.array([False]), {}, limits=limits)
+    assert found["disease_state"] == [""]
+
+
+def test_limits_that_would_call_the_less_likely_answer_are_refused():
+    with pytest.raises(ValueError, match="one half"):
+        Limits.from_dict({"tumour": [0.1, 0.3]})
+    with pytest.raises(TypeError, match="healthy"):
+        Limits.from_dict({"healthy": [0.1, 0.9]})
+
+
+def test_no_call_is_made_between_subtypes_that_no_batch_held_together():
+    confounded = [("kirc", "kirp")]
+    shares = {
+        "disease_state": np.array([[0.0, 1.0]] * 2),
+        "tissue": np.array([[1.0, 0, 0], [0, 0, 1.0]]),
+        "subtype": np.array([[1.0, 0, 0], [0, 0, 1.0]]),
+    }
+    found = abstention_reasons(shares, CLASSES, np.zeros(2, bool), {}, confounded)
+    assert found["subtype"][0].startswith("in training kirc never came from the same study and ")
+    assert "kirp" in found["subtype"][0]
+    assert found["subtype"][1] == "", "the tissue's only subtype"
+    sets = with_rivals(shares["subtype"] > 0, CLASSES["subtype"], confounded)
+    assert sets.tolist() == [[True, True, False], [False, False, True]]
 
 
 def predictions(n: int = 400, seed: int = 0) -> tuple[pd.DataFrame, ConformalSets]:
@@ -124,6 +193,10 @@ def test_accuracy_rises_as_fewer_are_answered_and_ends_at_that_of_all(simulated)
     shares = np.sort(test[[f"tissue:{n}" for n in CLASSES["tissue"]]].to_numpy(), axis=1)
     passes = (shares[:, -1] >= 0.5) & (shares[:, -1] >= 1.5 * shares[:, -2])
     assert rule["share"] == pytest.approx(passes.mean())
+    tumour = found[found["head"] == "tumour"]
+    assert tumour[tumour["rule"] == "confidence"]["accuracy"].iloc[-1] == pytest.approx(
+        (test["disease_state_call"] == test["disease_state_true"]).mean()
+    ), "of two states"
     none = abstention_curve(table, CLASSES, np.ones(len(table), dtype=bool), {})
     assert (none.loc[none["rule"] == "abstention", "share"] == 0).all()
 

@@ -35,6 +35,7 @@ def record(**changes) -> dict:
     return {
         "sample": "a_sample_whose_name_is_rather_long-TCGA-A1-B2C3-01A-11R-A466-07",
         "refused": "",
+        "tumour": {"call": "yes", "probability": 0.991, "abstained": ""},
         "heads": heads,
         "warnings": ["Only 15,000 of 17,993 genes have a value; the others count as average."],
         "genes_found": 15000,
