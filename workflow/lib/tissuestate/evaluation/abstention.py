@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Limits:
                 raise ValueError(f"limits {low} and {high} do not include one half")
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Sequence[float] | None]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The limits in a bundle's description; those that it lacks are the usual ones."""
         return cls(**{name: limit and tuple(map(float, limit)) for name, limit in values.items()})
 
