@@ -101,7 +101,11 @@ def with_trust(run: Run) -> Run:
     columns = ["head", "tissue", "samples", "coverage", "low", "high", "size"]
     rows = [("tissue", "", 273, 0.91, 0.88, 0.95, 1.1), ("tissue", "liver", 30, 0.5, 0, 1, 1)]
     answered = pd.DataFrame(
-        [("tissue", "confidence", 1.0, 0.9), ("tissue", "abstention", 0.967, 0.996)],
+        [
+            ("tumour", "abstention", 0.984, 0.992),
+            ("tissue", "confidence", 1.0, 0.9),
+            ("tissue", "abstention", 0.967, 0.996),
+        ],
         columns=["head", "rule", "share", "accuracy"],
     )
     return replaced(run, sets=pd.DataFrame(rows, columns=columns), abstention=answered)
@@ -123,6 +127,8 @@ def test_the_summary_has_coverage_of_sets_and_share_answered(run):
         }
     ]
     assert item(measured, "trust", "share answered, tissue") == 0.967
+    assert item(measured, "trust", "accuracy of the answers, tumour") == 0.992
+    assert "Tumour or not: 98.4% of the test samples are answered, 99.2%" in page_of(measured).text
     assert item(measured, "trust", "accuracy of the answers, tissue") == 0.996
 
 

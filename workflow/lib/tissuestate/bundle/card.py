@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.evaluation.support import missing_states
-from tissuestate.labels import SPLITS
+from tissuestate.evaluation.support import confounded_subtypes, missing_states
+from tissuestate.labels import SPLITS, TUMOUR
 
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 
@@ -32,13 +32,16 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
         "states_of_tissue": seen,
         "metrics": [_numbers(row) for row in description["metrics"] if row["metric"] in SHOWN],
         "trust": _trust(description["trust"]),
+        "tumour": next(
+            (row for row in description["trust"]["answered"] if row["head"] == TUMOUR), None
+        ),
         "unseen": [
             (tissue, missing)
             for tissue in classes["tissue"]
             if (missing := missing_states(tissue, classes["disease_state"], seen))
         ],
         "states_confounded": pairs_without_common_batch(data["contrasts"], "disease_state"),
-        "subtypes_confounded": pairs_without_common_batch(data["contrasts"], "subtype"),
+        "subtypes_confounded": confounded_subtypes(description),
         "fitted_on_all": description["config"].get("fit_on") == "all",
         "versions": description["versions"],
     }

@@ -16,13 +16,17 @@ from tissuestate.cohort.composition import (
     present_states,
     split_table,
 )
-from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, within_batch_head
+from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, TUMOUR, within_batch_head
 from tissuestate.protocols.page import summarise_protocols
 from tissuestate.report.measures import before_and_after
 from tissuestate.tables import read_table
 
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
-SCORED_HEADS = (*(name for head in HEADS for name in (head, within_batch_head(head))), TANDEM)
+SCORED_HEADS = (
+    TUMOUR,
+    *(name for head in HEADS for name in (head, within_batch_head(head))),
+    TANDEM,
+)
 
 
 def read_metrics(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -66,6 +70,7 @@ def summary_facts(run: Run) -> dict[str, Any]:
         "performance": _performance(run),
         "protocols": summarise_protocols(run.protocols) if run.protocols else None,
         "trust": _trust(run),
+        "tumour": _tumour(run),
         "confounding": _confounding(run),
         "batches": _batches(run),
         "quality": _quality(run),
@@ -177,6 +182,14 @@ def _trust(run: Run) -> list[dict[str, Any]] | None:
         for head in SCORED_HEADS
         if head in sets.index
     ]
+
+
+def _tumour(run: Run) -> dict[str, float] | None:
+    """Share and accuracy of the answers to whether a test sample is a tumour; None if unknown."""
+    if run.abstention is None:
+        return None
+    found = run.abstention.query("head == @TUMOUR and rule == 'abstention'")
+    return None if found.empty else found.iloc[0][["share", "accuracy"]].astype(float).to_dict()
 
 
 def _confounding(run: Run) -> dict[str, Any]:

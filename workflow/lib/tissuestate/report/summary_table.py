@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.labels import within_batch_head
+from tissuestate.labels import TUMOUR, within_batch_head
 from tissuestate.report.wording import head_title
 
 Items = Iterator[tuple[str, Any]]  # item, value
@@ -21,7 +21,10 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
             for row in summary["performance"]["heads"]
             for metric, score in row["scores"].items()
         ),
-        "trust": _trust_items(summary["trust"] or []),
+        "trust": (
+            *_answer_items(TUMOUR, summary["tumour"] or {}),
+            *_trust_items(summary["trust"] or []),
+        ),
         "confounding": (
             *_confounding_items(summary["confounding"]),
             *_batch_items(summary["batches"] or {}),
@@ -55,8 +58,13 @@ def _benchmark_items(best: Iterable[Mapping[str, Any]]) -> Items:
 def _trust_items(trust: Iterable[Mapping[str, Any]]) -> Items:
     for row in trust:
         yield f"covered by the sets, {row['head']}", row["coverage"]
-        yield f"share answered, {row['head']}", row["share"]
-        yield f"accuracy of the answers, {row['head']}", row["accuracy"]
+        yield from _answer_items(row["head"], row)
+
+
+def _answer_items(head: str, found: Mapping[str, Any]) -> Items:
+    if found:
+        yield f"share answered, {head}", found["share"]
+        yield f"accuracy of the answers, {head}", found["accuracy"]
 
 
 def _confounding_items(confounding: Mapping[str, Any]) -> Items:
