@@ -87,5 +87,5 @@ def test_a_head_that_the_reference_lacks_has_no_difference():
     other = other.rename(columns={"tissue:lung": "disease_state:non-neoplastic"})
     models = {"dl_pca": [called(np.ones(40, bool))], "svm": [other]}
     table = compare_predictions(models, classes, "dl_pca", resamples=100)
-    assert set(table["head"]) == {"tissue", "disease_state"}
+    assert set(table["head"]) == {"tissue", "disease_state", "tumour"}
     assert table["difference"].isna().all()
