@@ -212,13 +212,17 @@ def protocol_tables():
 
 
 def named_values_of(column):
-    """Sources, studies or projects of the cohort, from the sheet and RNAseqDB's table."""
+    """Laboratories, sources, ... of the cohort, from the sheet and RNAseqDB's table."""
     from tissuestate.matrices.rnaseqdb import project_of
 
     named = set() if SHEET is None else set(SHEET[column])
     if config["rnaseqdb"]:
         table = rnaseqdb_table()
-        named |= set(table["file"].map(project_of) if column == "project" else table[column])
+        named |= set(
+            table["file"].map(project_of)
+            if column == "project"
+            else table["study" if column == "laboratory" else column]
+        )
     if not named - {""}:
         stop(
             f"config: protocols: leave_out names {column!r}, which no row of the sheet fills in; "

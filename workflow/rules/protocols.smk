@@ -81,6 +81,7 @@ rule assess_protocols:
         outside="<results>/protocols/outside.tsv",
         outside_classes="<results>/protocols/outside_classes.tsv",
         outside_mistakes="<results>/protocols/outside_mistakes.tsv",
+        outside_false_tumours="<results>/protocols/outside_false_tumours.tsv",
         page=report(
             "<results>/protocols/protocols.html",
             caption="../report/protocols.rst",

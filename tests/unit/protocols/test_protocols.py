@@ -142,6 +142,7 @@ def test_without_training_samples_nothing_is_called(cohort, tmp_path):
     tables |= dict(zip(names, results.score_outside(called, CLASSES, **options), strict=True))
     assert all(table.empty for table in tables.values())
     assert not any(summarise_protocols(tables).values())
+    tables["outside_false_tumours"] = results.count_false_tumours(called)
     facts = protocol_facts(tables, searched=False)
     assert not any(facts[name] for name in ("crossvalidation", "leaks", "outside", "seen"))
     assert "<h2>" not in render("protocols.html.j2", facts)
@@ -224,6 +225,7 @@ def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFra
         "crossvalidation": results.compare_crossvalidated(calls, CLASSES, "dl_pca", **options),
         "leaks": results.compare_leaks(calls, CLASSES, "dl_pca", **options),
         **dict(zip(names, results.score_outside(calls, CLASSES, **options), strict=True)),
+        "outside_false_tumours": results.count_false_tumours(calls),
     }
 
 
@@ -241,6 +243,23 @@ def test_the_page_shows_every_score_and_recall(calls):
     leak = facts["leaks"]["cells"]["random"]["tissue"]
     assert leak["has_leak"] and f"{leak['difference']:+.3f} (" in text
     assert Page(render("protocols.html.j2", facts | {"searched": True})).text != text
+
+
+def test_healthy_tissue_called_tumour_is_counted_by_part(calls):
+    tables = tables_of(calls)
+    facts = protocol_facts(tables, searched=False)
+    gtex, tcga = facts["false_tumours"]
+    assert (gtex["column"], gtex["part"], gtex["state"]) == ("study", "GTEx", STATES[0])
+    assert (tcga["part"], tcga["state"]) == ("TCGA", STATES[1])
+    ours = calls[(calls["protocol"] == "study") & (calls["model"] == "dl_pca")]
+    for row, samples in ((gtex, 18), (tcga, 36)):
+        own = ours[(ours["part"] == row["part"]) & (ours["disease_state_true"] == row["state"])]
+        wrong = (own["disease_state_call"] == STATES[2]).sum()
+        assert row["samples"] == len(own) == samples and row["called"]["dl_pca"] == wrong
+        assert sum(called for _, called, _ in row["tissues"]) == wrong
+    text = Page(render("protocols.html.j2", facts)).text
+    assert f"{gtex['called']['logreg']} of 18" in text
+    assert results.count_false_tumours(calls.drop(columns="disease_state_true")).empty
 
 
 def test_heads_without_a_score_are_listed(calls):

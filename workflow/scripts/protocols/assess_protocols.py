@@ -21,6 +21,7 @@ with log_to(snakemake.log[0]):
     }
     names = ("outside", "outside_classes", "outside_mistakes")
     tables |= dict(zip(names, results.score_outside(calls, classes, **options), strict=True))
+    tables["outside_false_tumours"] = results.count_false_tumours(calls)
     for name, table in tables.items():
         with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -22,6 +22,7 @@ def protocol_facts(tables: Mapping[str, pd.DataFrame], searched: bool) -> dict[s
         "crossvalidation": _crossvalidation(tables["crossvalidation"]),
         "leaks": _leaks(tables["leaks"]),
         "outside": _outside(tables),
+        "false_tumours": _false_tumours(tables["outside_false_tumours"]),
         "seen": seen,
         "unseen": unseen,
         "worst": WORST,
@@ -168,6 +169,29 @@ def _parts_not_scored(scored: pd.DataFrame, mistakes: pd.DataFrame) -> list[dict
                 {"head": head, "parts": without, "is_every_part": len(without) == len(parts)}
             )
     return missing
+
+
+def _false_tumours(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each part left out and state without a tumour: samples, and those called tumours.
+
+    called: their number by model. tissues: those that DL PCA calls tumours, with their number and
+    that of all samples.
+    """
+    found = []
+    for (column, part, state), rows in table.groupby(["protocol", "part", "state"], sort=False):
+        sums = rows.groupby("model", sort=False)[["samples", "called"]].sum()
+        ours = rows[(rows["model"] == PAPER_MODEL) & (rows["called"] > 0)]
+        found.append(
+            {
+                "column": column,
+                "part": part,
+                "state": state,
+                "samples": int(sums["samples"].max()),
+                "called": sums["called"].astype(int).to_dict(),
+                "tissues": ours[["tissue", "called", "samples"]].values.tolist(),
+            }
+        )
+    return found
 
 
 def _calls(

@@ -9,7 +9,7 @@ import pandas as pd
 from tissuestate.benchmark.comparison import compare_predictions
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.evaluation.scores import score_predictions
-from tissuestate.labels import HEADS
+from tissuestate.labels import HEADS, NEOPLASTIC
 from tissuestate.protocols.splits import FITTED_ON_ALL, HONEST
 
 KEYS = ["protocol", "part", "model"]
@@ -59,7 +59,7 @@ def _split_by_seed(calls: pd.DataFrame, column: str) -> dict[str, list[pd.DataFr
 def score_outside(
     calls: pd.DataFrame, classes: Mapping[str, Any], **options: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Scores of the models on a source, study or project (part) that they were not trained on.
+    """Scores of the models on a laboratory, source, study or project (part) that training lacked.
 
     Returns metrics (protocol, part, model, head, metric, value, low, high, n) and metrics by class,
     both on samples whose class is one of at least two in training; and the mistakes: calls that
@@ -82,6 +82,26 @@ def score_outside(
             metrics.append(overall[shown].assign(**about))
             by_class.append(classwise[classwise["support"] > 0].assign(**about))
     return _join_tables(metrics), _join_tables(by_class), _join_tables(wrong)
+
+
+def count_false_tumours(calls: pd.DataFrame) -> pd.DataFrame:
+    """The samples without a tumour of each part left out, and how many a model calls tumours.
+
+    One row per protocol, part, model, true state and tissue: samples, called.
+    """
+    keys = [*KEYS, "disease_state_true", "tissue_true"]
+    if not set(keys) <= set(calls):
+        return pd.DataFrame(columns=[*KEYS, "state", "tissue", "samples", "called"])
+    state = calls["disease_state_true"]
+    healthy = calls[~calls["protocol"].isin(FITTED_ON_ALL) & ~state.isin(["", NEOPLASTIC])]
+    called = healthy["disease_state_call"] == NEOPLASTIC
+    counts = called.groupby([healthy[key] for key in keys], sort=False).agg(["size", "sum"])
+    columns = {"disease_state_true": "state", "tissue_true": "tissue"}
+    return (
+        counts.rename(columns={"size": "samples", "sum": "called"})
+        .reset_index()
+        .rename(columns=columns)
+    )
 
 
 def _mistakes(table: pd.DataFrame, head: str) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Evaluation protocols: other splits of the cohort than the run's own.
 
 Cross-validation by donors, the same with one leak at a time, and splits that test models on a
-source, study or project that was not in training.
+laboratory, source, study or project that was not in training.
 """
 
 import logging
