@@ -49,5 +49,10 @@ def test_the_calls_are_those_of_the_version_that_wrote_the_bundle() -> None:
     values, before = (np.concatenate([numbers(r) for r in rows]) for rows in (records, expected))
     print(f"largest difference of {before.size} numbers: {np.abs(values - before).max():.1e}")
     np.testing.assert_allclose(values, before, rtol=0, atol=1e-12)
+    for record in records:
+        state = record["heads"]["disease_state"]
+        assert record["tumour"]["probability"] == state["probabilities"]["neoplastic"]
+        answers = {"neoplastic": "yes", "non-neoplastic": "no", "": ""}
+        assert record["tumour"]["call"] == answers[state["call"]]
     answered = [all(not a["abstained"] for a in record["heads"].values()) for record in expected]
     assert 0 < sum(answered) < len(expected) == 24

@@ -93,6 +93,7 @@ EITHER = "healthy and adjacent tissue cannot be told apart"
         ([0.7, 0.1, 0.2], {"adjacent": None}, "no", ["no tumour (80%)", EITHER]),
         ([0.1, 0.1, 0.8], {"adjacent": None}, "yes", []),
         ([0.52, 0.46, 0.02], {"adjacent": [0.49, 0.51]}, "no", []),
+        ([0.25, 0.25, 0.5], {"tumour": [0.5, 0.5]}, "yes", []),
     ],
 )
 def test_tumour_or_not_is_answered_before_the_state(states, limits, tumour, facts):

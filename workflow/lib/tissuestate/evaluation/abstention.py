@@ -135,9 +135,9 @@ def abstention_reasons(
     """Reasons by question why samples get no answer; '' if they get one.
 
     The questions are the heads and 'tumour', which comes before the disease state: a tumour is
-    neoplastic, and only then is any other sample called healthy or adjacent. A state needs a tissue
-    that had it in training (see `unseen_states`). A subtype needs an answer for the tissue, a
-    sample that may be a tumour, and no other subtype from which it is confounded.
+    neoplastic, and what is none is called healthy or adjacent if these can be told apart. A state
+    needs a tissue that had it in training (see `unseen_states`). A subtype needs an answer for the
+    tissue, a sample that may be a tumour, and no other subtype with which it is confounded.
 
     probabilities: for each head samples × classes, those of subtypes in tandem; new: whether each
     sample is unlike the training samples; states_of_tissue: {} if it is not known; confounded:
@@ -197,7 +197,7 @@ def _reasons_by_state(
         gap = gap_sentence(tissue, missing) if missing else ""
         reason = _tumour_reason(probability, gap if hides_tumours(missing) else "", limits)
         found[TUMOUR].append(reason)
-        if not reason and probability <= limits.tumour[0]:
+        if not reason and probability < limits.tumour[1]:
             reason = _state_reason(row, states, gap, limits)
         found["disease_state"].append(reason)
     return found
