@@ -52,10 +52,13 @@ UNITS = {
 
 
 def read_labels(folder: Path) -> pd.DataFrame:
-    """The labels of the samples by name, with why they may be wrong (`doubt`)."""
+    """The labels of the samples by name, why they may be wrong, and which are metastases."""
     labels = read_strings(folder / "samples.tsv").set_index("sample")
     doubts = read_strings(DOUBTS).set_index("sample")["doubt"]
-    return labels.assign(doubt=doubts.reindex(labels.index).fillna(""))
+    return labels.assign(
+        doubt=doubts.reindex(labels.index).fillna(""),
+        specimen=labels["what"].str.extract(r"^(\S+ metastasis) of", expand=False).fillna(""),
+    )
 
 
 def write_sheet(labels: pd.DataFrame, folder: Path, path: Path) -> None:

@@ -17,10 +17,11 @@ from tissuestate.evaluation.trust import shown_probabilities
 from tissuestate.labels import HEADS
 
 QUESTIONS = ("tissue", "tumour", "disease_state", "subtype")
-GROUPS = ("laboratory", "set", "protocol", "unit", "gene_ids")
+GROUPS = ("laboratory", "set", "protocol", "specimen", "unit", "gene_ids")
 POOLED, EVEN = "pooled", "mean over laboratories"
 NEW = "new"  # the question asked of samples of no class of the model
 BINS = 10
+ENOUGH = 20  # samples of a group whose calibration is measured, at least
 THRESHOLDS = np.arange(100) / 100
 COLUMNS = ("labels", "group", "member", "question", "metric", "value", "samples", "laboratories")
 
@@ -152,7 +153,8 @@ def score_outside(
     """All scores as one long table with the columns `COLUMNS`.
 
     calls, labels: see `tabulate_answers`; labels also has laboratory, doubt (why its labels may be
-    wrong, '' if nothing is known against them) and those of `GROUPS` that are to be told apart.
+    wrong, '' if nothing is known against them) and those of `GROUPS` that are to be told apart ('':
+    of no group).
     development: see `development_answers`; without it no area is given. labels of the result: all,
     or undoubted, which is left out for groups that have no doubtful sample. samples, laboratories:
     how many a value comes from.
@@ -192,7 +194,7 @@ def _groups(labels: pd.DataFrame) -> Iterator[tuple[str, str, str, pd.Index, boo
         for name, is_even in ((EVEN, True), (POOLED, False)):
             yield kept, "all", name, used.index, is_even
         for group in (group for group in GROUPS if group in labels):
-            for member, rows in used.groupby(group, sort=True):
+            for member, rows in used[used[group] != ""].groupby(group):
                 if kept == "all" or doubtful[(labels[group] == member).to_numpy()].any():
                     yield kept, group, str(member), rows.index, False
 
@@ -218,7 +220,7 @@ def _measure(
         ("set_size", "set_size", accepted[accepted["set_size"].notna()]),
     ):
         yield _mean(metric, rows[column], laboratories, is_even)
-    if scored.empty:
+    if len(scored) < ENOUGH:
         return
     own = laboratories[scored.index]
     weights, counts = laboratory_weights(own, is_even), (len(scored), own.nunique())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluation.outside import EVEN, NEW, POOLED
+from tissuestate.evaluation.outside import EVEN, GROUPS, NEW, POOLED
 from tissuestate.report.figures.outside import (
     known_and_new,
     laboratory_shares,
@@ -27,7 +27,14 @@ GOALS = (
     ("tissue", "calibration_error", False, 0.05),
     ("tumour", "calibration_error", False, 0.05),
 )
-PARTS = ("laboratory", "set", "protocol", "unit", "gene_ids")
+PART_COLUMNS = (
+    *(
+        (question, metric)
+        for question in ("tissue", "tumour", "disease_state")
+        for metric in ("answered", "right_of_answered", "likeliest_right")
+    ),
+    (NEW, "answered"),
+)
 
 
 def outside_facts(
@@ -70,7 +77,7 @@ def outside_facts(
         "has_development": bool(development),
         "goals": [_goal(scores, *goal) for goal in GOALS],
         "pictures": {key: figure_bytes(figure) for key, figure in figures.items()},
-        "parts_of": {part: _by_part(scores, part) for part in PARTS},
+        "parts_of": {part: _by_part(scores, part) for part in GROUPS if part in labels},
         "main": _main_scores(scores),
         "mistakes": _mistakes(calls, labels, answers, is_new),
         "reasons": reasons,
@@ -79,8 +86,8 @@ def outside_facts(
 
 def _value(
     scores: pd.DataFrame, kept: str, member: str, question: str, metric: str
-) -> tuple[float, int]:
-    """A score over all samples and the number of samples that it comes from; NaN without one."""
+) -> tuple[float, int, int]:
+    """A score over all samples, and how many samples and laboratories it comes from."""
     rows = scores[
         (scores["labels"] == kept)
         & (scores["group"] == "all")
@@ -88,16 +95,17 @@ def _value(
         & (scores["question"] == question)
         & (scores["metric"] == metric)
     ]
-    return (
-        (float(rows["value"].iloc[0]), int(rows["samples"].iloc[0])) if len(rows) else (np.nan, 0)
-    )
+    if rows.empty:
+        return np.nan, 0, 0
+    value, samples, laboratories = rows[["value", "samples", "laboratories"]].iloc[0]
+    return float(value), int(samples), int(laboratories)
 
 
 def _goal(
     scores: pd.DataFrame, question: str, metric: str, higher: bool, goal: float
 ) -> dict[str, Any]:
     """A main score, with and without doubtful labels, and whether its goal is reached."""
-    even, samples = _value(scores, "all", EVEN, question, metric)
+    even, samples, laboratories = _value(scores, "all", EVEN, question, metric)
     return {
         "question": question,
         "metric": metric,
@@ -107,33 +115,29 @@ def _goal(
         "pooled": _value(scores, "all", POOLED, question, metric)[0],
         "undoubted": _value(scores, "undoubted", EVEN, question, metric)[0],
         "samples": samples,
+        "laboratories": laboratories,
         "reached": bool(even >= goal if higher else even <= goal),
     }
 
 
-def _by_part(scores: pd.DataFrame, part: str) -> pd.DataFrame:
-    """Scores of all labels, one row per member of a kind of group, one column per score."""
+def _by_part(scores: pd.DataFrame, part: str) -> list[dict[str, Any]]:
+    """Scores of all labels by member of a kind of group; NaN for what it has no sample of.
+
+    The numbers are those of `PART_COLUMNS`, in their order, the first and the last after the number
+    of samples.
+    """
     rows = scores[(scores["labels"] == "all") & (scores["group"] == part)]
-    columns = {
-        "known": ("tissue", "answered", "samples"),
-        "tissue answered": ("tissue", "answered", "value"),
-        "right of answered": ("tissue", "right_of_answered", "value"),
-        "most probable right": ("tissue", "likeliest_right", "value"),
-        "tumour answered": ("tumour", "answered", "value"),
-        "tumour right of answered": ("tumour", "right_of_answered", "value"),
-        "tumour most probable right": ("tumour", "likeliest_right", "value"),
-        "state right of answered": ("disease_state", "right_of_answered", "value"),
-        "state most probable right": ("disease_state", "likeliest_right", "value"),
-        "new": (NEW, "answered", "samples"),
-        "new answered": (NEW, "answered", "value"),
-    }
-    table = pd.DataFrame(index=pd.Index(sorted(rows["member"].unique()), name=part))
-    for title, (question, metric, column) in columns.items():
-        found = rows[(rows["question"] == question) & (rows["metric"] == metric)]
-        table[title] = found.set_index("member")[column]
-        if column == "samples":
-            table[title] = table[title].fillna(0).astype(int)
-    return table.reset_index()
+    members = []
+    for member, own in rows.groupby("member"):
+        found = own.set_index(["question", "metric"])
+        numbers: list[float | int] = []
+        for question, metric in PART_COLUMNS:
+            known = (question, metric) in found.index
+            if metric == "answered" and question in ("tissue", NEW):
+                numbers.append(int(found.at[(question, metric), "samples"]) if known else 0)
+            numbers.append(float(found.at[(question, metric), "value"]) if known else np.nan)
+        members.append({"name": member, "numbers": numbers})
+    return members
 
 
 def _main_scores(scores: pd.DataFrame) -> pd.DataFrame:
@@ -147,7 +151,8 @@ def _main_scores(scores: pd.DataFrame) -> pd.DataFrame:
     wide.columns = pd.Index([f"{member}, {kept} labels" for kept, member in columns])
     samples = rows[(rows["labels"] == "all") & (rows["member"] == POOLED)]
     counts = samples.set_index(["question", "metric"])["samples"]
-    return wide.assign(samples=counts.reindex(wide.index).to_numpy()).reset_index()
+    table = wide.assign(samples=counts.reindex(wide.index).to_numpy()).reset_index()
+    return table.assign(metric=table["metric"].str.replace("_", " "))
 
 
 def _mistakes(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from scipy.stats import binomtest
 
 from tissuestate.evaluation.outside import (
@@ -24,9 +25,8 @@ from tissuestate.report.figures.style import (
     new_figure,
     show_message,
 )
-from tissuestate.report.wording import head_title
 
-SHOWN = ("tissue", "tumour", "disease_state")
+TITLES = {"tissue": "Tissue of origin", "tumour": "Tumour or not", "disease_state": "Three states"}
 
 
 def exact_interval(hits: int, samples: int) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def laboratory_shares(answers: pd.DataFrame, laboratories: pd.Series) -> Figure:
     panels = (
         ("answered", answers["answered"]),
         ("right, of answered", answers.loc[answers["answered"], "right"]),
-        ("most probable right, of all", answers.loc[answers["accepted"], "right"]),
+        ("most probable right", answers.loc[answers["accepted"], "right"]),
     )
     names = own.value_counts().index[::-1]
     with rc_context(STYLE):
@@ -83,7 +83,7 @@ def _draw_shares(axes: Axes, values: pd.Series, laboratories: pd.Series, names: 
 
 def outside_reliability(answers: Mapping[str, pd.DataFrame]) -> Figure:
     """Share right by confidence, one panel per question, with exact intervals and numbers."""
-    asked = [question for question in SHOWN if question in answers]
+    asked = [question for question in TITLES if question in answers]
     with rc_context(STYLE):
         figure = new_figure(9.6, 3.7)
         for axes, question in zip(
@@ -101,7 +101,7 @@ def outside_reliability(answers: Mapping[str, pd.DataFrame]) -> Figure:
                 axes.annotate(
                     str(len(members)),
                     (confidence, low),
-                    (0, -3),
+                    (0, -6),
                     textcoords="offset points",
                     ha="center",
                     va="top",
@@ -109,8 +109,8 @@ def outside_reliability(answers: Mapping[str, pd.DataFrame]) -> Figure:
                     color=GREY,
                 )
             axes.set_xlim(0, 1.03)
-            axes.set_ylim(-0.08, 1.03)
-            axes.set_title(head_title(question))
+            axes.set_ylim(-0.14, 1.03)
+            axes.set_title(TITLES[question])
             axes.set_xlabel("probability of the most probable class")
             axes.grid()
         figure.axes[0].set_ylabel("share right")
@@ -121,7 +121,7 @@ def outside_curves(
     answers: Mapping[str, pd.DataFrame], development: Mapping[str, pd.DataFrame]
 ) -> Figure:
     """Accuracy of calls above each confidence, in the training laboratories and outside."""
-    asked = [question for question in SHOWN if question in answers]
+    asked = [question for question in TITLES if question in answers]
     with rc_context(STYLE):
         figure = new_figure(9.6, 3.5)
         for axes, question in zip(
@@ -129,7 +129,7 @@ def outside_curves(
         ):
             rows = answers[question]
             outside = accuracy_by_threshold(rows[rows["confidence"].notna()])
-            title = head_title(question)
+            title = TITLES[question]
             axes.plot(THRESHOLDS, outside, color=DROPPED, linestyle="--", label="outside")
             if question in development:
                 inside = accuracy_by_threshold(development[question])
@@ -160,10 +160,11 @@ def known_and_new(calls: pd.DataFrame, is_new: pd.Series, areas: Mapping[str, fl
                 show_message(axes, "every file was refused")
             return figure
         shown = np.clip(scores["novelty"], 0.1, 100)
-        bins = np.geomspace(0.1, 100, 41)
+        bins = np.geomspace(min(shown.min(), 0.5), max(shown.max(), 2), 41)
         _draw_distributions(panels[0], shown, new, bins)
         panels[0].axvline(1, color=GREY, linewidth=1)
-        panels[0].set_xscale("log")
+        panels[0].set_xscale("log", base=2)
+        panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panels[0].set_xlabel("novelty score, to the right less like training; grey line: its limit")
         _draw_distributions(panels[1], 1 - scores["probability"], new, np.linspace(0, 1, 41))
         panels[1].set_xlabel("probability of the most probable tissue")
