@@ -85,8 +85,7 @@ def call_external(classifier: Classifier, sheet_path: Path) -> Predictions:
 def read_development(classifier: Classifier, classes: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Answers to the test samples of the run that the bundle stands in; {} without a run."""
     evaluation = classifier.folder.resolve().parent / "evaluation"
-    models = ("ridge", f"dl_{classifier.description['config'].get('bundle_features', 'pca')}")
-    for model in models:
+    for model in ("ridge", f"dl_{classifier.chain.features.kind}"):
         path = evaluation / model / "predictions.tsv"
         if path.is_file():
             return development_answers(read_predictions(path), classes)

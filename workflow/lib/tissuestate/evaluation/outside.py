@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from tissuestate.evaluation.support import TUMOUR
 from tissuestate.evaluation.trust import shown_probabilities
-from tissuestate.labels import HEADS
+from tissuestate.labels import HEADS, STATES
 
+NEOPLASTIC = STATES[-1]
 QUESTIONS = ("tissue", "tumour", "disease_state", "subtype")
 GROUPS = ("laboratory", "set", "protocol", "specimen", "unit", "gene_ids")
 POOLED, EVEN = "pooled", "mean over laboratories"
@@ -55,9 +55,9 @@ def tabulate_answers(
             frame["covered"] = [float(true in members) for true, members in pairs]
             frame["set_size"] = [float(len(members)) for members in sets]
         frames[head] = frame[is_known & labels[head].isin(names).to_numpy()]
-    if "disease_state" in frames:
+    if f"disease_state:{NEOPLASTIC}" in calls:
         called = calls["tumour" if "tumour" in calls else "disease_state"] != ""
-        probability = calls[f"disease_state:{TUMOUR}"]
+        probability = calls[f"disease_state:{NEOPLASTIC}"]
         frames["tumour"] = _tumour_answers(frames["disease_state"], probability, called)
     return {question: frames[question] for question in QUESTIONS if question in frames}
 
@@ -84,7 +84,7 @@ def _tumour_answers(
     """Answers whether samples are tumours: probability and call by sample; `true` is a state."""
     tumour = probability[states.index].to_numpy(float)
     likeliest = np.where(np.isnan(tumour), "", np.where(tumour > 0.5, "tumour", "no tumour"))
-    true = np.where(states["true"] == TUMOUR, "tumour", "no tumour")
+    true = np.where(states["true"] == NEOPLASTIC, "tumour", "no tumour")
     return states.assign(
         likeliest=likeliest,
         right=likeliest == true,
@@ -108,8 +108,8 @@ def development_answers(
     for head, shares in shown_probabilities(test, classes).items():
         true = test[f"{head}_true"]
         frames[head] = _answers(shares, true, list(classes[head]))[(true != "").to_numpy()]
-    if "disease_state" in frames:
-        probability = test[f"disease_state:{TUMOUR}"]
+    if f"disease_state:{NEOPLASTIC}" in test:
+        probability = test[f"disease_state:{NEOPLASTIC}"]
         frames["tumour"] = _tumour_answers(
             frames["disease_state"], probability, probability.notna()
         )
@@ -247,12 +247,11 @@ def _false_tumours(
     answers: pd.DataFrame, laboratories: pd.Series, is_even: bool
 ) -> Iterator[tuple[str, float, int, int]]:
     """Shares of healthy and adjacent samples whose most probable answer is a tumour."""
-    for state, metric in (
-        ("non-neoplastic", "healthy_likeliest_tumour"),
-        ("peri-neoplastic", "adjacent_likeliest_tumour"),
-    ):
+    for state, name in zip(STATES, ("healthy", "adjacent"), strict=False):
         rows = answers[answers["accepted"] & (answers["true"] == state)]
-        yield _mean(metric, rows["likeliest"] == "tumour", laboratories, is_even)
+        yield _mean(
+            f"{name}_likeliest_tumour", rows["likeliest"] == "tumour", laboratories, is_even
+        )
 
 
 def newness_scores(calls: pd.DataFrame) -> pd.DataFrame:
