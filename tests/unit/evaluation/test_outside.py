@@ -94,6 +94,8 @@ def scores() -> pd.DataFrame:
         (EVEN, "tissue", "right_of_answered", (1 / 2 + 1) / 2, 3),
         (POOLED, "tissue", "likeliest_right", 3 / 4, 4),  # the refused file has none
         (EVEN, "tissue", "likeliest_right", (2 / 3 + 1) / 2, 4),
+        (POOLED, "file", "refused", 1 / 7, 7),
+        (EVEN, "file", "refused", 1 / 4 / 3, 7),
         (POOLED, "disease_state", "right_of_answered", 1 / 4, 4),
         (POOLED, "tumour", "answered", 4 / 5, 5),
         (POOLED, "tumour", "right_of_answered", 3 / 4, 4),  # only a2 is wrong

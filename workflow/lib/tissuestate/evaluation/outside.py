@@ -177,6 +177,9 @@ def score_outside(
                 ]
             if len(own) and question == "tumour":
                 found += [(question, *row) for row in _false_tumours(own, laboratories, is_even)]
+        refused = calls.loc[chosen, "refused"] != ""
+        if refused.any():
+            found.append(("file", *_mean("refused", refused, laboratories, is_even)))
         new = chosen[is_new[chosen]]
         if len(new):
             known = chosen[~is_new[chosen]]
