@@ -2,10 +2,11 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real check test test-cluster docs style lint bench pin
+.PHONY: help setup setup-dev demo real check test test-cluster docs style lint bench external pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
+BUNDLE ?= $(firstword $(wildcard results/laboratories/results/bundle results/real/results/bundle))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow/lib
 
@@ -68,6 +69,12 @@ bench: setup-dev ## time correction, components, mRIN, training and calls and th
 	python benchmarks/length_normalised.py results/real/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/length_normalised.tsv
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
+
+external: setup ## score calls of other laboratories' samples by BUNDLE, if the data are there
+	@test -d $(DATA)/external || { echo "external: no external in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
+	@test -n "$(BUNDLE)" || { echo "external: no bundle yet; run 'make real' first, or set BUNDLE=FOLDER" >&2; exit 1; }
+	python benchmarks/external.py $(BUNDLE) $(DATA)/external benchmarks/external.tsv results/external/external.html
+	@echo "The page is $(abspath results/external/external.html)"
 
 pin: ## write envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }

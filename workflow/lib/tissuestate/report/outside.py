@@ -1,0 +1,179 @@
+"""Facts of the page on calls in other laboratories."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuestate.evaluation.outside import EVEN, GROUPS, NEW, POOLED
+from tissuestate.report.figures.outside import (
+    known_and_new,
+    laboratory_shares,
+    outside_curves,
+    outside_reliability,
+)
+from tissuestate.report.render import figure_bytes
+
+# question, metric, whether a higher value is better, goal (of the mean over laboratories)
+GOALS = (
+    ("tissue", "answered", True, 0.90),
+    ("tissue", "right_of_answered", True, 0.985),
+    (NEW, "answered", False, 0.05),
+    (NEW, "auroc_novelty", True, 0.97),
+    ("tumour", "right_of_answered", True, 0.97),
+    ("tumour", "healthy_likeliest_tumour", False, 0.01),
+    ("disease_state", "right_of_answered", True, 0.92),
+    ("tissue", "calibration_error", False, 0.05),
+    ("tumour", "calibration_error", False, 0.05),
+)
+PART_COLUMNS = (
+    *(
+        (question, metric)
+        for question in ("tissue", "tumour", "disease_state")
+        for metric in ("answered", "right_of_answered", "likeliest_right")
+    ),
+    (NEW, "answered"),
+)
+
+
+def outside_facts(
+    name: str,
+    calls: pd.DataFrame,
+    labels: pd.DataFrame,
+    scores: pd.DataFrame,
+    reasons: pd.DataFrame,
+    answers: Mapping[str, pd.DataFrame],
+    development: Mapping[str, pd.DataFrame],
+) -> dict[str, Any]:
+    """What the page shows of one bundle's calls; see `tissuestate.evaluation.outside`."""
+    is_new = ~calls.index.isin(answers["tissue"].index)
+    whole = scores[(scores["labels"] == "all") & (scores["member"] == POOLED)]
+    areas = whole[whole["question"] == NEW].set_index("metric")["value"].filter(like="auroc_")
+    laboratories = labels["laboratory"]
+    figures = {
+        **{
+            question: laboratory_shares(answers[question], laboratories)
+            for question in ("tissue", "tumour")
+            if len(answers.get(question, ()))
+        },
+        "reliability": outside_reliability(answers),
+        "curves": outside_curves(answers, development),
+        NEW: known_and_new(
+            calls,
+            pd.Series(is_new, calls.index),
+            {str(metric).removeprefix("auroc_"): area for metric, area in areas.items()},
+        ),
+    }
+    return {
+        "name": name,
+        "samples": len(calls),
+        "known": int((~is_new).sum()),
+        "new": int(is_new.sum()),
+        "refused": int((calls["refused"] != "").sum()),
+        "laboratories": laboratories.nunique(),
+        "known_laboratories": laboratories[~is_new].nunique(),
+        "doubtful": labels.loc[labels["doubt"] != "", ["laboratory", "doubt"]].reset_index(),
+        "has_development": bool(development),
+        "goals": [_goal(scores, *goal) for goal in GOALS],
+        "pictures": {key: figure_bytes(figure) for key, figure in figures.items()},
+        "parts_of": {part: _by_part(scores, part) for part in GROUPS if part in labels},
+        "main": _main_scores(scores),
+        "mistakes": _mistakes(calls, labels, answers, is_new),
+        "reasons": reasons,
+    }
+
+
+def _value(
+    scores: pd.DataFrame, kept: str, member: str, question: str, metric: str
+) -> tuple[float, int, int]:
+    """A score over all samples, and how many samples and laboratories it comes from."""
+    rows = scores[
+        (scores["labels"] == kept)
+        & (scores["group"] == "all")
+        & (scores["member"] == member)
+        & (scores["question"] == question)
+        & (scores["metric"] == metric)
+    ]
+    if rows.empty:
+        return np.nan, 0, 0
+    value, samples, laboratories = rows[["value", "samples", "laboratories"]].iloc[0]
+    return float(value), int(samples), int(laboratories)
+
+
+def _goal(
+    scores: pd.DataFrame, question: str, metric: str, higher: bool, goal: float
+) -> dict[str, Any]:
+    """A main score, with and without doubtful labels, and whether its goal is reached."""
+    even, samples, laboratories = _value(scores, "all", EVEN, question, metric)
+    return {
+        "question": question,
+        "metric": metric,
+        "higher": higher,
+        "goal": goal,
+        "even": even,
+        "pooled": _value(scores, "all", POOLED, question, metric)[0],
+        "undoubted": _value(scores, "undoubted", EVEN, question, metric)[0],
+        "samples": samples,
+        "laboratories": laboratories,
+        "reached": bool(even >= goal if higher else even <= goal),
+    }
+
+
+def _by_part(scores: pd.DataFrame, part: str) -> list[dict[str, Any]]:
+    """Scores of all labels by member of a kind of group; NaN for what it has no sample of.
+
+    The numbers are those of `PART_COLUMNS`, in their order, the first and the last after the number
+    of samples.
+    """
+    rows = scores[(scores["labels"] == "all") & (scores["group"] == part)]
+    members = []
+    for member, own in rows.groupby("member"):
+        found = own.set_index(["question", "metric"])
+        numbers: list[float | int] = []
+        for question, metric in PART_COLUMNS:
+            known = (question, metric) in found.index
+            if metric == "answered" and question in ("tissue", NEW):
+                numbers.append(int(found.at[(question, metric), "samples"]) if known else 0)
+            numbers.append(float(found.at[(question, metric), "value"]) if known else np.nan)
+        members.append({"name": member, "numbers": numbers})
+    return members
+
+
+def _main_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Every score over all samples: question, metric, even and pooled, all and undoubted labels."""
+    rows = scores[scores["group"] == "all"]
+    wide = rows.pivot_table(
+        index=["question", "metric"], columns=["labels", "member"], values="value", sort=False
+    )
+    columns = [(kept, member) for kept in ("all", "undoubted") for member in (EVEN, POOLED)]
+    wide = wide.reindex(columns=pd.MultiIndex.from_tuples(columns))
+    wide.columns = pd.Index([f"{member}, {kept} labels" for kept, member in columns])
+    samples = rows[(rows["labels"] == "all") & (rows["member"] == POOLED)]
+    counts = samples.set_index(["question", "metric"])["samples"]
+    table = wide.assign(samples=counts.reindex(wide.index).to_numpy()).reset_index()
+    return table.assign(metric=table["metric"].str.replace("_", " "))
+
+
+def _mistakes(
+    calls: pd.DataFrame,
+    labels: pd.DataFrame,
+    answers: Mapping[str, pd.DataFrame],
+    is_new: np.ndarray,
+) -> dict[str, pd.DataFrame]:
+    """Wrong answers by kind: tissues, tumours, and tissues of samples of no class."""
+
+    def described(rows: pd.DataFrame) -> pd.DataFrame:
+        about = labels.loc[rows.index, ["laboratory", "what"]]
+        return about.join(rows[["likeliest", "confidence"]]).rename_axis("sample").reset_index()
+
+    wrong = {
+        question: answers[question].query("answered and not right")
+        for question in ("tissue", "tumour")
+        if question in answers
+    }
+    answered = calls[is_new & (calls["tissue"] != "").to_numpy()]
+    wrong[NEW] = answered.assign(
+        likeliest=answered["tissue"], confidence=answered["tissue_probability"]
+    )
+    return {question: described(rows) for question, rows in wrong.items()}
