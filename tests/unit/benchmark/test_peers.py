@@ -67,7 +67,7 @@ def test_separable_classes_are_found_among_irrelevant_genes(canid):
 def test_the_lasso_leaves_most_genes_out_and_keeps_those_of_the_class():
     sparse = sparse_one_against_rest(1, 1).fit(*samples(150, 0))
     for number, one in enumerate(sparse.estimators_):
-        genes, lasso = one[0].chosen_, one[-1]
+        genes, lasso = one[0].get_support(indices=True), one[-1]
         assert len(genes) == 100
         used = genes[lasso.coef_[0] > 0.3 * lasso.coef_.max()]
         own = range(number * OF_CLASS, (number + 1) * OF_CLASS)
