@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from tissuestate.benchmark.peers import CanID, sparse_one_against_rest
 from tissuestate.errors import InputError
 
 
@@ -77,6 +78,8 @@ MODELS: dict[str, Callable[[int, int], ClassifierMixin]] = {
         LinearSVC(dual=True, max_iter=10_000, random_state=seed),
     ),
     "boosting": lambda seed, threads: HistGradientBoostingClassifier(random_state=seed),
+    "canid": lambda seed, threads: CanID(random_state=seed, n_jobs=threads),
+    "he2023": sparse_one_against_rest,
 }
 
 

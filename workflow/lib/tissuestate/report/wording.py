@@ -17,6 +17,8 @@ MODELS = {
     "logreg": "logistic regression on PCs",
     "linear_svm": "linear SVM on PCs",
     "boosting": "gradient boosting on PCs",
+    "canid": "after CanID: stacked classifiers",
+    "he2023": "after He 2023: sparse regressions",
     "svm": "support vector machine",
     "sgd": "linear model by SGD",
     "knn": "nearest neighbours",
