@@ -7,9 +7,10 @@ with log_to(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
     from tissuestate.expression.imputation import ConditionalMean
+    from tissuestate.labels import rows_to_fit
 
     data = anndata.read_h5ad(snakemake.input.normalised)
-    fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
+    fitted = rows_to_fit(data.obs["split"], snakemake.params.fit_on)
     with threadpool_limits(snakemake.threads):
         imputation = ConditionalMean().fit(data.X[fitted])
     save_arrays(snakemake.output.imputation, imputation.to_arrays())

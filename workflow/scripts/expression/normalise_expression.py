@@ -7,10 +7,11 @@ with log_to(snakemake.log[0]):
     import anndata
     from tissuestate.expression.normaliser import Normaliser
     from tissuestate.h5ad import write_h5ad
+    from tissuestate.labels import rows_to_fit
 
     data = anndata.read_h5ad(snakemake.input.cohort)
     units = data.obs["unit"].astype(str).to_numpy()
-    fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
+    fitted = rows_to_fit(data.obs["split"], snakemake.params.fit_on)
     normaliser = Normaliser(snakemake.params.method)
     normaliser.fit(data.X[fitted], units[fitted], data.obs_names[fitted])
     data.X = normaliser.transform(data.X, units, data.obs_names)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tissuestate.errors import InputError
-from tissuestate.labels import HEADS
+from tissuestate.labels import HEADS, has_class
 from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 OBS = (
-    *("donor", "specimen", "study", "project", "source", "disease_state", "tissue", "subtype"),
-    *("origin", "unit", "split"),
+    *("donor", "specimen", "study", "project", "laboratory", "source"),
+    *("disease_state", "tissue", "subtype", "origin", "unit", "split"),
 )
 LEAST_RECOGNISED = 0.2  # share of a file's gene ids: fewer are of another species, or no gene ids
 MANY_EXPRESSED = 100  # genes expressed, above which two samples are not equal by chance
@@ -69,11 +69,12 @@ def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.Data
         raise InputError(
             "no sample passes quality control; see the reasons in quality/samples.tsv."
         )
+    known = kept[has_class(kept)]
     training = kept[kept["split"] == "train"]
     for head in HEADS:
-        lost = set(kept[head]) - {""} - set(training[head])
+        lost = set(known[head]) - {""} - set(training[head])
         for name in sorted(lost):
-            count = (kept[head] == name).sum()
+            count = (known[head] == name).sum()
             raise InputError(
                 f"{head} {name!r} has {count} sample(s) to validate or test and, after quality "
                 "control, none to train with; add samples of it, leave it out of the sheet, or "
