@@ -65,6 +65,7 @@ rule assemble_cohort:
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),
+        genes_kept=lookup("cohort/genes", within=config),
     script:
         "../scripts/cohort/assemble_cohort.py"
 

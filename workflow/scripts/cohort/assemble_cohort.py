@@ -27,6 +27,7 @@ with log_to(snakemake.log[0]):
         counts=paths_by_sample(snakemake.input.get("counts", []), ".tsv"),
         expected_genes=snakemake.params.expected_genes,
         missing=snakemake.params.missing_values,
+        genes=snakemake.params.genes_kept,
     )
     classes = training_classes(cohort, ClassTable.read(snakemake.input.classes))
     write_h5ad(snakemake.output.cohort, cohort)

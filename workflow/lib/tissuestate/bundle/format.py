@@ -26,6 +26,7 @@ from tissuestate.cohort.composition import (
 )
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
+from tissuestate.labels import has_class
 
 FORMAT = 1
 VERSION = "0.1.0"

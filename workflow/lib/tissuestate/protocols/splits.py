@@ -35,8 +35,9 @@ def split_for_protocol(
 ) -> pd.Series:
     """Train, validation and test for each sample, '' for those that take no part.
 
-    Samples of no class take no part. obs: labels of the cohort. protocol and part: a key of `FITTED_ON_ALL` and 'seed1.fold2', or a
-    column of `obs` and its value that is left out. validation: its share of what is not test.
+    Samples of no class take no part. obs: labels of the cohort. protocol and part: a key of
+    `FITTED_ON_ALL` and 'seed1.fold2', or a column of `obs` and its value that is left out.
+    validation: its share of what is not test.
     """
     known = obs[has_class(obs)]
     if protocol not in FITTED_ON_ALL:

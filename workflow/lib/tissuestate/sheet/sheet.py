@@ -98,11 +98,11 @@ def _check_labels(
     allowed: dict[str, tuple[str, ...]] = {"disease_state": STATES}
     if classes is not None:
         allowed |= {"tissue": (*classes.tissues, OTHER), "subtype": classes.subtypes}
-    columns = ("donor", "specimen", "study", "laboratory", "source")
+    columns = ["donor", "specimen", "study", "laboratory", "source"]
     if row["tissue"] == OTHER:
         _check_no_class(path, number, row)
     else:
-        columns += ("disease_state", "tissue", *(["subtype"] if subtype else []))
+        columns += ["disease_state", "tissue", *(["subtype"] if subtype else [])]
     for column in columns:
         names = allowed.get(column)
         if names is None or not row[column]:
