@@ -65,6 +65,7 @@ def cohort() -> anndata.AnnData:
         {
             "donor": [f"donor{number // 2}" for number in range(n)],
             "study": rng.choice(["GTEx", "TCGA"], n),
+            "laboratory": "lab",
             "source": "lab",
             "disease_state": rng.choice(CLASSES["disease_state"], n),
             "tissue": rng.choice(CLASSES["tissue"], n),

@@ -48,6 +48,7 @@ rule assemble_cohort:
             category="2 Cohort",
         ),
         classes="<results>/cohort/classes.json",
+        laboratories="<results>/cohort/laboratories.tsv",
     log:
         "<logs>/assemble_cohort.log",
     benchmark:

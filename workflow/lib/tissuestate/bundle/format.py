@@ -24,6 +24,7 @@ from tissuestate.cohort.composition import (
     split_table,
     states_of_tissue,
 )
+from tissuestate.cohort.laboratories import laboratory_support
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
 from tissuestate.labels import has_class
@@ -89,8 +90,8 @@ class Bundle:
 def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:
     """The training cohort in counts, without any name of a sample or donor.
 
-    `kept` has one row per sample: donor, study, split, unit, disease_state, tissue, subtype. Of
-    samples without a class only the number is given.
+    `kept` has one row per sample: donor, study, laboratory, split, unit, disease_state, tissue,
+    subtype. Of samples without a class only the number is given.
     """
     samples = {str(name): int(count) for name, count in kept["split"].value_counts().items()}
     kept = kept[has_class(kept)]
@@ -102,6 +103,7 @@ def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, A
         "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
         "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},
         "states_of_tissue": states_of_tissue(kept),
+        "laboratories": laboratory_support(kept),
         "classes": split_table(kept, classes).to_dict("records"),
         "contrasts": [
             *contrasts(kept).to_dict("records"),
