@@ -19,9 +19,9 @@ with log_to(snakemake.log[0]):
     fitted = rows_to_fit(data.obs["split"], snakemake.params.fit_on)
     normaliser = Normaliser(snakemake.params.method)
     normaliser.fit(data.X[fitted], units[fitted], data.obs_names[fitted])
-    normalised = normaliser.transform(data.X, units, data.obs_names)
+    data.X = normaliser.transform(data.X, units, data.obs_names)
     with threadpool_limits(snakemake.threads):
-        data.X, imputation = fill_missing(normalised, fitted)
+        data.X, imputation = fill_missing(data.X, fitted)
     save_arrays(snakemake.output.normaliser, normaliser.to_arrays())
     save_arrays(snakemake.output.imputation, imputation.to_arrays())
     write_h5ad(snakemake.output.normalised, data)
