@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real check test test-cluster docs style lint bench external pin
+.PHONY: help setup setup-dev demo real laboratories check test test-cluster docs style lint bench external pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -34,6 +34,13 @@ real: setup ## train on real GTEx and TCGA matrices, if the data are there
 	python tests/real_sheet.py $(abspath $(DATA))/tcga_gtex results/real/samples.tsv
 	snakemake --cores $(CORES) --directory results/real --configfile tests/integration/real.yaml
 	@$(call report,results/real,--configfile tests/integration/real.yaml)
+
+laboratories: setup ## train on TCGA, GTEx and other laboratories, if the data are there
+	@test -d $(DATA)/external || { echo "laboratories: no external in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
+	mkdir -p results/laboratories
+	python tests/laboratories_sheet.py $(abspath $(DATA)) results/laboratories/samples.tsv
+	snakemake --cores $(CORES) --directory results/laboratories --configfile config/laboratories.yaml
+	@$(call report,results/laboratories,--configfile config/laboratories.yaml)
 
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile

@@ -14,7 +14,7 @@ from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.sets import fit_sets
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.expression.correction import SurrogateVariableCorrection
-from tissuestate.expression.imputation import ConditionalMean
+from tissuestate.expression.imputation import fill_missing
 from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.novelty import Novelty
 from tissuestate.features.transformers import PrincipalComponents
@@ -65,6 +65,7 @@ def cohort() -> anndata.AnnData:
         {
             "donor": [f"donor{number // 2}" for number in range(n)],
             "study": rng.choice(["GTEx", "TCGA"], n),
+            "laboratory": "lab",
             "source": "lab",
             "disease_state": rng.choice(CLASSES["disease_state"], n),
             "tissue": rng.choice(CLASSES["tissue"], n),
@@ -90,22 +91,25 @@ def write_whole_bundle(folder: Path, sources: BundleSources, config: dict) -> No
     build_bundle(folder, sources, description, card)
 
 
-def train_bundle(folder):
-    """Every stage from cohort to bundle: (bundle folder, cohort, probabilities in training)."""
+def train_bundle(folder, sparse=()):
+    """Every stage from cohort to bundle: (bundle folder, cohort, probabilities in training).
+
+    sparse: numbers of samples that lack a fifth of the genes.
+    """
     data = cohort()
+    data.X[np.ix_(list(sparse), range(0, len(GENES), 5))] = np.nan
     obs, train = data.obs, (data.obs["split"] == "train").to_numpy()
     units = obs["unit"].tolist()
     normaliser = Normaliser().fit(
         data.X[train], [u for u, t in zip(units, train, strict=True) if t]
     )
-    expression = normaliser.transform(data.X, units)
+    expression, imputation = fill_missing(normaliser.transform(data.X, units), train)
     correction = SurrogateVariableCorrection("two-step", 1).fit(
         expression[train], obs.loc[train, ["tissue", "disease_state"]]
     )
     corrected = correction.transform(expression)
     transformer = PrincipalComponents(10).fit(corrected[train], genes=GENES)
     features = transformer.transform(corrected)
-    imputation = ConditionalMean().fit(expression[train])
     validation = (obs["split"] == "validation").to_numpy()
     novelty = Novelty(10).fit(features[train], (obs["tissue"] + obs["disease_state"])[train])
     novelty.calibrate(features[validation], obs["donor"][validation])

@@ -48,6 +48,7 @@ rule assemble_cohort:
             category="2 Cohort",
         ),
         classes="<results>/cohort/classes.json",
+        laboratories="<results>/cohort/laboratories.tsv",
     log:
         "<logs>/assemble_cohort.log",
     benchmark:
@@ -65,6 +66,7 @@ rule assemble_cohort:
         matrices=MATRICES,
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),
+        genes_kept=lookup("cohort/genes", within=config),
     script:
         "../scripts/cohort/assemble_cohort.py"
 

@@ -7,16 +7,17 @@ rule normalise_expression:
     output:
         normalised="<results>/expression/normalised.h5ad",
         normaliser="<results>/expression/normaliser.npz",
+        imputation="<results>/expression/imputation.npz",
     log:
         "<logs>/normalise_expression.log",
     benchmark:
         "<benchmarks>/normalise_expression.tsv"
     conda:
         "../../envs/python.yaml"
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=memory(1000, per_input=5),
-        runtime=minutes(10, per_gb=10),
+        mem_mb=memory(2000, per_input=7),
+        runtime=minutes(10, per_gb=30),
     params:
         code=code_digest("expression/normalise_expression.py"),
         method=lookup("normalisation", within=config),
@@ -58,29 +59,6 @@ rule correct_expression:
         "../scripts/expression/correct_expression.py"
 
 
-rule fit_imputation:
-    input:
-        normalised="<results>/expression/normalised.h5ad",
-    output:
-        imputation="<results>/expression/imputation.npz",
-    log:
-        "<logs>/fit_imputation.log",
-    benchmark:
-        "<benchmarks>/fit_imputation.tsv"
-    conda:
-        "../../envs/python.yaml"
-    threads: 2
-    resources:
-        mem_mb=memory(2000, per_input=6),
-        runtime=minutes(10, per_gb=20),
-    params:
-        code=code_digest("expression/fit_imputation.py"),
-        fit_on=lookup("fit_on", within=config),
-    script:
-        "../scripts/expression/fit_imputation.py"
-
-
 rule expression:
     input:
         "<results>/expression/corrected.h5ad",
-        "<results>/expression/imputation.npz",

@@ -213,9 +213,10 @@ def protocol_tables():
 
 def named_values_of(column):
     """Laboratories, sources, ... of the cohort, from the sheet and RNAseqDB's table."""
+    from tissuestate.labels import has_class
     from tissuestate.matrices.rnaseqdb import project_of
 
-    named = set() if SHEET is None else set(SHEET[column])
+    named = set() if SHEET is None else set(SHEET.loc[has_class(SHEET), column])
     if config["rnaseqdb"]:
         table = rnaseqdb_table()
         named |= set(

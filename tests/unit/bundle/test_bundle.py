@@ -160,6 +160,7 @@ def test_the_data_are_described_in_counts_without_names():
         {
             "donor": ["secret1", "secret1", "secret2"],
             "study": ["GTEx", "GTEx", "TCGA"],
+            "laboratory": ["GTEx", "GTEx", "TCGA"],
             "split": ["train", "test", "train"],
             "unit": ["count", "count", "log2"],
             "disease_state": ["non-neoplastic", "non-neoplastic", "neoplastic"],
@@ -180,6 +181,10 @@ def test_the_data_are_described_in_counts_without_names():
     assert described["shared_donors"] == 1
     assert described["studies"]["TCGA"] == {"non-neoplastic": 0, "neoplastic": 1}
     assert described["contrasts"][0]["studies"] == ""
+    assert described["laboratories"]["single"] == 2
+    others = kept.assign(tissue="other", disease_state="", subtype="", split="background")
+    both = bundle.describe_data(pd.concat([kept, others]), classes)
+    assert both == {**described, "samples": {"train": 2, "test": 1, "background": 3}}
     text = json.dumps(described)
     assert "secret" not in text
     assert "name1" not in text

@@ -86,6 +86,17 @@ def test_every_sample_gets_its_values_of_training(trained, classifier, frame):
         assert answered.mean() > 0.9 or head == "subtype"
 
 
+def test_samples_of_a_sparse_source_get_their_values_of_training(tmp_path):
+    bundle, data, probabilities, _, _ = train_bundle(tmp_path, sparse=range(3, 90, 10))
+    assert np.isnan(data.X).any(axis=1).sum() == 9
+    found = Classifier.load(bundle).predict(pd.DataFrame(data.X, data.obs_names, GENES), "count")
+    assert (found.samples["refused"] == "").all()
+    for head in ("disease_state", "tissue"):
+        np.testing.assert_allclose(
+            found.probabilities[head].to_numpy(), probabilities[head], atol=1e-9
+        )
+
+
 def test_the_chain_of_the_stages_is_that_of_the_classifier(trained, classifier, frame):
     _, data, _, stages, _ = trained
     steps = (stages.normaliser, stages.imputation, stages.correction, stages.transformer)

@@ -9,7 +9,12 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.cohort.merge import assemble_cohort, keep_samples, training_classes
+from tissuestate.cohort.merge import (
+    assemble_cohort,
+    choose_genes,
+    keep_samples,
+    training_classes,
+)
 from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import write_h5ad
@@ -39,6 +44,7 @@ def sheet(rows: list[tuple[str, str, str, str, str]]) -> pd.DataFrame:
         specimen=frame["sample"],
         project="",
         study="S",
+        laboratory="S",
         disease_state="neoplastic",
         tissue="kidney",
         subtype="kirc",
@@ -91,6 +97,38 @@ def test_sources_are_merged_on_symbols(two_sources):
         "id_type": ["symbol", "ensembl", "ensembl"],
         "common_without": [4, 3, 3],
     }
+
+
+def test_genes_that_a_data_set_lacks_are_missing(two_sources, tmp_path):
+    samples, counts = two_sources
+    (tmp_path / "panel.tsv").write_text("gene\tp1\nMYC\t5\nKRAS\t6\n")
+    files = {"p1": "panel", "s3": "b", "s4": "c", "s5": "d", "s6": "e"}
+    for name in ("c", "d", "e"):
+        shutil.copy(tmp_path / "b.tsv", tmp_path / f"{name}.tsv")
+    rows = [(s, f, str(tmp_path / f"{f}.tsv"), "count", "train") for s, f in files.items()]
+    alike = sheet(rows).assign(donor="one", column=["p1", *["s3"] * 4])
+    both = pd.concat([samples, alike[alike["sample"] != "s3"]], ignore_index=True)
+    cohort, table = assemble_cohort(both, GENE_MAP, counts, genes="most")
+    assert cohort.var_names.tolist() == ["A1BG", "KRAS", "MYC", "TP53"]  # a alone lacks MYC
+    np.testing.assert_array_equal(cohort["p1"].X, [[np.nan, 6, 5, np.nan]])
+    np.testing.assert_array_equal(cohort["s2"].X, [[4, 14, np.nan, 2]])
+    np.testing.assert_array_equal(cohort["r1"].X, [[101, 102, 103, 104]])
+    assert np.isfinite(cohort[["s3", "s4", "r2"]].X).all()
+    assert table.set_index("dataset")["genes"]["panel"] == 2
+
+
+def test_neither_a_panel_nor_a_rich_annotation_decides_on_the_genes():
+    common = {f"g{i}" for i in range(100)}
+    genes_of = {f"full{i}": common | {f"own{i}"} for i in range(5)}
+    genes_of |= {"panel": {"g1", "g2"}, "rich": common | {f"lnc{i}" for i in range(300)}}
+    assert choose_genes(genes_of, genes_of) == common
+    lacking = genes_of | {"full0": common - {"g7"}}
+    assert choose_genes(lacking, lacking) == common  # five of six have it
+    lacking["full1"] = common - {"g7"}
+    assert choose_genes(lacking, lacking) == common - {"g7"}
+    assert choose_genes(lacking, ["full2", "full3"]) == common  # others train nothing
+    with pytest.raises(InputError, match="no gene is common to most data sets"):
+        choose_genes({"a": {"x"}, "b": {"y"}}, ["a", "b"])
 
 
 def test_an_unexpected_number_of_genes_is_logged(two_sources, caplog):

@@ -93,6 +93,19 @@ def test_small_stratum_is_logged(caplog):
     assert "no test sample of tissue liver" in caplog.text
 
 
+def test_samples_of_no_class_are_background_and_move_no_other():
+    samples = large_cohort(600)
+    others = cohort([(f"g{i}", "", "other", "") for i in range(0, 300, 3)])
+    both = pd.concat([samples, others.assign(sample="o" + others["sample"])], ignore_index=True)
+    both = both.sample(frac=1, random_state=1)
+    split = split_samples(both, seed=2)
+    known = both["tissue"] != "other"
+    assert set(split[~known]) == {"background"}
+    pd.testing.assert_series_equal(split[known].sort_index(), split_samples(samples, seed=2))
+    with pytest.raises(InputError, match="no sample has a class"):
+        split_samples(others)
+
+
 def test_zero_share_is_kept_empty():
     split = split_samples(large_cohort(500), fractions=(0.8, 0.0, 0.2))
     assert set(split) == {"train", "test"}

@@ -75,6 +75,25 @@ def test_slopes_of_missing_genes_move_to_the_measured_genes(simulated, model):
     np.testing.assert_allclose((carried * np.nan_to_num(moved - new)).sum(axis=1), found)
 
 
+def test_gaps_of_training_samples_cost_little(simulated, model):
+    train, new, _, _ = simulated
+    sparse = train.copy()
+    sparse[np.random.default_rng(4).random(len(train)) < 0.4, :150] = np.nan  # a panel's samples
+    sparse[:5, 150] = np.nan
+    fitted = ConditionalMean(3).fit(sparse)
+    given = new.copy()
+    given[:, 100:] = np.nan
+    errors = [((m.transform(given) - new)[:, 100:] ** 2).mean() for m in (fitted, model)]
+    assert errors[0] < 1.03 * errors[1]
+    np.testing.assert_allclose(fitted.noise_, model.noise_, rtol=0.2)
+
+
+def test_a_gene_without_any_value_is_filled_all_the_same(simulated):
+    sparse = simulated[0].copy()
+    sparse[:, 3] = np.nan
+    assert np.isfinite(ConditionalMean(3).fit(sparse).transform(sparse)).all()
+
+
 def test_the_fitted_state_survives_arrays(simulated, model):
     new = simulated[1].copy()
     new[:, ::3] = np.nan

@@ -49,6 +49,18 @@ def scales(method: str, values: np.ndarray) -> np.ndarray:
     return (np.exp2(result[:, gene].astype(float)) - 1) / values[:, gene]
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_training_samples_that_lack_genes_hardly_change_the_scale(method):
+    values = counts(40, 2000, least=1)
+    sparse = values.copy()
+    sparse[::3, np.argsort(values.mean(axis=0))[:1500]] = np.nan  # the faint genes
+    units = ["count"] * len(values)
+    whole, fitted = (Normaliser(method).fit(X, units) for X in (values, sparse))
+    assert np.isfinite(fitted.reference_).all()
+    difference = fitted.transform(sparse, units) - whole.transform(values, units)
+    assert np.nanmax(np.abs(difference)) < 0.3  # the faint genes moved the quartile by 2
+
+
 def test_tmm_equals_edger(tmp_path):
     values = counts()
     factors = edger(values, 'edgeR::calcNormFactors(counts, method = "TMM")', tmp_path)

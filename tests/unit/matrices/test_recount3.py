@@ -1,16 +1,20 @@
 """A recount3 project from a local mirror: read counts, or a sentence and no file."""
 
 import gzip
+import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tissuestate.errors import InputError
+from tissuestate.labels import OTHER, STATES
 from tissuestate.matrices.read import read_matrix
 from tissuestate.matrices.recount3 import fetch_project
+from tissuestate.sheet.classes import ClassTable
 
 # recount3's layout: https://rna.recount.bio/docs/raw-files.html
 FOLDER = "human/data_sources/gtex"
@@ -44,6 +48,18 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     yield folder
     server.shutdown()
     server.server_close()
+
+
+def test_the_listed_projects_have_an_address_of_recount3_and_known_classes(root: Path) -> None:
+    table = pd.read_csv(root / "resources" / "recount3.tsv", sep="\t", keep_default_na=False)
+    tissues = {OTHER, *ClassTable.read(root / "resources" / "classes.tsv").tissues}
+    assert table["matrix"].is_unique
+    for row in table.itertuples():
+        source, project = re.fullmatch("recount3://(gtex|tcga|sra)/(.+)", row.matrix).groups()
+        assert source != "sra" or re.fullmatch("[SED]RP[0-9]{6}", project)
+        assert set(row.tissue.split(", ")) <= tissues
+        assert set(row.disease_state.split(", ")) <= {"", *STATES}
+        assert (row.disease_state == "") == (row.tissue == OTHER)
 
 
 def test_coverage_is_divided_by_each_samples_read_length(mirror: Path, tmp_path: Path) -> None:

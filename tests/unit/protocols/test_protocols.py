@@ -119,6 +119,29 @@ def test_a_part_left_out_shares_no_donor_with_training(cohort):
     assert set(cohort.obs.loc[split == "train", "source"]) == {"g"}
 
 
+@pytest.mark.parametrize(
+    ("protocol", "part"),
+    [("crossvalidation", "seed1.fold2"), ("source", "b"), ("paper", "seed1.fold1")],
+)
+def test_samples_of_no_class_take_no_part(cohort, protocol, part):
+    obs = cohort.obs.astype(str)
+    others = obs.iloc[::5].assign(tissue="other", disease_state="", subtype="")
+    both = pd.concat([obs, others.rename(index="o{}".format)])
+    split = split_for_protocol(both, protocol, part, **OPTIONS)
+    assert (split[len(obs) :] == "").all()
+    pd.testing.assert_series_equal(
+        split[: len(obs)], split_for_protocol(obs, protocol, part, **OPTIONS)
+    )
+
+
+def test_genes_that_a_sample_lacks_are_estimated(cohort):
+    split = parts(cohort, "crossvalidation")[0]
+    sparse = cohort.copy()
+    sparse.X[::4, ::6] = np.nan
+    features = prepare_features(sparse, split, ["pca"], **SETTINGS)["pca"]
+    assert np.isfinite(features.X).all()
+
+
 def test_a_part_with_all_samples_cannot_be_left_out(cohort, caplog):
     obs = cohort.obs.assign(study="one")
     assert (split_for_protocol(obs, "study", "one", **OPTIONS) == "").all()

@@ -24,7 +24,8 @@ def cohort(study_of_state: dict[str, str]) -> pd.DataFrame:
         subtype = "kirc" if state == "neoplastic" else ""
         rows.append((f"s{number}", f"d{number}", study, state, tissue, subtype, split))
     columns = ["sample", "donor", "study", "disease_state", "tissue", "subtype", "split"]
-    return pd.DataFrame(rows, columns=columns).set_index("sample")
+    kept = pd.DataFrame(rows, columns=columns).set_index("sample")
+    return kept.assign(laboratory=kept["study"])
 
 
 HEADS = {"disease_state": 0.9, "disease_state_within_batch": 0.7, "tissue": 0.8}
@@ -109,6 +110,16 @@ def with_trust(run: Run) -> Run:
         columns=["head", "rule", "share", "accuracy"],
     )
     return replaced(run, sets=pd.DataFrame(rows, columns=columns), abstention=answered)
+
+
+def test_samples_of_no_class_are_counted_and_change_nothing_else(run):
+    others = run.samples.assign(tissue="other", disease_state="", subtype="", split="background")
+    both = replaced(run, samples=pd.concat([run.samples, others.rename(index="o{}".format)]))
+    alone, facts = summary_facts(run), summary_facts(both)
+    assert facts["cohort"].pop("no_class") == len(others)
+    assert alone["cohort"].pop("no_class") == 0
+    assert repr(facts) == repr(alone)
+    assert "12 more samples have no class" in page_of(both).text
 
 
 def test_the_summary_has_coverage_of_sets_and_share_answered(run):
@@ -207,7 +218,7 @@ def test_without_confounding_there_is_no_warning(run):
     def warnings(run: Run) -> int:
         return render("summary.html.j2", summary_facts(run)).count('class="warning"')
 
-    assert warnings(run) - warnings(free) == 1
+    assert warnings(run) - warnings(free) == 2  # of studies, and of laboratories
 
 
 def test_one_study_has_no_association(run):

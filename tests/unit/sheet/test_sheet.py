@@ -191,6 +191,52 @@ def test_a_broken_sheet_is_refused_in_one_sentence(text, sentence, write, classe
         read_sheet(write(text), classes)
 
 
+def test_the_laboratory_is_the_study_unless_it_is_named(write, classes):
+    header = HEADER + " laboratory"
+    rows = [f"{line} {name}" for line, name in zip(ROWS, "---AAB", strict=True)]
+    sheet = read_sheet(write(tsv(rows, header)), classes)
+    assert sheet["laboratory"].tolist() == ["TCGA", "TCGA", "TCGA", "A", "A", "B"]
+    with pytest.raises(InputError, match=r"row 7, column laboratory: 'a' differs only in case"):
+        read_sheet(write(tsv([*rows[:-1], rows[-1][:-1] + "a"], header)), classes)
+
+
+def test_a_specimen_of_two_laboratories_is_refused(write, classes):
+    header = HEADER + " specimen laboratory"
+    rows = [f"{line} {name} {name}" for line, name in zip(ROWS, "abccde", strict=True)]
+    rows[2], rows[3] = rows[2].replace("d1", "d3"), rows[3][:-1] + "f"
+    with pytest.raises(InputError, match=r"row 5: specimen 'c' is from laboratory 'f' here and f"):
+        read_sheet(write(tsv(rows, header)), classes)
+
+
+BACKGROUND_ROW = "o1 d6 other hospital - other - - - o1.bam - -"
+
+
+def test_a_sample_of_no_class_has_neither_state_nor_subtype(write, classes):
+    sheet = read_sheet(write(tsv([*ROWS, BACKGROUND_ROW])), classes)
+    assert sheet.loc[6, ["disease_state", "tissue", "subtype"]].tolist() == ["", "other", ""]
+    assert "other" not in classes.classes_present(sheet)["tissue"]
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (BACKGROUND_ROW.replace("- other", "neoplastic other"), "column disease_state: found 'neo"),
+        (BACKGROUND_ROW.replace("other - -", "other kirc -"), "column subtype: found 'kirc' for t"),
+        (BACKGROUND_ROW.replace("- other", "- kidney"), "column disease_state: empty; give it a"),
+        (BACKGROUND_ROW.replace("- other", "- Other"), "disease_state: empty"),
+    ],
+)
+def test_what_goes_with_no_class_is_checked(row, sentence, write, classes):
+    with pytest.raises(InputError, match=rf"row 8, {sentence}|row 8, column {sentence}"):
+        read_sheet(write(tsv([*ROWS, row])), classes)
+
+
+def test_no_tissue_of_the_class_table_is_called_other(write):
+    for name in ("other", "Other"):
+        with pytest.raises(InputError, match=f"row 3, column tissue: '{name}' is the word for"):
+            ClassTable.read(write(f"tissue\tsubtype\nlung\t\n{name}\t\n"))
+
+
 def test_a_specimen_of_two_donors_is_refused(write, classes):
     header = HEADER + " specimen"
     rows = [f"{line} s{min(i, 1)}" for i, line in enumerate(ROWS)]

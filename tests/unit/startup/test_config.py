@@ -32,12 +32,12 @@ def schema(root: Path) -> Path:
 
 
 def test_the_packaged_configs_are_accepted(shipped, schema):
-    assert set(shipped) == {"config", "defaults", "paper", "rnaseqdb"}
+    assert set(shipped) == {"config", "defaults", "laboratories", "paper", "recount3", "rnaseqdb"}
     for config in shipped.values():
         check_config(config, schema)
 
 
-@pytest.mark.parametrize("name", ["config", "paper", "rnaseqdb"])
+@pytest.mark.parametrize("name", ["config", "laboratories", "paper", "recount3", "rnaseqdb"])
 def test_packaged_configs_state_only_what_differs_from_the_defaults(root, name):
     defaults = dict(leaves(read_layers(DEFAULTS)))
     said = dict(leaves(read_layers(root / "config" / f"{name}.yaml")))

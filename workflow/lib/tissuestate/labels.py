@@ -15,6 +15,8 @@ TUMOUR = "tumour"  # the question before the state: whether the sample is neopla
 ANSWERS = ("no", "yes")  # to it
 UNITS = ("count", "normalised", "log2")
 SPLITS = ("train", "validation", "test")
+OTHER = "other"  # the tissue of a sample of no class
+BACKGROUND = "background"  # the split of such samples: no training, validation or test
 TASKS: dict[str, tuple[str, ...]] = {  # the heads of each network
     "multitask": ("disease_state", "tissue"),
     "subtype": ("subtype",),
@@ -23,6 +25,16 @@ TANDEM = "subtype_tandem"  # subtypes among those of the tissue that was called
 WITHIN = "_within_batch"
 PAPER_MODEL = "dl_pca"  # networks on principal components
 ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
+
+
+def has_class(samples: pd.DataFrame) -> pd.Series:
+    """Whether each sample has a class; those of tissue `other` train a background, never a call."""
+    return samples["tissue"] != OTHER
+
+
+def rows_to_fit(split: pd.Series, fit_on: str) -> np.ndarray:
+    """Whether each sample fits what a stage learns: training samples, or all that have a class."""
+    return (split != BACKGROUND if fit_on == "all" else split == "train").to_numpy()
 
 
 def within_batch_head(head: str) -> str:

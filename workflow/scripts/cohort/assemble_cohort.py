@@ -7,6 +7,7 @@ from tissuestate.logs import log_to
 from tissuestate.refusals import paths_by_sample
 
 with log_to(snakemake.log[0]):
+    from tissuestate.cohort.laboratories import laboratory_table
     from tissuestate.cohort.merge import assemble_cohort, keep_samples, training_classes
     from tissuestate.h5ad import write_h5ad
     from tissuestate.matrices.gene_map import GeneMap
@@ -27,10 +28,13 @@ with log_to(snakemake.log[0]):
         counts=paths_by_sample(snakemake.input.get("counts", []), ".tsv"),
         expected_genes=snakemake.params.expected_genes,
         missing=snakemake.params.missing_values,
+        genes=snakemake.params.genes_kept,
     )
     classes = training_classes(cohort, ClassTable.read(snakemake.input.classes))
     write_h5ad(snakemake.output.cohort, cohort)
     with atomic(snakemake.output.genes) as temporary:
         genes.to_csv(temporary, sep="\t", index=False)
+    with atomic(snakemake.output.laboratories) as temporary:
+        laboratory_table(samples).to_csv(temporary, sep="\t", index=False)
     with atomic(snakemake.output.classes) as temporary:
         temporary.write_text(json.dumps(classes, indent=2) + "\n")

@@ -4,17 +4,15 @@ from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
     import anndata
-    import numpy as np
     from tissuestate.arrays import save_arrays
     from tissuestate.expression.correction import SurrogateVariableCorrection
     from tissuestate.expression.diagnostics import add_notes, diagnose_correction
     from tissuestate.files import atomic
+    from tissuestate.labels import rows_to_fit
 
     cohort = anndata.read_h5ad(snakemake.input.normalised)
     obs, params = cohort.obs, snakemake.params
-    training = np.ones(len(obs), dtype=bool)
-    if params.fit_on == "train":
-        training = (obs["split"] == "train").to_numpy()
+    training = rows_to_fit(obs["split"], params.fit_on)
     correction = SurrogateVariableCorrection(
         params.method, params.n_sv, engine=params.engine, seed=params.seed
     )

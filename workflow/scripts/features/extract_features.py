@@ -9,10 +9,10 @@ with log_to(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
     from tissuestate.features.transformers import make_transformer
     from tissuestate.h5ad import write_h5ad
-    from tissuestate.labels import HEADS
+    from tissuestate.labels import HEADS, rows_to_fit
 
     data = anndata.read_h5ad(snakemake.input.expression)
-    fitted = (data.obs["split"] == "train").to_numpy() | (snakemake.params.fit_on == "all")
+    fitted = rows_to_fit(data.obs["split"], snakemake.params.fit_on)
     labels = data.obs[list(HEADS)].astype(str).agg("|".join, axis=1).to_numpy()
     transformer = make_transformer(
         snakemake.params.kind, threads=snakemake.threads, **snakemake.params.settings

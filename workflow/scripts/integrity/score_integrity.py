@@ -7,13 +7,14 @@ with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.integrity.mrin import score_cohort
     from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
+    from tissuestate.labels import rows_to_fit
     from tissuestate.refusals import paths_by_sample
     from tissuestate.sheet.samples import read_samples
 
     out = snakemake.output
     profiles = paths_by_sample(snakemake.input.profiles, ".npz")
     sheet = read_samples(snakemake.input.samples)
-    train = sheet["split"].eq("train") | (snakemake.params.fit_on == "all")
+    train = rows_to_fit(sheet["split"], snakemake.params.fit_on)
     cohort = score_cohort(profiles, snakemake.input.bed, set(sheet.loc[train, "sample"]))
 
     save_arrays(out.reference, cohort.model.to_arrays())

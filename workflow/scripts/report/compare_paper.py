@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
     import anndata
     import pandas as pd
     from tissuestate.files import atomic
+    from tissuestate.labels import has_class
     from tissuestate.report.paper import RunResults, compare_with_paper, paper_facts, read_settings
     from tissuestate.report.render import render
     from tissuestate.tables import read_table
@@ -19,10 +20,11 @@ with log_to(snakemake.log[0]):
         return read_table(source[name]) if source.get(name) else pd.DataFrame()
 
     cohort = anndata.read_h5ad(source.cohort, backed="r")
-    studies = sorted(set(cohort.obs["study"]))
+    known = cohort.obs[has_class(cohort.obs)]
+    studies = sorted(set(known["study"]))
     tasks = [(Path(path).parent.name.partition(".")[0], path) for path in source.hyperparameters]
     run = RunResults(
-        settings=read_settings(snakemake.params.config, cohort.n_obs, cohort.n_vars, studies),
+        settings=read_settings(snakemake.params.config, len(known), cohort.n_vars, studies),
         hyperparameters={task: json.loads(Path(path).read_bytes()) for task, path in tasks},
         table=compare_with_paper(table("metrics"), table("paper"), table("leaks")),
         per_class=table("per_class"),

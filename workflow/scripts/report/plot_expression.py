@@ -4,6 +4,7 @@ from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
     import anndata
+    from tissuestate.labels import has_class
     from tissuestate.report.figures.expression import (
         correction_diagnostics,
         principal_components,
@@ -18,6 +19,7 @@ with log_to(snakemake.log[0]):
         ("after", snakemake.input.corrected),
     ):
         expression = anndata.read_h5ad(path)
+        expression = expression[has_class(expression.obs)]
         points, explained[stage] = project(expression.X)
         labels = expression.obs[["study", "tissue", "disease_state"]].astype(str)
         tables[stage] = labels.assign(x=points[:, 0], y=points[:, 1])

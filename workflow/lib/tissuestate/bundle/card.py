@@ -5,7 +5,7 @@ from typing import Any
 
 from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.evaluation.support import confounded_subtypes, missing_states
-from tissuestate.labels import SPLITS, TUMOUR
+from tissuestate.labels import BACKGROUND, SPLITS, TUMOUR
 
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 
@@ -20,6 +20,8 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
         "genes": len(description["genes"]),
         "least_genes": description["thresholds"]["genes"],
         "samples": {split: data["samples"].get(split, 0) for split in SPLITS},
+        "no_class": data["samples"].get(BACKGROUND, 0),
+        "laboratories": data.get("laboratories"),
         **{name: data[name] for name in ("donors", "shared_donors", "fingerprints")},
         "studies": [
             (study, state, count)

@@ -24,8 +24,10 @@ from tissuestate.cohort.composition import (
     split_table,
     states_of_tissue,
 )
+from tissuestate.cohort.laboratories import laboratory_support
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
+from tissuestate.labels import has_class
 
 FORMAT = 1
 VERSION = "0.1.0"
@@ -88,16 +90,20 @@ class Bundle:
 def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:
     """The training cohort in counts, without any name of a sample or donor.
 
-    `kept` has one row per sample: donor, study, split, unit, disease_state, tissue, subtype.
+    `kept` has one row per sample: donor, study, laboratory, split, unit, disease_state, tissue,
+    subtype. Of samples without a class only the number is given.
     """
+    samples = {str(name): int(count) for name, count in kept["split"].value_counts().items()}
+    kept = kept[has_class(kept)]
     studies = pd.crosstab(kept["study"], kept["disease_state"])[present_states(kept)]
     return {
-        "samples": {str(name): int(count) for name, count in kept["split"].value_counts().items()},
+        "samples": samples,
         "units": {str(name): int(count) for name, count in kept["unit"].value_counts().items()},
         "donors": int(kept["donor"].nunique()),
         "shared_donors": int((kept.groupby("donor")["split"].nunique() > 1).sum()),
         "studies": {str(study): row.astype(int).to_dict() for study, row in studies.iterrows()},
         "states_of_tissue": states_of_tissue(kept),
+        "laboratories": laboratory_support(kept),
         "classes": split_table(kept, classes).to_dict("records"),
         "contrasts": [
             *contrasts(kept).to_dict("records"),

@@ -1,19 +1,20 @@
-"""Counts and matrices of many sources merged into one cohort on the genes they share."""
+"""Counts and matrices of many sources merged into one cohort on the genes that they share."""
 
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from tissuestate.errors import InputError
-from tissuestate.labels import HEADS
+from tissuestate.labels import HEADS, has_class
 from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 OBS = (
-    *("donor", "specimen", "study", "project", "source", "disease_state", "tissue", "subtype"),
-    *("origin", "unit", "split"),
+    *("donor", "specimen", "study", "project", "laboratory", "source"),
+    *("disease_state", "tissue", "subtype", "origin", "unit", "split"),
 )
 LEAST_RECOGNISED = 0.2  # share of a file's gene ids: fewer are of another species, or no gene ids
 MANY_EXPRESSED = 100  # genes expressed, above which two samples are not equal by chance
+# `most` keeps the genes of this share of the full data sets, which have this share of the genes of
+# the median data set: small panels have no say, and neither has a rich annotation.
+MOST, FULL = 0.8, 0.5
 READS = "reads"  # the data set of all samples counted by this workflow
 
 _NUMBERS = re.compile(r"[0-9][0-9.,]*")
@@ -69,11 +73,12 @@ def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.Data
         raise InputError(
             "no sample passes quality control; see the reasons in quality/samples.tsv."
         )
+    known = kept[has_class(kept)]
     training = kept[kept["split"] == "train"]
     for head in HEADS:
-        lost = set(kept[head]) - {""} - set(training[head])
+        lost = set(known[head]) - {""} - set(training[head])
         for name in sorted(lost):
-            count = (kept[head] == name).sum()
+            count = (known[head] == name).sum()
             raise InputError(
                 f"{head} {name!r} has {count} sample(s) to validate or test and, after quality "
                 "control, none to train with; add samples of it, leave it out of the sheet, or "
@@ -90,17 +95,18 @@ def assemble_cohort(
     counts: Mapping[str, str | Path] | None = None,
     expected_genes: int | None = None,
     missing: Missing = "error",
+    genes: Literal["common", "most"] = "common",
 ) -> tuple["AnnData", pd.DataFrame]:
-    """Merge all samples on the genes common to every data set.
+    """Merge all samples on the genes common to every data set, or to most (`choose_genes`).
 
     `samples` are rows of the validated sheet with `split`; `counts` has the count table of each
     sample that comes from reads. A data set is a source of matrices, or all samples from reads
     together. Ids become symbols, rows of one symbol are summed (on the linear scale), symbols
     stand in alphabetical order.
 
-    Returns the cohort (samples × genes, float32, each sample in its own unit) and a table with
-    one row per data set: dataset, genes, recognised (ids), id_type, common_without (size of the
-    intersection without this data set).
+    Returns the cohort (samples × genes, float32, each sample in its own unit, NaN for genes that
+    its file does not have) and a table with one row per data set: dataset, genes, recognised (ids),
+    id_type, common_without (size of the intersection without this data set).
 
     Raises InputError for unreadable files, values that cannot be of the unit stated, a data set of
     which no gene id is known, an empty intersection, and a copy of another donor's sample.
@@ -121,25 +127,64 @@ def assemble_cohort(
     for part in [*parts, *([first] if first else [])]:
         names = set(part.symbols.tolist())
         genes_of[part.dataset] = genes_of.get(part.dataset, names) & names
-    common = np.array(sorted(set.intersection(*genes_of.values())), dtype=str)
+    common = set.intersection(*genes_of.values())
     table = _gene_table(genes_of, [*parts, *([first] if first else [])])
-    _log_genes(table, len(common), expected_genes)
+    chosen = common if genes == "common" else choose_genes(genes_of, _trained_sets(samples))
+    symbols = np.array(sorted(chosen), dtype=str)
+    if genes == "common":
+        _log_genes(table, len(symbols), expected_genes)
 
-    values = np.empty((len(samples), len(common)), dtype=np.float32)
+    values = np.full((len(samples), len(symbols)), np.nan, dtype=np.float32)
     while parts:
         part = parts.pop()
-        values[part.rows] = part.values[:, np.searchsorted(part.symbols, common)]
+        _place(values, part.rows, part, symbols)
     positions = {name: row for row, name in enumerate(samples["sample"])}
-    chosen = np.searchsorted(first.symbols, common) if first else None
     for name in reads:
         part = reader.read_count_table(name, Path(counts[name]))
-        values[positions[name]] = part.values[0, chosen]
+        _place(values, np.array([positions[name]]), part, symbols)
 
     _screen_cohort(values, samples, counts)
     _check_copies(values, samples)
     obs = samples.set_index("sample")[list(OBS)].rename_axis(None)
-    cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(common.tolist()))
+    cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(symbols.tolist()))
     return cohort, table
+
+
+def choose_genes(genes_of: Mapping[str, set[str]], trained: Collection[str]) -> set[str]:
+    """The genes that most full data sets have.
+
+    A data set is full if it has at least half as many genes as the median one; a gene is kept if at
+    least 80 % of the full data sets have it. genes_of: the genes of each data set. trained: the
+    data sets with training samples, which alone decide.
+
+    Raises InputError if no gene is left.
+    """
+    lists = [genes_of[name] for name in sorted(trained)]
+    least = FULL * np.median([len(names) for names in lists])
+    full = [names for names in lists if len(names) >= least]
+    counts = Counter(name for names in full for name in names)
+    kept = {name for name, count in counts.items() if count >= MOST * len(full)}
+    if not kept:
+        raise InputError("no gene is common to most data sets; correct their gene ids.")
+    log.info(
+        "%s genes are kept: those of at least %.0f %% of the %d data sets with %s genes or more "
+        "(of %d with training samples)",
+        *(f"{len(kept):,}", 100 * MOST, len(full), f"{least:,.0f}", len(lists)),
+    )
+    return kept
+
+
+def _trained_sets(samples: pd.DataFrame) -> set[str]:
+    """The data sets that have training samples."""
+    sets = samples["source"].where(samples["origin"] == "matrix", READS)
+    return set(sets[samples["split"] == "train"])
+
+
+def _place(values: np.ndarray, rows: np.ndarray, part: _Part, genes: np.ndarray) -> None:
+    """Write a part's values of `genes` into `rows` of the cohort's values."""
+    where = np.searchsorted(part.symbols, genes).clip(max=len(part.symbols) - 1)
+    present = np.flatnonzero(part.symbols[where] == genes)
+    values[np.ix_(rows, present)] = part.values[:, where[present]]
 
 
 def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
@@ -290,7 +335,7 @@ def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
     first_of: dict[bytes, int] = {}
     names, donors = samples["sample"].tolist(), samples["donor"].tolist()
     for row, expression in enumerate(values):
-        if np.count_nonzero(expression) < MANY_EXPRESSED:
+        if np.count_nonzero(np.nan_to_num(expression)) < MANY_EXPRESSED:
             continue
         first = first_of.setdefault(hashlib.blake2b(expression.tobytes()).digest(), row)
         if first == row:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.labels import HEADS, SPLITS
+from tissuestate.labels import BACKGROUND, HEADS, SPLITS, has_class
 
 _FILL = (0, 2, 1)  # where a class's first donors go: train, then test, then validation
 
@@ -27,21 +27,27 @@ def split_samples(
     In mode `donor` all samples of a donor go together; in mode `random` each sample goes for
     itself, as in the paper. `fractions` are the shares of train, validation and test. A stratum
     with few donors gives its first to train, its second to test, its third to validation. The
-    result depends on the labels, donors and seed, not on the order of the rows.
+    result depends on the labels, donors and seed, not on the order of the rows. Samples of no class
+    get `background` and change nothing for the others.
 
-    Raises InputError for fractions that are no shares, and if a class would be left without a
-    training sample.
+    Raises InputError for fractions that are no shares, and if no sample has a class.
     """
     shares = _check_fractions(fractions)
     if mode not in ("donor", "random"):
         raise InputError(f"split mode {mode!r} is unknown; use 'donor' or 'random'.")
+    result = pd.Series(BACKGROUND, index=samples.index, name="split")
+    samples = samples[has_class(samples)]
+    if samples.empty:
+        raise InputError("no sample has a class; add samples of the class table's tissues.")
     column = "donor" if mode == "donor" else "sample"
     names, group = np.unique(samples[column].to_numpy(dtype=str), return_inverse=True)
     keys, strata = _strata(samples)
     chosen = _assign_parts(group, _rank_names(names, seed), keys, shares, _FILL)
     _cover_classes(samples, group, chosen)
-    result = pd.Series(np.array(SPLITS)[chosen[group]], index=samples.index, name="split")
-    _log_split(samples, result, strata, names[group])
+    split = pd.Series(np.array(SPLITS)[chosen[group]], index=samples.index)
+    result[samples.index] = split
+    log.info("split: %s", ", ".join(f"{n} {part}" for part, n in result.value_counts().items()))
+    _log_split(samples, split, strata, names[group])
     return result
 
 
@@ -148,8 +154,6 @@ def _cover_classes(samples: pd.DataFrame, group: np.ndarray, chosen: np.ndarray)
 def _log_split(
     samples: pd.DataFrame, split: pd.Series, strata: np.ndarray, groups: np.ndarray
 ) -> None:
-    counts = split.value_counts()
-    log.info("split: %s", ", ".join(f"{counts.get(name, 0)} {name}" for name in SPLITS))
     frame = pd.DataFrame({"stratum": strata, "group": groups, "split": split.to_numpy()})
     for name, part in frame.groupby("stratum"):
         if part["group"].nunique() < 3:

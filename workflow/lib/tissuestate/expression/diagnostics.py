@@ -16,6 +16,8 @@ import scipy.linalg
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedGroupKFold
 
+from tissuestate.labels import BACKGROUND
+
 BATCHES = ("study", "source")
 BIOLOGY = ("tissue", "disease_state", "subtype")
 COMPONENTS = 100
@@ -264,6 +266,8 @@ def diagnose_correction(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The table of measures before and after a correction, and warnings that follow from it.
 
+    Samples of no class (split `background`) are left out, as nothing was fitted to them.
+
     Parameters: `before` and `after` samples × genes; `obs` their labels; `training` which samples
     the correction was fitted on (boolean), so that concordance is measured on the others too;
     `weights` of the genes in the correction and the number of its surrogate variables.
@@ -272,7 +276,8 @@ def diagnose_correction(
     the warnings, which are also its last rows (stage note, measure message).
     """
     rng = np.random.default_rng(seed)
-    rows = subset_rows(obs, MAX_SAMPLES, rng)
+    known = np.flatnonzero(obs["split"] != BACKGROUND) if "split" in obs else np.arange(len(obs))
+    rows = known[subset_rows(obs.iloc[known], MAX_SAMPLES, rng)]
     labels = obs.iloc[rows]
     genes = np.arange(before.shape[1])
     if len(genes) > MAX_GENES:

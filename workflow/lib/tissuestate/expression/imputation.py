@@ -1,4 +1,4 @@
-"""Estimates of the genes that a new sample lacks, from the genes that it has.
+"""Estimates of the genes that a sample lacks, from the genes that it has.
 
 A factor model of normalised training expression, y = mean + Wᵀt + noise, with a noise of its own
 for each gene; missing genes get their conditional mean given the measured ones (Tipping & Bishop
@@ -12,8 +12,15 @@ from typing import Any, Self
 import numpy as np
 
 FACTORS = 100
+REFITS = 2  # after a first fit, if training samples lack genes
 LEAST_NOISE = 0.1  # of a gene, as a share of the average gene's
 _BLOCK = 24  # rows computed at once; constant, because BLAS rounds differently for other numbers
+
+
+def fill_missing(Y: np.ndarray, fitted: np.ndarray) -> tuple[np.ndarray, "ConditionalMean"]:
+    """The samples × genes without gaps, and the model of the samples `fitted` that filled them."""
+    imputation = ConditionalMean().fit(Y[fitted])
+    return (imputation.transform(Y) if np.isnan(Y).any() else Y), imputation
 
 
 class ConditionalMean:
@@ -26,7 +33,28 @@ class ConditionalMean:
         self.factors = factors
 
     def fit(self, Y: np.ndarray) -> Self:
-        """Learn the model from training samples × genes (log2); at most one factor per 4."""
+        """Learn the model from training samples × genes (log2, NaN = missing).
+
+        If samples lack genes, the model is first fitted to the half that lacks fewest, gaps at the
+        gene's mean, and then again to all, gaps filled by the model before. A gene without any
+        value is estimated as 0.
+        """
+        missing = np.isnan(Y)
+        if not missing.any():
+            return self._fit(Y)
+        measured = np.maximum((~missing).sum(axis=0), 1)
+        gaps = missing.sum(axis=1)
+        first = gaps <= np.median(gaps)
+        means = (np.nansum(Y, axis=0, dtype=np.float64) / measured).astype(Y.dtype)
+        self._fit(np.where(missing[first], means, Y[first]))
+        for _ in range(REFITS):
+            self._fit(self.transform(Y))
+            # an estimate lies on the model and adds nothing to the noise
+            self.noise_ *= (len(Y) / measured).astype(np.float32)
+        return self
+
+    def _fit(self, Y: np.ndarray) -> Self:
+        """Learn the model from complete samples × genes; at most one factor per 4 samples."""
         from sklearn.utils.extmath import randomized_svd
 
         factors = max(1, min(self.factors, len(Y) // 4, Y.shape[1] // 4))

@@ -42,25 +42,47 @@ class Normaliser:
     ) -> "Normaliser":
         """Learn the reference from training samples (samples × genes, each in its own unit)."""
         names = self._names(X, units, samples)
-        profile = np.zeros(X.shape[1])
-        statistics = np.empty(len(X))
-        for i, (row, unit) in enumerate(zip(X, units, strict=True)):
-            linear = self._linear(row, unit, names[i])
-            statistics[i] = self._statistic(linear)
-            profile += np.nan_to_num(linear) / statistics[i]
+        gaps = np.isnan(X).sum(axis=1)
+        self.reference_ = np.ones(X.shape[1])
+        for _ in range(2 if gaps.any() else 1):  # what a sample lacks is known after the first
+            self.reference_, statistics = self._average(X, units, names)
         if self.method == "tmm":
             rows = [linear_scale(row, unit) for row, unit in zip(X, units, strict=True)]
             # edgeR's choice: the upper quartile, as a share of the total, nearest to the mean one
-            expressed = profile > 0
+            expressed = self.reference_ > 0
             share = [np.nanquantile(row[expressed], 0.75) for row in rows] / statistics
-            self.reference_ = rows[int(np.argmin(np.abs(share - share.mean())))]
-            factors = np.array([tmm_factor(row, self.reference_) for row in rows])
+            distance = np.where(gaps == gaps.min(), np.abs(share - share.mean()), np.inf)
+            chosen = int(np.argmin(distance))
+            estimate = self.reference_ * statistics[chosen]
+            self.reference_ = np.where(np.isnan(rows[chosen]), estimate, rows[chosen])
+            factors = np.array([self._trimmed_mean(row) for row in rows])
             self.target_ = float(np.median(statistics * factors))
         else:
-            self.reference_ = profile / len(X)
             self.target_ = float(np.median(statistics))
         log.info("%s fitted on %d samples × %d genes: %g", self.method, *X.shape, self.target_)
         return self
+
+    def _average(
+        self, X: np.ndarray, units: Sequence[str], names: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The mean profile of the samples, and the statistic by which each was divided.
+
+        The statistic of a sample that lacks genes is brought to all genes by `reference_`.
+        """
+        total, measured = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+        statistics = np.empty(len(X))
+        for i, (row, unit) in enumerate(zip(X, units, strict=True)):
+            linear = self._linear(row, unit, names[i])
+            present = ~np.isnan(linear)
+            statistics[i] = self._statistic(linear) / self._share(present)
+            total += np.nan_to_num(linear) / statistics[i]
+            measured += present
+        return total / np.maximum(measured, 1), statistics
+
+    def _trimmed_mean(self, linear: np.ndarray) -> float:
+        """The TMM factor against the reference, on the genes that a sample has."""
+        present = ~np.isnan(linear)
+        return tmm_factor(linear[present], self.reference_[present])
 
     def transform(
         self, X: np.ndarray, units: Sequence[str], samples: Sequence[str] | None = None

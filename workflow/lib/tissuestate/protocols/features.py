@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.imputation import fill_missing
 from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.transformers import make_transformer
 from tissuestate.labels import HEADS
@@ -43,7 +44,10 @@ def prepare_features(
     def rows_to_fit(step: str) -> np.ndarray:
         return (obs["split"] == "train").to_numpy() | (step in on_all)
 
-    values = _normalise(values, obs, normalisation, rows_to_fit("normalisation"))
+    fitted = rows_to_fit("normalisation")
+    values = _normalise(values, obs, normalisation, fitted)
+    if np.isnan(values).any():
+        values, _ = fill_missing(values, fitted)
     values = _correct(values, obs, correction, rows_to_fit("correction"), seed)
     labels, rows = obs[list(HEADS)].agg("|".join, axis=1).to_numpy(), rows_to_fit("features")
     return {

@@ -11,6 +11,7 @@ import pandas as pd
 
 from tissuestate.cohort.split import fold_samples, split_samples
 from tissuestate.errors import InputError
+from tissuestate.labels import has_class
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +35,20 @@ def split_for_protocol(
 ) -> pd.Series:
     """Train, validation and test for each sample, '' for those that take no part.
 
-    obs: labels of the cohort. protocol and part: a key of `FITTED_ON_ALL` and 'seed1.fold2', or a
-    column of `obs` and its value that is left out. validation: its share of what is not test.
+    Samples of no class take no part. obs: labels of the cohort. protocol and part: a key of
+    `FITTED_ON_ALL` and 'seed1.fold2', or a column of `obs` and its value that is left out.
+    validation: its share of what is not test.
     """
+    known = obs[has_class(obs)]
     if protocol not in FITTED_ON_ALL:
-        return left_out_split(obs, protocol, part, validation=validation, seed=seed)
+        split = left_out_split(known, protocol, part, validation=validation, seed=seed)
+        return split.reindex(obs.index, fill_value="")
     found = re.fullmatch(r"seed([0-9]+)\.fold([0-9]+)", part)
     if not found:
         raise InputError(f"protocol {protocol}: {part!r} is not of the form seed1.fold2.")
     own, fold = map(int, found.groups())
-    return fold_split(obs, folds, fold, protocol, validation=validation, seed=seed + own)
+    split = fold_split(known, folds, fold, protocol, validation=validation, seed=seed + own)
+    return split.reindex(obs.index, fill_value="")
 
 
 def fold_split(

@@ -1,7 +1,7 @@
 """Facts of the page that summarises a run."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,16 @@ from tissuestate.cohort.composition import (
     present_states,
     split_table,
 )
-from tissuestate.labels import HEADS, PAPER_MODEL, SPLITS, TANDEM, TUMOUR, within_batch_head
+from tissuestate.cohort.laboratories import laboratory_support
+from tissuestate.labels import (
+    HEADS,
+    PAPER_MODEL,
+    SPLITS,
+    TANDEM,
+    TUMOUR,
+    has_class,
+    within_batch_head,
+)
 from tissuestate.protocols.page import summarise_protocols
 from tissuestate.report.measures import before_and_after
 from tissuestate.tables import read_table
@@ -63,8 +72,12 @@ class Run:
 
 def summary_facts(run: Run) -> dict[str, Any]:
     """Facts of the page by section, None or empty for a section without content."""
+    known = run.samples[has_class(run.samples)]
+    no_class = len(run.samples) - len(known)
+    run = replace(run, samples=known)
     return {
-        "cohort": _cohort(run),
+        "cohort": {**_cohort(run), "no_class": no_class},
+        "laboratories": _laboratories(run),
         "best": _best(run),
         "better_models": _better_models(run.protocols),
         "performance": _performance(run),
@@ -113,6 +126,19 @@ def _cohort(run: Run) -> dict[str, Any]:
             if len(run.classes[head])
         },
     }
+
+
+def _laboratories(run: Run) -> dict[str, Any]:
+    """How many laboratories support each tissue and state, with a table of the numbers."""
+    support = laboratory_support(run.samples)
+    rows = [
+        {
+            "tissue": tissue,
+            **{state: f"{c['samples']:,} of {c['laboratories']}" for state, c in states.items()},
+        }
+        for tissue, states in support["cells"].items()
+    ]
+    return {**support, "table": pd.DataFrame(rows)}
 
 
 def _best(run: Run) -> list[dict[str, Any]]:

@@ -29,6 +29,15 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
             *_confounding_items(summary["confounding"]),
             *_batch_items(summary["batches"] or {}),
         ),
+        "laboratories": (
+            (item, summary["laboratories"][key])
+            for item, key in (
+                ("laboratories", "laboratories"),
+                ("pairs of tissue and state", "pairs"),
+                ("pairs without a sample", "missing"),
+                ("pairs of one laboratory", "single"),
+            )
+        ),
         "quality": _quality_items(summary["quality"] or {}),
         "genes": (
             (f"recognised, {row.dataset}", row.recognised)
@@ -44,6 +53,7 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
 def _cohort_items(cohort: Mapping[str, Any]) -> Items:
     for split, samples in cohort["samples"].items():
         yield f"{split} samples", samples
+    yield "samples of no class", cohort["no_class"]
     yield "donors", cohort["donors"]
     yield "genes", cohort["genes"]
     yield "donors on several sides of the split", cohort["shared_donors"]

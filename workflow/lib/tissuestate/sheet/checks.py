@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
+from tissuestate.labels import has_class
 
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*(e-?[0-9]+)?")
 _EXACT = Context(prec=400, Emax=10**6, Emin=-(10**6), traps=[InvalidOperation, Overflow, Underflow])
@@ -107,25 +108,34 @@ def _check_same_settings(rows: Rows, places: Places, first: int, this: int) -> N
 
 
 def check_names(rows: Rows, places: Places) -> None:
-    """Raise InputError for a name that is spelled in two ways, or a specimen of two donors."""
-    _check_specimens(rows, places)
+    """Raise InputError for a name that is spelled in two ways, or a specimen of two."""
+    for owner in ("donor", "laboratory"):
+        _check_specimens(rows, places, owner)
     _check_spellings(rows, places)
 
 
-def _check_specimens(rows: Rows, places: Places) -> None:
-    donors: dict[str, int] = {}
+def _check_specimens(rows: Rows, places: Places, owner: str) -> None:
+    """Raise InputError for a specimen of two donors or laboratories, as `owner` says.
+
+    Two studies that share specimens, and name no laboratory, are no mistake.
+    """
+    named: dict[str, int] = {}
     for i, row in enumerate(rows):
-        first = donors.setdefault(row["specimen"], i)
-        if rows[first]["donor"] != row["donor"]:
+        first = named.setdefault(row["specimen"], i)
+        if owner == "laboratory" and all(
+            rows[k]["laboratory"] == rows[k]["study"] for k in (first, i)
+        ):
+            continue
+        if rows[first][owner] != row[owner]:
             raise InputError(
-                f"{places[i][0]}, row {places[i][1]}: specimen {row['specimen']!r} is from donor "
-                f"{row['donor']!r} here and from {rows[first]['donor']!r} in {places[first][0]}, "
-                f"row {places[first][1]}; a specimen has one donor."
+                f"{places[i][0]}, row {places[i][1]}: specimen {row['specimen']!r} is from {owner} "
+                f"{row[owner]!r} here and from {rows[first][owner]!r} in {places[first][0]}, "
+                f"row {places[first][1]}; a specimen has one {owner}."
             )
 
 
 def _check_spellings(rows: Rows, places: Places) -> None:
-    for column in ("donor", "specimen", "study", "source", "project"):
+    for column in ("donor", "specimen", "study", "laboratory", "source", "project"):
         spelled: dict[str, int] = {}
         for i, row in enumerate(rows):
             key = _normalise_spelling(row[column])
@@ -164,7 +174,7 @@ def _likeness(name: str, other: str) -> str:
 def check_class_sizes(sheet: pd.DataFrame, heads: Sequence[str], where: str) -> None:
     """Raise InputError for a class of one sample or donor: it cannot be both learnt and tested."""
     for head in heads:
-        labelled = sheet[sheet[head] != ""]
+        labelled = sheet[has_class(sheet) & (sheet[head] != "")]
         sizes = labelled.groupby(head, sort=True)["donor"].agg(["size", "nunique"])
         for name, row in sizes.iterrows():
             for count, what in ((row["size"], "sample"), (row["nunique"], "donor")):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.labels import HEADS, STATES
+from tissuestate.labels import HEADS, OTHER, STATES
 from tissuestate.sheet.checks import check_class
 from tissuestate.sheet.rows import EMPTY_WORDS, read_rows
 
@@ -57,8 +57,8 @@ class ClassTable:
     def read(cls, path: str | Path) -> "ClassTable":
         """Read a TSV with the columns tissue and subtype, one row per pair (subtype may be empty).
 
-        Raises InputError for missing columns, unsafe names, a subtype given to two tissues, and two
-        spellings of one name.
+        Raises InputError for missing columns, unsafe names, a tissue `other`, a subtype given to
+        two tissues, and two spellings of one name.
         """
         rows = read_rows(path, ("tissue", "subtype"))
         subtypes: dict[str, list[str]] = {}
@@ -68,6 +68,11 @@ class ClassTable:
         for number, row in rows:
             tissue, subtype = row["tissue"], row["subtype"]
             check_class(path, number, "tissue", tissue, tissues)
+            if tissue.lower() == OTHER:
+                raise InputError(
+                    f"{path}, row {number}, column tissue: {tissue!r} is the word for samples of "
+                    "no class; name the tissue."
+                )
             group = subtypes.setdefault(tissue, [])
             if not subtype:
                 continue

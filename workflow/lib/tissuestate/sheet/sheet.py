@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError, suggest_nearest
-from tissuestate.labels import HEADS, STATES, UNITS
+from tissuestate.labels import HEADS, OTHER, STATES, UNITS
 from tissuestate.sheet.checks import check_class_sizes, check_name, check_names, check_unique
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.rows import EMPTY_WORDS, ORIGIN_COLUMNS, UNLABELLED, read_rows
@@ -17,9 +17,9 @@ STRANDEDNESS = ("auto", "none", "forward", "reverse")
 ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
 
 LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
-OPTIONAL = ("specimen", "project", "column", "unit", "strandedness")
+OPTIONAL = ("specimen", "project", "laboratory", "column", "unit", "strandedness")
 COLUMNS = (
-    *("sample", "donor", "specimen", "study", "project", "source"),
+    *("sample", "donor", "specimen", "study", "project", "laboratory", "source"),
     *("disease_state", "tissue", "subtype"),
     *("origin", *ORIGIN_COLUMNS, "column", "unit", "strandedness"),
 )
@@ -75,8 +75,9 @@ def _complete(row: dict[str, str], labelled: bool) -> None:
         row.setdefault(column, "")
     row["strandedness"] = row["strandedness"] or "auto"
     row["specimen"] = row["specimen"] or row["sample"]
+    row["laboratory"] = row["laboratory"] or row["study"]
     if not labelled:
-        row.update(dict.fromkeys(("study", "source", "disease_state", "tissue", "subtype"), ""))
+        row.update(dict.fromkeys(("study", "laboratory", "source", *HEADS), ""))
         row["donor"] = row["specimen"] = row["sample"]
 
 
@@ -96,11 +97,14 @@ def _check_labels(
             )
     allowed: dict[str, tuple[str, ...]] = {"disease_state": STATES}
     if classes is not None:
-        allowed |= {"tissue": classes.tissues, "subtype": classes.subtypes}
-    for column in ("donor", "specimen", "study", "source", "disease_state", "tissue", "subtype"):
+        allowed |= {"tissue": (*classes.tissues, OTHER), "subtype": classes.subtypes}
+    columns = ["donor", "specimen", "study", "laboratory", "source"]
+    if row["tissue"] == OTHER:
+        _check_no_class(path, number, row)
+    else:
+        columns += ["disease_state", "tissue", *(["subtype"] if subtype else [])]
+    for column in columns:
         names = allowed.get(column)
-        if column == "subtype" and not subtype:
-            continue
         if names is None or not row[column]:
             check_name(path, number, column, row[column])
         elif row[column] not in names:
@@ -122,6 +126,16 @@ def _check_labels(
             f"{path}, row {number}, column subtype: {subtype!r} is no subtype of "
             f"{row['tissue']} (it has: {group})."
         )
+
+
+def _check_no_class(path: str | Path, number: int, row: dict[str, str]) -> None:
+    """Raise InputError for a state or subtype of a sample that has no class."""
+    for column in ("disease_state", "subtype"):
+        if row[column]:
+            raise InputError(
+                f"{path}, row {number}, column {column}: found {row[column]!r} for tissue "
+                f"{OTHER!r}, which is for samples of no class; leave it empty, or name the tissue."
+            )
 
 
 def _check_origin(path: str | Path, number: int, row: dict[str, str], labelled: bool) -> None:
