@@ -134,7 +134,10 @@ def _laboratories(run: Run) -> dict[str, Any]:
     rows = [
         {
             "tissue": tissue,
-            **{state: f"{c['samples']:,} of {c['laboratories']}" for state, c in states.items()},
+            **{
+                state: f"{c['samples']:,} of {c['laboratories']}" if c["samples"] else "none"
+                for state, c in states.items()
+            },
         }
         for tissue, states in support["cells"].items()
     ]
