@@ -14,8 +14,8 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 PACKAGES = (
     *("sheet", "startup", "demo"),
     *("reference", "alignment", "integrity", "counts", "quality", "matrices", "cohort"),
-    *("expression", "features", "models", "evaluation", "benchmark", "protocols", "bundle"),
-    *("classification", "report"),
+    *("expression", "features", "models", "evaluation", "benchmark", "protocols"),
+    *("laboratories", "bundle", "classification", "report"),
 )
 WITHOUT_RULES = {"sheet", "startup"}
 FACE = "classify"  # what other programs import

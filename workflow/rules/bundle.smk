@@ -3,15 +3,14 @@
 
 rule build_bundle:
     input:
+        **bundled_models(),
         normaliser="<results>/expression/normaliser.npz",
         imputation="<results>/expression/imputation.npz",
         correction="<results>/expression/correction.npz",
-        transformer=f"<results>/features/{config['bundle_features']}.npz",
-        features=f"<results>/features/{config['bundle_features']}.h5ad",
-        novelty=f"<results>/features/{config['bundle_features']}.novelty.npz",
+        transformer=f"<results>/features/{FEATURES_OF[BUNDLED]}.npz",
+        features=f"<results>/features/{FEATURES_OF[BUNDLED]}.h5ad",
         classes="<results>/cohort/classes.json",
-        multitask=model_files("multitask", config["bundle_features"]),
-        subtype=(model_files("subtype", config["bundle_features"]) if HAS_SUBTYPES else []),
+        left_out="<results>/laboratories/scores.tsv" if LEFT_OUT else [],
         calibration=f"<results>/evaluation/{BUNDLED}/calibration.json",
         metrics=f"<results>/evaluation/{BUNDLED}/metrics.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",

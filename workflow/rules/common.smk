@@ -27,6 +27,7 @@ prepend_path("PATH", Path(sys.executable).parent)
 # Threads that wait sleep: on a shared machine spinning ones make a training step ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from tissuestate.cohort.laboratories import laboratories_left_out
 from tissuestate.bundle.format import find_description, read_bundle
 from tissuestate.startup.config import check_config, check_yaml, complete_config, expand_short_forms
 from tissuestate.demo.sheet import check_no_other_sheet, check_own_folder, check_simulated
@@ -73,6 +74,7 @@ wildcard_constraints:
     model="[a-z_]+",
     round=r"\d+",
     worker=r"\d+",
+    laboratory=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
 # ---- config and sheet ---------------------------------------------------------------------------
@@ -197,7 +199,15 @@ TASKS = ["multitask", "subtype"] if HAS_SUBTYPES else ["multitask"]
 MODELS = [f"dl_{kind}" for kind in config["features"]["kinds"]] + config["benchmark"]["models"]
 PROTOCOL_FEATURES = sorted({features_of_model(model) for model in config["protocols"]["models"]})
 FEATURES_OF = {model: features_of_model(model) for model in MODELS}
-BUNDLED = f"dl_{config['bundle_features']}"
+# The laboratories that are left out to judge and calibrate; none in a cohort of few, which is
+# called with networks as in the paper.
+LEFT_OUT = [] if SHEET is None or CLASSIFYING else laboratories_left_out(SHEET)
+if config["training"]["recipe"] == "paper":
+    LEFT_OUT = []
+RECIPE = "<results>/laboratories/recipe.json" if LEFT_OUT else []
+BUNDLED = "ridge" if LEFT_OUT else f"dl_{config['bundle_features']}"
+MODELS += ["ridge"] if LEFT_OUT else []
+FEATURES_OF["ridge"] = "all"
 
 
 def stop_without_reference(kind):

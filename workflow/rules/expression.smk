@@ -4,6 +4,7 @@
 rule normalise_expression:
     input:
         cohort="<results>/cohort/cohort.h5ad",
+        recipe=RECIPE,
     output:
         normalised="<results>/expression/normalised.h5ad",
         normaliser="<results>/expression/normaliser.npz",
@@ -29,6 +30,7 @@ rule normalise_expression:
 rule correct_expression:
     input:
         normalised="<results>/expression/normalised.h5ad",
+        recipe=RECIPE,
     output:
         corrected="<results>/expression/corrected.h5ad",
         correction="<results>/expression/correction.npz",

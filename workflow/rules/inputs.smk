@@ -246,6 +246,17 @@ def run_products():
     return products
 
 
+def bundled_models():
+    """What answers in the bundle: ridge regression, or the networks and their score of novelty."""
+    if BUNDLED == "ridge":
+        return {"ridge": "<results>/laboratories/ridge.npz"}
+    features = config["bundle_features"]
+    return {
+        "novelty": f"<results>/features/{features}.novelty.npz",
+        **{task: model_files(task, features) for task in TASKS},
+    }
+
+
 def bundle_files():
     """The files of the bundle except bundle.json and the model card."""
     names = [
@@ -253,13 +264,14 @@ def bundle_files():
         "imputation.npz",
         "correction.npz",
         "features.npz",
-        "novelty.npz",
         "genes.tsv.gz",
         "training.npz",
     ]
-    names += [
-        f"{task}/{file}" for task in TASKS for file in ("network.json", "weights.safetensors")
-    ]
+    if BUNDLED == "ridge":
+        names.append("ridge.npz")
+    else:
+        networks = expand("{task}/{file}", task=TASKS, file=["network.json", "weights.safetensors"])
+        names += ["novelty.npz", *networks]
     names += ["integrity.npz", "transcripts.bed"] if FROM_READS else []
     return expand("<results>/bundle/{name}", name=names)
 

@@ -9,6 +9,7 @@ wildcard_constraints:
 rule prepare_split:
     input:
         cohort="<results>/cohort/cohort.h5ad",
+        recipe=RECIPE,
     output:
         temp(
             expand(

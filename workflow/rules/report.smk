@@ -220,7 +220,7 @@ rule plot_trust:
     benchmark:
         "<benchmarks>/plot_trust/{model}.tsv"
     wildcard_constraints:
-        model="dl_[a-z]+",
+        model="dl_[a-z]+|ridge",
     conda:
         "../../envs/python.yaml"
     threads: 1

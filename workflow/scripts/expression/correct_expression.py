@@ -7,14 +7,17 @@ with log_to(snakemake.log[0]):
     from tissuestate.arrays import save_arrays
     from tissuestate.expression.correction import SurrogateVariableCorrection
     from tissuestate.expression.diagnostics import add_notes, diagnose_correction
+    from tissuestate.expression.recipe import chosen_steps
     from tissuestate.files import atomic
     from tissuestate.labels import rows_to_fit
 
     cohort = anndata.read_h5ad(snakemake.input.normalised)
     obs, params = cohort.obs, snakemake.params
     training = rows_to_fit(obs["split"], params.fit_on)
+    configured = {"method": params.method, "n_sv": params.n_sv}
+    _, chosen = chosen_steps("", configured, snakemake.input.get("recipe"))
     correction = SurrogateVariableCorrection(
-        params.method, params.n_sv, engine=params.engine, seed=params.seed
+        chosen["method"], chosen["n_sv"], engine=params.engine, seed=params.seed
     )
     design = obs.loc[training, list(params.design)]
     correction.fit(cohort.X[training], design, obs=obs[training])

@@ -11,13 +11,17 @@ with log_to(snakemake.log[0]):
     from threadpoolctl import threadpool_limits
     from tissuestate.expression.imputation import fill_missing
     from tissuestate.expression.normaliser import Normaliser
+    from tissuestate.expression.recipe import chosen_steps
     from tissuestate.h5ad import write_h5ad
     from tissuestate.labels import rows_to_fit
 
     data = anndata.read_h5ad(snakemake.input.cohort)
     units = data.obs["unit"].astype(str).to_numpy()
     fitted = rows_to_fit(data.obs["split"], snakemake.params.fit_on)
-    normaliser = Normaliser(snakemake.params.method)
+    method, _ = chosen_steps(
+        snakemake.params.method, {"method": "none"}, snakemake.input.get("recipe")
+    )
+    normaliser = Normaliser(method)
     normaliser.fit(data.X[fitted], units[fitted], data.obs_names[fitted])
     data.X = normaliser.transform(data.X, units, data.obs_names)
     with threadpool_limits(snakemake.threads):

@@ -5,6 +5,7 @@ from tissuestate.logs import log_to
 with log_to(snakemake.log[0]):
     import anndata
     from threadpoolctl import threadpool_limits
+    from tissuestate.expression.recipe import chosen_steps
     from tissuestate.h5ad import write_h5ad
     from tissuestate.protocols.features import prepare_features
     from tissuestate.protocols.splits import FITTED_ON_ALL, split_for_protocol
@@ -16,13 +17,16 @@ with log_to(snakemake.log[0]):
     split = split_for_protocol(
         plain_labels(cohort.obs), wildcards.protocol, wildcards.part, **options
     )
+    normalisation, correction = chosen_steps(
+        params.normalisation, params.correction, snakemake.input.get("recipe")
+    )
     with threadpool_limits(snakemake.threads):
         tables = prepare_features(
             cohort,
             split,
             params.kinds,
-            normalisation=params.normalisation,
-            correction=params.correction,
+            normalisation=normalisation,
+            correction=correction,
             features=params.features,
             on_all=FITTED_ON_ALL.get(wildcards.protocol, ()),
             seed=params.seed,

@@ -12,9 +12,11 @@ from tissuestate.bundle.format import CARD, describe_data, metric_records, versi
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.evaluation.missing_genes import least_genes
+from tissuestate.evaluation.outside import EVEN
 from tissuestate.features.plane import TrainingMap
 from tissuestate.tables import plain_labels, read_table
 
+OF_RIDGE = ("limits", "released_subtypes", "calibration")  # parts of calibration.json
 QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with a minimum in the config
 
 
@@ -23,7 +25,8 @@ class BundleSources:
     """The files that a bundle is made from; names are those of the workflow.
 
     `multitask` and `subtype` are the files of one network each (network.json,
-    weights.safetensors); subtype, integrity and transcripts are empty if the cohort has none.
+    weights.safetensors), `left_out` the scores on laboratories left out. Empty is what a bundle
+    lacks: novelty and networks or ridge and left_out, subtype, integrity and transcripts.
     """
 
     normaliser: str
@@ -31,7 +34,6 @@ class BundleSources:
     correction: str
     transformer: str
     features: str
-    novelty: str
     genes: str
     cohort: str
     samples: str
@@ -41,8 +43,11 @@ class BundleSources:
     sets: str
     abstention: str
     missing_genes: str
-    multitask: Sequence[str]
+    novelty: str = ""
+    multitask: Sequence[str] = ()
     subtype: Sequence[str] = ()
+    ridge: str = ""
+    left_out: str = ""
     integrity: str = ""
     transcripts: str = ""
 
@@ -68,6 +73,8 @@ def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[s
             **{name: config["quality"][f"min_{name}"] for name in QUALITIES},
         },
         "sets": calibration["sets"],
+        **{name: calibration[name] for name in OF_RIDGE if name in calibration},
+        "left_out": _left_out(sources.left_out),
         "metrics": metric_records(read_table(sources.metrics)),
         "trust": _trust(sources.sets, sources.abstention),
         "data": {
@@ -95,13 +102,16 @@ def build_bundle(
             "imputation.npz": sources.imputation,
             "correction.npz": sources.correction,
             "features.npz": sources.transformer,
-            "novelty.npz": sources.novelty,
             "training.npz": _training_map(sources.features, Path(parts) / "training.npz"),
             "genes.tsv.gz": sources.genes,
             **_network("multitask", sources.multitask),
             **_network("subtype", sources.subtype),
             CARD: card.encode(),
         }
+        if sources.ridge:
+            files["ridge.npz"] = sources.ridge
+        else:
+            files["novelty.npz"] = sources.novelty
         if sources.integrity:
             files["integrity.npz"] = sources.integrity
             files["transcripts.bed"] = sources.transcripts
@@ -122,6 +132,16 @@ def _trust(sets: str, abstention: str) -> dict[str, list[dict[str, Any]]]:
         "sets": metric_records(covered[covered["tissue"] == ""].drop(columns="tissue")),
         "answered": metric_records(rule[rule["rule"] == "abstention"].drop(columns="rule")),
     }
+
+
+def _left_out(scores: str) -> list[dict[str, Any]]:
+    """Scores of all laboratories left out, means over them; [] if none was."""
+    if not scores:
+        return []
+    table = read_table(scores)
+    kept = table[(table["labels"] == "all") & (table["member"] == EVEN)]
+    columns = ["question", "metric", "value", "samples", "laboratories"]
+    return metric_records(kept[columns])
 
 
 def _training_map(features: str | Path, path: Path) -> Path:

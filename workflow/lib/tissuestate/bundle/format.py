@@ -9,7 +9,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -38,13 +38,15 @@ REQUIRED = (
     "imputation.npz",
     "correction.npz",
     "features.npz",
-    "novelty.npz",
     "training.npz",
     "genes.tsv.gz",
-    "multitask/network.json",
-    "multitask/weights.safetensors",
+)
+MODELS = (  # either of the two groups
+    ("novelty.npz", "multitask/network.json", "multitask/weights.safetensors"),
+    ("ridge.npz",),
 )
 OPTIONAL = (
+    *(name for group in MODELS for name in group),
     "subtype/network.json",
     "subtype/weights.safetensors",
     "integrity.npz",
@@ -138,7 +140,7 @@ def write_bundle(
     unreadable until bundle.json is written.
     """
     folder = Path(folder)
-    missing = [name for name in REQUIRED if name not in files]
+    missing = missing_files(files)
     unknown = [name for name in files if name not in REQUIRED + OPTIONAL]
     if missing or unknown:
         raise ValueError(f"bundle files missing: {missing}; unknown: {unknown}")
@@ -177,11 +179,8 @@ def read_bundle(path: str | Path) -> Bundle:
                 f"{file}: is not the file that was written into the bundle (its checksum "
                 "differs); copy the bundle again from where it was made."
             )
-    for name in REQUIRED:
-        if name not in description["files"]:
-            raise InputError(
-                f"{folder / DESCRIPTION}: does not list {name}; build the bundle again."
-            )
+    for name in missing_files(description["files"]):
+        raise InputError(f"{folder / DESCRIPTION}: does not list {name}; build the bundle again.")
     return Bundle(folder, description)
 
 
@@ -201,6 +200,19 @@ def keep_bundle(folder: str | Path, archive: str | Path) -> Path:
                 except OSError:  # another disk, or one without links
                     shutil.copyfile(bundle.folder / name, temporary)
     return kept
+
+
+def missing_files(names: Collection[str]) -> list[str]:
+    """The files that a bundle needs and that are not among `names`.
+
+    It needs those of its model: of ridge regression, or of networks if it has no ridge.npz.
+    """
+    networks, ridge = MODELS
+    return [
+        name
+        for name in (*REQUIRED, *(ridge if ridge[0] in names else networks))
+        if name not in names
+    ]
 
 
 def find_description(folder: str | Path) -> Path:

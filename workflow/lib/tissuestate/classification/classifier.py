@@ -24,23 +24,19 @@ from tissuestate.classification.inputs import (
 )
 from tissuestate.classification.result import Predictions
 from tissuestate.errors import InputError
-from tissuestate.evaluation.abstention import (
-    Limits,
-    abstention_reasons,
-    call_tumours,
-    tumour_probability,
-)
+from tissuestate.evaluation.abstention import Limits
+from tissuestate.evaluation.calls import CallRules, tabulate_calls
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.sets import ConformalSets
 from tissuestate.evaluation.support import (
     confounded_subtypes,
     training_doubts,
-    unseen_states,
-    with_rivals,
 )
 from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.features.plane import TrainingMap
-from tissuestate.labels import HEADS, TASKS, TUMOUR, UNITS
+from tissuestate.labels import HEADS, TASKS, UNITS
+from tissuestate.laboratories.answers import read_ridge_chain
+from tissuestate.laboratories.calibration import Calibration
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.screening import (
     BY_LENGTH,
@@ -70,17 +66,14 @@ class Classifier:
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))
-        self.chain = Chain.read(
-            bundle.path("normaliser.npz"),
-            bundle.path("imputation.npz"),
-            bundle.path("correction.npz"),
-            bundle.path("features.npz"),
-            bundle.path("novelty.npz"),
-            [bundle.folder / task for task in TASKS if bundle.has(f"{task}/{WEIGHTS}")],
+        self.chain = _read_chain(bundle)
+        self.rules = CallRules(
+            bundle.description["classes"],
+            bundle.description["data"].get("states_of_tissue", {}),
+            ConformalSets.from_dict(bundle.description["sets"]),
+            confounded_subtypes(bundle.description),
+            Limits.from_dict(bundle.description.get("limits", {})),
         )
-        self.sets = ConformalSets.from_dict(bundle.description["sets"])
-        self.limits = Limits.from_dict(bundle.description.get("limits", {}))
-        self.confounded = confounded_subtypes(bundle.description)
         self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
 
     @classmethod
@@ -115,14 +108,14 @@ class Classifier:
             ("imputation", chain.imputation.mean_.shape, (genes,)),
             ("noise", chain.imputation.noise_.shape, (genes,)),
             ("factors", chain.imputation.loadings_.shape[1:], (genes,)),
-            ("novelty", chain.novelty.axes_.shape[:1], (features,)),
+            ("novelty", (chain.novelty.n_features,), (features,)),
             ("correction", chain.correction.mean_.shape, (genes,)),
             ("loadings", loadings.shape[1:], (genes,)),
             ("coefficients", chain.correction.coefficients_.shape, loadings.shape),
             ("features", chain.features.mean_.shape, (genes,)),
             ("scale", chain.features.scale_.shape, (genes,)),
             ("training samples", self.map.axes_.shape, (features, 2)),
-            *(("network", (n.architecture.n_features,), (features,)) for n in chain.networks),
+            *(("model", (n.n_features,), (features,)) for n in chain.networks),
             *(
                 (head, tuple(classes), tuple(self.description["classes"][head]))
                 for network in chain.networks
@@ -304,32 +297,9 @@ class Classifier:
         return apply_tandem(shares, {**self.description["classes"], "subtypes_of": subtypes_of})
 
     def _calls(self, probabilities: Mapping[str, pd.DataFrame], new: np.ndarray) -> pd.DataFrame:
-        all_classes = self.description["classes"]
         values = {head: shares.to_numpy() for head, shares in probabilities.items()}
-        seen = self.description["data"].get("states_of_tissue", {})
-        why = abstention_reasons(values, all_classes, new, seen, self.confounded, self.limits)
-        tumour = tumour_probability(values["disease_state"], all_classes["disease_state"])
-        columns: dict[str, np.ndarray | list[str]] = {
-            TUMOUR: call_tumours(tumour, why[TUMOUR], self.limits),
-            f"{TUMOUR}_probability": tumour,
-            f"{TUMOUR}_abstained": why[TUMOUR],
-        }
-        for head, shares in values.items():
-            classes = np.asarray(all_classes[head])
-            answered = ~np.isnan(shares).any(axis=1) & (np.array(why[head], dtype=object) == "")
-            names = classes[np.nan_to_num(shares).argmax(axis=1)]
-            columns[head] = np.where(answered, names, "")
-            columns[f"{head}_probability"] = shares.max(axis=1)
-            members = self.sets.members(head, shares)
-            if head == "disease_state":  # its tissue may have lacked the true state
-                unseen = unseen_states(values, all_classes, seen)
-                members |= np.array([np.isin(classes, missing) for _, missing in unseen])
-            if head == "subtype":
-                members = with_rivals(members, all_classes[head], self.confounded)
-            columns[f"{head}_set"] = ["|".join(classes[row]) for row in members]
-            columns[f"{head}_abstained"] = why[head]
         index = next(iter(probabilities.values())).index
-        return pd.DataFrame(columns, index=index)
+        return pd.DataFrame(tabulate_calls(values, new, self.rules), index=index)
 
     def _warnings(self, about: Mapping[str, Any], of_values: list[str]) -> list[str]:
         """Warnings about this sample's call; empty for a refused sample."""
@@ -353,3 +323,17 @@ class Classifier:
                 "this were excluded from training."
             )
         return warnings
+
+
+def _read_chain(bundle: Bundle) -> Chain:
+    """All fitted steps of a bundle, with networks or with ridge regression."""
+    names = ("normaliser", "imputation", "correction", "features")
+    steps = [bundle.path(f"{name}.npz") for name in names]
+    if bundle.has("ridge.npz"):
+        calibration = Calibration.from_dict(bundle.description["calibration"])
+        classes = bundle.description["classes"]
+        return read_ridge_chain(steps, bundle.path("ridge.npz"), calibration, classes)
+    networks = [bundle.folder / task for task in TASKS if bundle.has(f"{task}/{WEIGHTS}")]
+    normaliser, imputation, correction, features = steps
+    novelty = bundle.path("novelty.npz")
+    return Chain.read(normaliser, imputation, correction, features, novelty, networks)

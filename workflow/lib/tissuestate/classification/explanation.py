@@ -18,6 +18,7 @@ import pandas as pd
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.labels import HEADS, TASKS
+from tissuestate.laboratories.answers import RidgeModel
 
 if TYPE_CHECKING:
     from tissuestate.classification.classifier import Classifier
@@ -52,14 +53,8 @@ class Explainer:
     """Explains the calls of a classifier; unlike calls, it needs torch and captum."""
 
     def __init__(self, classifier: "Classifier") -> None:
-        from tissuestate.models.network import load_network
-
         self.classifier, self.chain = classifier, classifier.chain
-        self.networks = {
-            head: load_network(classifier.folder / task).double()
-            for task, frozen in zip(TASKS, self.chain.networks, strict=False)
-            for head in frozen.heads
-        }
+        self.networks = _differentiable(classifier)
         self.average = self.chain.correction.mean_
         self.baseline = self.chain.project(self.average[None, :])
 
@@ -78,7 +73,7 @@ class Explainer:
 
     def _contrast(self, head: str, name: str) -> np.ndarray:
         """Weights of the head's logits: 1 for the class, minus a share for each competitor."""
-        names = list(self.networks[head].architecture.heads[head])
+        names = list(self.classifier.description["classes"][head])
         groups = self.classifier.description["subtypes_of"].values() if head == "subtype" else []
         group = next((group for group in groups if name in group), names)
         others = [other for other in names if other in group and other != name]
@@ -135,6 +130,23 @@ class Explainer:
         by_gene -= (by_gene @ correction.coefficients_.T) @ correction.loadings_
         by_gene = self.chain.imputation.carry_slopes_back(by_gene, np.isnan(expression))
         return by_gene * np.nan_to_num(expression - self.average)
+
+
+def _differentiable(classifier: "Classifier") -> "dict[str, Any]":
+    """By head the model that gives its logits, as a module of torch in double precision."""
+    models = classifier.chain.networks
+    if isinstance(models[0], RidgeModel):
+        from tissuestate.laboratories.differentiable import RidgeModule
+
+        module = RidgeModule(models[0])
+        return dict.fromkeys(models[0].heads, module)
+    from tissuestate.models.network import load_network
+
+    return {
+        head: load_network(classifier.folder / task).double()
+        for task, frozen in zip(TASKS, models, strict=False)
+        for head in frozen.heads
+    }
 
 
 def top_genes(

@@ -6,6 +6,9 @@ import pandas as pd
 
 from tissuestate.labels import STATES, has_class
 
+LEAST = 4  # laboratories with classes, from which on they are left out
+LARGEST = 0.5  # share of the samples: a larger laboratory always trains, or little would be left
+
 
 def laboratory_table(samples: pd.DataFrame) -> pd.DataFrame:
     """Samples by tissue, disease_state and laboratory; a pair without any has one row of 0."""
@@ -41,3 +44,16 @@ def laboratory_support(samples: pd.DataFrame) -> dict[str, Any]:
         "missing": numbers.count(0),
         "single": numbers.count(1),
     }
+
+
+def laboratories_left_out(samples: pd.DataFrame) -> list[str]:
+    """The laboratories that are left out, in order; none if the cohort has too few.
+
+    `samples` has laboratory and tissue. A laboratory of most samples always trains.
+    """
+    known = samples.loc[has_class(samples), "laboratory"]
+    counts = known.value_counts()
+    if len(counts) < LEAST:
+        return []
+    largest = set(counts.index[counts > LARGEST * len(known)])
+    return sorted(set(samples["laboratory"]) - largest - {""})

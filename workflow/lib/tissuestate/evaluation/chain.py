@@ -1,9 +1,9 @@
-"""All fitted steps from the values of a sample to the outputs of the networks, in order."""
+"""All fitted steps from the values of a sample to the outputs of the models, in order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from scipy.special import softmax
@@ -17,16 +17,39 @@ from tissuestate.features.transformers import Transformer, load_transformer
 from tissuestate.models.frozen import FrozenNetwork
 
 
+class Model(Protocol):
+    """What answers from features: a network, or ridge regression."""
+
+    @property
+    def heads(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def n_features(self) -> int: ...
+
+    def logits(self, x: np.ndarray, /) -> dict[str, np.ndarray]: ...
+
+
+class NoveltyScore(Protocol):
+    """What says how unlike the training samples a sample is; above 1 it is new."""
+
+    @property
+    def n_features(self) -> int: ...
+
+    def score(self, X: np.ndarray, /) -> np.ndarray: ...
+
+    def is_new(self, X: np.ndarray, /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class Chain:
-    """Normaliser, imputation, correction and features; then novelty, and the networks."""
+    """Normaliser, imputation, correction and features; then novelty, and the models."""
 
     normaliser: Normaliser
     imputation: ConditionalMean
     correction: SurrogateVariableCorrection
     features: Transformer
-    novelty: Novelty
-    networks: Sequence[FrozenNetwork]
+    novelty: NoveltyScore
+    networks: Sequence[Model]
 
     @classmethod
     def read(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
-from tissuestate.evaluation.abstention import abstention_reasons, tumour_probability
+from tissuestate.evaluation.abstention import Limits, abstention_reasons, tumour_probability
 from tissuestate.evaluation.sets import ConformalSets
 from tissuestate.evaluation.support import StatesOfTissue, with_rivals
 from tissuestate.evaluation.tandem import apply_tandem
@@ -83,6 +83,7 @@ def abstention_curve(
     new: np.ndarray,
     states_of_tissue: StatesOfTissue,
     confounded: Collection[tuple[str, str]] = (),
+    limits: Limits | None = None,
 ) -> pd.DataFrame:
     """Accuracy against the share of test samples answered: head, rule, share, accuracy, n.
 
@@ -95,7 +96,9 @@ def abstention_curve(
     test = (predictions["split"] == "test").to_numpy()
     predictions, new = predictions[test], new[test]
     shares_of = shown_probabilities(predictions, classes)
-    why = abstention_reasons(shares_of, classes, new, states_of_tissue, confounded)
+    why = abstention_reasons(
+        shares_of, classes, new, states_of_tissue, confounded, limits or Limits()
+    )
     true = {head: encode(predictions[f"{head}_true"], classes[head]) for head in shares_of}
     states = classes["disease_state"]
     if NEOPLASTIC in states and len(states) > 1:

@@ -69,6 +69,11 @@ class Novelty:
         self.limits_ = np.array([near, WIDE * outside]) * 1.001
         return self
 
+    @property
+    def n_features(self) -> int:
+        """The number of features."""
+        return len(self.axes_)
+
     def score(self, X: np.ndarray) -> np.ndarray:
         """The larger of the two distances, each divided by its limit; each sample on its own."""
         with np.errstate(divide="ignore"):

@@ -115,6 +115,11 @@ class FrozenNetwork:
                 f"{folder}: {WEIGHTS} and {DESCRIPTION} do not hold one network ({error})."
             ) from error
 
+    @property
+    def n_features(self) -> int:
+        """The number of features."""
+        return self.architecture.n_features
+
     def logits(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Logits of each head, samples × classes, float64, of samples × features."""
         activate = ACTIVATIONS[self.architecture.activation]

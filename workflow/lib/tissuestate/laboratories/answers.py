@@ -1,0 +1,77 @@
+"""The ridge regression as one of a bundle's models: its heads, and how new a sample is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tissuestate.arrays import load_arrays
+from tissuestate.evaluation.chain import Chain
+from tissuestate.expression.correction import SurrogateVariableCorrection
+from tissuestate.expression.imputation import ConditionalMean
+from tissuestate.expression.normaliser import Normaliser
+from tissuestate.features.transformers import load_transformer
+from tissuestate.labels import HEADS
+from tissuestate.laboratories.calibration import Calibration
+from tissuestate.laboratories.limits import tissue_margins
+from tissuestate.laboratories.ridge import Ridge
+
+
+class RidgeModel:
+    """Calibrated heads on standardised expression, and the score of novelty that goes with them.
+
+    A sample is new if no tissue's score exceeds that of none by the margin that laboratories left
+    out need. novelty is 1 there, 0 where a tissue leads by 1 (as for training samples).
+    """
+
+    def __init__(
+        self, ridge: Ridge, calibration: Calibration, classes: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.ridge, self.calibration = ridge, calibration
+        asked = [head for head in HEADS if head != "subtype" or "subtype" in ridge.coefficients_]
+        self.heads: Mapping[str, Sequence[str]] = {head: list(classes[head]) for head in asked}
+
+    @property
+    def n_features(self) -> int:
+        """The number of features."""
+        return len(self.ridge.coefficients_["tissue"])
+
+    def logits(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Logits by head, samples × classes, before their temperature."""
+        return self.calibration.logits(self.ridge.scores(x), self.heads)
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """Novelty of each sample; above 1 it is new."""
+        return novelty_of(self.ridge.scores(features)["tissue"], self.calibration.margin)
+
+    def is_new(self, features: np.ndarray) -> np.ndarray:
+        """Whether each sample is unlike the training samples."""
+        return self.score(features) > 1
+
+
+def novelty_of(tissue_scores: np.ndarray, margin: float) -> np.ndarray:
+    """Novelty from scores of samples × (tissues, none) and the margin between known and new."""
+    over_none, _ = tissue_margins(tissue_scores)
+    return np.maximum(1 - over_none, 0) / max(1 - margin, 1e-6)
+
+
+def read_ridge_chain(
+    steps: Sequence[str | Path],
+    ridge: str | Path,
+    calibration: Calibration,
+    classes: Mapping[str, Sequence[str]],
+) -> Chain:
+    """All steps with ridge regression.
+
+    steps: the files of normaliser, imputation, correction and features.
+    """
+    model = RidgeModel(Ridge.from_arrays(load_arrays(ridge)), calibration, classes)
+    normaliser, imputation, correction, features = map(load_arrays, steps)
+    return Chain(
+        Normaliser.from_arrays(normaliser),
+        ConditionalMean.from_arrays(imputation),
+        SurrogateVariableCorrection.from_arrays(correction),
+        load_transformer(features),
+        model,
+        [model],
+    )

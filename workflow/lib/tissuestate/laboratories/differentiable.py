@@ -1,0 +1,43 @@
+"""The logits of ridge regression as a module of torch, whose gradients explain calls."""
+
+import numpy as np
+import torch
+from torch.nn import Module
+from torch.nn.functional import logsigmoid
+
+from tissuestate.labels import NEOPLASTIC, STATES
+from tissuestate.laboratories.answers import RidgeModel
+
+
+class RidgeModule(Module):
+    """Logits by head of standardised expression, as `RidgeModel.logits`, in double precision."""
+
+    def __init__(self, model: RidgeModel) -> None:
+        super().__init__()
+        self.model = model
+        ridge = model.ridge
+        self.lines = {
+            name: (torch.from_numpy(np.float64(slopes)), torch.from_numpy(ridge.intercepts_[name]))
+            for name, slopes in ridge.coefficients_.items()
+        }
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits of samples × features."""
+        scores = {name: x @ slopes + start for name, (slopes, start) in self.lines.items()}
+        found = {"tissue": scores["tissue"][:, :-1], "disease_state": self._states(scores)}
+        return found | ({"subtype": scores["subtype"]} if "subtype" in scores else {})
+
+    def _states(self, scores: dict[str, torch.Tensor]) -> torch.Tensor:
+        def log_odds(name: str) -> torch.Tensor:
+            slope, start = getattr(self.model.calibration, name)
+            score = scores[name][:, 0] if name in scores else torch.zeros(1)
+            return torch.clamp(slope * score + start, -30, 30)
+
+        tumour, adjacent = log_odds("tumour"), log_odds("adjacent")
+        no_tumour = logsigmoid(-tumour)
+        found = {
+            STATES[0]: no_tumour + logsigmoid(-adjacent),
+            STATES[1]: no_tumour + logsigmoid(adjacent),
+            NEOPLASTIC: logsigmoid(tumour),
+        }
+        return torch.stack([found[state] for state in self.model.heads["disease_state"]], dim=1)

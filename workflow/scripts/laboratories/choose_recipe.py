@@ -1,0 +1,52 @@
+"""Choose a recipe by the laboratories left out, calibrate it on them, and score its calls there."""
+
+from tissuestate.logs import log_to
+
+with log_to(snakemake.log[0]):
+    import json
+
+    import anndata
+    import pandas as pd
+    from tissuestate.evaluation.outside import score_outside
+    from tissuestate.files import atomic
+    from tissuestate.labels import BACKGROUND, read_classes
+    from tissuestate.laboratories import choice
+    from tissuestate.laboratories.calibration import calibrate
+    from tissuestate.laboratories.left_out import candidates, read_scores
+    from tissuestate.tables import plain_labels
+
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    obs = plain_labels(anndata.read_h5ad(source.cohort, backed="r").obs)
+    classes = read_classes(source.classes)
+    tried = {one.name: one for one in candidates(params.normalisation, params.correction)}
+    samples, scores = read_scores(source.scores, list(tried))
+    labels = obs.loc[samples]
+    losses = {name: choice.left_out_loss(own, labels, classes) for name, own in scores.items()}
+    best = min(losses, key=lambda name: losses[name])
+    print(f"{best} is chosen: the least loss in laboratories left out, {losses[best]:.4f}")
+    calibration = calibrate(scores[best], labels, classes)
+    calls, sets, released = choice.call_left_out(
+        scores[best], labels, classes, calibration, obs[obs["split"] != BACKGROUND]
+    )
+    recipe = {
+        "normalisation": tried[best].normalisation,
+        "correction": {"method": tried[best].correction, "n_sv": tried[best].n_sv},
+        "calibration": calibration.to_dict(),
+        "sets": sets.to_dict(),
+        "released_subtypes": released,
+    }
+    with atomic(output.recipe) as temporary:
+        temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+    kept = choice.left_out_labels(labels)
+    tables = {
+        output.candidates: pd.DataFrame(
+            {"candidate": list(losses), "loss": list(losses.values())}
+        ).assign(chosen=lambda table: table["candidate"] == best),
+        output.scores: score_outside(calls, kept, classes),
+        output.calls: calls.join(kept.drop(columns="doubt"), rsuffix="_true")
+        .rename_axis("sample")
+        .reset_index(),
+    }
+    for path, table in tables.items():
+        with atomic(path) as temporary:
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
