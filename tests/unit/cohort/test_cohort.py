@@ -99,17 +99,24 @@ def test_sources_are_merged_on_symbols(two_sources):
     }
 
 
-def test_genes_that_a_data_set_lacks_are_missing(two_sources, tmp_path):
+@pytest.fixture
+def with_panel(two_sources, tmp_path) -> tuple[pd.DataFrame, dict]:
+    """The two sources, three copies of b's sample and a panel of two of the four genes."""
     samples, counts = two_sources
     (tmp_path / "panel.tsv").write_text("gene\tp1\nMYC\t5\nKRAS\t6\n")
-    files = {"p1": "panel", "s3": "b", "s4": "c", "s5": "d", "s6": "e"}
+    files = {"p1": "panel", "s4": "c", "s5": "d", "s6": "e"}
     for name in ("c", "d", "e"):
         shutil.copy(tmp_path / "b.tsv", tmp_path / f"{name}.tsv")
     rows = [(s, f, str(tmp_path / f"{f}.tsv"), "count", "train") for s, f in files.items()]
-    alike = sheet(rows).assign(donor="one", column=["p1", *["s3"] * 4])
-    both = pd.concat([samples, alike[alike["sample"] != "s3"]], ignore_index=True)
-    cohort, table = assemble_cohort(both, GENE_MAP, counts, genes="most")
-    assert cohort.var_names.tolist() == ["A1BG", "KRAS", "MYC", "TP53"]  # a alone lacks MYC
+    more = sheet(rows).assign(donor="s3", column=["p1", *["s3"] * 3])
+    return pd.concat([samples, more], ignore_index=True), counts
+
+
+def test_genes_that_a_data_set_lacks_are_missing(with_panel):
+    samples, counts = with_panel
+    samples.loc[samples["sample"] == "p1", "split"] = "background"
+    cohort, table = assemble_cohort(samples, GENE_MAP, counts, genes="most")
+    assert cohort.var_names.tolist() == ["A1BG", "KRAS", "MYC", "TP53"]  # s2 alone lacks MYC
     np.testing.assert_array_equal(cohort["p1"].X, [[np.nan, 6, 5, np.nan]])
     np.testing.assert_array_equal(cohort["s2"].X, [[4, 14, np.nan, 2]])
     np.testing.assert_array_equal(cohort["r1"].X, [[101, 102, 103, 104]])
@@ -117,18 +124,25 @@ def test_genes_that_a_data_set_lacks_are_missing(two_sources, tmp_path):
     assert table.set_index("dataset")["genes"]["panel"] == 2
 
 
-def test_neither_a_panel_nor_a_rich_annotation_decides_on_the_genes():
-    common = {f"g{i}" for i in range(100)}
-    genes_of = {f"full{i}": common | {f"own{i}"} for i in range(5)}
-    genes_of |= {"panel": {"g1", "g2"}, "rich": common | {f"lnc{i}" for i in range(300)}}
-    assert choose_genes(genes_of, genes_of) == common
-    lacking = genes_of | {"full0": common - {"g7"}}
-    assert choose_genes(lacking, lacking) == common  # five of six have it
-    lacking["full1"] = common - {"g7"}
-    assert choose_genes(lacking, lacking) == common - {"g7"}
-    assert choose_genes(lacking, ["full2", "full3"]) == common  # others train nothing
-    with pytest.raises(InputError, match="no gene is common to most data sets"):
-        choose_genes({"a": {"x"}, "b": {"y"}}, ["a", "b"])
+def test_the_genes_of_most_training_samples_are_kept():
+    lists = [np.array(names) for names in (["a", "b", "c"], ["b", "c"], ["a", "d"])]
+    assert choose_genes(lists, [60, 25, 15]).tolist() == ["b", "c"]
+    assert choose_genes(lists, [60, 15, 25]).tolist() == ["a"]
+    assert choose_genes(lists, [80, 20, 0]).tolist() == ["a", "b", "c"]  # none of it trains
+    with pytest.raises(InputError, match="no gene is common to most training samples"):
+        choose_genes(lists[1:], [1, 1])
+
+
+def test_samples_with_few_of_the_genes_are_refused(with_panel, tmp_path):
+    samples, counts = with_panel
+    (tmp_path / "panel.tsv").write_text("gene\tp1\nKRAS\t6\n")
+    sentence = (
+        r"panel\.tsv: sample 'p1' has 1 of the 4 genes .* at least 30% are needed; leave the "
+        "file's samples out of the sheet"
+    )
+    samples.loc[samples["sample"] == "p1", "split"] = "background"
+    with pytest.raises(InputError, match=sentence):
+        assemble_cohort(samples, GENE_MAP, counts, genes="most")
 
 
 def test_an_unexpected_number_of_genes_is_logged(two_sources, caplog):
