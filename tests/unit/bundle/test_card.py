@@ -98,9 +98,7 @@ def test_classes_without_a_common_batch_are_confounded(description):
     assert facts["states_confounded"] == []
     assert facts["subtypes_confounded"] == [("kirc", "kirp")]
     assert "no call is made between them" in write_card(description)
-    assert not card_facts({**description, "released_subtypes": [["kirp", "kirc"]]})[
-        "subtypes_confounded"
-    ]
+    assert not card_facts({**description, "confounded_subtypes": []})["subtypes_confounded"]
 
 
 def test_states_that_a_tissue_lacked_are_named(description):

@@ -73,12 +73,12 @@ def unseen_states(
 def confounded_subtypes(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The pairs of subtypes of one tissue between which a bundle makes no call.
 
-    They never came from the same batch in training, and are not among those that other laboratories
-    have shown to hold ('released_subtypes' in the description).
+    Those that never came from the same batch in training, or what laboratories left out have shown
+    ('confounded_subtypes' in the description).
     """
-    released = {frozenset(pair) for pair in description.get("released_subtypes", ())}
-    pairs = pairs_without_common_batch(description["data"]["contrasts"], "subtype")
-    return [pair for pair in pairs if frozenset(pair) not in released]
+    if "confounded_subtypes" in description:
+        return [(first, second) for first, second in description["confounded_subtypes"]]
+    return pairs_without_common_batch(description["data"]["contrasts"], "subtype")
 
 
 def rivals(name: str, pairs: Collection[tuple[str, str]]) -> list[str]:
