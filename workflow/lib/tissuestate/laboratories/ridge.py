@@ -42,7 +42,8 @@ class Ridge:
         """Learn from samples × features (standardised) and their labels.
 
         obs: laboratory, study, source, tissue, disease_state and subtype. classes: the tissues and
-        subtypes that are asked for; a class without samples gets low scores everywhere.
+        subtypes that are asked for; a class without samples gets low scores everywhere, and so
+        does a question without samples.
         """
         x = np.asarray(X, dtype=np.float64)
         scale = float(np.sqrt((x**2).sum(axis=1).mean())) or 1.0
@@ -51,6 +52,10 @@ class Ridge:
         weights = sample_weights(obs)
         self.coefficients_, self.intercepts_ = {}, {}
         for name, (targets, used) in _questions(obs, classes).items():
+            if not used.any():
+                self.coefficients_[name] = np.zeros((x.shape[1], targets.shape[1]), np.float32)
+                self.intercepts_[name] = np.zeros(targets.shape[1])
+                continue
             shortened = spreads * STRENGTHS[name] / (1 + spreads * STRENGTHS[name])
             slopes, intercept = _solve(x[used], targets[used], weights[used], directions, shortened)
             self.coefficients_[name] = (slopes / scale).astype(np.float32)
@@ -99,7 +104,7 @@ def _questions(
     if len(classes["subtype"]):
         subtype = encode(obs["subtype"], classes["subtype"])
         found["subtype"] = (np.eye(len(classes["subtype"]))[subtype], subtype >= 0)
-    return {name: (targets, used) for name, (targets, used) in found.items() if used.any()}
+    return found
 
 
 def _solve(
