@@ -52,7 +52,7 @@ class RidgeModel:
 def novelty_of(tissue_scores: np.ndarray, margin: float) -> np.ndarray:
     """Novelty from scores of samples × (tissues, none) and the margin between known and new."""
     over_none, _ = tissue_margins(tissue_scores)
-    return np.maximum(1 - over_none, 0) / max(1 - margin, 1e-6)
+    return np.maximum(1 + (margin - over_none) / max(1 - margin, 1e-6), 0)
 
 
 def read_ridge_chain(

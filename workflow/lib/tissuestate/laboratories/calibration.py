@@ -70,14 +70,19 @@ class Calibration:
     def _states(self, scores: Scores, states: Sequence[str]) -> np.ndarray:
         """Log probabilities of disease states, samples × states."""
         tumour = _log_odds(self.tumour, scores["tumour"][:, 0])
-        adjacent = _log_odds(self.adjacent, scores.get("adjacent", scores["tumour"] * 0)[:, 0])
-        no_tumour = -np.logaddexp(0, tumour)
+        adjacent = _log_odds(self.adjacent, scores["adjacent"][:, 0])
+        no_tumour, both = -np.logaddexp(0, tumour), has_two_without_tumour(states)
         found = {
-            STATES[0]: no_tumour - np.logaddexp(0, adjacent),
-            ADJACENT: no_tumour - np.logaddexp(0, -adjacent),
+            STATES[0]: no_tumour - both * np.logaddexp(0, adjacent),
+            ADJACENT: no_tumour - both * np.logaddexp(0, -adjacent),
             NEOPLASTIC: -np.logaddexp(0, -tumour),
         }
         return np.stack([found[state] for state in states], axis=1)
+
+
+def has_two_without_tumour(states: Sequence[str]) -> bool:
+    """Whether no tumour may mean healthy or adjacent; if the cohort lacks one, it is the other."""
+    return STATES[0] in states and ADJACENT in states
 
 
 def _log_odds(line: tuple[float, float], score: np.ndarray) -> np.ndarray:
@@ -96,25 +101,20 @@ def calibrate(scores: Scores, obs: pd.DataFrame, classes: Mapping[str, Any]) -> 
     tissue = encode(obs["tissue"], classes["tissue"])
     temperatures = {"disease_state": 1.0, **_temperatures(scores, obs, classes, tissue)}
     tumour = fit_line(scores["tumour"][known, 0], is_tumour[known], laboratories[known])
-    rest, adjacent = known & ~is_tumour, (0.0, 0.0)
-    if "adjacent" in scores:
-        adjacent = fit_line(scores["adjacent"][rest, 0], is_adjacent[rest], laboratories[rest])
+    rest = known & ~is_tumour
+    adjacent = fit_line(scores["adjacent"][rest, 0], is_adjacent[rest], laboratories[rest])
     margin, gap = tissue_limits(scores["tissue"], tissue, known, laboratories)
     odds = float(np.exp(np.clip(gap / temperatures["tissue"], 0, 30)))
     probability = expit(_log_odds(tumour, scores["tumour"][:, 0]))
     around = tumour_limits(probability[known], is_tumour[known], laboratories[known])
+    called = rest & (probability <= around[0])
+    share = expit(_log_odds(adjacent, scores["adjacent"][:, 0]))
     limits: dict[str, tuple[float, float] | None] = {
         "tissue": (0.0, odds),
         "subtype": (LEAST, ODDS),
         "tumour": around,
-        "adjacent": None,
+        "adjacent": adjacent_limits(share[called], is_adjacent[called], laboratories[called]),
     }
-    if "adjacent" in scores:
-        called = rest & (probability <= around[0])
-        share = expit(_log_odds(adjacent, scores["adjacent"][:, 0]))
-        limits["adjacent"] = adjacent_limits(
-            share[called], is_adjacent[called], laboratories[called]
-        )
     return Calibration(temperatures, tumour, adjacent, margin, limits)
 
 

@@ -7,6 +7,7 @@ from torch.nn.functional import logsigmoid
 
 from tissuestate.labels import NEOPLASTIC, STATES
 from tissuestate.laboratories.answers import RidgeModel
+from tissuestate.laboratories.calibration import has_two_without_tumour
 
 
 class RidgeModule(Module):
@@ -30,14 +31,14 @@ class RidgeModule(Module):
     def _states(self, scores: dict[str, torch.Tensor]) -> torch.Tensor:
         def log_odds(name: str) -> torch.Tensor:
             slope, start = getattr(self.model.calibration, name)
-            score = scores[name][:, 0] if name in scores else torch.zeros(1)
-            return torch.clamp(slope * score + start, -30, 30)
+            return torch.clamp(slope * scores[name][:, 0] + start, -30, 30)
 
+        states = self.model.heads["disease_state"]
         tumour, adjacent = log_odds("tumour"), log_odds("adjacent")
-        no_tumour = logsigmoid(-tumour)
+        no_tumour, both = logsigmoid(-tumour), has_two_without_tumour(states)
         found = {
-            STATES[0]: no_tumour + logsigmoid(-adjacent),
-            STATES[1]: no_tumour + logsigmoid(adjacent),
+            STATES[0]: no_tumour + both * logsigmoid(-adjacent),
+            STATES[1]: no_tumour + both * logsigmoid(adjacent),
             NEOPLASTIC: logsigmoid(tumour),
         }
-        return torch.stack([found[state] for state in self.model.heads["disease_state"]], dim=1)
+        return torch.stack([found[state] for state in states], dim=1)
