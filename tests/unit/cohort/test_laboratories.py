@@ -1,7 +1,11 @@
 """Laboratories by tissue and state, counted by hand."""
 
 import pandas as pd
-from tissuestate.cohort.laboratories import laboratory_support, laboratory_table
+from tissuestate.cohort.laboratories import (
+    laboratories_left_out,
+    laboratory_support,
+    laboratory_table,
+)
 
 SAMPLES = pd.DataFrame(
     [
@@ -34,3 +38,27 @@ def test_pairs_without_a_sample_or_of_one_laboratory_are_counted():
     counted = {name: support[name] for name in ("laboratories", "pairs", "missing", "single")}
     assert counted == {"laboratories": 3, "pairs": 4, "missing": 1, "single": 2}
     assert laboratory_support(SAMPLES[:0])["pairs"] == 0
+
+
+def cohort_of(**sizes: int) -> pd.DataFrame:
+    """So many samples of each laboratory; those whose name starts with X have no class."""
+    rows = [
+        (name, "other" if name[0] == "X" else "liver")
+        for name, n in sizes.items()
+        for _ in range(n)
+    ]
+    return pd.DataFrame(rows, columns=["laboratory", "tissue"])
+
+
+def test_laboratories_are_left_out_if_there_are_four_with_classes():
+    assert laboratories_left_out(cohort_of(C=3, A=3, D=3, B=3)) == ["A", "B", "C", "D"]
+    assert laboratories_left_out(cohort_of(A=3, B=3, C=3)) == []
+    assert laboratories_left_out(cohort_of(A=3, B=3, C=3, X1=3, X2=3)) == []
+    assert laboratories_left_out(cohort_of(A=3, B=3, C=3, D=1, X=9)) == ["A", "B", "C", "D", "X"]
+    assert laboratories_left_out(cohort_of(A=3)[:0]) == []
+
+
+def test_a_laboratory_of_most_samples_always_trains():
+    assert laboratories_left_out(cohort_of(A=7, B=2, C=2, D=2)) == ["B", "C", "D"]
+    assert laboratories_left_out(cohort_of(A=6, B=2, C=2, D=2)) == ["A", "B", "C", "D"]
+    assert laboratories_left_out(cohort_of(A=6, B=2, C=2, D=1, X=9)) == ["B", "C", "D", "X"]
