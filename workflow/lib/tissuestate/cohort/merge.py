@@ -119,37 +119,32 @@ def assemble_cohort(
     counts = counts or {}
     reader = _Reader(gene_map, missing)
     parts = reader.read_matrices(samples)
-    reads = [name for name in samples["sample"] if name in counts]
-    absent = samples.loc[samples["origin"] != "matrix", "sample"]
-    absent = absent[~absent.isin(reads)]
+    rows = np.flatnonzero(samples["sample"].isin(list(counts)))
+    reads = samples["sample"].iloc[rows].tolist()
+    absent = samples.loc[(samples["origin"] != "matrix") & ~samples["sample"].isin(reads), "sample"]
     if len(absent):
         raise InputError(f"sample {absent.iloc[0]!r} comes from reads and has no count table.")
     first = reader.read_count_table(reads[0], Path(counts[reads[0]])) if reads else None
-
     files = [*parts, *([first] if first else [])]
-    genes_of: dict[str, set[str]] = {}
-    for part in files:
-        names = set(part.symbols.tolist())
-        genes_of[part.dataset] = genes_of.get(part.dataset, names) & names
-    table = _gene_table(genes_of, files)
+    table = _gene_table(files)
     if genes == "common":
-        symbols = np.array(sorted(set.intersection(*genes_of.values())), dtype=str)
+        shared = set.intersection(*(set(part.symbols.tolist()) for part in files))
+        symbols = np.array(sorted(shared), dtype=str)
         _log_genes(table, len(symbols), expected_genes)
     else:
         trains = (samples["split"] == "train").to_numpy()
         if first:
-            first.rows = np.flatnonzero(samples["sample"].isin(reads))
+            first.rows = rows
         symbols = choose_genes([p.symbols for p in files], [trains[p.rows].sum() for p in files])
 
     values = np.full((len(samples), len(symbols)), np.nan, dtype=np.float32)
+    files.clear()  # a part is freed once its values are in the cohort
     while parts:
         part = parts.pop()
         _place(values, part.rows, part, symbols)
-    positions = {name: row for row, name in enumerate(samples["sample"])}
-    for name in reads:
+    for row, name in zip(rows, reads, strict=True):
         part = reader.read_count_table(name, Path(counts[name]))
-        _place(values, np.array([positions[name]]), part, symbols)
-
+        _place(values, np.array([row]), part, symbols)
     _check_measured(values, samples, counts)
     _screen_cohort(values, samples, counts)
     _check_copies(values, samples)
@@ -359,7 +354,11 @@ def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
         log.warning("sample %s has the same values as %s", names[row], names[first])
 
 
-def _gene_table(genes_of: dict[str, set[str]], parts: list[_Part]) -> pd.DataFrame:
+def _gene_table(parts: list[_Part]) -> pd.DataFrame:
+    genes_of: dict[str, set[str]] = {}
+    for part in parts:
+        names = set(part.symbols.tolist())
+        genes_of[part.dataset] = genes_of.get(part.dataset, names) & names
     rows = []
     for dataset, genes in genes_of.items():
         found = [part.recognition for part in parts if part.dataset == dataset]
