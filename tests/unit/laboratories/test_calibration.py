@@ -66,14 +66,15 @@ def test_the_line_is_that_of_logistic_regression():
     score = rng.normal(0, 1, 4000)
     positive = rng.random(4000) < expit(2 * score - 0.5)
     laboratories = pd.Series(np.repeat(["A", "B"], [1000, 3000]))
-    weights = np.where(laboratories == "A", 1 / 2000, 1 / 6000)
+    size = pd.Series(positive).groupby([laboratories, positive]).transform("size")
+    weights = 1 / size.to_numpy(float)  # classes and, within them, laboratories weigh the same
     witness = LogisticRegression(C=1e10, tol=1e-10).fit(
         score[:, None], positive, sample_weight=weights
     )
     slope, start = fit_line(score, positive, laboratories)
     assert slope == pytest.approx(witness.coef_[0, 0], rel=0.02)
     assert start == pytest.approx(witness.intercept_[0], abs=0.02)
-    assert slope == pytest.approx(2, rel=0.15), "the truth"
+    assert slope == pytest.approx(2, rel=0.2), "the truth"
 
 
 def test_the_line_never_falls_and_one_class_alone_gives_its_share():

@@ -1,13 +1,11 @@
-"""The choice among candidates: its loss by hand, and subtypes that hold elsewhere."""
+"""The choice among candidates: its loss by hand, and what is called elsewhere."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from laboratory_samples import CLASSES, labels
 from tissuestate.laboratories import choice
-from tissuestate.laboratories.choice import left_out_loss, released_subtypes
-
-PAIR = [("kirc", "kirp")]
+from tissuestate.laboratories.choice import call_left_out, judge, left_out_loss
 
 
 def test_the_loss_is_that_of_tissue_or_none_and_of_the_tumour(monkeypatch):
@@ -55,25 +53,77 @@ def test_the_better_of_two_candidates_has_the_lower_loss():
     assert losses[2] > 1.5 * max(losses[:2])
 
 
-def released(right: dict[str, list[bool]]) -> list[tuple[str, str]]:
-    """The pairs released if the tumours of each laboratory are called so."""
-    rows = [(name, ok) for name, calls in right.items() for ok in calls]
-    obs = pd.DataFrame({"laboratory": [name for name, _ in rows], "subtype": "kirc"})
-    shares = np.array([[0.8, 0.2] if ok else [0.2, 0.8] for _, ok in rows])
-    return released_subtypes({"subtype": shares}, obs, CLASSES, PAIR)
+BATCHES = {"X": ["kirc"], "Y": ["kirp"]}  # of the training samples, with their subtypes
+TOGETHER = {"X": ["kirc", "kirp"]}
 
 
-def test_subtypes_are_released_if_two_laboratories_show_that_they_hold():
-    assert released({"A": [True] * 5, "B": [True] * 9 + [False]}) == PAIR
-    assert released({"A": [True] * 50}) == [], "one laboratory"
-    assert released({"A": [True] * 50, "B": [True] * 4}) == [], "the second has too few samples"
-    bad = {"A": [True] * 50, "B": [True] * 50, "C": [True] * 4 + [False]}
-    assert released(bad) == [], "one that is often wrong forbids"
-    assert released({"A": [True] * 5, "B": [True] * 5, "C": [False] * 4}) == PAIR
+def confounded(left_out: dict[str, str], batches: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Pairs not called if tumours of each laboratory are right (+), wrong (-) or unclear (?)."""
+    rows = [(laboratory, call) for laboratory, calls in left_out.items() for call in calls]
+    names = ["kirc", "kirp"]
+    obs = pd.DataFrame({"laboratory": [name for name, _ in rows], "tissue": "kidney"})
+    obs = obs.assign(
+        disease_state="neoplastic", subtype=[names[row % 2] for row in range(len(rows))]
+    )
+    own = np.eye(2)[np.arange(len(rows)) % 2]
+    sign = np.array([{"+": 1.0, "-": -1.0, "?": 0.0}[call] for _, call in rows])
+    scores = {
+        "tissue": np.tile([1.0, 0.0, 0.0], (len(rows), 1)),
+        "tumour": np.ones((len(rows), 1)),
+        "adjacent": np.zeros((len(rows), 1)),
+        "subtype": (own - 0.5) * sign[:, None],
+    }
+    training = pd.DataFrame(
+        [(batch, batch, "kidney", name) for batch, own in batches.items() for name in own],
+        columns=["study", "source", "tissue", "subtype"],
+    )
+    return judge(scores, obs, CLASSES, training).confounded
 
 
-def test_a_sample_of_another_tissue_has_no_subtype_right():
-    obs = pd.DataFrame({"laboratory": list("AAAAABBBBB"), "subtype": "kirc"})
-    shares = np.full((10, 2), np.nan)  # in tandem: the tissue that was called has none
-    assert released_subtypes({"subtype": shares}, obs, CLASSES, PAIR) == []
-    assert released_subtypes({}, obs, {**CLASSES, "subtype": []}, []) == []
+PAIR = [("kirc", "kirp")]
+
+
+def test_without_samples_left_out_a_batch_that_holds_both_subtypes_decides():
+    assert confounded({"A": "+" * 9}, BATCHES) == PAIR
+    assert confounded({"A": "-" * 9}, TOGETHER) == []
+    assert confounded({"A": "+" * 9 + "?" * 9}, BATCHES) == PAIR, "what is unclear shows nothing"
+
+
+def test_samples_left_out_decide_if_there_are_enough():
+    assert confounded({"A": "+" * 5, "B": "+" * 5}, BATCHES) == []
+    wrong = {"A": "+" * 90, "B": "+" * 6 + "-" * 4, "C": "+" * 90}
+    assert confounded(wrong, TOGETHER) == PAIR, "each laboratory weighs the same"
+    assert confounded({"A": "+" * 9 + "-", "B": "+" * 10 + "?" * 5}, BATCHES) == []
+    assert judge_without_subtypes() == []
+
+
+def judge_without_subtypes() -> list[tuple[str, str]]:
+    obs = labels()
+    codes = pd.Index(["kidney", "liver", "other"]).get_indexer(obs["tissue"])
+    tumour = np.where(obs["disease_state"] == "neoplastic", 1.0, -1.0)[:, None]
+    scores = {"tissue": np.eye(3)[codes], "tumour": tumour, "adjacent": tumour * 0}
+    classes = {**CLASSES, "subtype": [], "subtypes_of": {}}
+    return judge(scores, obs, classes, obs).confounded
+
+
+def test_calls_of_a_laboratory_do_not_depend_on_its_own_labels():
+    obs = labels()
+    rng = np.random.default_rng(0)
+    codes = pd.Index(["kidney", "liver", "other"]).get_indexer(obs["tissue"])
+    scores = {
+        "tissue": np.eye(3)[codes] + rng.normal(0, 0.3, (len(obs), 3)),
+        "tumour": np.where(obs["disease_state"] == "neoplastic", 1.0, -1.0)[:, None]
+        + rng.normal(0, 0.5, (len(obs), 1)),
+        "adjacent": rng.normal(0, 1, (len(obs), 1)),
+        "subtype": rng.normal(0, 1, (len(obs), 2)),
+    }
+    training = obs.assign(split="train")
+    before = call_left_out(scores, obs, CLASSES, training)
+    assert before.index.tolist() == obs.index.tolist()
+    changed = obs.copy()
+    own = (obs["laboratory"] == "B").to_numpy()
+    for column in ("tissue", "disease_state", "subtype"):
+        changed.loc[own, column] = obs.loc[own, column].to_numpy()[::-1]
+    after = call_left_out(scores, changed, CLASSES, training)
+    pd.testing.assert_frame_equal(after[own], before[own])
+    assert not after[~own].equals(before[~own]), "the others are judged by it"

@@ -117,14 +117,24 @@ def test_hopeless_tumour_limits_pass_only_the_clearest():
 
 
 def test_adjacent_tissue_is_called_if_laboratories_can_tell_it():
-    n = 2 * ENOUGH
-    laboratories = pd.Series(list("AB") * n)
+    n = 3 * ENOUGH
+    laboratories = pd.Series(list("ABC") * (2 * n // 3))
     probability = np.concatenate([np.linspace(0.01, 0.2, n), np.linspace(0.8, 0.99, n)])
     truth = probability > 0.5
     assert adjacent_limits(probability, truth, laboratories) == (0.5, 0.5)
+    two = laboratories.replace("C", "B")
+    assert adjacent_limits(probability, truth, two) is None, "without one, one is left"
     one_answer = pd.Series(np.where(truth, "A", laboratories))
     assert adjacent_limits(probability, truth, one_answer) is None, "one laboratory shows nothing"
     mixed = np.random.default_rng(0).permutation(truth)
     assert adjacent_limits(probability, mixed, laboratories) is None, "not told apart"
     few = np.r_[: ENOUGH - 1, n : 2 * n]
     assert adjacent_limits(probability[few], truth[few], laboratories[few]) is None, "too few"
+
+
+def test_adjacent_tissue_is_not_called_if_one_laboratory_in_three_is_always_wrong():
+    n = 3 * ENOUGH
+    laboratories = pd.Series(list("ABC") * (2 * n // 3))
+    probability = np.concatenate([np.linspace(0.01, 0.2, n), np.linspace(0.8, 0.99, n)])
+    truth = (probability > 0.5) ^ (laboratories == "C").to_numpy()
+    assert adjacent_limits(probability, truth, laboratories) is None

@@ -138,7 +138,7 @@ def _left_out(scores: str) -> list[dict[str, Any]]:
     """Scores of all laboratories left out, means over them; [] if none was."""
     if not scores:
         return []
-    table = read_table(scores)
+    table = read_table(scores, text=("labels", "group", "member", "question"))
     kept = table[(table["labels"] == "all") & (table["member"] == EVEN)]
     columns = ["question", "metric", "value", "samples", "laboratories"]
     return metric_records(kept[columns])

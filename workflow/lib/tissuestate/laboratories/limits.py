@@ -40,7 +40,8 @@ def tissue_limits(
     """The margins over none and over the second tissue from which on there is an answer.
 
     Of the pairs with which enough answers are right and few samples of no class are answered, the
-    one that answers most; if there is none, the one whose answers are right most often.
+    one that answers most; if there is none, the one whose answers are right most often. Of equal
+    ones, that which answers fewest samples of no class.
     """
     over_none, over_second = tissue_margins(scores)
     right = (scores[:, :-1].argmax(axis=1) == codes) & known
@@ -48,7 +49,7 @@ def tissue_limits(
     known_weights[known] = even_weights(laboratories[known])
     if (~known).any():
         new_weights[~known] = even_weights(laboratories[~known])
-    best: tuple[tuple[bool, float], tuple[float, float]] | None = None
+    best: tuple[tuple[bool, float, float], tuple[float, float]] | None = None
     levels = np.linspace(0, 1, STEPS)
     for first in np.quantile(over_none, levels):
         for second in np.quantile(over_second, levels):
@@ -57,8 +58,9 @@ def tissue_limits(
             if answered <= 0:
                 continue
             accuracy = float(known_weights @ (passed & right)) / answered
-            allowed = accuracy >= RIGHT["tissue"] and new_weights @ passed <= NEW_ANSWERED
-            rank = (bool(allowed), answered if allowed else accuracy)
+            new = float(new_weights @ passed)
+            allowed = accuracy >= RIGHT["tissue"] and new <= NEW_ANSWERED
+            rank = (allowed, answered if allowed else accuracy, -new)
             if best is None or rank > best[0]:
                 best = rank, (float(first), float(second))
     return best[1] if best else (0.0, 0.0)
