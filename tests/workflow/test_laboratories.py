@@ -149,7 +149,7 @@ def test_the_bundle_gives_training_samples_the_probabilities_of_training(folder:
     expected = table(folder / "results/evaluation/ridge/predictions.tsv").set_index("sample")
     matrices = [table(folder / f"{name}.tsv", index_col=0) for name in "ABCDE"]
     counts = pd.concat(matrices, axis=1).T.loc[expected.index]
-    found = classifier.predict(counts, "count").table()
+    found = classifier.predict(counts, "count").table().set_index("sample")
     columns = [name for name in expected if ":" in name and "subtype" not in name]
     difference = (found[columns] - expected[columns]).abs().to_numpy().max()
     print(f"{len(expected)} samples, largest difference of a probability: {difference:.1e}")

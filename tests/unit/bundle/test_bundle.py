@@ -11,6 +11,7 @@ from tissuestate.arrays import save_arrays
 from tissuestate.bundle import format as bundle
 from tissuestate.errors import InputError
 
+FILES = (*bundle.REQUIRED, *bundle.MODELS[0])  # of a bundle with networks
 DESCRIPTION = {
     "classes": {"disease_state": ["neoplastic"], "tissue": ["kidney"], "subtype": []},
     "subtypes_of": {},
@@ -29,7 +30,7 @@ DESCRIPTION = {
 def written(tmp_path):
     source = tmp_path / "source.npz"
     save_arrays(source, {"a": np.arange(3.0)})
-    files = dict.fromkeys(bundle.REQUIRED, source) | {"genes.tsv.gz": b"symbol\n"}
+    files = dict.fromkeys(FILES, source) | {"genes.tsv.gz": b"symbol\n"}
     bundle.write_bundle(tmp_path / "bundle", files, DESCRIPTION)
     return tmp_path / "bundle"
 
@@ -44,7 +45,7 @@ def test_what_was_written_is_read_from_the_folder_or_its_description(written):
 
 
 def test_equal_contents_are_equal_bytes(written, tmp_path):
-    files = {name: written / name for name in bundle.REQUIRED}
+    files = {name: written / name for name in FILES}
     bundle.write_bundle(tmp_path / "again", files, DESCRIPTION)
     for file in sorted(path for path in written.rglob("*") if path.is_file()):
         assert (tmp_path / "again" / file.relative_to(written)).read_bytes() == file.read_bytes()
@@ -53,7 +54,7 @@ def test_equal_contents_are_equal_bytes(written, tmp_path):
 def test_a_bundle_that_is_replaced_stays_usable_under_its_fingerprint(written, tmp_path):
     archive = tmp_path / "bundles"
     old = bundle.read_bundle(bundle.keep_bundle(written, archive))
-    files = {name: (written / name).read_bytes() for name in bundle.REQUIRED}
+    files = {name: (written / name).read_bytes() for name in FILES}
     assert bundle.keep_bundle(written, archive) == old.folder, "the same bundle is kept once"
     # Another network from upstream: Snakemake deletes the outputs, and the rule writes them again.
     for path in sorted(written.rglob("*"), reverse=True):
@@ -66,7 +67,7 @@ def test_a_bundle_that_is_replaced_stays_usable_under_its_fingerprint(written, t
     assert bundle.read_bundle(old.folder).description == old.description
 
 
-@pytest.mark.parametrize("name", bundle.REQUIRED)
+@pytest.mark.parametrize("name", FILES)
 def test_any_altered_file_is_refused_by_name(written, name):
     content = bytearray((written / name).read_bytes())
     content[-1] ^= 1
@@ -75,7 +76,7 @@ def test_any_altered_file_is_refused_by_name(written, name):
         bundle.read_bundle(written)
 
 
-@pytest.mark.parametrize("name", [*bundle.REQUIRED, "bundle.json"])
+@pytest.mark.parametrize("name", [*FILES, "bundle.json"])
 def test_a_missing_or_truncated_file_is_refused(written, name):
     content = (written / name).read_bytes()
     (written / name).write_bytes(content[: len(content) // 2])
@@ -121,12 +122,21 @@ def test_a_file_that_is_not_a_description_is_refused(written, text):
 
 
 def test_an_interrupted_write_leaves_no_readable_bundle(written, tmp_path):
-    files = {name: written / name for name in bundle.REQUIRED}
+    files = {name: written / name for name in FILES}
     files["training.npz"] = tmp_path / "not there"
     with pytest.raises(FileNotFoundError):
         bundle.write_bundle(written, files, DESCRIPTION)
     with pytest.raises(InputError, match="found no bundle"):
         bundle.read_bundle(written)
+
+
+def test_a_bundle_holds_ridge_regression_or_networks():
+    ridge = {*bundle.REQUIRED, "ridge.npz"}
+    network = {"novelty.npz", "multitask/network.json", "multitask/weights.safetensors"}
+    assert bundle.missing_files(ridge) == []
+    assert bundle.missing_files({*bundle.REQUIRED, *network}) == []
+    assert set(bundle.missing_files(bundle.REQUIRED)) == network
+    assert bundle.missing_files(ridge - {"genes.tsv.gz"}) == ["genes.tsv.gz"]
 
 
 def test_the_error_for_the_folder_above_a_bundle_names_the_bundle(written):
