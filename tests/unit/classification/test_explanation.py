@@ -103,7 +103,7 @@ def model(request, simulated, tmp_path_factory) -> tuple[Model, np.ndarray]:
         frozen.append(FrozenNetwork.load(folder / task))
     imputation = ConditionalMean().fit(values)
     chain = Chain(normaliser, imputation, correction, transformer, Novelty(), frozen)
-    return Model(folder, genes, chain, {"subtypes_of": SUBTYPES_OF}), values
+    return Model(folder, genes, chain, {"classes": heads, "subtypes_of": SUBTYPES_OF}), values
 
 
 @pytest.fixture(scope="module")
