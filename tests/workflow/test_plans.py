@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pandas as pd
+
 
 def test_the_demo_plans_every_stage(snakemake, demo_folder: Path) -> None:
     planned = snakemake(demo_folder, "-n", "--quiet", "rules")
@@ -47,3 +49,24 @@ def test_the_config_of_laboratories_plans_published_models(snakemake, root, tmp_
     planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
     assert planned.returncode == 0, planned.stdout
     assert re.search(r"^fit_baseline +3$", planned.stdout, flags=re.M), planned.stdout
+
+
+def test_the_config_of_recount3_leaves_out_its_laboratories(
+    snakemake, root: Path, tmp_path: Path
+) -> None:
+    projects = pd.read_csv(root / "resources" / "recount3.tsv", sep="\t", dtype=str).iloc[-5:]
+    sheet = projects[["matrix", "laboratory"]]
+    sheet = sheet.loc[sheet.index.repeat(2)].reset_index(drop=True)
+    sheet["sample"] = sheet["donor"] = [f"s{number}" for number in range(len(sheet))]
+    sheet = sheet.assign(study=sheet["laboratory"], source=sheet["laboratory"], unit="count")
+    sheet = sheet.assign(disease_state="neoplastic", tissue="liver", subtype="")
+    (tmp_path / "config").mkdir()
+    sheet.to_csv(tmp_path / "config" / "recount3.tsv", sep="\t", index=False)
+    config = str(root / "config" / "recount3.yaml")
+    planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
+    assert planned.returncode == 0, planned.stdout
+    for rule, number in (
+        ("fetch_recount3", sheet["matrix"].nunique()),
+        ("leave_out_laboratory", sheet["laboratory"].nunique()),
+    ):
+        assert re.search(rf"^{rule} +{number}$", planned.stdout, flags=re.M), planned.stdout
