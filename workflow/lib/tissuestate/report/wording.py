@@ -14,6 +14,7 @@ MODELS = {
     "dl_pca": "DL PCA",
     "dl_rf": "DL RF",
     "dl_all": "DL all genes",
+    "ridge": "ridge against laboratory shifts",
     "logreg": "logistic regression on PCs",
     "linear_svm": "linear SVM on PCs",
     "boosting": "gradient boosting on PCs",
