@@ -1,6 +1,10 @@
 """The page on laboratories left out, from files as the stage writes them."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +28,7 @@ from tissuestate.report.laboratories import (
     read_left_out,
 )
 from tissuestate.report.render import render
+from tissuestate.tables import read_strings
 
 CLASSES: dict[str, Any] = {
     "disease_state": list(STATES),
@@ -200,3 +205,58 @@ def test_the_page_names_mistakes_and_shows_markup_in_names_as_text():
     assert len(page_facts()["mistakes"][NEW])
     assert "kidney, " in Page(page).text
     assert "Doubtful labels" not in page
+
+
+@pytest.mark.slow
+def test_calls_of_laboratories_left_out_are_scored_as_those_of_a_bundle(root: Path, tmp_path: Path):
+    found = left_out()
+    results = tmp_path / "results"
+    for folder in ("laboratories", "cohort", "evaluation/ridge"):
+        (results / folder).mkdir(parents=True)
+    calls = found.calls.rename(index="{}.set1".format)
+    write(replace(found, calls=calls), results / "laboratories")
+    (results / "cohort" / "classes.json").write_text(json.dumps(CLASSES))
+    shutil.copy(results / "laboratories" / "predictions.tsv", results / "evaluation" / "ridge")
+    data = tmp_path / "data"
+    data.mkdir()
+    own = cohort().iloc[:100].rename_axis("sample").reset_index()
+    own = own[["sample", "laboratory", *HEADS, "unit"]].assign(set="set1", file="set1.tsv.gz")
+    own = own.assign(protocol="poly-A", gene_ids="symbol", what="as labelled")
+    own.to_csv(data / "samples.tsv", sep="\t", index=False)
+    table, page = tmp_path / "external.tsv", tmp_path / "pages" / "left_out.html"
+    program = [sys.executable, root / "benchmarks" / "external.py"]
+    given = [results / "laboratories" / "calls.tsv", data, table, page, "--name", "left out"]
+    environment = {**os.environ, "PYTHONPATH": str(root / "workflow" / "lib")}
+    done = subprocess.run(
+        [*program, *given], check=True, env=environment, capture_output=True, text=True
+    )
+    scored = own[own["sample"].isin(found.calls.index) & (own["tissue"] != OTHER)]
+    assert len(scored) < (own["tissue"] != OTHER).sum(), "test samples of the run have no call"
+    rows = read_strings(table)
+    rows = rows[(rows["member"] == "pooled") & (rows["question"] == "tissue")]
+    rows = rows[rows["labels"] == "all"].set_index("metric")
+    assert rows.loc["answered", "samples"] == str(len(scored))
+    calls = found.calls.loc[scored["sample"]]
+    assert float(rows.loc["answered", "value"]) == pytest.approx(
+        (calls["tissue"] != "").mean(), 1e-3
+    )
+    assert float(rows.loc["area_development_outside", "value"]) == pytest.approx(0, abs=0.2)
+    missing = len(own) - own["sample"].isin(found.calls.index).sum()
+    assert f"{missing} of 100 samples were not called" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_bundle_is_not_scored_on_laboratories_of_its_training(root: Path, tmp_path: Path):
+    bundle = Path(shutil.copytree(root / "tests" / "data" / "bundle", tmp_path / "bundle"))
+    for folder in ("cohort", "data"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "cohort" / "laboratories.tsv").write_text("laboratory\nGTEx\nUlm\n")
+    (tmp_path / "data" / "samples.tsv").write_text("sample\tlaboratory\tset\twhat\nx\tUlm\ts\ty\n")
+    program = [sys.executable, root / "benchmarks" / "external.py", bundle, tmp_path / "data"]
+    environment = {**os.environ, "PYTHONPATH": str(root / "workflow" / "lib")}
+    given = [tmp_path / "external.tsv", tmp_path / "page.html"]
+    done = subprocess.run(
+        [*program, *given], check=False, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "trained on samples of Ulm" in done.stderr
