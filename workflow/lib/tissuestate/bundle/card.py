@@ -9,6 +9,11 @@ from tissuestate.labels import BACKGROUND, SPLITS, TUMOUR
 
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
 
+SHOWN_OUTSIDE = (
+    *("answered", "right_of_answered", "likeliest_right", "healthy_likeliest_tumour"),
+    *("auroc_novelty", "set_coverage", "calibration_error"),
+)
+
 
 def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
     """Facts of the card (`model_card.md.j2`), from the description in bundle.json."""
@@ -34,6 +39,14 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
         "states_of_tissue": seen,
         "metrics": [_numbers(row) for row in description["metrics"] if row["metric"] in SHOWN],
         "trust": _trust(description["trust"]),
+        "is_ridge": "calibration" in description,
+        "left_out": [
+            _numbers(row)
+            for row in description.get("left_out", ())
+            if row["metric"] in SHOWN_OUTSIDE
+        ],
+        "limits": description.get("limits"),
+        "subtypes_released": description.get("released_subtypes", []),
         "tumour": next(
             (row for row in description["trust"]["answered"] if row["head"] == TUMOUR), None
         ),
