@@ -32,3 +32,18 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
     assert planned.returncode == 0, planned.stdout
     assert re.search(r"^fetch_genome +1$", planned.stdout, flags=re.M), planned.stdout
     assert "components is 2000, but the sheet has 84 samples, of which about 59" in planned.stdout
+
+
+def test_the_config_of_laboratories_plans_published_models(snakemake, root, tmp_path) -> None:
+    (tmp_path / "counts.tsv").write_text("gene\ts0\nTP53\t1\n")
+    columns = "sample donor laboratory study source disease_state tissue subtype matrix unit"
+    rows = [
+        f"s{n}\ts{n}\tL{n % 4}\tS\tS\tneoplastic\tkidney\tkirc\tcounts.tsv\tcount"
+        for n in range(40)
+    ]
+    sheet = "\n".join(["\t".join(columns.split()), *rows, ""])
+    (tmp_path / "samples.tsv").write_text(sheet)
+    config = str(root / "config" / "laboratories.yaml")
+    planned = snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", config)
+    assert planned.returncode == 0, planned.stdout
+    assert re.search(r"^fit_baseline +3$", planned.stdout, flags=re.M), planned.stdout

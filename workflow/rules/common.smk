@@ -71,7 +71,7 @@ wildcard_constraints:
     sample=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     task="multitask|subtype",
     features="pca|rf|all",
-    model="[a-z_]+",
+    model="[a-z][a-z0-9_]*",
     round=r"\d+",
     worker=r"\d+",
     laboratory=r"[A-Za-z0-9][A-Za-z0-9._-]*",

@@ -428,7 +428,7 @@ def test_subtypes_from_batches_of_their_own_are_shown_together(
     assert called.any() and (found["subtype"] == "").all()
     assert found.loc[called, "subtype_abstained"].str.contains("same study and source").all()
     assert (found.loc[called, "subtype_set"] == "kirc|kirp").all()
-    released = described(**changed, released_subtypes=[["kirp", "kirc"]])
+    released = described(**changed, confounded_subtypes=[])
     pd.testing.assert_frame_equal(released.predict(frame).calls, usual)
 
 

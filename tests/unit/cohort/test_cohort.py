@@ -158,9 +158,9 @@ def test_an_unexpected_number_of_genes_is_logged(two_sources, caplog):
 
 def test_logarithms_are_summed_on_the_linear_scale(tmp_path):
     path = tmp_path / "log.tsv"
-    path.write_text("gene\ts1\nKRAS\t3\nKRAS\t4\nTP53\t-1\n")  # log2(7 + 1), log2(15 + 1)
+    path.write_text("gene\ts1\nKRAS\t3\nKRAS\t4\nTP53\t-1\n")  # log2 of a value + 0.5
     cohort, _ = assemble_cohort(sheet([("s1", "a", str(path), "log2", "train")]), GENE_MAP)
-    np.testing.assert_allclose(cohort[:, "KRAS"].X, np.log2(7 + 15 + 1), rtol=1e-6)
+    np.testing.assert_allclose(cohort[:, "KRAS"].X, np.log2(7.5 + 15.5 + 0.5), rtol=1e-6)
     assert cohort[:, "TP53"].X == -1
 
 

@@ -107,7 +107,7 @@ def test_subtypes_of_one_source_alone_are_confounded_until_released():
     none = {"disease_state": "neoplastic", "disease_state_abstained": ""}
     assert confounded_subtypes(description) == [("coad", "read")]
     assert rivals("read", [("coad", "read")]) == ["coad"]
-    assert confounded_subtypes({**description, "released_subtypes": [["read", "coad"]]}) == []
+    assert confounded_subtypes({**description, "confounded_subtypes": []}) == []
     assert training_doubts({**none, "subtype": "kirc"}, "kidney", description) == []
     assert training_doubts({**none, "subtype": ""}, "colon", description) == []
     assert training_doubts(none, "colon", description) == []

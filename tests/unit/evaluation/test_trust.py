@@ -131,7 +131,7 @@ def test_no_call_is_made_between_subtypes_that_no_batch_held_together():
         "subtype": np.array([[1.0, 0, 0], [0, 0, 1.0]]),
     }
     found = abstention_reasons(shares, CLASSES, np.zeros(2, bool), {}, confounded)
-    assert found["subtype"][0].startswith("in training kirc never came from the same study and ")
+    assert found["subtype"][0].startswith("kirc is not reliably told from kirp: ")
     assert "kirp" in found["subtype"][0]
     assert found["subtype"][1] == "", "the tissue's only subtype"
     sets = with_rivals(shares["subtype"] > 0, CLASSES["subtype"], confounded)

@@ -192,5 +192,24 @@ def test_any_counts_give_finite_values(X, method):
 
 
 def test_linear_scale_by_hand():
-    np.testing.assert_allclose(linear_scale(np.array([0.0, 1, 3, -2]), "log2"), [0, 1, 7, 0])
+    np.testing.assert_array_equal(linear_scale(np.array([0.0, 1, np.nan]), "log2"), [0, 1, np.nan])
+    np.testing.assert_array_equal(linear_scale(np.array([3.0, 2]), "log2"), [7, 3])
+    np.testing.assert_array_equal(
+        linear_scale(np.array([3.0, np.nan, -2]), "log2"), [7.75, np.nan, 0]
+    )
+    rows = linear_scale(np.array([[-1.0, 2], [0, 2]]), "log2")
+    np.testing.assert_array_equal(rows, [[0, 3.5], [0, 3]])  # each row by itself
+    assert linear_scale(np.array([]), "log2").shape == (0,)
     assert linear_scale(np.array([2.5]), "normalised")[0] == 2.5
+
+
+@pytest.mark.parametrize("added", [0.001, 0.1, 0.5])
+@pytest.mark.parametrize("method", ["upper-quartile", "cpm"])  # tmm trims ties by rounding
+def test_logarithms_of_a_value_and_less_than_1_are_read_back(added, method):
+    X = np.random.default_rng(3).negative_binomial(0.4, 0.002, (20, 500)).astype(float)
+    logs = np.log2(X + added).astype(np.float32)
+    np.testing.assert_allclose(linear_scale(logs, "log2"), X, rtol=1e-5, atol=1e-6)
+    fitted = Normaliser(method).fit(X, ["count"] * len(X))
+    known = fitted.transform(X, ["count"] * len(X))
+    found = fitted.transform(logs, ["log2"] * len(X))
+    np.testing.assert_allclose(found, known, atol=1e-4)

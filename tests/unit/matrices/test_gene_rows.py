@@ -30,6 +30,14 @@ def test_rows_of_one_gene_are_added_up_on_the_linear_scale(unit):
     assert once.tolist() == [0, 0] and found.dtype == np.float32
 
 
+def test_sums_of_logarithms_have_what_was_added_to_all_of_the_sample():
+    values = np.array([[3, 1, 7, 0, 0, 0]])
+    given = np.log2(values + 0.001)
+    found, _ = collapse(given, [1, 0, 1, 2, 2, -1], list("abcdef"), "log2")
+    np.testing.assert_allclose(found, np.log2(np.array([[1, 10, 0]]) + 0.001), rtol=1e-6)
+    assert found[0, 2] == given.astype(np.float32)[0, 3]  # still the smallest
+
+
 def test_doubled_rows_count_once_and_others_are_added_up():
     doubled = np.concatenate([COUNTS, COUNTS[:, :300]], axis=1)
     found, once = collapse(doubled, [*range(500), *range(300)], [*NAMES, *NAMES[:300]])
@@ -126,6 +134,7 @@ def sheet(path, samples, unit):
         unit=unit,
         source="a",
         study="a",
+        laboratory="a",
         project="",
         disease_state="neoplastic",
         tissue="kidney",

@@ -206,6 +206,12 @@ def test_damage_in_columns_not_wanted_is_ignored(write):
     np.testing.assert_array_equal(matrix.values, FRAME[["s2", "s3"]].T)
 
 
+def test_zero_is_the_smallest_logarithm_if_that_is_below_0(write):
+    path = write("gene\ts1\ts2\nA\t-2\t3\nB\tNA\tNA\nC\t4\t5\n")
+    found = read_matrix(path, unit="log2", missing="zero").values
+    assert found.tolist() == [[-2, -2, 4], [3, 0, 5]]  # log2(0 + 0.25), log2(0 + 1)
+
+
 def test_missing_values_are_treated_as_configured(write):
     path = write(damaged("4.0", "NA"))
     assert read_matrix(path, missing="drop").ids.tolist() == ["A1BG", "KRAS"]

@@ -15,6 +15,7 @@ from tissuestate.matrices.screening import (
     screen_expression,
     screen_transcripts,
     screen_values,
+    zeros_and_below,
 )
 
 RNG = np.random.default_rng(5)
@@ -169,6 +170,35 @@ def test_small_fpkm_are_distinguished_from_logarithms():
 def test_values_that_are_no_bulk_sample_are_refused(values, unit, sentence):
     assert sentence in screen_expression(values, unit).refusal
     assert screen_expression(COUNTS, "count").refusal == ""
+
+
+def test_centred_values_are_refused_and_unlike_logarithms_are_not():
+    """Of a tissue unlike training's, as blood: correlation 0.4 with the average."""
+    average = np.log2(TPM + 1)
+    other = np.log2(RNG.permutation(TPM) + 1)
+    unlike = 0.4 * average + np.sqrt(1 - 0.4**2) * other
+    assert likeness(unlike, average) == pytest.approx(0.4, abs=0.05)
+    few_below = unlike - np.quantile(unlike[unlike > unlike.min()], 0.01)
+    floored = np.log2(np.maximum(np.exp2(unlike) - np.exp2(np.quantile(unlike, 0.1)), 0) + 0.001)
+    assert (few_below < 0).mean() < 0.05 < (floored < 0).mean()
+    for values in (few_below, floored):
+        assert screen_expression(values, "log2", average).refusal == ""
+    centred = unlike - np.median(unlike)
+    assert "centred" in screen_expression(centred, "log2", average).refusal
+    assert "centred" in screen_expression(other - other.mean(), "log2", average).refusal
+    noise = RNG.normal(3, 1, 3000)
+    assert "centred" in screen_expression(noise, "log2", average).refusal  # few are below 0
+
+
+def test_genes_that_are_not_expressed_are_counted_whatever_was_added():
+    zero = (COUNTS == 0).mean()
+    for added in (1, 0.5, 0.001):
+        zeros, below = zeros_and_below(np.log2(COUNTS + added))
+        assert zeros == pytest.approx(zero) and (below > 0) == (added < 1)
+    warning = screen_expression(np.log2(TPM + 0.001), "log2").warnings[0]
+    assert "read as log2(value + 0.001)" in warning
+    sparse = np.log2(np.where(RNG.random(3000) < 0.9, 0, COUNTS) + 0.001)
+    assert "genes are zero" in screen_expression(sparse, "log2").refusal
 
 
 def test_transcripts_without_a_gene_are_reported_with_their_share_of_reads():

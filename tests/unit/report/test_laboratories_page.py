@@ -18,8 +18,8 @@ from sklearn.metrics import accuracy_score
 from tissuestate.evaluation.outside import NEW, score_outside
 from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.labels import HEADS, OTHER, STATES, encode
-from tissuestate.laboratories.calibration import calibrate, head_probabilities
-from tissuestate.laboratories.choice import call_left_out, left_out_labels
+from tissuestate.laboratories.calibration import head_probabilities
+from tissuestate.laboratories.choice import call_left_out, judge, left_out_labels
 from tissuestate.report.laboratories import (
     LeftOut,
     laboratories_facts,
@@ -88,17 +88,20 @@ def left_out() -> LeftOut:
     obs = cohort()
     asked = obs[obs["split"] != "test"]
     scores = simulated_scores(asked)
-    calibration = calibrate(scores, asked, CLASSES)
     training = obs[obs["split"] != "background"]
-    calls, _, released = call_left_out(scores, asked, CLASSES, calibration, training)
+    judgement = judge(scores, asked, CLASSES, training)
+    calls = call_left_out(scores, asked, CLASSES, training)
     kept = left_out_labels(asked)
     inside = obs[obs["split"] == "test"]
-    probabilities = head_probabilities(calibration, simulated_scores(inside), CLASSES)
+    probabilities = head_probabilities(judgement.calibration, simulated_scores(inside), CLASSES)
     return LeftOut(
         calls=calls.join(kept.drop(columns="doubt"), rsuffix="_true"),
         scores=score_outside(calls, kept, CLASSES),
         candidates=pd.DataFrame({"candidate": ["cpm"], "loss": [0.3], "chosen": [True]}),
-        recipe={"calibration": calibration.to_dict(), "released_subtypes": released},
+        recipe={
+            "calibration": judgement.calibration.to_dict(),
+            "confounded_subtypes": judgement.confounded,
+        },
         predictions=tabulate_predictions(inside, probabilities, CLASSES),
         classes=CLASSES,
         samples=obs,
@@ -167,13 +170,20 @@ def test_calibration_has_one_number_inside_and_another_outside():
     assert rows["tissue"]["inside"] != rows["tissue"]["outside"]
 
 
-def test_subtypes_of_different_sources_are_released_or_withheld():
-    pair = {"released": [], "withheld": [("kirc", "kirp")]}
-    free = replace(left_out(), recipe=left_out().recipe | {"released_subtypes": [["kirp", "kirc"]]})
-    withheld = replace(left_out(), recipe=left_out().recipe | {"released_subtypes": []})
-    assert laboratories_facts(withheld)["subtypes"] == pair
-    assert laboratories_facts(free)["subtypes"]["released"] == [("kirc", "kirp")]
-    assert laboratories_facts(free)["subtypes"]["withheld"] == []
+def test_subtypes_are_released_withheld_or_confused():
+    def sorted_pairs(confounded: list, samples: pd.DataFrame) -> dict:
+        recipe = left_out().recipe | {"confounded_subtypes": confounded}
+        found = replace(left_out(), recipe=recipe, samples=samples)
+        return {
+            name: pairs for name, pairs in laboratories_facts(found)["subtypes"].items() if pairs
+        }
+
+    pair, apart = ("kirc", "kirp"), cohort()
+    together = apart.assign(study="one", source="one")
+    assert sorted_pairs([], apart) == {"released": [pair]}
+    assert sorted_pairs([list(pair)], apart) == {"withheld": [pair]}
+    assert sorted_pairs([list(pair)], together) == {"confused": [pair]}
+    assert sorted_pairs([], together) == {}
 
 
 def test_why_healthy_and_adjacent_are_not_told_apart_is_said():

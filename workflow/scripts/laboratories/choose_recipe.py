@@ -11,7 +11,6 @@ with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.labels import BACKGROUND, read_classes
     from tissuestate.laboratories import choice
-    from tissuestate.laboratories.calibration import calibrate
     from tissuestate.laboratories.left_out import candidates, read_scores
     from tissuestate.tables import plain_labels
 
@@ -24,16 +23,15 @@ with log_to(snakemake.log[0]):
     losses = {name: choice.left_out_loss(own, labels, classes) for name, own in scores.items()}
     best = min(losses, key=lambda name: losses[name])
     print(f"{best} is chosen: the least loss in laboratories left out, {losses[best]:.4f}")
-    calibration = calibrate(scores[best], labels, classes)
-    calls, sets, released = choice.call_left_out(
-        scores[best], labels, classes, calibration, obs[obs["split"] != BACKGROUND]
-    )
+    training = obs[obs["split"] != BACKGROUND]
+    judgement = choice.judge(scores[best], labels, classes, training)
+    calls = choice.call_left_out(scores[best], labels, classes, training)
     recipe = {
         "normalisation": tried[best].normalisation,
         "correction": {"method": tried[best].correction, "n_sv": tried[best].n_sv},
-        "calibration": calibration.to_dict(),
-        "sets": sets.to_dict(),
-        "released_subtypes": released,
+        "calibration": judgement.calibration.to_dict(),
+        "sets": judgement.sets.to_dict(),
+        "confounded_subtypes": judgement.confounded,
     }
     with atomic(output.recipe) as temporary:
         temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")

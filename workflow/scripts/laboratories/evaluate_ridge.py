@@ -9,11 +9,7 @@ with log_to(snakemake.log[0]):
     import anndata
     import numpy as np
     from threadpoolctl import threadpool_limits
-    from tissuestate.cohort.composition import (
-        contrasts,
-        pairs_without_common_batch,
-        states_of_tissue,
-    )
+    from tissuestate.cohort.composition import states_of_tissue
     from tissuestate.evaluation import trust
     from tissuestate.evaluation.abstention import Limits
     from tissuestate.evaluation.missing_genes import gene_masks, missing_gene_curve
@@ -48,9 +44,7 @@ with log_to(snakemake.log[0]):
             lambda part: chain.predict(part, units),
             gene_masks(chain.normaliser.reference_[None], params.seed),
         )
-    released = [tuple(pair) for pair in recipe["released_subtypes"]]
-    pairs = contrasts(obs, "subtype").to_dict("records")
-    confounded = [p for p in pairs_without_common_batch(pairs, "subtype") if p not in released]
+    confounded = [tuple(pair) for pair in recipe["confounded_subtypes"]]
     sets = ConformalSets.from_dict(recipe["sets"])
     tables = {
         output.sets: trust.set_coverage(

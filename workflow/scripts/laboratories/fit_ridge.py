@@ -39,7 +39,7 @@ with log_to(snakemake.log[0]):
         "temperatures": calibration.temperatures,
         "sets": recipe["sets"],
         "limits": calibration.limits,
-        "released_subtypes": recipe["released_subtypes"],
+        "confounded_subtypes": recipe["confounded_subtypes"],
         "calibration": calibration.to_dict(),
     }
     with atomic(output.calibration) as temporary:

@@ -16,7 +16,7 @@ from tissuestate.evaluation.outside import EVEN
 from tissuestate.features.plane import TrainingMap
 from tissuestate.tables import plain_labels, read_table
 
-OF_RIDGE = ("limits", "released_subtypes", "calibration")  # parts of calibration.json
+OF_RIDGE = ("limits", "confounded_subtypes", "calibration")  # parts of calibration.json
 QUALITIES = ("aligned", "assigned", "mrin")  # of reads, each with a minimum in the config
 
 

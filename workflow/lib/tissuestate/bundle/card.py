@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.evaluation.support import confounded_subtypes, missing_states
+from tissuestate.evaluation.support import confounded_subtypes, missing_states, sort_pairs
 from tissuestate.labels import BACKGROUND, SPLITS, TUMOUR
 
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
@@ -46,7 +46,6 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
             if row["metric"] in SHOWN_OUTSIDE
         ],
         "limits": description.get("limits"),
-        "subtypes_released": description.get("released_subtypes", []),
         "tumour": next(
             (row for row in description["trust"]["answered"] if row["head"] == TUMOUR), None
         ),
@@ -56,7 +55,10 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
             if (missing := missing_states(tissue, classes["disease_state"], seen))
         ],
         "states_confounded": pairs_without_common_batch(data["contrasts"], "disease_state"),
-        "subtypes_confounded": confounded_subtypes(description),
+        "subtypes": sort_pairs(
+            pairs_without_common_batch(data["contrasts"], "subtype"),
+            confounded_subtypes(description),
+        ),
         "fitted_on_all": description["config"].get("fit_on") == "all",
         "versions": description["versions"],
     }

@@ -164,9 +164,9 @@ def abstention_reasons(
                 reason = "the tissue is uncertain"
             elif others:
                 reason = (
-                    f"in training {called} never came from the same study and source as "
-                    f"{' or '.join(others)}; what distinguishes them may be how their numbers "
-                    "were made"
+                    f"{called} is not reliably told from {' or '.join(others)}: they never came "
+                    "from the same study and source in training, or were confused in laboratories "
+                    "left out"
                 )
             else:
                 continue

@@ -73,12 +73,27 @@ def unseen_states(
 def confounded_subtypes(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The pairs of subtypes of one tissue between which a bundle makes no call.
 
-    They never came from the same batch in training, and are not among those that other laboratories
-    have shown to hold ('released_subtypes' in the description).
+    Those that never came from the same batch in training, or what laboratories left out have shown
+    ('confounded_subtypes' in the description).
     """
-    released = {frozenset(pair) for pair in description.get("released_subtypes", ())}
-    pairs = pairs_without_common_batch(description["data"]["contrasts"], "subtype")
-    return [pair for pair in pairs if frozenset(pair) not in released]
+    if "confounded_subtypes" in description:
+        return [(first, second) for first, second in description["confounded_subtypes"]]
+    return pairs_without_common_batch(description["data"]["contrasts"], "subtype")
+
+
+def sort_pairs(
+    apart: Collection[tuple[str, str]], confounded: Collection[tuple[str, str]]
+) -> dict[str, list[tuple[str, str]]]:
+    """Pairs of subtypes, by whether a batch holds both and whether a call is made between them.
+
+    apart: the pairs that no batch holds together; confounded: those between which no call is made.
+    released are apart and called, withheld apart and not called, confused not apart and not called.
+    """
+    return {
+        "released": [pair for pair in apart if pair not in confounded],
+        "withheld": [pair for pair in apart if pair in confounded],
+        "confused": [pair for pair in confounded if pair not in apart],
+    }
 
 
 def rivals(name: str, pairs: Collection[tuple[str, str]]) -> list[str]:

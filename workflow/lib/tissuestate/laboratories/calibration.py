@@ -173,13 +173,15 @@ def fit_line(
 ) -> tuple[float, float]:
     """Slope (never negative) and intercept of the log odds, after Platt 1999.
 
-    Laboratories weigh the same, and so do the two classes' halves of an unknown sample. (0, log
-    odds of the share) if there is one class alone.
+    Laboratories weigh the same within a class, and both classes weigh the same: how often a new
+    laboratory sends tumours is not known. (0, log odds of the share) if there is one class alone.
     """
-    weights = even_weights(laboratories) if len(score) else np.zeros(0)
     count = (positive.sum(), (~positive).sum())
     if not min(count):
         return 0.0, float(np.log((count[0] + 0.5) / (count[1] + 0.5)))
+    weights = np.zeros(len(score))
+    for rows in (positive, ~positive):
+        weights[rows] = even_weights(laboratories[rows]) / 2
     target = np.where(positive, 1 - 0.5 / (count[0] + 0.5), 0.5 / (count[1] + 0.5))
 
     def loss(line: np.ndarray) -> float:

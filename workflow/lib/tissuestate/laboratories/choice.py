@@ -1,31 +1,33 @@
 """The choice among candidates by laboratories left out, and the calls of their samples."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import log_softmax
 
-from tissuestate.cohort.composition import contrasts, pairs_without_common_batch, states_of_tissue
-from tissuestate.evaluation.abstention import Limits
+from tissuestate.cohort.composition import contrasts, states_of_tissue
+from tissuestate.evaluation.abstention import ODDS, Limits
 from tissuestate.evaluation.calls import CallRules, full_table, tabulate_calls
 from tissuestate.evaluation.sets import ConformalSets
+from tissuestate.evaluation.support import StatesOfTissue
 from tissuestate.evaluation.tandem import apply_tandem
 from tissuestate.labels import NEOPLASTIC, encode, has_class
 from tissuestate.laboratories.answers import novelty_of
 from tissuestate.laboratories.calibration import (
     Calibration,
     Scores,
+    calibrate,
     fit_line,
     fit_temperature,
     head_probabilities,
 )
 from tissuestate.laboratories.limits import even_weights
 
-RELEASED = 0.9  # share of samples of either subtype that a laboratory left out has right, at least
-LABORATORIES = 2  # that show it, at least
-SAMPLES = 5  # of each of them, at least
+RELEASED = 0.9  # share of a pair's samples that is right, at least, if the pair is to be called
+SAMPLES = 10  # of a pair in laboratories left out, at least, if they are to decide
 
 
 def left_out_loss(scores: Scores, obs: pd.DataFrame, classes: Mapping[str, Any]) -> float:
@@ -46,64 +48,96 @@ def left_out_loss(scores: Scores, obs: pd.DataFrame, classes: Mapping[str, Any])
     return float(loss + even_weights(laboratories) @ np.logaddexp(0, -odds))
 
 
-def call_left_out(
-    scores: Scores,
-    obs: pd.DataFrame,
-    classes: Mapping[str, Any],
-    calibration: Calibration,
-    training: pd.DataFrame,
-) -> tuple[pd.DataFrame, ConformalSets, list[tuple[str, str]]]:
-    """Calls of samples left out, the sets fitted on them, and the subtypes released.
+@dataclass(frozen=True)
+class Judgement:
+    """What laboratories left out teach: calibration, sets, and the pairs of subtypes not called."""
 
-    training: labels of the cohort's samples. Calls have the columns of `Predictions.table` that
-    `score_outside` reads. Coverage of the sets holds for a new laboratory, as each weighs the same.
+    calibration: Calibration
+    sets: ConformalSets
+    confounded: list[tuple[str, str]]
+
+    def call(
+        self,
+        scores: Scores,
+        samples: pd.Index,
+        classes: Mapping[str, Any],
+        states_of_tissue: StatesOfTissue,
+    ) -> pd.DataFrame:
+        """Calls with the columns of `Predictions.table` that `score_outside` reads."""
+        limits = Limits.from_dict(self.calibration.limits)
+        rules = CallRules(classes, states_of_tissue, self.sets, self.confounded, limits)
+        probabilities = shown(self.calibration, scores, classes)
+        novelty = novelty_of(scores["tissue"], self.calibration.margin)
+        calls = tabulate_calls(probabilities, novelty > 1, rules)
+        table = full_table(calls, probabilities, classes, samples)
+        return table.assign(refused="", novelty=novelty)
+
+
+def shown(
+    calibration: Calibration, scores: Scores, classes: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Probabilities as a user sees them: calibrated, subtypes in tandem."""
+    return apply_tandem(head_probabilities(calibration, scores, classes), classes)
+
+
+def judge(
+    scores: Scores, obs: pd.DataFrame, classes: Mapping[str, Any], training: pd.DataFrame
+) -> Judgement:
+    """Learn from the samples left out; training: labels of the cohort's samples.
+
+    The coverage of the sets holds for a new laboratory: each weighs the same.
     """
-    probabilities = apply_tandem(head_probabilities(calibration, scores, classes), classes)
+    calibration = calibrate(scores, obs, classes)
+    probabilities = shown(calibration, scores, classes)
     known = has_class(obs).to_numpy()
     sets = ConformalSets().fit(
         {head: shares[known] for head, shares in probabilities.items()},
         {head: encode(obs.loc[known, head], classes[head]) for head in probabilities},
         obs.loc[known, "laboratory"].to_numpy(str),
     )
-    pairs = contrasts(training, "subtype").to_dict("records")
-    confounded = pairs_without_common_batch(pairs, "subtype")
-    released = released_subtypes(probabilities, obs, classes, confounded)
-    rules = CallRules(
-        classes,
-        states_of_tissue(training),
-        sets,
-        [pair for pair in confounded if pair not in released],
-        Limits.from_dict(calibration.limits),
-    )
-    novelty = novelty_of(scores["tissue"], calibration.margin)
-    calls = tabulate_calls(probabilities, novelty > 1, rules)
-    table = full_table(calls, probabilities, classes, obs.index)
-    return table.assign(refused="", novelty=novelty), sets, released
+    return Judgement(calibration, sets, _confounded(probabilities, obs, classes, training))
 
 
-def released_subtypes(
+def call_left_out(
+    scores: Scores, obs: pd.DataFrame, classes: Mapping[str, Any], training: pd.DataFrame
+) -> pd.DataFrame:
+    """Calls of the samples of each laboratory, judged by the other laboratories alone."""
+    seen, parts = states_of_tissue(training), []
+    for laboratory in obs["laboratory"].unique():
+        own = (obs["laboratory"] == laboratory).to_numpy()
+        rest = {name: values[~own] for name, values in scores.items()}
+        judgement = judge(rest, obs[~own], classes, training)
+        mine = {name: values[own] for name, values in scores.items()}
+        parts.append(judgement.call(mine, obs.index[own], classes, seen))
+    return pd.concat(parts).loc[obs.index]
+
+
+def _confounded(
     probabilities: Mapping[str, np.ndarray],
     obs: pd.DataFrame,
     classes: Mapping[str, Any],
-    confounded: list[tuple[str, str]],
+    training: pd.DataFrame,
 ) -> list[tuple[str, str]]:
-    """The confounded pairs that hold in laboratories left out.
+    """The pairs of subtypes between which no call is made.
 
-    A pair holds if at least two laboratories have samples of one of the two, and in each of them
-    nearly all are more probably what they are than the other. probabilities: in tandem.
+    Laboratories left out decide if enough of their samples are clearly more likely one of a pair
+    than the other: it is called if nearly all of these are right, mean over laboratories. Else it
+    is called if a batch of the training samples holds both. probabilities: in tandem.
     """
     if "subtype" not in probabilities:
         return []
-    names = list(classes["subtype"])
-    found = []
-    for pair in confounded:
+    names, found = list(classes["subtype"]), []
+    for row in contrasts(training, "subtype").to_dict("records"):
+        pair = (row["first"], row["second"])
         shares = np.nan_to_num(probabilities["subtype"][:, [names.index(name) for name in pair]])
-        rows = obs["subtype"].isin(pair).to_numpy()
-        own = (obs["subtype"] == pair[1]).to_numpy().astype(int)
-        right = pd.Series(shares.argmax(axis=1) == own, obs.index) & (shares.sum(axis=1) > 0)
-        by_laboratory = right[rows].groupby(obs.loc[rows, "laboratory"]).agg(["size", "mean"])
-        enough = by_laboratory[by_laboratory["size"] >= SAMPLES]
-        if len(enough) >= LABORATORIES and (enough["mean"] >= RELEASED).all():
+        is_clear = shares.max(axis=1) > ODDS * shares.min(axis=1)
+        rows = obs["subtype"].isin(pair).to_numpy() & is_clear
+        right = shares.argmax(axis=1) == (obs["subtype"] == pair[1]).to_numpy()
+        by_laboratory = pd.Series(right[rows]).groupby(obs["laboratory"].to_numpy(str)[rows])
+        is_called = bool(row["studies"])
+        if rows.sum() >= SAMPLES:
+            is_called = by_laboratory.mean().mean() >= RELEASED
+        if not is_called:
             found.append(pair)
     return found
 

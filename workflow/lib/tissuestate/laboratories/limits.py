@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 RIGHT = {"tissue": 0.985, "tumour": 0.975, "adjacent": 0.95}  # share of answers, at least
+HELD = 0.92  # of the answers on adjacent tissue in laboratories that set no limit, at least
 NEW_ANSWERED = 0.05  # share of samples of no class that get an answer, at most
 FALSE_TUMOURS = 0.01  # share of samples that are none and are called tumours, at most
 ENOUGH = 20  # samples of each of two classes between which limits are sought, at least
@@ -83,11 +84,30 @@ def adjacent_limits(
 ) -> tuple[float, float] | None:
     """The same for adjacent tissue among samples called no tumour; None: no answer is good enough.
 
-    Both kinds of answer must be right often enough, in samples of at least two laboratories each.
+    Both kinds of answer must be right often enough, in samples of at least two laboratories each,
+    and the limits that the others set must hold in each laboratory, on average.
     """
     if min(positive.sum(), (~positive).sum()) < ENOUGH:
         return None
-    weights, names = even_weights(laboratories), laboratories.to_numpy(str)
+    names = laboratories.to_numpy(str)
+    held = []
+    for name in np.unique(names):
+        own = names == name
+        limits = _adjacent_limits(probability[~own], positive[~own], names[~own])
+        low, high = limits or (-np.inf, np.inf)
+        answered = own & ((probability <= low) | (probability >= high))
+        if answered.any():
+            held.append(float(((probability >= high) == positive)[answered].mean()))
+    if not held or np.mean(held) < HELD:
+        return None
+    return _adjacent_limits(probability, positive, names)
+
+
+def _adjacent_limits(
+    probability: np.ndarray, positive: np.ndarray, names: np.ndarray
+) -> tuple[float, float] | None:
+    """Limits on adjacent tissue that hold on the samples given; names: of their laboratories."""
+    weights = even_weights(names)
 
     def allowed(passed: np.ndarray, called: np.ndarray) -> bool:
         for answer in (True, False):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.genes import Recognition, are_transcripts
-from tissuestate.matrices.units import linear_scale
+from tissuestate.matrices.units import added_before_log, linear_scale
 
 MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
 
@@ -72,13 +72,14 @@ class GeneRows:
         given = column >= 0
         for i, unit in enumerate(units):
             with np.errstate(over="ignore"):  # of counts called logarithms, which are refused
-                linear = linear_scale(values[i, self.members], unit)
-            equal = self._equal(linear, linear_scale(values[i], unit), gene)
+                sample = linear_scale(values[i], unit)
+            linear = sample[self.members]
+            equal = self._equal(linear, sample, gene)
             once[i] = len(np.unique(gene[equal]))
             missing = np.isnan(linear)
             total = np.add.reduceat(np.where(missing | equal, 0, linear), self.starts)
             if unit == "log2":
-                total = np.log2(total + 1)
+                total = np.log2(total + added_before_log(values[i]))
             none = np.logical_and.reduceat(missing, self.starts)
             result[i, column[given]] = np.where(none, np.nan, total)[given]
         return result, once

@@ -165,7 +165,8 @@ def _fill_missing(path: Path, matrix: Matrix, missing: Missing) -> Matrix:
         )
     if missing == "zero":
         log.warning("%s: %d missing values are read as zero", path, absent.sum())
-        return replace(matrix, values=np.nan_to_num(matrix.values, nan=0.0))
+        zero = np.fmin.reduce(matrix.values, axis=1, keepdims=True, initial=0)  # or its logarithm
+        return replace(matrix, values=np.where(absent, zero, matrix.values))
     if genes.all():
         raise InputError(f"{path}: every gene has missing values: nothing would be left.")
     log.warning("%s: %d genes with missing values are left out", path, genes.sum())

@@ -20,8 +20,9 @@ from tissuestate.evaluation.outside import (
     weighted_calibration_error,
 )
 from tissuestate.evaluation.predictions import read_predictions
+from tissuestate.evaluation.support import sort_pairs
 from tissuestate.labels import BACKGROUND, HEADS, NEOPLASTIC, STATES, TUMOUR, has_class
-from tissuestate.laboratories.limits import ENOUGH, FALSE_TUMOURS, NEW_ANSWERED, RIGHT
+from tissuestate.laboratories.limits import ENOUGH, FALSE_TUMOURS, HELD, NEW_ANSWERED, RIGHT
 from tissuestate.report.outside import outside_facts, score_over_all
 from tissuestate.tables import read_table
 
@@ -176,6 +177,7 @@ def _limits(found: LeftOut) -> dict[str, Any]:
         "new_answered": NEW_ANSWERED,
         "false_tumours": FALSE_TUMOURS,
         "enough": ENOUGH,
+        "held": HELD,
         "learnt": [
             {
                 "state": state,
@@ -188,14 +190,14 @@ def _limits(found: LeftOut) -> dict[str, Any]:
 
 
 def _subtypes(found: LeftOut) -> dict[str, list[tuple[str, str]]]:
-    """Pairs of subtypes that no batch holds together: released by laboratories left out, or not."""
+    """Pairs of subtypes, by what laboratories left out and batches that hold both say of them.
+
+    released: called though no batch holds both; withheld: not called, and no batch holds both;
+    confused: not called though a batch holds both.
+    """
     training = found.samples[found.samples["split"] != BACKGROUND]
-    pairs = pairs_without_common_batch(contrasts(training, "subtype").to_dict("records"), "subtype")
-    released = {frozenset(pair) for pair in found.recipe["released_subtypes"]}
-    return {
-        "released": [pair for pair in pairs if frozenset(pair) in released],
-        "withheld": [pair for pair in pairs if frozenset(pair) not in released],
-    }
+    apart = pairs_without_common_batch(contrasts(training, "subtype").to_dict("records"), "subtype")
+    return sort_pairs(apart, [(one, two) for one, two in found.recipe["confounded_subtypes"]])
 
 
 def _holes(samples: pd.DataFrame) -> pd.DataFrame:
