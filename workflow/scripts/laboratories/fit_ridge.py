@@ -1,4 +1,4 @@
-"""Fit ridge regression on all but the test samples, and call validation and test samples."""
+"""Fit ridge regression on training samples and those of no class; call the others."""
 
 from tissuestate.logs import log_to
 
@@ -12,7 +12,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.evaluation.predictions import tabulate_predictions
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
-    from tissuestate.labels import read_classes
+    from tissuestate.labels import BACKGROUND, read_classes
     from tissuestate.laboratories.calibration import Calibration, head_probabilities
     from tissuestate.laboratories.ridge import Ridge
     from tissuestate.models.cost import peak_memory_mb, write_cost
@@ -22,7 +22,10 @@ with log_to(snakemake.log[0]):
     recipe = json.loads(Path(source.recipe).read_text(encoding="utf-8"))
     calibration = Calibration.from_dict(recipe["calibration"])
     features, obs = read_features(source.features)
-    fitted, scored = obs["split"] != "test", obs["split"].isin(["validation", "test"])
+    fitted, scored = (
+        obs["split"].isin(parts).to_numpy()
+        for parts in (("train", BACKGROUND), ("validation", "test"))
+    )
     started = time.perf_counter()
     with threadpool_limits(snakemake.threads):
         ridge = Ridge().fit(features[fitted], obs[fitted], classes)

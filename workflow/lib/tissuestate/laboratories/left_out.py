@@ -59,15 +59,14 @@ def score_left_out(
 ) -> tuple[pd.Index, dict[str, np.ndarray]]:
     """Names and scores of a laboratory's samples; nothing was fitted on it, nor on test samples.
 
-    Its own test samples are left out, too: they judge the calls in the end. correction: that of the
-    config, of which method and number of surrogates are the candidate's.
+    Nor on validation samples. Its own test samples get no score: they judge the calls in the end.
+    correction: that of the config, of which method and number of surrogates are the candidate's.
     """
     obs = plain_labels(cohort.obs)
     own = (obs["laboratory"] == laboratory) | obs["donor"].isin(
         obs.loc[obs["laboratory"] == laboratory, "donor"]
     )
-    split = obs["split"].where(obs["split"] == BACKGROUND, "train")
-    split = split.where(~own, "").where(obs["split"] != "test", "")
+    split = obs["split"].where(~own & obs["split"].isin(["train", BACKGROUND]), "")
     asked = (obs["laboratory"] == laboratory) & (obs["split"] != "test")
     split = split.mask(asked, "test")
     features = prepare_features(
