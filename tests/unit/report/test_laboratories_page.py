@@ -170,6 +170,15 @@ def test_calibration_has_one_number_inside_and_another_outside():
     assert rows["tissue"]["inside"] != rows["tissue"]["outside"]
 
 
+def test_a_tumour_that_was_asked_for_no_subtype_has_no_part_in_its_calibration():
+    predictions = left_out().predictions.copy()
+    tumour = predictions.index[predictions["subtype_true"] != ""][0]
+    predictions.loc[tumour, ["tissue:kidney", "tissue:liver"]] = [0.0, 1.0]
+    rows = laboratories_facts(replace(left_out(), predictions=predictions))["calibration"]
+    counts = {row["question"]: row["inside_samples"] for row in rows}
+    assert counts["subtype"] == (left_out().predictions["subtype_true"] != "").sum() - 1
+
+
 def test_subtypes_are_released_withheld_or_confused():
     def sorted_pairs(confounded: list, samples: pd.DataFrame) -> dict:
         recipe = left_out().recipe | {"confounded_subtypes": confounded}

@@ -127,6 +127,7 @@ def _calibration(found: LeftOut) -> list[dict[str, Any]]:
     """Calibration errors by question: inside, of test samples of the cohort, and outside."""
     rows = []
     for question, own in development_answers(found.predictions, found.classes).items():
+        own = own[own["confidence"].notna()]  # no subtype was asked for if NaN
         outside, samples, laboratories = score_over_all(
             found.scores, "all", EVEN, question, "calibration_error"
         )
