@@ -206,6 +206,12 @@ def test_why_healthy_and_adjacent_are_not_told_apart_is_said():
     assert "in two laboratories each" in text(None, 30)
 
 
+def test_limits_that_withhold_nothing_are_said_to_answer_always():
+    limits = page_facts()["limits"] | {"tumour": (0.5, 0.5)}
+    text = Page(render("laboratories.html.j2", page_facts() | {"limits": limits})).text
+    assert "There is always an answer if" in text and "between 0.50 and 0.50" not in text
+
+
 def test_the_table_of_tissues_and_states_shows_its_holes():
     samples = cohort()
     samples = samples[(samples["tissue"] != "liver") | (samples["disease_state"] != STATES[1])]
