@@ -6,7 +6,8 @@ SHELL := bash
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
-BUNDLE ?= $(firstword $(wildcard results/laboratories/results/bundle results/real/results/bundle))
+BUNDLE ?= $(wildcard results/real/results/bundle)
+LEFT_OUT_CALLS := results/laboratories/results/laboratories/calls.tsv
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow/lib
 
@@ -79,11 +80,12 @@ bench: setup-dev ## time correction, components, mRIN, training and calls and th
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
 
-external: setup ## score calls of other laboratories' samples by BUNDLE, if the data are there
+external: setup ## score calls of other laboratories' samples by BUNDLE, and those of 'make laboratories', if the data are there
 	@test -d $(DATA)/external || { echo "external: no external in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
-	@test -n "$(BUNDLE)" || { echo "external: no bundle yet; run 'make real' first, or set BUNDLE=FOLDER" >&2; exit 1; }
-	python benchmarks/external.py $(BUNDLE) $(DATA)/external benchmarks/external.tsv results/external/external.html
-	@echo "The page is $(abspath results/external/external.html)"
+	@test -n "$(BUNDLE)$(wildcard $(LEFT_OUT_CALLS))" || { echo "external: no bundle yet; run 'make real' first, or set BUNDLE=FOLDER" >&2; exit 1; }
+	@test -z "$(BUNDLE)" || python benchmarks/external.py "$(BUNDLE)" $(DATA)/external benchmarks/external.tsv results/external/external.html
+	@test ! -f $(LEFT_OUT_CALLS) || python benchmarks/external.py $(LEFT_OUT_CALLS) $(DATA)/external benchmarks/external.tsv results/external/left_out.html --name "ridge, laboratories left out"
+	@echo "The pages are in $(abspath results/external)"
 
 pin: ## write envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
 	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Call the samples of other laboratories with a bundle, and score the calls.
+"""Score calls of the samples of other laboratories, made by a bundle or with each left out.
 
 Usage: external.py BUNDLE DATA_FOLDER benchmarks/external.tsv PAGE.html [--name ROW_NAME]
 
@@ -8,6 +8,10 @@ unit, gene_ids). They are read and called as a user's are, with a sample sheet t
 unit. external_doubts.tsv names samples whose labels their own data contradict; scores are given
 with and without them.
 
+BUNDLE may also be the file laboratories/calls.tsv of a run that was trained on these samples, with
+each laboratory left out in turn. Its calls are scored instead (sample NAME of the set SET is called
+NAME.SET there). Samples that it lacks are left out of the score; their number is printed.
+
 The table has one row per score (see tissuestate.evaluation.outside) and per kind of refusal,
 withheld tissue and warning; rows of other names in it stay. The page shows the same as figures.
 The area between the development and the outside curve needs the run beside the bundle.
@@ -15,13 +19,13 @@ The area between the development and the outside curve needs the run beside the 
 
 import argparse
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tissuestate.classification.classifier import Classifier, Predictions
+from tissuestate.classification.classifier import Classifier
 from tissuestate.classification.new_samples import call_samples, read_new_samples, read_qualities
 from tissuestate.errors import InputError
 from tissuestate.evaluation.outside import (
@@ -33,6 +37,8 @@ from tissuestate.evaluation.outside import (
 )
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.files import atomic
+from tissuestate.labels import read_classes
+from tissuestate.report.laboratories import read_calls
 from tissuestate.report.outside import outside_facts
 from tissuestate.report.render import render
 from tissuestate.sheet.sheet import read_sheet
@@ -71,22 +77,65 @@ def write_sheet(labels: pd.DataFrame, folder: Path, path: Path) -> None:
             "unit": labels["unit"].map(UNITS),
         }
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     sheet.to_csv(path, sep="\t", index=False)
 
 
-def call_external(classifier: Classifier, sheet_path: Path) -> Predictions:
-    """The calls of the samples of a sheet, read and called as the workflow does."""
+@dataclass(frozen=True)
+class Called:
+    """The calls of samples, by sample, their warnings, and what they are scored with.
+
+    development: answers to the test samples of the run; {} without a run.
+    """
+
+    calls: pd.DataFrame
+    warnings: Mapping[str, Sequence[str]]
+    classes: Mapping[str, Any]
+    development: Mapping[str, pd.DataFrame]
+
+
+def call_external(bundle: Path, labels: pd.DataFrame, data: Path, sheet_path: Path) -> Called:
+    """Calls by a bundle; samples are read and called as the workflow does."""
+    classifier = Classifier.load(bundle)
+    check_not_trained_on(bundle, labels)
+    write_sheet(labels, data, sheet_path)
     sheet = read_sheet(sheet_path, labelled=False)
     new = read_new_samples(sheet, {})
-    return call_samples(classifier, sheet, new, read_qualities([], {}, {}), None)
+    found = call_samples(classifier, sheet, new, read_qualities([], {}, {}), None)
+    description = classifier.description
+    classes = {**description["classes"], "subtypes_of": description["subtypes_of"]}
+    models = ("ridge", f"dl_{classifier.chain.features.kind}")
+    development = read_development(bundle.resolve().parent, models, classes)
+    return Called(found.table().set_index("sample"), found.warnings, classes, development)
 
 
-def read_development(classifier: Classifier, classes: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Answers to the test samples of the run that the bundle stands in; {} without a run."""
-    evaluation = classifier.folder.resolve().parent / "evaluation"
-    for model in ("ridge", f"dl_{classifier.chain.features.kind}"):
-        path = evaluation / model / "predictions.tsv"
+def check_not_trained_on(bundle: Path, labels: pd.DataFrame) -> None:
+    """Raise InputError if the run beside a bundle had samples of these laboratories."""
+    table = bundle.resolve().parent / "cohort" / "laboratories.tsv"
+    if table.is_file():
+        trained = set(read_strings(table)["laboratory"]) & set(labels["laboratory"])
+        if trained:
+            raise InputError(
+                f"{bundle}: it was trained on samples of {min(trained)}; its calls of them say "
+                "nothing about other laboratories. Score laboratories/calls.tsv of its run instead."
+            )
+
+
+def left_out_calls(path: Path, labels: pd.DataFrame) -> Called:
+    """Calls that a run made of these samples while their laboratory was left out."""
+    results = path.resolve().parents[1]
+    classes = read_classes(results / "cohort" / "classes.json")
+    names = pd.Series(labels.index, index=labels.index + "." + labels["set"])
+    calls = read_calls(path)
+    calls = calls[calls.index.isin(names.index)].rename(index=names)
+    return Called(calls, {}, classes, read_development(results, ["ridge"], classes))
+
+
+def read_development(
+    results: Path, models: Sequence[str], classes: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Answers to the test samples of a run by the first of the models that it has; {} if none."""
+    for model in models:
+        path = results / "evaluation" / model / "predictions.tsv"
         if path.is_file():
             return development_answers(read_predictions(path), classes)
     return {}
@@ -121,19 +170,18 @@ def main() -> None:
         parser.add_argument(argument, type=Path)
     parser.add_argument("--name", help="of the bundle's rows in the table (default: its folder)")
     given = parser.parse_args()
-    started = time.perf_counter()
-    classifier = Classifier.load(given.bundle)
-    description = classifier.description
-    classes = {**description["classes"], "subtypes_of": description["subtypes_of"]}
     labels = read_labels(given.data)
-    sheet = given.page.with_name("samples.tsv")
-    write_sheet(labels, given.data, sheet)
-    found = call_external(classifier, sheet)
-    called = time.perf_counter()
-    calls = found.table().set_index("sample")
-    with atomic(given.page.with_name("calls.tsv")) as temporary:
-        calls.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
-    development = read_development(classifier, classes)
+    given.page.parent.mkdir(parents=True, exist_ok=True)
+    if given.bundle.is_file():
+        found = left_out_calls(given.bundle, labels)
+        print(f"{len(labels) - len(found.calls)} of {len(labels)} samples were not called there")
+        labels = labels.loc[found.calls.index]
+    else:
+        sheet = given.page.with_name("samples.tsv")
+        found = call_external(given.bundle, labels, given.data, sheet)
+        with atomic(given.page.with_name("calls.tsv")) as temporary:
+            found.calls.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
+    calls, classes, development = found.calls, found.classes, found.development
     scores = score_outside(calls, labels, classes, development)
     reasons = count_reasons(calls, found.warnings, classes)
     name = given.name or str(given.bundle)
@@ -142,10 +190,7 @@ def main() -> None:
     facts = outside_facts(name, calls, labels, scores, reasons, answers, development)
     with atomic(given.page) as temporary:
         temporary.write_text(render("outside.html.j2", facts), encoding="utf-8")
-    print(
-        f"{len(calls)} samples called in {called - started:.1f} s, scored in "
-        f"{time.perf_counter() - called:.1f} s; see {given.table} and {given.page}"
-    )
+    print(f"{len(calls)} samples scored; see {given.table} and {given.page}")
 
 
 if __name__ == "__main__":

@@ -241,9 +241,23 @@ def run_products():
         "<results>/report/summary.html": "The run on one page",
         "<results>/bundle/MODEL_CARD.md": "The model card of the bundle",
     }
+    if LEFT_OUT:
+        products["<results>/report/laboratories.html"] = "Calls of laboratories left out"
     if protocol_predictions():
         products["<results>/protocols/protocols.html"] = "The models under other protocols"
     return products
+
+
+def left_out_results():
+    """The results on laboratories left out that pages show; none if none was left out."""
+    if not LEFT_OUT:
+        return {}
+    files = {name: f"{name}.tsv" for name in ("calls", "scores", "candidates")}
+    files["recipe"] = "recipe.json"
+    return {
+        **{name: f"<results>/laboratories/{file}" for name, file in files.items()},
+        "predictions": f"<results>/evaluation/{BUNDLED}/predictions.tsv",
+    }
 
 
 def bundled_models():
@@ -311,9 +325,11 @@ def final_products():
         ),
         *expand(
             "<results>/report/figures/evaluation/{model}.confusion.png",
-            model=[m for m in MODELS if m.startswith("dl_")],
+            model=[m for m in MODELS if m.startswith("dl_") or m == BUNDLED],
         ),
     ]
+    if LEFT_OUT:
+        products.append("<results>/report/laboratories.html")
     if protocol_predictions():
         products.append("<results>/protocols/protocols.html")
     if FROM_READS:

@@ -169,6 +169,7 @@ rule compare_paper:
 
 rule summarise_run:
     input:
+        **left_out_results(),
         qc="<results>/quality/samples.tsv" if FROM_READS else [],
         genes="<results>/cohort/genes.tsv",
         cohort="<results>/cohort/cohort.h5ad",
@@ -202,6 +203,33 @@ rule summarise_run:
         code=code_digest("report/summarise_run.py"),
     script:
         "../scripts/report/summarise_run.py"
+
+
+rule describe_laboratories:
+    input:
+        **left_out_results(),
+        cohort="<results>/cohort/cohort.h5ad",
+        classes="<results>/cohort/classes.json",
+    output:
+        html=report(
+            "<results>/report/laboratories.html",
+            caption="../report/laboratories.rst",
+            category="5 Evaluation",
+        ),
+    log:
+        "<logs>/describe_laboratories.log",
+    benchmark:
+        "<benchmarks>/describe_laboratories.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        code=code_digest("report/describe_laboratories.py"),
+    script:
+        "../scripts/report/describe_laboratories.py"
 
 
 rule plot_trust:

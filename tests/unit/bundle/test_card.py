@@ -90,15 +90,17 @@ def test_metrics_and_counts_that_a_card_does_not_need_are_left_out(description):
 def test_classes_without_a_common_batch_are_confounded(description):
     facts = card_facts(description)
     assert facts["states_confounded"] == [("non-neoplastic", "neoplastic")]
-    assert facts["subtypes_confounded"] == []
+    assert facts["subtypes"]["withheld"] == []
     description["data"]["contrasts"][0]["studies"] = "TCGA"
     subtypes = {"head": "subtype", "first": "kirc", "second": "kirp", "studies": "", "samples": 0}
     description["data"]["contrasts"].append(subtypes)
     facts = card_facts(description)
     assert facts["states_confounded"] == []
-    assert facts["subtypes_confounded"] == [("kirc", "kirp")]
+    assert facts["subtypes"]["withheld"] == [("kirc", "kirp")]
     assert "no call is made between them" in write_card(description)
-    assert not card_facts({**description, "confounded_subtypes": []})["subtypes_confounded"]
+    called = {**description, "confounded_subtypes": []}
+    assert card_facts(called)["subtypes"]["released"] == [("kirc", "kirp")]
+    assert "so they are called: kirc and kirp" in write_card(called)
 
 
 def test_states_that_a_tissue_lacked_are_named(description):
@@ -120,6 +122,26 @@ def test_what_makes_the_figures_optimistic_is_known(description):
     assert card_facts(description)["shared_donors"] == 12
     assert card_facts(description)["fitted_on_all"]
     assert len(write_card(description).split("\n\n")) == len(plain.split("\n\n")) + 1
+
+
+def test_laboratories_left_out_stand_beside_the_test_figures(description):
+    assert card_facts(description)["left_out"] == []
+    networks = write_card(description)
+    assert "no laboratory was left out" in networks and "neural networks" in networks
+    shown = {"question": "new", "metric": "answered", "value": 0.05, "samples": 160}
+    hidden = shown | {"metric": "set_size"}
+    rows = [row | {"laboratories": 14} for row in (shown, hidden)]
+    rows.append(rows[0] | {"question": "tissue", "metric": "calibration_error", "value": None})
+    ridge = {"left_out": rows, "calibration": {}}
+    ridge["limits"] = {"tumour": [0.2, 0.85], "adjacent": None}
+    card = write_card(description | ridge)
+    assert ["Samples of no class", "answered", "0.050", "160", "14"] in table_rows(card)
+    assert ["Tissue of origin", "calibration error", "", "160", "14"] in table_rows(card)
+    assert len(card_facts(description | ridge)["left_out"]) == 2
+    assert "between 0.20 and 0.85" in card and "never called whether it is healthy" in card
+    assert "neural networks" not in card and "no laboratory was left out" not in card
+    limits = ridge["limits"] | {"adjacent": [0.3, 0.7]}
+    assert "between 0.30 and 0.70" in write_card(description | ridge | {"limits": limits})
 
 
 def test_no_name_breaks_a_table_or_the_card(description):

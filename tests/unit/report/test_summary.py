@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from reading import MARKUP, Page
 from tissuestate.cohort.composition import contrasts, cramers_v, split_table
+from tissuestate.report.laboratories import BRIEF
 from tissuestate.report.render import render
 from tissuestate.report.summary import Run, best_models, summary_facts
 from tissuestate.report.summary_table import tabulate_summary
@@ -254,6 +255,29 @@ def test_correction_before_and_after(run):
         "predicted_study",
     ]
     assert "the correction removes biology" in page_of(run).text
+
+
+def test_laboratories_left_out_are_in_the_summary_or_their_absence_is_said(run):
+    assert summary_facts(run)["left_out"] is None
+    assert "No laboratory was left out, which needs at least 4" in page_of(run).text
+    score = {"value": 0.875, "samples": 40, "laboratories": 3}
+    row = {"question": "tissue", "inside": 0.011, "outside": 0.044}
+    healthy = pd.DataFrame({"laboratory": ["Ulm"], "samples": 9, "called": 2, "probable": 3})
+    brief = {
+        "scores": dict.fromkeys(BRIEF, score),
+        "samples": 60,
+        "laboratories": 4,
+        "calibration": [row],
+        "healthy": healthy,
+    }
+    facts = summary_facts(run) | {"left_out": brief}
+    text = Page(render("summary.html.j2", facts)).text
+    for shown in ("0.875", "0.011", "0.044", "2 of 9 of Ulm"):
+        assert shown in text
+    assert "No laboratory was left out" not in text
+    table = tabulate_summary(facts).set_index(["section", "item"])["value"]
+    assert table["laboratories left out", "tumour right"] == 0.875
+    assert table["laboratories left out", "calibration error outside, tissue"] == 0.044
 
 
 def with_truth(run: Run) -> Run:

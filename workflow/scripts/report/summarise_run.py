@@ -3,11 +3,12 @@
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
-    import json
     from pathlib import Path
 
     import anndata
     from tissuestate.files import atomic
+    from tissuestate.labels import read_classes
+    from tissuestate.report.laboratories import read_left_out
     from tissuestate.report.render import render
     from tissuestate.report.summary import Run, read_metrics, summary_facts
     from tissuestate.report.summary_table import tabulate_summary
@@ -18,20 +19,23 @@ with log_to(snakemake.log[0]):
 
     source = snakemake.input
     cohort = anndata.read_h5ad(source.cohort, backed="r")
+    samples = plain_labels(cohort.obs)
+    classes = read_classes(source.classes)
     summary = summary_facts(
         Run(
-            samples=plain_labels(cohort.obs),
+            samples=samples,
             genes=cohort.n_vars,
             qc=table(source.get("qc"), flags=["kept"]),
             datasets=table(source.genes),
             diagnostics=table(source.diagnostics, text=["value"]),
-            classes=json.loads(Path(source.classes).read_text(encoding="utf-8")),
+            classes=classes,
             metrics=read_metrics(source.metrics),
             benchmark=table(source.benchmark),
             comparison=table(source.comparison),
             sets=table(source.sets),
             abstention=table(source.abstention),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},
+            left_out=read_left_out(source, classes, samples) if source.get("recipe") else None,
             truth=table(source.get("truth"), flags=["degraded", "empty"]),
         )
     )

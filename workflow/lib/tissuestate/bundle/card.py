@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.evaluation.support import confounded_subtypes, missing_states
+from tissuestate.evaluation.support import confounded_subtypes, missing_states, sort_pairs
 from tissuestate.labels import BACKGROUND, SPLITS, TUMOUR
 
 SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
+
+SHOWN_OUTSIDE = (
+    *("answered", "right_of_answered", "likeliest_right", "healthy_likeliest_tumour"),
+    *("auroc_novelty", "set_coverage", "calibration_error"),
+)
 
 
 def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,6 +39,13 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
         "states_of_tissue": seen,
         "metrics": [_numbers(row) for row in description["metrics"] if row["metric"] in SHOWN],
         "trust": _trust(description["trust"]),
+        "is_ridge": "calibration" in description,
+        "left_out": [
+            _numbers(row)
+            for row in description.get("left_out", ())
+            if row["metric"] in SHOWN_OUTSIDE
+        ],
+        "limits": description.get("limits"),
         "tumour": next(
             (row for row in description["trust"]["answered"] if row["head"] == TUMOUR), None
         ),
@@ -43,7 +55,10 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
             if (missing := missing_states(tissue, classes["disease_state"], seen))
         ],
         "states_confounded": pairs_without_common_batch(data["contrasts"], "disease_state"),
-        "subtypes_confounded": confounded_subtypes(description),
+        "subtypes": sort_pairs(
+            pairs_without_common_batch(data["contrasts"], "subtype"),
+            confounded_subtypes(description),
+        ),
         "fitted_on_all": description["config"].get("fit_on") == "all",
         "versions": description["versions"],
     }

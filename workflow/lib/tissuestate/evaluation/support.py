@@ -81,6 +81,21 @@ def confounded_subtypes(description: Mapping[str, Any]) -> list[tuple[str, str]]
     return pairs_without_common_batch(description["data"]["contrasts"], "subtype")
 
 
+def sort_pairs(
+    apart: Collection[tuple[str, str]], confounded: Collection[tuple[str, str]]
+) -> dict[str, list[tuple[str, str]]]:
+    """Pairs of subtypes, by whether a batch holds both and whether a call is made between them.
+
+    apart: the pairs that no batch holds together; confounded: those between which no call is made.
+    released are apart and called, withheld apart and not called, confused not apart and not called.
+    """
+    return {
+        "released": [pair for pair in apart if pair not in confounded],
+        "withheld": [pair for pair in apart if pair in confounded],
+        "confused": [pair for pair in confounded if pair not in apart],
+    }
+
+
 def rivals(name: str, pairs: Collection[tuple[str, str]]) -> list[str]:
     """The other member of each pair that has the class `name`."""
     return [

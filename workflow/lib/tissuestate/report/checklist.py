@@ -26,6 +26,7 @@ def checklist_facts(description: Mapping[str, Any], settings: Mapping[str, Any])
         "fitted_on_training": settings["fit_on"] == "train",
         **{name: protocols[name] for name in ("seeds", "folds")},
         "left_out": protocols["leave_out"],
+        "is_ridge": "calibration" in description,
         "balanced_accuracy": [
             {**row, **{end: float("nan") for end in ("low", "high") if row[end] is None}}
             for row in description["metrics"]

@@ -84,7 +84,7 @@ def outside_facts(
     }
 
 
-def _value(
+def score_over_all(
     scores: pd.DataFrame, kept: str, member: str, question: str, metric: str
 ) -> tuple[float, int, int]:
     """A score over all samples, and how many samples and laboratories it comes from."""
@@ -105,15 +105,15 @@ def _goal(
     scores: pd.DataFrame, question: str, metric: str, higher: bool, goal: float
 ) -> dict[str, Any]:
     """A main score, with and without doubtful labels, and whether its goal is reached."""
-    even, samples, laboratories = _value(scores, "all", EVEN, question, metric)
+    even, samples, laboratories = score_over_all(scores, "all", EVEN, question, metric)
     return {
         "question": question,
         "metric": metric,
         "higher": higher,
         "goal": goal,
         "even": even,
-        "pooled": _value(scores, "all", POOLED, question, metric)[0],
-        "undoubted": _value(scores, "undoubted", EVEN, question, metric)[0],
+        "pooled": score_over_all(scores, "all", POOLED, question, metric)[0],
+        "undoubted": score_over_all(scores, "undoubted", EVEN, question, metric)[0],
         "samples": samples,
         "laboratories": laboratories,
         "reached": bool(even >= goal if higher else even <= goal),

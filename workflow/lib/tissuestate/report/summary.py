@@ -16,7 +16,7 @@ from tissuestate.cohort.composition import (
     present_states,
     split_table,
 )
-from tissuestate.cohort.laboratories import laboratory_support
+from tissuestate.cohort.laboratories import LEAST, laboratory_support
 from tissuestate.labels import (
     HEADS,
     PAPER_MODEL,
@@ -27,6 +27,7 @@ from tissuestate.labels import (
     within_batch_head,
 )
 from tissuestate.protocols.page import summarise_protocols
+from tissuestate.report.laboratories import LeftOut, left_out_summary
 from tissuestate.report.measures import before_and_after
 from tissuestate.tables import read_table
 
@@ -51,8 +52,9 @@ class Run:
     samples: labels of the samples in the cohort (index sample). genes: their number. qc is None if
     no sample came from reads, truth if nothing is simulated. metrics: of all models, with a column
     model. comparison: of all models with DL PCA (`compare_predictions`). sets, abstention: of the
-    bundled network (`evaluation.trust`), None if not measured. protocols: the tables
-    crossvalidation, leaks and outside of `protocols.results`, or none.
+    bundled model (`evaluation.trust`), None if not measured. protocols: the tables
+    crossvalidation, leaks and outside of `protocols.results`, or none. left_out: None if no
+    laboratory was left out.
     """
 
     samples: pd.DataFrame
@@ -67,6 +69,7 @@ class Run:
     sets: pd.DataFrame | None = None
     abstention: pd.DataFrame | None = None
     protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    left_out: LeftOut | None = None
     truth: pd.DataFrame | None = None
 
 
@@ -78,6 +81,7 @@ def summary_facts(run: Run) -> dict[str, Any]:
     return {
         "cohort": {**_cohort(run), "no_class": no_class},
         "laboratories": _laboratories(run),
+        "left_out": left_out_summary(run.left_out) if run.left_out else None,
         "best": _best(run),
         "better_models": _better_models(run.protocols),
         "performance": _performance(run),
@@ -141,7 +145,7 @@ def _laboratories(run: Run) -> dict[str, Any]:
         }
         for tissue, states in support["cells"].items()
     ]
-    return {**support, "table": pd.DataFrame(rows)}
+    return {**support, "needed": LEAST, "table": pd.DataFrame(rows)}
 
 
 def _best(run: Run) -> list[dict[str, Any]]:
@@ -196,7 +200,7 @@ def _performance(run: Run) -> dict[str, Any]:
 
 
 def _trust(run: Run) -> list[dict[str, Any]] | None:
-    """Coverage of the bundled network's sets, and share and accuracy of its answers, by head."""
+    """Coverage of the bundled model's sets, and share and accuracy of its answers, by head."""
     if run.sets is None or run.abstention is None:
         return None
     sets = run.sets[run.sets["tissue"] == ""].set_index("head")

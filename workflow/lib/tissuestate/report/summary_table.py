@@ -38,6 +38,7 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
                 ("pairs of one laboratory", "single"),
             )
         ),
+        "laboratories left out": _left_out_items(summary["left_out"] or {}),
         "quality": _quality_items(summary["quality"] or {}),
         "genes": (
             (f"recognised, {row.dataset}", row.recognised)
@@ -75,6 +76,16 @@ def _answer_items(head: str, found: Mapping[str, Any]) -> Items:
     if found:
         yield f"share answered, {head}", found["share"]
         yield f"accuracy of the answers, {head}", found["accuracy"]
+
+
+def _left_out_items(found: Mapping[str, Any]) -> Items:
+    if not found:
+        return
+    for name, score in found["scores"].items():
+        yield name.replace("_", " "), score["value"]
+    for row in found["calibration"]:
+        for place in ("inside", "outside"):
+            yield f"calibration error {place}, {row['question']}", row[place]
 
 
 def _confounding_items(confounding: Mapping[str, Any]) -> Items:

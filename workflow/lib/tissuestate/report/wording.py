@@ -9,11 +9,13 @@ HEADS = {
     "subtype": "Subtype",
     "subtype_within_batch": "Subtype, within a batch",
     "subtype_tandem": "Subtype, in tandem",
+    "new": "Samples of no class",
 }
 MODELS = {
     "dl_pca": "DL PCA",
     "dl_rf": "DL RF",
     "dl_all": "DL all genes",
+    "ridge": "ridge against laboratory shifts",
     "logreg": "logistic regression on PCs",
     "linear_svm": "linear SVM on PCs",
     "boosting": "gradient boosting on PCs",
@@ -39,7 +41,16 @@ _CLASSES = {
     "ucec": "uterine corpus endometrial carcinoma",
     "ucs": "uterine carcinosarcoma",
 }
-_METRICS = {"auc": "AUC", "f1": "F1", "log_loss": "log loss"}
+_METRICS = {
+    "auc": "AUC",
+    "f1": "F1",
+    "log_loss": "log loss",
+    "right_of_answered": "right, of answered",
+    "likeliest_right": "most probable answer right, answered or not",
+    "healthy_likeliest_tumour": "healthy tissue, more probably a tumour than not",
+    "auroc_novelty": "AUROC of known against new, by the novelty score",
+    "set_coverage": "covered by the 90 % sets",
+}
 _MEASURES = {
     "concordance": "replicates that find each other",
     "concordance_held_out": "the same, replicates not in training",

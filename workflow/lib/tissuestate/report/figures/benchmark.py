@@ -61,9 +61,11 @@ def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
 
 
 def _model_colour(model: str) -> str:
-    """Colour of a model: networks are blue, classical models grey."""
+    """Colour of a model: networks are blue, ridge regression orange, classical models grey."""
     if model == "dl_pca":
         return PALETTE[0]
+    if model == "ridge":
+        return PALETTE[1]
     return PALETTE[5] if model.startswith("dl_") else "#B0B0B0"
 
 
