@@ -24,6 +24,7 @@ TASKS: dict[str, tuple[str, ...]] = {  # the heads of each network
 TANDEM = "subtype_tandem"  # subtypes among those of the tissue that was called
 WITHIN = "_within_batch"
 PAPER_MODEL = "dl_pca"  # networks on principal components
+RIDGE_MODEL = "ridge"  # what a cohort of many laboratories is called with
 ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
 
 

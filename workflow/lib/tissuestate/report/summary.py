@@ -20,6 +20,7 @@ from tissuestate.cohort.laboratories import LEAST, laboratory_support
 from tissuestate.labels import (
     HEADS,
     PAPER_MODEL,
+    RIDGE_MODEL,
     SPLITS,
     TANDEM,
     TUMOUR,
@@ -186,8 +187,12 @@ def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]
 
 
 def _performance(run: Run) -> dict[str, Any]:
-    """DL PCA's scores on test samples by head, and the metrics that at least one head has."""
-    ours = run.metrics[run.metrics["model"] == PAPER_MODEL]
+    """Scores on test samples by head of the model that calls (`model`), ridge or DL PCA.
+
+    And the metrics that at least one head has.
+    """
+    model = RIDGE_MODEL if (run.metrics["model"] == RIDGE_MODEL).any() else PAPER_MODEL
+    ours = run.metrics[run.metrics["model"] == model]
     heads = []
     for head in SCORED_HEADS:
         known = ours[ours["head"] == head].set_index("metric")
@@ -196,7 +201,7 @@ def _performance(run: Run) -> dict[str, Any]:
             scores = shown[["value", "low", "high"]].astype(float).to_dict("index")
             heads.append({"head": head, "scores": scores, "samples": int(known["n"].max())})
     metrics = [metric for metric in SHOWN if any(metric in row["scores"] for row in heads)]
-    return {"metrics": metrics, "heads": heads}
+    return {"model": model, "metrics": metrics, "heads": heads}
 
 
 def _trust(run: Run) -> list[dict[str, Any]] | None:
