@@ -19,7 +19,13 @@ with log_to(snakemake.log[0]):
     classes = read_classes(source.classes)
     tried = {one.name: one for one in candidates(params.normalisation, params.correction)}
     samples, scores = read_scores(source.scores, list(tried))
-    labels = obs.loc[samples]
+    supported = choice.is_supported(obs.loc[samples], obs[obs["split"] == "train"])
+    labels = obs.loc[samples][supported]
+    scores = {
+        name: {question: values[supported] for question, values in own.items()}
+        for name, own in scores.items()
+    }
+    print(f"{len(samples) - len(labels)} samples left out are of what no other laboratory trains")
     losses = {name: choice.left_out_loss(own, labels, classes) for name, own in scores.items()}
     best = min(losses, key=lambda name: losses[name])
     print(f"{best} is chosen: the least loss in laboratories left out, {losses[best]:.4f}")

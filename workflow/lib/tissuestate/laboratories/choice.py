@@ -30,6 +30,23 @@ RELEASED = 0.9  # share of a pair's samples that is right, at least, if the pair
 SAMPLES = 10  # of a pair in laboratories left out, at least, if they are to decide
 
 
+def is_supported(obs: pd.DataFrame, training: pd.DataFrame) -> np.ndarray:
+    """Whether other laboratories train what each sample left out is: its tissue in its state.
+
+    Without that it is neither known to the models that scored it nor of no class. Samples of no
+    class count. training: labels of the training samples.
+    """
+    pairs = training["tissue"] + "|" + training["disease_state"]
+    laboratories = training.groupby(pairs)["laboratory"].agg(set).to_dict()
+    others = [
+        laboratories.get(f"{tissue}|{state}", set()) - {laboratory}
+        for tissue, state, laboratory in zip(
+            obs["tissue"], obs["disease_state"], obs["laboratory"], strict=True
+        )
+    ]
+    return ~has_class(obs).to_numpy() | np.array(list(map(bool, others)), dtype=bool)
+
+
 def left_out_loss(scores: Scores, obs: pd.DataFrame, classes: Mapping[str, Any]) -> float:
     """Log loss of tissue (or none) and of tumour or not, mean over laboratories.
 
