@@ -127,3 +127,13 @@ def test_calls_of_a_laboratory_do_not_depend_on_its_own_labels():
     after = call_left_out(scores, changed, CLASSES, training)
     pd.testing.assert_frame_equal(after[own], before[own])
     assert not after[~own].equals(before[~own]), "the others are judged by it"
+
+
+def test_a_sample_is_judged_if_another_laboratory_trains_its_tissue_in_its_state():
+    obs = labels("ABC", each=2)
+    only_a = (obs["tissue"] == "liver") & (obs["disease_state"] == "non-neoplastic")
+    obs = obs[~only_a | (obs["laboratory"] == "A")]
+    found = pd.Series(choice.is_supported(obs, obs[obs["tissue"] != "other"]), obs.index)
+    alone = only_a.reindex(obs.index)
+    assert not found[alone].any() and alone.any()
+    assert found[~alone].all(), "samples of no class among them"
