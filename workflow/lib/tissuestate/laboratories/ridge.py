@@ -4,8 +4,8 @@ Each question is answered by regression on class indicators, in closed form: no 
 epochs. A coefficient costs more the more laboratories differ along it (`scatter`), by a strength of
 its own for each question: what makes a tumour in one laboratory is easily confused with how another
 prepares its RNA, what makes a brain is not. Samples weigh so that a large laboratory does not drown
-a small one. A kernel, logistic regression, networks, ranks, and copies of samples (thinned, or mixed
-with other tissue) did not do better on laboratories left out (benchmarks/front_end.tsv).
+a small one. A kernel, logistic regression, networks, ranks, and copies of samples (thinned, or
+mixed with other tissue) did not do better on laboratories left out (benchmarks/front_end.tsv).
 """
 
 from collections.abc import Mapping, Sequence
