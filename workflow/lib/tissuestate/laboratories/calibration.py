@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
 from tissuestate.evaluation.abstention import LEAST, ODDS
@@ -153,6 +152,8 @@ def fit_temperature(
 
     No sample is certain: the true class counts 1 - 0.5 / (n + 0.5), as in Platt 1999.
     """
+    from scipy.optimize import minimize_scalar  # slow to import, and no call needs it
+
     if not len(codes) or scores.shape[1] < 2:
         return 0.1
     z = np.where(True if competes is None else competes, scores, -np.inf)
@@ -176,6 +177,8 @@ def fit_line(
     Laboratories weigh the same within a class, and both classes weigh the same: how often a new
     laboratory sends tumours is not known. (0, log odds of the share) if there is one class alone.
     """
+    from scipy.optimize import minimize
+
     count = (positive.sum(), (~positive).sum())
     if not min(count):
         return 0.0, float(np.log((count[0] + 0.5) / (count[1] + 0.5)))
