@@ -13,9 +13,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from tissuestate.evaluation.trust import shown_probabilities
-from tissuestate.labels import HEADS, STATES
+from tissuestate.labels import HEADS, NEOPLASTIC, STATES
 
-NEOPLASTIC = STATES[-1]
 QUESTIONS = ("tissue", "tumour", "disease_state", "subtype")
 GROUPS = ("laboratory", "set", "protocol", "specimen", "unit", "gene_ids")
 POOLED, EVEN = "pooled", "mean over laboratories"

@@ -42,7 +42,7 @@ class RidgeModel:
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """Novelty of each sample; above 1 it is new."""
-        return novelty_of(self.ridge.scores(features)["tissue"], self.calibration.margin)
+        return novelty_of(self.ridge.scores_of("tissue", features), self.calibration.margin)
 
     def is_new(self, features: np.ndarray) -> np.ndarray:
         """Whether each sample is unlike the training samples."""

@@ -147,13 +147,13 @@ def _interval(
 
 def _sides(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Candidates for the lower and the upper limit: values of samples on either side."""
-    levels = np.linspace(0, 1, STEPS)
-    low, high = probability[probability < 0.5], probability[probability > 0.5]
-    return (np.quantile(part, levels) if len(part) else np.zeros(0) for part in (low, high))  # type: ignore[return-value]
+
+    def values(side: np.ndarray) -> np.ndarray:
+        return np.quantile(side, np.linspace(0, 1, STEPS)) if len(side) else side
+
+    return values(probability[probability < 0.5]), values(probability[probability > 0.5])
 
 
 def _widest(probability: np.ndarray) -> tuple[float, float]:
     """Limits that only the clearest samples pass."""
-    return float(min(probability.min(initial=0.5), 0.5)), float(
-        max(probability.max(initial=0.5), 0.5)
-    )
+    return float(probability.min(initial=0.5)), float(probability.max(initial=0.5))

@@ -64,11 +64,12 @@ class Ridge:
 
     def scores(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """Scores by question, samples × outputs; each sample on its own."""
-        x = np.asarray(X, dtype=np.float64)
-        return {
-            name: np.einsum("ij,jk->ik", x, slopes.astype(np.float64)) + self.intercepts_[name]
-            for name, slopes in self.coefficients_.items()
-        }
+        return {name: self.scores_of(name, X) for name in self.coefficients_}
+
+    def scores_of(self, question: str, X: np.ndarray) -> np.ndarray:
+        """Scores of one question, samples × outputs."""
+        x, slopes = (np.asarray(a, np.float64) for a in (X, self.coefficients_[question]))
+        return np.einsum("ij,jk->ik", x, slopes) + self.intercepts_[question]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as plain arrays."""
