@@ -27,9 +27,10 @@ def make_cohort(sparse: bool = False) -> anndata.AnnData:
 def score(cohort: anndata.AnnData, n_sv: int = 0, laboratory: str = "B") -> dict[str, pd.DataFrame]:
     candidate = Candidate("upper-quartile", "supervised" if n_sv else "none", n_sv)
     names, scores = score_left_out(
-        cohort, laboratory, CLASSES, candidate, correction=CORRECTION, seed=1, threads=1
+        cohort, laboratory, CLASSES, [candidate], correction=CORRECTION, seed=1
     )
-    return {question: pd.DataFrame(values, names) for question, values in scores.items()}
+    own = scores[candidate.name]
+    return {question: pd.DataFrame(values, names) for question, values in own.items()}
 
 
 def spoil(cohort: anndata.AnnData, rows: np.ndarray) -> anndata.AnnData:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.arrays import load_arrays
+from tissuestate.expression.recipe import AUTO
+from tissuestate.features.transformers import AllGenes
 from tissuestate.labels import BACKGROUND, OTHER
 from tissuestate.laboratories.ridge import Ridge
-from tissuestate.protocols.features import prepare_features
+from tissuestate.protocols.features import correct_split, normalise_split
 from tissuestate.tables import plain_labels
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 
 NORMALISATIONS = ("upper-quartile", "cpm")
 CORRECTIONS = (("none", 0), ("supervised", 10))
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,16 @@ def score_left_out(
     cohort: "AnnData",
     laboratory: str,
     classes: Mapping[str, Any],
-    candidate: Candidate,
+    tried: Sequence[Candidate],
     *,
     correction: Mapping[str, Any],
     seed: int,
-    threads: int,
-) -> tuple[pd.Index, dict[str, np.ndarray]]:
-    """Names and scores of a laboratory's samples; nothing was fitted on it, nor on test samples.
+) -> tuple[pd.Index, dict[str, dict[str, np.ndarray]]]:
+    """Names of a laboratory's samples, and for each candidate their scores by question.
 
-    Nor on validation samples. Its own test samples get no score: they judge the calls in the end.
-    correction: that of the config, of which method and number of surrogates are the candidate's.
+    Nothing was fitted on it, nor on validation and test samples. Its own test samples get no score:
+    they judge the calls in the end. correction: that of the config, of which method and number of
+    surrogates are the candidate's.
     """
     obs = plain_labels(cohort.obs)
     own = (obs["laboratory"] == laboratory) | obs["donor"].isin(
@@ -69,22 +71,19 @@ def score_left_out(
     split = obs["split"].where(~own & obs["split"].isin(["train", BACKGROUND]), "")
     asked = (obs["laboratory"] == laboratory) & (obs["split"] != "test")
     split = split.mask(asked, "test")
-    features = prepare_features(
-        cohort,
-        split,
-        ["all"],
-        normalisation=candidate.normalisation,
-        correction={**correction, "method": candidate.correction, "n_sv": candidate.n_sv},
-        features={"components": 1, "forest_genes": 1},
-        seed=seed,
-        threads=threads,
-    )["all"]
-    labels = plain_labels(features.obs)
-    is_asked = (labels["split"] == "test").to_numpy()
-    model = Ridge().fit(features.X[~is_asked], labels[~is_asked], classes)
-    # a tissue that no other laboratory has is neither known here nor of no class
-    is_asked &= labels["tissue"].isin({OTHER, *labels.loc[~is_asked, "tissue"]}).to_numpy()
-    return labels.index[is_asked], model.scores(features.X[is_asked])
+    scores = {}
+    for normalisation, group in groupby(tried, lambda one: one.normalisation):
+        values, labels = normalise_split(cohort, split, normalisation)
+        fitted, is_asked = ((labels["split"] == part).to_numpy() for part in ("train", "test"))
+        # a tissue that no other laboratory has is neither known here nor of no class
+        known = labels["tissue"].isin({OTHER, *labels.loc[~is_asked, "tissue"]}).to_numpy()
+        for candidate in group:
+            chosen = {**correction, "method": candidate.correction, "n_sv": candidate.n_sv}
+            corrected = correct_split(values, labels, chosen, fitted, seed)
+            x = AllGenes().fit(corrected[fitted]).transform(corrected)
+            model = Ridge().fit(x[~is_asked], labels[~is_asked], classes)
+            scores[candidate.name] = model.scores(x[is_asked & known])
+    return labels.index[is_asked & known], scores
 
 
 def read_scores(

@@ -35,38 +35,42 @@ def prepare_features(
     are fitted on all samples; the others are fitted on training samples. Samples that take no part
     are left out.
     """
-    takes_part = (split != "").to_numpy()
-    obs = plain_labels(cohort.obs)[takes_part].assign(split=split[takes_part])
-    values = np.asarray(cohort.X)[takes_part]
+    values, obs = normalise_split(cohort, split, normalisation, "normalisation" in on_all)
     if not len(obs):
         return {kind: cohort[:0].copy() for kind in kinds}
-
-    def rows_to_fit(step: str) -> np.ndarray:
-        return (obs["split"] == "train").to_numpy() | (step in on_all)
-
-    fitted = rows_to_fit("normalisation")
-    values = _normalise(values, obs, normalisation, fitted)
-    if np.isnan(values).any():
-        values, _ = fill_missing(values, fitted)
-    values = _correct(values, obs, correction, rows_to_fit("correction"), seed)
-    labels, rows = obs[list(HEADS)].agg("|".join, axis=1).to_numpy(), rows_to_fit("features")
+    training = (obs["split"] == "train").to_numpy()
+    values = correct_split(values, obs, correction, training | ("correction" in on_all), seed)
+    labels = obs[list(HEADS)].agg("|".join, axis=1).to_numpy()
+    rows = training | ("features" in on_all)
     return {
         kind: _transform(values, labels, rows, cohort.var_names, obs, kind, features, seed, threads)
         for kind in kinds
     }
 
 
-def _normalise(
-    values: np.ndarray, obs: pd.DataFrame, method: Any, fitted: np.ndarray
-) -> np.ndarray:
+def normalise_split(
+    cohort: "AnnData", split: pd.Series, method: Any, on_all: bool = False
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Normalised expression, its gaps filled, and labels of the samples that take part.
+
+    Fitted on training samples, or `on_all` of them.
+    """
+    takes_part = (split != "").to_numpy()
+    obs = plain_labels(cohort.obs)[takes_part].assign(split=split[takes_part])
+    values = np.asarray(cohort.X)[takes_part]
+    fitted = (obs["split"] == "train").to_numpy() | on_all
     units, names = obs["unit"].to_numpy(), obs.index.to_numpy()
+    if not len(obs):
+        return values, obs
     normaliser = Normaliser(method).fit(values[fitted], units[fitted], names[fitted])
-    return normaliser.transform(values, units, names)
+    values = normaliser.transform(values, units, names)
+    return (fill_missing(values, fitted)[0] if np.isnan(values).any() else values), obs
 
 
-def _correct(
+def correct_split(
     values: np.ndarray, obs: pd.DataFrame, chosen: Mapping[str, Any], fitted: np.ndarray, seed: int
 ) -> np.ndarray:
+    """Expression without what the surrogates of the samples `fitted` explain."""
     correction = SurrogateVariableCorrection(
         chosen["method"], chosen["n_sv"], engine=chosen["engine"], seed=seed
     )
