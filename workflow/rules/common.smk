@@ -36,7 +36,7 @@ from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
 from tissuestate.sheet.content import check_files, find_flaws
 from tissuestate.startup import digests
-from tissuestate.labels import features_of_model
+from tissuestate.labels import RIDGE_MODEL, features_of_model
 from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
 
 
@@ -198,16 +198,15 @@ TASKS = ["multitask", "subtype"] if HAS_SUBTYPES else ["multitask"]
 
 MODELS = [f"dl_{kind}" for kind in config["features"]["kinds"]] + config["benchmark"]["models"]
 PROTOCOL_FEATURES = sorted({features_of_model(model) for model in config["protocols"]["models"]})
-FEATURES_OF = {model: features_of_model(model) for model in MODELS}
 # The laboratories that are left out to judge and calibrate; none in a cohort of few, which is
 # called with networks as in the paper.
 LEFT_OUT = [] if SHEET is None or CLASSIFYING else laboratories_left_out(SHEET)
 if config["training"]["recipe"] == "paper":
     LEFT_OUT = []
 RECIPE = "<results>/laboratories/recipe.json" if LEFT_OUT else []
-BUNDLED = "ridge" if LEFT_OUT else f"dl_{config['bundle_features']}"
-MODELS += ["ridge"] if LEFT_OUT else []
-FEATURES_OF["ridge"] = "all"
+BUNDLED = RIDGE_MODEL if LEFT_OUT else f"dl_{config['bundle_features']}"
+MODELS += [RIDGE_MODEL] if LEFT_OUT else []
+FEATURES_OF = {model: features_of_model(model) for model in MODELS}
 
 
 def stop_without_reference(kind):

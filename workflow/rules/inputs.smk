@@ -262,7 +262,7 @@ def left_out_results():
 
 def bundled_models():
     """What answers in the bundle: ridge regression, or the networks and their score of novelty."""
-    if BUNDLED == "ridge":
+    if LEFT_OUT:
         return {"ridge": "<results>/laboratories/ridge.npz"}
     features = config["bundle_features"]
     return {
@@ -281,7 +281,7 @@ def bundle_files():
         "genes.tsv.gz",
         "training.npz",
     ]
-    if BUNDLED == "ridge":
+    if LEFT_OUT:
         names.append("ridge.npz")
     else:
         networks = expand("{task}/{file}", task=TASKS, file=["network.json", "weights.safetensors"])

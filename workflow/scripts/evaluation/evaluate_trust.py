@@ -12,9 +12,10 @@ with log_to(snakemake.log[0]):
         pairs_without_common_batch,
         states_of_tissue,
     )
-    from tissuestate.evaluation import trust
+    from tissuestate.evaluation.calls import CallRules
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.evaluation.sets import ConformalSets
+    from tissuestate.evaluation.trust import trust_tables
     from tissuestate.features.novelty import Novelty
     from tissuestate.files import atomic
     from tissuestate.h5ad import read_features
@@ -32,20 +33,10 @@ with log_to(snakemake.log[0]):
     score = novelty.score(features[rows])
     pairs = contrasts(obs, "subtype").to_dict("records")
     confounded = pairs_without_common_batch(pairs, "subtype")
-    tables = {
-        output.sets: trust.set_coverage(
-            predictions,
-            classes,
-            sets,
-            confounded,
-            resamples=params.resamples,
-            seed=params.seed,
-        ),
-        output.abstention: trust.abstention_curve(
-            predictions, classes, score > 1, states_of_tissue(obs), confounded
-        ),
-        output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=score),
-    }
-    for path, table in tables.items():
-        with atomic(path) as temporary:
+    rules = CallRules(classes, states_of_tissue(obs), sets, confounded)
+    tables = trust_tables(
+        predictions, classes, score, rules, resamples=params.resamples, seed=params.seed
+    )
+    for name, table in tables.items():
+        with atomic(output[name]) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -10,11 +10,12 @@ with log_to(snakemake.log[0]):
     import numpy as np
     from threadpoolctl import threadpool_limits
     from tissuestate.cohort.composition import states_of_tissue
-    from tissuestate.evaluation import trust
     from tissuestate.evaluation.abstention import Limits
+    from tissuestate.evaluation.calls import CallRules
     from tissuestate.evaluation.missing_genes import gene_masks, missing_gene_curve
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.evaluation.sets import ConformalSets
+    from tissuestate.evaluation.trust import trust_tables
     from tissuestate.files import atomic
     from tissuestate.labels import encode, read_classes
     from tissuestate.laboratories.answers import read_ridge_chain
@@ -46,21 +47,11 @@ with log_to(snakemake.log[0]):
         )
     confounded = [tuple(pair) for pair in recipe["confounded_subtypes"]]
     sets = ConformalSets.from_dict(recipe["sets"])
-    tables = {
-        output.sets: trust.set_coverage(
-            predictions, classes, sets, confounded, resamples=params.resamples, seed=params.seed
-        ),
-        output.abstention: trust.abstention_curve(
-            predictions,
-            classes,
-            novelty > 1,
-            states_of_tissue(obs),
-            confounded,
-            Limits.from_dict(recipe["limits"]),
-        ),
-        output.novelty: predictions[["sample", "split", "tissue_true"]].assign(score=novelty),
-        output.missing: curve,
-    }
-    for path, table in tables.items():
-        with atomic(path) as temporary:
+    limits = Limits.from_dict(recipe["limits"])
+    rules = CallRules(classes, states_of_tissue(obs), sets, confounded, limits)
+    tables = trust_tables(
+        predictions, classes, novelty, rules, resamples=params.resamples, seed=params.seed
+    )
+    for name, table in {**tables, "missing": curve}.items():
+        with atomic(output[name]) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

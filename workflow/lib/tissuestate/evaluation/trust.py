@@ -8,6 +8,7 @@ import pandas as pd
 
 from tissuestate.cohort.donors import bootstrap_weights
 from tissuestate.evaluation.abstention import Limits, abstention_reasons, tumour_probability
+from tissuestate.evaluation.calls import CallRules
 from tissuestate.evaluation.sets import ConformalSets
 from tissuestate.evaluation.support import StatesOfTissue, with_rivals
 from tissuestate.evaluation.tandem import apply_tandem
@@ -136,3 +137,32 @@ def abstention_curve(
         }
         parts += [pd.DataFrame(curve), pd.DataFrame(rule)]
     return pd.concat(parts, ignore_index=True)
+
+
+def trust_tables(
+    predictions: pd.DataFrame,
+    classes: Mapping[str, Any],
+    novelty: np.ndarray,
+    rules: CallRules,
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    """The tables of a model's trust: sets, abstention, novelty.
+
+    novelty: the score of each sample of `predictions`.
+    """
+    return {
+        "sets": set_coverage(
+            predictions, classes, rules.sets, rules.confounded, resamples=resamples, seed=seed
+        ),
+        "abstention": abstention_curve(
+            predictions,
+            classes,
+            novelty > 1,
+            rules.states_of_tissue,
+            rules.confounded,
+            rules.limits,
+        ),
+        "novelty": predictions[["sample", "split", "tissue_true"]].assign(score=novelty),
+    }
