@@ -162,6 +162,7 @@ rule compare_paper:
         runtime=minutes(10),
     params:
         code=code_digest("report/compare_paper.py"),
+        page=PAGE,
         config=bundle_config(),
     script:
         "../scripts/report/compare_paper.py"
@@ -201,6 +202,7 @@ rule summarise_run:
         runtime=minutes(10),
     params:
         code=code_digest("report/summarise_run.py"),
+        page=PAGE,
     script:
         "../scripts/report/summarise_run.py"
 
@@ -228,6 +230,7 @@ rule describe_laboratories:
         runtime=minutes(10),
     params:
         code=code_digest("report/describe_laboratories.py"),
+        page=PAGE,
     script:
         "../scripts/report/describe_laboratories.py"
 

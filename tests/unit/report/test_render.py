@@ -67,7 +67,8 @@ def test_the_parts_of_pages_show_markup_as_text():
 def test_numbers_are_aligned_to_the_right():
     html = drawn("NAME")
     assert html.count('<td class="number">1,234</td>') == 2
-    assert '<th class="number">share</th>' in html and "<th>NAME</th>" in html
+    assert '<th scope="col" class="number">share</th>' in html
+    assert '<th scope="col">NAME</th>' in html
 
 
 @pytest.mark.parametrize(

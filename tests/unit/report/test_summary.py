@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from reading import MARKUP, Page
+from reading import MARKUP, Page, render_page
 from tissuestate.cohort.composition import contrasts, cramers_v, split_table
 from tissuestate.report.laboratories import BRIEF
-from tissuestate.report.render import render
 from tissuestate.report.summary import Run, best_models, summary_facts
 from tissuestate.report.summary_table import tabulate_summary
 
@@ -92,7 +91,7 @@ def item(run: Run, section: str, name: str):
 
 
 def page_of(run: Run) -> Page:
-    return Page(render("summary.html.j2", summary_facts(run)))
+    return Page(render_page("summary.html.j2", summary_facts(run)))
 
 
 def replaced(run: Run, **changes) -> Run:
@@ -217,7 +216,7 @@ def test_without_confounding_there_is_no_warning(run):
     assert item(free, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
 
     def warnings(run: Run) -> int:
-        return render("summary.html.j2", summary_facts(run)).count('class="warning"')
+        return render_page("summary.html.j2", summary_facts(run)).count('class="warning"')
 
     assert warnings(run) - warnings(free) == 2  # of studies, and of laboratories
 
@@ -271,7 +270,7 @@ def test_laboratories_left_out_are_in_the_summary_or_their_absence_is_said(run):
         "healthy": healthy,
     }
     facts = summary_facts(run) | {"left_out": brief}
-    text = Page(render("summary.html.j2", facts)).text
+    text = Page(render_page("summary.html.j2", facts)).text
     for shown in ("0.875", "0.011", "0.044", "2 of 9 of Ulm"):
         assert shown in text
     assert "No laboratory was left out" not in text

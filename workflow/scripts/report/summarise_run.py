@@ -40,6 +40,7 @@ with log_to(snakemake.log[0]):
         )
     )
     with atomic(snakemake.output.html) as temporary:
-        temporary.write_text(render("summary.html.j2", summary), encoding="utf-8")
+        page = render("summary.html.j2", {**summary, **snakemake.params.page})
+        temporary.write_text(page, encoding="utf-8")
     with atomic(snakemake.output.table) as temporary:
         tabulate_summary(summary).to_csv(temporary, sep="\t", index=False, lineterminator="\n")
