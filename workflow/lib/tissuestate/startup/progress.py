@@ -1,7 +1,7 @@
 """What a run shows: a line per rule and tenth of its jobs, warnings, and failures last.
 
-All that Snakemake itself says is in its log file, and on the terminal with --verbose, --quiet,
---printshellcmds, --dry-run or --logger.
+All that Snakemake itself says is in its log file, with what jobs on this machine print; it is on
+the terminal with --verbose, --quiet, --printshellcmds, --dry-run or --logger.
 """
 
 import logging
@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Where jobs on this machine write what else would come between the lines: Snakemake's log file.
-VARIABLE = "TISSUESTATE_LOG"
 # Beginnings of what Snakemake says that a person waits for or has asked for.
 SHOWN = (
     "Nothing to be done",
@@ -42,16 +40,15 @@ class Failure(NamedTuple):
         return [*self.tail, f"Error: {self.sentence or f'{self.job} failed.'}", logs]
 
 
-def read_failure(job: str, logs: Iterable[str], message: str | None) -> Failure:
-    """The sentence of a job that failed, from its logs; else what its executor said of it."""
+def read_failure(job: str, logs: Iterable[str], message: str = "") -> Failure:
+    """The sentence of a job that failed, from its logs; else what was said of the job elsewhere."""
     found = {log: Path(log).read_text(errors="replace") for log in logs if Path(log).is_file()}
     for log, text in found.items():
         said = [line for line in text.splitlines() if line.startswith("Error: ")]
         if said:
             return Failure(job, said[-1].removeprefix("Error: "), (), (log,))
     last = [line for text in found.values() for line in text.splitlines() if line.strip()]
-    sentence = f"{job} failed: {message}" if message else ""
-    return Failure(job, sentence, tuple(last[-10:]), tuple(found))
+    return Failure(job, message and f"{job} {message}", tuple(last[-10:]), tuple(found))
 
 
 class Progress(logging.Handler):
@@ -70,20 +67,37 @@ class Progress(logging.Handler):
         self.names: dict[int, str] = {}  # of the jobs that started, in words
         self.failures: dict[int, Failure] = {}
         self.failure_is_last = False
+        self.killed: int | None = None  # the thread whose job was killed last
+        self.stderr = -1  # a copy of the descriptor while a run has another
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write what a person needs of a record of Snakemake's log."""
         event = getattr(record, "event", None)
         if event == "workflow_started":
-            self.running = not self.is_touched()
-        if self.running:
-            show = getattr(self, f"show_{event}", None)
-            if show is not None:
-                show(record)
-            elif event in (None, "error"):
-                self.show_sentence(record)
-        elif self.terminal.filter(record) and record.funcName != "execute_workflow":
-            self.terminal.emit(record)
+            self.start()
+        try:
+            if self.running:
+                self.show(event, record)
+            elif self.terminal.filter(record) and record.funcName != "execute_workflow":
+                self.terminal.emit(record)
+        except Exception:
+            self.handleError(record)
+
+    def show(self, event: str | None, record: logging.LogRecord) -> None:
+        if event in (None, "error"):
+            self.show_sentence(record)
+        elif hasattr(self, f"show_{event}"):
+            getattr(self, f"show_{event}")(record)
+
+    def start(self) -> None:
+        """Send all else that this process and its jobs print to Snakemake's log file."""
+        self.running = not self.is_touched()
+        if self.running and self.terminal.stream is sys.stderr:
+            sys.stderr.flush()
+            self.stderr = os.dup(2)
+            self.terminal.stream = os.fdopen(self.stderr, "w", encoding="utf-8")
+            with Path(self.log).open("ab") as log:
+                os.dup2(log.fileno(), 2)
 
     def show_run_info(self, record: Any) -> None:
         self.jobs = record.stats
@@ -94,7 +108,9 @@ class Progress(logging.Handler):
     def show_job_info(self, record: Any) -> None:
         """One line for the first job of a rule and for every tenth of its jobs."""
         if record.jobid in self.names:
-            return  # it is tried again
+            if self.failures.pop(record.jobid, None):
+                self.write_step(f"Trying {self.names[record.jobid]} again")
+            return
         rule = record.rule_name
         values = ", ".join(f"{key} {value}" for key, value in record.wildcards.items())
         self.names[record.jobid] = f"{rule} ({values})" if values else rule
@@ -110,19 +126,22 @@ class Progress(logging.Handler):
     def show_job_error(self, record: Any) -> None:
         if not record.indent:  # else a member of a group, which has told it
             job = self.names.get(record.jobid, record.rule_name)
-            self.show_failure(record.jobid, read_failure(job, record.log, record.rule_msg))
+            message = f"failed: {record.rule_msg}" if record.rule_msg else ""
+            if record.thread == self.killed:
+                message = "was killed, most often because memory ran out."
+            self.show_failure(record.jobid, read_failure(job, record.log, message))
 
     def show_group_error(self, record: Any) -> None:
         """The members of a group that left a sentence, or the group as a whole."""
         found = {}
         for job in record.job_error_info:
             name = self.names.get(job["jobid"], job["rule_name"])
-            found[job["jobid"]] = read_failure(name, job["log"], job["rule_msg"])
+            found[job["jobid"]] = read_failure(name, job["log"])
         with_sentence = {key: failure for key, failure in found.items() if failure.sentence}
         if not with_sentence and found:
             logs = [*record.aux_logs, *(log for failure in found.values() for log in failure.logs)]
             names = ", ".join(failure.job for failure in found.values())
-            with_sentence = {min(found): read_failure(names, logs, None)}
+            with_sentence = {min(found): read_failure(names, logs)}
         for key, failure in with_sentence.items():
             self.show_failure(key, failure)
 
@@ -136,18 +155,14 @@ class Progress(logging.Handler):
     def show_sentence(self, record: logging.LogRecord) -> None:
         """Sentences of the workflow's own, warnings, errors and what a person waits for."""
         text = record.getMessage() if record.msg else ""
-        if text.startswith("Trying to restart job "):
-            self.retry(int(text.removeprefix("Trying to restart job ").rstrip(".")))
-        elif record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING:
             self.cancelled |= text.startswith(("Terminating", "Will exit"))
             if text.startswith(SHOWN) or not is_of_snakemake(record):
                 self.write(text)
-        elif not text.startswith(GENERAL) and getattr(record, "exception", "") != "RuleException":
+        elif getattr(record, "exception", "") == "RuleException":  # the job's error follows
+            self.killed = record.thread if "SIGKILL" in text else None
+        elif not text.startswith(GENERAL):
             self.write(text, level=record.levelno)
-
-    def retry(self, job: int) -> None:
-        if self.failures.pop(job, None):
-            self.write_step(f"Trying {self.names.get(job, f'job {job}')} again")
 
     def write_step(self, text: str) -> None:
         width = len(str(self.total))
@@ -172,6 +187,9 @@ class Progress(logging.Handler):
             for failure in failures[-LISTED:]:
                 self.write(*failure._replace(tail=()).lines(), level=logging.ERROR)
         self.failures = {}
+        if self.stderr >= 0:
+            os.dup2(self.stderr, 2)
+            self.stderr = -1
         super().close()
 
 
@@ -202,11 +220,6 @@ def show_progress(workflow: Any, logger: logging.Logger) -> None:
     """
     if workflow.modifier.parent_modifier is not None:
         return
-    if workflow.subprocess_exec:
-        if VARIABLE in os.environ:
-            send_output_to(os.environ[VARIABLE])
-        return
-    os.environ.pop(VARIABLE, None)  # of a run that started this one
     for handler in logger.handlers:
         if hasattr(handler.formatter, "format_job_info"):
             add_details(handler.formatter)
@@ -222,15 +235,6 @@ def show_progress(workflow: Any, logger: logging.Logger) -> None:
     ):
         return
     terminal, file = handlers["DefaultStreamHandler"], handlers["DefaultLogFileHandler"]
-    log = os.environ[VARIABLE] = file.baseFilename  # type: ignore[attr-defined]
+    log = file.baseFilename  # type: ignore[attr-defined]
     logger.removeHandler(terminal)
     logger.addHandler(Progress(terminal, log, lambda: workflow.touch))
-
-
-def send_output_to(file: str) -> None:
-    """Append all that this process and its children print to a file."""
-    with Path(file).open("ab") as log:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
