@@ -72,12 +72,14 @@ def right_answers(metrics: pd.DataFrame) -> list[str]:
 
 def left_out_answers(scores: pd.DataFrame) -> list[str]:
     """How many samples of laboratories left out are answered, and how many of those right."""
-    pooled = scores[(scores["group"] == "all") & (scores["member"] == "pooled")]
-    right = pooled[pooled["metric"] == "right_of_answered"].set_index("question")
-    asked = pooled[pooled["metric"] == "answered"].set_index("question")["samples"]
-    return [
-        f"{head_title(head).lower()} {round(row['value'] * row['samples'])} of "
-        f"{row['samples']:.0f} answered ({asked[head]:.0f} asked)"
-        for head, row in right.iterrows()
-        if head in (TUMOUR, *HEADS)
-    ]
+    pooled = scores[(scores["labels"] == "all") & (scores["member"] == "pooled")]
+    found = pooled.set_index(["question", "metric"])[["value", "samples"]].to_dict("index")
+    lines = []
+    for question in (TUMOUR, *HEADS):
+        right = found.get((question, "right_of_answered"))
+        if right and right["samples"]:
+            number, answered = round(right["value"] * right["samples"]), int(right["samples"])
+            asked = int(found[question, "answered"]["samples"])
+            question = head_title(question).lower()
+            lines.append(f"{question} {number} of {answered} answered ({asked} asked)")
+    return lines
