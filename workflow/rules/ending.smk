@@ -37,7 +37,8 @@ def report_run():
     from tissuestate.report.wording import model_title
     from tissuestate.tables import read_table
 
-    if not any(job.rule.name == "summarise_run" for job in workflow.dag.jobs):
+    summarised = any(job.rule.name == "summarise_run" for job in workflow.dag.jobs)
+    if workflow.touch or not summarised:
         return
     metrics = read_table(result_path(f"<results>/evaluation/{BUNDLED}/metrics.tsv"))
     samples = "simulated test samples" if DEMO else "test samples"
