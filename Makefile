@@ -22,7 +22,7 @@ setup-dev: ## the same, and packages for tests and linters
 
 # Snakemake's self-contained report, made again if the run has changed its summary.
 report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
-	PYTHONWARNINGS=ignore snakemake --directory $(1) $(2) --quiet all --report results/report.html; \
+	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html; \
 	echo "The report is $(abspath $(1))/results/report.html"
 
 demo: setup ## run the whole workflow on the simulated cohort

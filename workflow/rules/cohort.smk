@@ -28,6 +28,8 @@ rule split_samples:
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Splitting the samples into training, validation and test"
     script:
         "../scripts/cohort/split_samples.py"
 
@@ -67,6 +69,8 @@ rule assemble_cohort:
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),
         genes_kept=lookup("cohort/genes", within=config),
+    message:
+        "Assembling the cohort"
     script:
         "../scripts/cohort/assemble_cohort.py"
 
@@ -74,3 +78,5 @@ rule assemble_cohort:
 rule cohort:
     input:
         "<results>/cohort/cohort.h5ad",
+    message:
+        "The cohort is assembled"

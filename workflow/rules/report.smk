@@ -22,6 +22,8 @@ rule plot_integrity:
     params:
         code=code_digest("report/plot_integrity.py"),
         min_mrin=lookup("quality/min_mrin", within=config),
+    message:
+        "Drawing RNA integrity"
     script:
         "../scripts/report/plot_integrity.py"
 
@@ -46,6 +48,8 @@ rule plot_expression:
         runtime=minutes(20),
     params:
         code=code_digest("report/plot_expression.py"),
+    message:
+        "Drawing expression before and after the correction"
     script:
         "../scripts/report/plot_expression.py"
 
@@ -69,6 +73,8 @@ rule plot_training:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_training.py"),
+    message:
+        "Drawing search and training of {wildcards.task}.{wildcards.features}"
     script:
         "../scripts/report/plot_training.py"
 
@@ -97,6 +103,8 @@ rule plot_evaluation:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_evaluation.py"),
+    message:
+        "Drawing the results of {wildcards.model}"
     script:
         "../scripts/report/plot_evaluation.py"
 
@@ -120,6 +128,8 @@ rule plot_benchmark:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_benchmark.py"),
+    message:
+        "Drawing the comparison of models"
     script:
         "../scripts/report/plot_benchmark.py"
 
@@ -164,6 +174,8 @@ rule compare_paper:
         code=code_digest("report/compare_paper.py"),
         page=PAGE,
         config=bundle_config(),
+    message:
+        "Comparing the results with the paper's"
     script:
         "../scripts/report/compare_paper.py"
 
@@ -203,6 +215,8 @@ rule summarise_run:
     params:
         code=code_digest("report/summarise_run.py"),
         page=PAGE,
+    message:
+        "Writing the summary of the run"
     script:
         "../scripts/report/summarise_run.py"
 
@@ -231,6 +245,8 @@ rule describe_laboratories:
     params:
         code=code_digest("report/describe_laboratories.py"),
         page=PAGE,
+    message:
+        "Writing the page on laboratories left out"
     script:
         "../scripts/report/describe_laboratories.py"
 
@@ -260,6 +276,8 @@ rule plot_trust:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_trust.py"),
+    message:
+        "Drawing how far the calls of {wildcards.model} can be trusted"
     script:
         "../scripts/report/plot_trust.py"
 
@@ -292,6 +310,8 @@ rule explain_classes:
         runtime=minutes(60),
     params:
         code=code_digest("report/explain_classes.py"),
+    message:
+        "Finding the genes that speak for each class"
     script:
         "../scripts/report/explain_classes.py"
 
@@ -326,6 +346,8 @@ rule describe_run:
         code=code_digest("report/describe_run.py"),
         settings=dict(config),
         products=list(run_products().values()),
+    message:
+        "Describing the run: config, checklist, crate"
     script:
         "../scripts/report/describe_run.py"
 
@@ -333,3 +355,5 @@ rule describe_run:
 rule report:
     input:
         final_products(),
+    message:
+        "The report's pages and figures are made"
