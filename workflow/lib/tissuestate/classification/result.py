@@ -23,9 +23,9 @@ class Predictions:
     probabilities: for each head samples × classes, NaN if the head has none for the sample.
     points: x and y of each sample on the plane of the training samples.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the found genes that are not expressed) and below (share below 0), mrin (NaN = not
-    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
-    call; '' = not refused).
+    (share of the found genes that are not expressed) and below (share below 0), sex_expressed (XX,
+    XY, '' = not known), mrin (NaN = not known), novelty (above 1: the sample is like nothing in
+    training), refused (why there is no call; '' = not refused).
     warnings: of each sample, in sentences.
     """
 
@@ -107,6 +107,7 @@ class Predictions:
             "genes_expected": self.genes_expected,
             "recognition": about["recognition"],
             "unit": about["unit"],
+            "sex_expressed": about["sex_expressed"],
             "mrin": None if math.isnan(about["mrin"]) else about["mrin"],
             "novelty": None if math.isnan(about["novelty"]) else about["novelty"],
             "point": None if math.isnan(about["x"]) else [about["x"], about["y"]],
