@@ -136,8 +136,10 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     genes = table(demo / "results/classification/genes.tsv", dtype={"sample": str})
     for sample in chosen.index:
         page = (demo / f"results/classification/pages/{sample}.html").read_text()
-        assert "Tissue of origin" in page and "RNA integrity compared with" in page
-        assert ("The genes behind the call" in page) == (sample in set(genes["sample"]))
+        assert "Tissue of origin" in page and "training samples" in page and "Simulated" in page
+        assert ("Genes that weigh most" in page) == (sample in set(genes["sample"]))
+    index = (demo / "results/classification/pages/index.html").read_text()
+    assert all(f'href="{sample}.html"' in index for sample in chosen.index)
 
 
 def plate(demo: Path, name: str, split: str, first: int = 0) -> pd.DataFrame:

@@ -51,6 +51,7 @@ rule assemble_cohort:
         ),
         classes="<results>/cohort/classes.json",
         laboratories="<results>/cohort/laboratories.tsv",
+        sex="<results>/cohort/sex.tsv",
     log:
         "<logs>/assemble_cohort.log",
     benchmark:

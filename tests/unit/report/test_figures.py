@@ -10,7 +10,6 @@ from tissuestate.report.figures.benchmark import benchmark_bars, cost_bars
 from tissuestate.report.figures.evaluation import confusion_matrices, reliability, roc_curves, top_k
 from tissuestate.report.figures.expression import (
     correction_diagnostics,
-    embedding,
     principal_components,
     project,
 )
@@ -292,5 +291,5 @@ def test_empty_tables_give_a_figure_with_a_message(tmp_path):
 
 
 def test_equal_figures_are_equal_bytes(tmp_path):
-    first, second = (drawn(embedding(points()), tmp_path) for _ in range(2))
+    first, second = (drawn(principal_components(points(), points()), tmp_path) for _ in range(2))
     assert first == second

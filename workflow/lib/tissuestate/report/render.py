@@ -49,6 +49,8 @@ def _environment() -> jinja2.Environment:
         "measure_title": wording.measure_title,
         "percent": percent,
         "cell": cell,
+        "upper_first": lambda text: text[:1].upper() + text[1:],
+        "pairs_of_same": lambda values: [(value, value) for value in values],
     }
     return environment
 
