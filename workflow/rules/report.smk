@@ -177,7 +177,8 @@ rule summarise_run:
         diagnostics="<results>/expression/diagnostics.tsv",
         classes="<results>/cohort/classes.json",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        benchmark="<results>/benchmark/benchmark.tsv",
+        confusion=f"<results>/evaluation/{BUNDLED}/confusion.tsv",
+        matrix=f"<results>/report/figures/evaluation/{BUNDLED}.confusion.png",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
@@ -203,6 +204,8 @@ rule summarise_run:
     params:
         code=code_digest("report/summarise_run.py"),
         page=PAGE,
+        called=BUNDLED,
+        links=lambda wildcards: pages_of_run(),
     script:
         "../scripts/report/summarise_run.py"
 

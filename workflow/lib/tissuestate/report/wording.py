@@ -28,6 +28,10 @@ MODELS = {
     "knn": "nearest neighbours",
     "et": "extra trees",
     "dt": "decision tree",
+    # The model that calls, on what its training lacked.
+    "left_out_laboratory": "laboratories left out",
+    "left_out_study": "studies left out",
+    "left_out_source": "sources left out",
 }
 _METRICS = {
     "auc": "AUC",
