@@ -189,6 +189,7 @@ rule summarise_run:
             "<results>/report/summary.html",
             caption="../report/summary.rst",
             category="0 Summary",
+            labels={"figure": "summary", "of": "run"},
         ),
         table="<results>/report/summary.tsv",
     log:
@@ -309,10 +310,12 @@ rule describe_run:
     output:
         config="<results>/report/run/config.yaml",
         snakefile="<results>/report/run/Snakefile",
-        checklist=report(
-            "<results>/report/run/TRIPOD-AI.md",
+        checklist="<results>/report/run/TRIPOD-AI.md",
+        page=report(
+            "<results>/report/run/TRIPOD-AI.html",
             caption="../report/tripod.rst",
             category="7 Model",
+            labels={"figure": "TRIPOD+AI checklist", "of": "bundle"},
         ),
         crate="<results>/ro-crate-metadata.json",
     log:

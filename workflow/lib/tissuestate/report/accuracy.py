@@ -1,22 +1,16 @@
 """How often calls are right: of test samples by model, and of samples that training lacked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from tissuestate.evaluation.outside import POOLED
-from tissuestate.labels import HEADS, NEOPLASTIC, TANDEM, TUMOUR
+from tissuestate.labels import HEADS, NEOPLASTIC, QUESTIONS, TUMOUR, measured_head
 from tissuestate.report.outside import score_over_all
 from tissuestate.report.shares import count_hits, exact_interval
 
-QUESTIONS = (TUMOUR, "tissue", "disease_state", "subtype")  # in the order of a call
 WORST = 5  # confusions that are named
-
-
-def measured_head(question: str, known: Iterable[str]) -> str:
-    """The head whose metrics tell how a question is answered in use: a subtype in tandem."""
-    return TANDEM if question == "subtype" and TANDEM in known else question
 
 
 def count_right(metrics: pd.DataFrame, called: str, samples: pd.DataFrame) -> pd.DataFrame:
@@ -27,10 +21,10 @@ def count_right(metrics: pd.DataFrame, called: str, samples: pd.DataFrame) -> pd
     """
     accuracy = metrics[metrics["metric"] == "accuracy"]
     models = sorted(accuracy["model"].unique(), key=lambda model: model != called)
-    found = accuracy.set_index(["head", "model"])
+    found, heads = accuracy.set_index(["head", "model"]), set(accuracy["head"])
     rows = []
     for question in QUESTIONS:
-        head = measured_head(question, accuracy["head"].unique())
+        head = measured_head(question, heads)
         chance = commonest_share(samples, question)
         for model in models:
             if (head, model) in found.index:
