@@ -28,6 +28,7 @@ rule build_bundle:
             "<results>/bundle/MODEL_CARD.md",
             caption="../report/model_card.rst",
             category="7 Model",
+            labels=result_labels("Model card"),
         ),
     log:
         "<logs>/build_bundle.log",
