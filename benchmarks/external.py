@@ -188,8 +188,9 @@ def main() -> None:
     append_rows(given.table, name, pd.concat([scores, reason_rows(reasons, labels)]))
     answers = tabulate_answers(calls, labels, classes)
     facts = outside_facts(name, calls, labels, scores, reasons, answers, development)
+    page = render("outside.html.j2", {**facts, "simulated": False, "names": {}})
     with atomic(given.page) as temporary:
-        temporary.write_text(render("outside.html.j2", facts), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
     print(f"{len(calls)} samples scored; see {given.table} and {given.page}")
 
 

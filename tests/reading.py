@@ -1,7 +1,11 @@
 """What a reader's program makes of a document: elements and text of a page, rows of a table."""
 
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
+from typing import Any
+
+from tissuestate.report.render import render
 
 MARKUP = '<b>&"x"'  # as a name: what a page must show and never obey
 
@@ -25,7 +29,7 @@ class Page(HTMLParser):
         self.elements.append((tag, *(name for name, _ in attrs)))
 
     def handle_data(self, data: str) -> None:
-        if not self.elements or self.elements[-1][0] != "style":
+        if not self.elements or self.elements[-1][0] not in ("style", "script"):
             self.parts.append(data)
 
 
@@ -37,3 +41,8 @@ def table_rows(markdown: str) -> list[list[str]]:
             cells = re.split(r"(?<!\\)\|", line)[1:-1]
             rows.append([cell.strip().replace("\\|", "|") for cell in cells])
     return rows
+
+
+def render_page(template: str, facts: Mapping[str, Any]) -> str:
+    """A page whose samples are real and whose classes have no other names."""
+    return render(template, {"simulated": False, "names": {}, **facts})

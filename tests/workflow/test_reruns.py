@@ -251,7 +251,7 @@ def test_a_threshold_is_applied_again(run: Run) -> None:
 
 
 def test_another_class_table_starts_at_the_split(run: Run) -> None:
-    with run.changed("resources/classes.tsv", lambda text: text + "spleen\t\n"):
+    with run.changed("resources/classes.tsv", lambda text: text + "spleen\t\t\n"):
         assert run.planned() == run.after("split_samples", "assemble_cohort")
 
 

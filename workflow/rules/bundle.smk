@@ -43,6 +43,7 @@ rule build_bundle:
     params:
         code=code_digest("bundle/build_bundle.py"),
         config=bundle_config(),
+        page=PAGE,
     script:
         "../scripts/bundle/build_bundle.py"
 

@@ -146,10 +146,16 @@ def check_sheet_files(sheet):
         logger.warning(f"Warning: {sentence} This sample will be refused.")
 
 
+def load_classes():
+    try:
+        return ClassTable.read(CLASSES)
+    except InputError as error:
+        stop(error)
+
+
 def load_sheet():
     """The sample sheet, checked; None if the cohort comes from RNAseqDB alone."""
     try:
-        classes = ClassTable.read(CLASSES)
         if CLASSIFYING and (
             SAMPLES is None or (config["demo"] and Path(SAMPLES) == Path(DEMO_SHEET))
         ):
@@ -166,7 +172,7 @@ def load_sheet():
         if DEMO and workflow.is_main_process:
             check_no_other_sheet(SAMPLES)
             check_own_folder(path_in_run("results/demo"))
-        sheet = read_sheet(SAMPLES, classes, labelled=not CLASSIFYING)
+        sheet = read_sheet(SAMPLES, CLASS_TABLE, labelled=not CLASSIFYING)
         # Not in each job: it may run on a machine without the files of other samples.
         if workflow.is_main_process and DEMO:
             check_simulated(sheet, path_in_run("results/demo/reads"))
@@ -185,6 +191,9 @@ DEMO_SHEET = packaged_path("resources/demo.tsv")
 SAMPLES = config["classify"]["samples"] if CLASSIFYING else config["samples"]
 SAMPLES = None if SAMPLES is None else packaged_path(SAMPLES)
 CLASSES = packaged_path(config["classes"])
+CLASS_TABLE = load_classes()
+# What every page of the run says.
+PAGE = {"simulated": bool(DEMO), "names": dict(CLASS_TABLE.names)}
 SHEET = load_sheet()
 ROWS = {} if SHEET is None else SHEET.to_dict("index")
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])

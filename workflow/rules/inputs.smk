@@ -262,6 +262,23 @@ def run_products():
     return products
 
 
+def pages_of_run():
+    """{name: path} of the pages that a run makes beside its summary."""
+    pages = {
+        "paper": "<results>/report/paper.html",
+        "genes": "<results>/report/genes.html",
+        "card": "<results>/bundle/MODEL_CARD.html",
+        "report": "<results>/report.html",
+    }
+    if LEFT_OUT:
+        pages["laboratories"] = "<results>/report/laboratories.html"
+    if protocol_predictions():
+        pages["protocols"] = "<results>/protocols/protocols.html"
+    if FROM_READS:
+        pages["multiqc"] = "<results>/quality/multiqc.html"
+    return {name: path_in_run(path) for name, path in pages.items()}
+
+
 def left_out_results():
     """The results on laboratories left out that pages show; none if none was left out."""
     if not LEFT_OUT:

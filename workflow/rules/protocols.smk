@@ -101,6 +101,7 @@ rule assess_protocols:
         runtime=minutes(60),
     params:
         code=code_digest("protocols/assess_protocols.py"),
+        page=PAGE,
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
         searched=lookup("protocols/evaluations", within=config),

@@ -175,6 +175,7 @@ rule compare_paper:
         runtime=minutes(10),
     params:
         code=code_digest("report/compare_paper.py"),
+        page=PAGE,
         config=bundle_config(),
     script:
         "../scripts/report/compare_paper.py"
@@ -189,7 +190,8 @@ rule summarise_run:
         diagnostics="<results>/expression/diagnostics.tsv",
         classes="<results>/cohort/classes.json",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        benchmark="<results>/benchmark/benchmark.tsv",
+        confusion=f"<results>/evaluation/{BUNDLED}/confusion.tsv",
+        matrix=f"<results>/report/figures/evaluation/{BUNDLED}.confusion.png",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
@@ -215,6 +217,9 @@ rule summarise_run:
         runtime=minutes(10),
     params:
         code=code_digest("report/summarise_run.py"),
+        page=PAGE,
+        called=BUNDLED,
+        links=lambda wildcards: pages_of_run(),
     script:
         "../scripts/report/summarise_run.py"
 
@@ -243,6 +248,7 @@ rule describe_laboratories:
         runtime=minutes(10),
     params:
         code=code_digest("report/describe_laboratories.py"),
+        page=PAGE,
     script:
         "../scripts/report/describe_laboratories.py"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from reading import MARKUP, Page
+from reading import MARKUP, Page, render_page
 from tissuestate.classification.explanation import (
     SHOWN,
     Explainer,
@@ -25,7 +25,6 @@ from tissuestate.features.transformers import AllGenes, ForestGenes, PrincipalCo
 from tissuestate.models.frozen import FrozenNetwork
 from tissuestate.models.network import load_network, save_network
 from tissuestate.models.training import Hyperparameters, fit_network, predict_logits
-from tissuestate.report.render import render
 
 pytestmark = pytest.mark.slow
 
@@ -259,14 +258,15 @@ def test_the_first_genes_of_each_class_are_shown_by_rank():
     assert [gene["gene"] for gene in genes] == [f"kidney{rank}" for rank in range(1, SHOWN + 1)]
     assert genes[0] == {"gene": "kidney1", "contribution": 12.0, "higher": True}
     assert [gene["higher"] for gene in genes].count(False) == 1
-    page = Page(render("genes.html.j2", class_gene_facts(class_table())))
+    page = Page(render_page("genes.html.j2", class_gene_facts(class_table())))
     assert "kidney1 +12.00, (kidney2 +11.00), kidney3" in page.text
     assert "1,500" in page.text
 
 
 def test_no_name_of_a_class_or_gene_becomes_markup():
     plain, marked = (
-        Page(render("genes.html.j2", class_gene_facts(class_table(name)))) for name in ("A", MARKUP)
+        Page(render_page("genes.html.j2", class_gene_facts(class_table(name))))
+        for name in ("A", MARKUP)
     )
     assert marked.elements == plain.elements
     assert marked.text.count(MARKUP) == 3 * SHOWN + 1

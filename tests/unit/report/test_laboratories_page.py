@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from reading import MARKUP, Page
+from reading import MARKUP, Page, render_page
 from sklearn.metrics import accuracy_score
 from tissuestate.evaluation.outside import NEW, score_outside
 from tissuestate.evaluation.predictions import tabulate_predictions
@@ -27,7 +27,6 @@ from tissuestate.report.laboratories import (
     read_calls,
     read_left_out,
 )
-from tissuestate.report.render import render
 from tissuestate.tables import read_strings
 
 CLASSES: dict[str, Any] = {
@@ -199,7 +198,7 @@ def test_why_healthy_and_adjacent_are_not_told_apart_is_said():
     def text(adjacent: Any, samples: int) -> str:
         learnt = [row | {"samples": samples} for row in page_facts()["limits"]["learnt"]]
         limits = page_facts()["limits"] | {"adjacent": adjacent, "learnt": learnt}
-        return Page(render("laboratories.html.j2", page_facts() | {"limits": limits})).text
+        return Page(render_page("laboratories.html.j2", page_facts() | {"limits": limits})).text
 
     assert "between 0.30 and 0.70, given no tumour" in text((0.3, 0.7), 30)
     assert "because too few samples" in text(None, 3)
@@ -208,7 +207,7 @@ def test_why_healthy_and_adjacent_are_not_told_apart_is_said():
 
 def test_limits_that_withhold_nothing_are_said_to_answer_always():
     limits = page_facts()["limits"] | {"tumour": (0.5, 0.5)}
-    text = Page(render("laboratories.html.j2", page_facts() | {"limits": limits})).text
+    text = Page(render_page("laboratories.html.j2", page_facts() | {"limits": limits})).text
     assert "There is always an answer if" in text and "between 0.50 and 0.50" not in text
 
 
@@ -225,7 +224,7 @@ def test_the_table_of_tissues_and_states_shows_its_holes():
 def test_the_page_names_mistakes_and_shows_markup_in_names_as_text():
     found = left_out()
     marked = replace(found, calls=found.calls.assign(laboratory=f"z{MARKUP}"))
-    page = render("laboratories.html.j2", laboratories_facts(marked))
+    page = render_page("laboratories.html.j2", laboratories_facts(marked))
     assert MARKUP in Page(page).text and MARKUP not in page
     assert len(page_facts()["mistakes"][NEW])
     assert "kidney, " in Page(page).text

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reading import render_page
 from scipy.stats import beta
 from tissuestate.evaluation.outside import (
     COLUMNS,
@@ -17,10 +18,9 @@ from tissuestate.evaluation.outside import (
     tabulate_answers,
 )
 from tissuestate.labels import STATES
-from tissuestate.report.figures.intervals import exact_interval
 from tissuestate.report.figures.outside import laboratory_shares
 from tissuestate.report.outside import outside_facts
-from tissuestate.report.render import render
+from tissuestate.report.shares import exact_interval
 from tissuestate.tables import read_strings
 
 CLASSES = {
@@ -86,13 +86,13 @@ def test_mistakes_are_named():
     mistakes = make_page_facts()["mistakes"]
     assert mistakes["tissue"]["sample"].tolist() == ["s0"]
     assert len(mistakes["new"]) == 10
-    page = render("outside.html.j2", make_page_facts())
+    page = render_page("outside.html.j2", make_page_facts())
     assert "tumour &amp; stroma" in page
     assert "the curve of the training laboratories and the area are missing" in page
 
 
 def test_a_page_is_made_though_every_file_is_refused():
-    page = render("outside.html.j2", make_page_facts("no gene is known"))
+    page = render_page("outside.html.j2", make_page_facts("no gene is known"))
     assert "no gene is known" in page
     assert "40 were refused" in page
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import DEFAULTS, ROOT
-from reading import MARKUP, Page
+from reading import MARKUP, Page, render_page
 from tissuestate.report.paper import (
     PAPER,
     RunResults,
@@ -14,7 +14,6 @@ from tissuestate.report.paper import (
     paper_facts,
     read_settings,
 )
-from tissuestate.report.render import render
 from tissuestate.startup.config import read_layers
 
 PRINTED = pd.DataFrame(
@@ -52,7 +51,7 @@ def results(name: str = "liver", **changes) -> RunResults:
 
 
 def page_of(run: RunResults) -> Page:
-    return Page(render("paper.html.j2", paper_facts(run)))
+    return Page(render_page("paper.html.j2", paper_facts(run)))
 
 
 def test_the_comparison_is_in_the_order_of_the_paper():

@@ -399,3 +399,16 @@ def test_two_units_or_strands_for_one_matrix_need_the_columns(column, other, wri
         ):
             read_sheet(write(sheet(*columns)), labelled=False)
     assert len(read_sheet(write(sheet("x", "y")), labelled=False)) == 2
+
+
+def test_classes_have_plain_names(tmp_path):
+    table = tmp_path / "classes.tsv"
+    table.write_text(
+        "tissue\tsubtype\tname\nkidney\tkirc\tclear cell carcinoma\nkidney\t\tKidney\nlung\t\t\n"
+    )
+    found = ClassTable.read(table)
+    assert found.names == {"kirc": "clear cell carcinoma", "kidney": "Kidney"}
+    assert found == ClassTable(("kidney", "lung"), {"kidney": ("kirc",), "lung": ()}, found.names)
+    table.write_text(table.read_text() + "kidney\t\tKidneys\n")
+    with pytest.raises(InputError, match=r"row 5, column name: 'kidney' is named 'Kidneys'"):
+        ClassTable.read(table)

@@ -35,7 +35,10 @@ with log_to(snakemake.log[0]):
         transcripts=source.get("bed") or "",
     )
     folder = Path(snakemake.output.bundle).parent
-    description = describe_bundle(sources, snakemake.params.config)
+    description = {
+        **describe_bundle(sources, snakemake.params.config),
+        **snakemake.params.page,
+    }
     card = render("model_card.md.j2", card_facts(description))
     build_bundle(folder, sources, description, card)
     # The next run replaces the outputs; the archive keeps a bundle in use unchanged.

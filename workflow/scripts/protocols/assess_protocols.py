@@ -25,6 +25,6 @@ with log_to(snakemake.log[0]):
     for name, table in tables.items():
         with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    facts = protocol_facts(tables, bool(params.searched))
+    facts = {**protocol_facts(tables, bool(params.searched)), **params.page}
     with atomic(output.page) as temporary:
         temporary.write_text(render("protocols.html.j2", facts), encoding="utf-8")

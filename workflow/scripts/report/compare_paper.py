@@ -38,4 +38,5 @@ with log_to(snakemake.log[0]):
     with atomic(output.table) as temporary:
         run.table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
     with atomic(output.html) as temporary:
-        temporary.write_text(render("paper.html.j2", paper_facts(run)), encoding="utf-8")
+        page = render("paper.html.j2", {**paper_facts(run), **snakemake.params.page})
+        temporary.write_text(page, encoding="utf-8")

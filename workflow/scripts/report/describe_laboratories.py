@@ -14,5 +14,6 @@ with log_to(snakemake.log[0]):
     cohort = anndata.read_h5ad(source.cohort, backed="r")
     found = read_left_out(source, read_classes(source.classes), plain_labels(cohort.obs))
     with atomic(snakemake.output.html) as temporary:
-        page = render("laboratories.html.j2", laboratories_facts(found))
+        facts = {**laboratories_facts(found), **snakemake.params.page}
+        page = render("laboratories.html.j2", facts)
         temporary.write_text(page, encoding="utf-8")

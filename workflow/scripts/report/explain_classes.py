@@ -3,6 +3,7 @@
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
+    from tissuestate.bundle.format import page_facts
     from tissuestate.classification.classifier import Classifier
     from tissuestate.classification.explanation import (
         Explainer,
@@ -19,6 +20,8 @@ with log_to(snakemake.log[0]):
     found = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     with atomic(output.table) as temporary:
         found.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
-    page = render("genes.html.j2", class_gene_facts(found))
+    page = render(
+        "genes.html.j2", {**class_gene_facts(found), **page_facts(classifier.description)}
+    )
     with atomic(output.html) as temporary:
         temporary.write_text(page, encoding="utf-8")

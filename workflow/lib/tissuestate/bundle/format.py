@@ -89,6 +89,14 @@ class Bundle:
         return name in self.description["files"]
 
 
+def page_facts(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page of a bundle always says: whether its samples were simulated, names of classes."""
+    return {
+        "simulated": bool(description.get("simulated", False)),
+        "names": dict(description.get("names", {})),
+    }
+
+
 def describe_data(kept: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, Any]:
     """The training cohort in counts, without any name of a sample or donor.
 

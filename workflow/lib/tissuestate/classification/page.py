@@ -1,14 +1,14 @@
 """Facts of a sample's page: call, probabilities, genes, warnings (`sample.html.j2`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tissuestate.arrays import load_arrays
-from tissuestate.bundle.format import Bundle
+from tissuestate.bundle.format import Bundle, page_facts
 from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.features.plane import TrainingMap
 from tissuestate.labels import TUMOUR
@@ -63,18 +63,21 @@ class Background:
     """The facts that the pages of all samples share.
 
     mrin: of the training samples (empty if they had no reads). contrasts: of the bundle's data.
+    page: see `page_facts`.
     """
 
     plane: PlanePicture
     mrin: np.ndarray
     contrasts: list[Mapping[str, Any]]
+    page: Mapping[str, Any] = field(default_factory=lambda: page_facts({}))
 
     @classmethod
     def of(cls, bundle: Bundle, plane: PlanePicture) -> Self:
         """The background of a bundle; `plane` shows its `training_samples`."""
         integrity = bundle.has("integrity.npz")
         mrin = load_arrays(bundle.path("integrity.npz"))["mrin"] if integrity else np.empty(0)
-        return cls(plane, mrin[np.isfinite(mrin)], bundle.description["data"]["contrasts"])
+        contrasts, page = bundle.description["data"]["contrasts"], page_facts(bundle.description)
+        return cls(plane, mrin[np.isfinite(mrin)], contrasts, page)
 
 
 def sample_facts(
@@ -87,6 +90,7 @@ def sample_facts(
     """
     heads = record["heads"]
     return {
+        **background.page,
         "sample": record["sample"],
         "refused": record["refused"],
         "warnings": record["warnings"],

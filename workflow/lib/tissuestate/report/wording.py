@@ -1,4 +1,6 @@
-"""Names of heads, models, metrics and measures on pages and figures."""
+"""Names of heads, classes, models, metrics and measures on pages and figures."""
+
+from collections.abc import Mapping
 
 HEADS = {
     "tumour": "Tumour or not",
@@ -26,20 +28,10 @@ MODELS = {
     "knn": "nearest neighbours",
     "et": "extra trees",
     "dt": "decision tree",
-}
-# TCGA's study abbreviations
-_CLASSES = {
-    "coad": "colon adenocarcinoma",
-    "gbm": "glioblastoma multiforme",
-    "kich": "kidney chromophobe",
-    "kirc": "kidney renal clear cell carcinoma",
-    "kirp": "kidney renal papillary cell carcinoma",
-    "lgg": "brain lower grade glioma",
-    "luad": "lung adenocarcinoma",
-    "lusc": "lung squamous cell carcinoma",
-    "read": "rectum adenocarcinoma",
-    "ucec": "uterine corpus endometrial carcinoma",
-    "ucs": "uterine carcinosarcoma",
+    # The model that calls, on what its training lacked.
+    "left_out_laboratory": "laboratories left out",
+    "left_out_study": "studies left out",
+    "left_out_source": "sources left out",
 }
 _METRICS = {
     "auc": "AUC",
@@ -63,9 +55,9 @@ def head_title(head: str) -> str:
     return HEADS.get(head, head.replace("_", " ").capitalize())
 
 
-def class_title(name: str) -> str:
-    """Full name of an abbreviated class; '' if it is not a known abbreviation."""
-    return _CLASSES.get(name.lower(), "")
+def class_title(name: str, names: Mapping[str, str]) -> str:
+    """Plain name of a class; `names` are those of the class table."""
+    return names.get(name, name.replace("_", " "))
 
 
 def model_title(model: str) -> str:

@@ -1,6 +1,7 @@
 """The table of classes that a sample can belong to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +14,14 @@ from tissuestate.sheet.rows import EMPTY_WORDS, read_rows
 
 @dataclass(frozen=True)
 class ClassTable:
-    """The classes that a sample can belong to, in the order in which they are always listed."""
+    """The classes that a sample can belong to, in the order in which they are always listed.
+
+    names: the plain names of those classes that have one, for pages and figures.
+    """
 
     tissues: tuple[str, ...]
     subtypes_of: dict[str, tuple[str, ...]]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -57,10 +62,13 @@ class ClassTable:
     def read(cls, path: str | Path) -> "ClassTable":
         """Read a TSV with the columns tissue and subtype, one row per pair (subtype may be empty).
 
-        Raises InputError for missing columns, unsafe names, a tissue `other`, a subtype given to
-        two tissues, and two spellings of one name.
+        The column name may be absent; it has the plain name of the row's subtype or, if the row
+        has none, of its tissue. Raises InputError for missing columns, unsafe names, a tissue
+        `other`, a subtype given to two tissues, two spellings of one class, and a class with two
+        names.
         """
         rows = read_rows(path, ("tissue", "subtype"))
+        names: dict[str, str] = {}
         subtypes: dict[str, list[str]] = {}
         owner: dict[str, str] = {}
         tissues: dict[str, str] = {}
@@ -74,6 +82,12 @@ class ClassTable:
                     "no class; name the tissue."
                 )
             group = subtypes.setdefault(tissue, [])
+            name = row.get("name", "")
+            if name and names.setdefault(subtype or tissue, name) != name:
+                raise InputError(
+                    f"{path}, row {number}, column name: {subtype or tissue!r} is named {name!r} "
+                    f"here and {names[subtype or tissue]!r} above; keep one of the two names."
+                )
             if not subtype:
                 continue
             check_class(path, number, "subtype", subtype, own)
@@ -89,4 +103,5 @@ class ClassTable:
                 )
             owner[subtype] = tissue
             group.append(subtype)
-        return cls(tuple(subtypes), {name: tuple(group) for name, group in subtypes.items()})
+        groups = {tissue: tuple(group) for tissue, group in subtypes.items()}
+        return cls(tuple(subtypes), groups, names)

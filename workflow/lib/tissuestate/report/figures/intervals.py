@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from scipy.stats import binomtest
 
 from tissuestate.report.figures.style import KEPT, TEXT_GREY
 from tissuestate.report.render import render
@@ -19,13 +18,7 @@ HEADING, GAP, AXIS, SIDE = (
     42,
     22,
 )  # px: above and below a heading, below and beside the axis
-NAME, LETTER = 20, 7.2  # letters of a name before it is broken; px of a letter
-
-
-def exact_interval(hits: int, samples: int) -> tuple[float, float]:
-    """The 95 % interval of a share after Clopper and Pearson."""
-    found = binomtest(hits, samples).proportion_ci(0.95, "exact")
-    return float(found.low), float(found.high)
+NAME, LETTER = 21, 7.2  # letters of a name before it is broken; px of a letter
 
 
 def accuracy_intervals(table: pd.DataFrame) -> Markup:
@@ -37,7 +30,8 @@ def accuracy_intervals(table: pd.DataFrame) -> Markup:
     """
     start = math.floor(10 * min(0.9, float(table["low"].min()))) / 10
     steps = round((1 - start) / 0.1)
-    shares = [start + 0.1 * step for step in range(0, steps + 1, 2 if steps > 5 else 1)]
+    # At most three labels, 100 % among them, have room on a phone.
+    shares = [1 - 0.1 * step for step in range(0, steps + 1, math.ceil(steps / 2))]
     names = [line for model in table["model"] for line in _broken(model_title(model))]
     counts = table["samples"].map("{0:,} of {0:,}".format)
     top, groups = 16.0, []
