@@ -65,6 +65,12 @@ def model_title(model: str) -> str:
     return MODELS.get(model, model.replace("_", " "))
 
 
+def network_title(task: str, features: str) -> str:
+    """Name of the network of a task (multitask, subtype) on one kind of features."""
+    asked = {"multitask": "state and tissue", "subtype": "subtype"}[task]
+    return f"{model_title('dl_' + features)}, {asked}"
+
+
 def metric_title(metric: str) -> str:
     """Name of a metric of the evaluation."""
     return _METRICS.get(metric, metric.replace("_", " "))
