@@ -191,7 +191,7 @@ rule summarise_run:
         classes="<results>/cohort/classes.json",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
         confusion=f"<results>/evaluation/{BUNDLED}/confusion.tsv",
-        matrix=f"<results>/report/figures/evaluation/{BUNDLED}.confusion.png",
+        matrix=f"<results>/report/figures/evaluation/{BUNDLED}.confusion.svg",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",

@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 from tissuestate.evaluation.calibration import calibration_error
 from tissuestate.evaluation.trust import shown_probabilities
 from tissuestate.labels import encode
-from tissuestate.report.figures.intervals import exact_interval
 from tissuestate.report.figures.style import (
     GREY,
     KEPT,
@@ -25,6 +24,7 @@ from tissuestate.report.figures.style import (
     new_figure,
     show_message,
 )
+from tissuestate.report.shares import exact_interval
 from tissuestate.report.wording import head_title
 
 FEW = 10  # samples; what rests on fewer is drawn hollow
