@@ -29,11 +29,7 @@ rule build_bundle:
             "<results>/bundle/MODEL_CARD.html",
             caption="../report/model_card.rst",
             category="7 Model",
-<<<<<<< HEAD
-            labels={"figure": "model card", "of": "bundle"},
-=======
             labels=result_labels("Model card"),
->>>>>>> g20
         ),
     log:
         "<logs>/build_bundle.log",

@@ -100,7 +100,7 @@ def item(run: Run, section: str, name: str):
 
 def write_page(facts: dict) -> str:
     rows = facts["accuracy"]["rows"]
-    given = {"plot": accuracy_intervals(rows), "confusion": b"", "links": {"paper": "paper.html"}}
+    given = {"plot": accuracy_intervals(rows), "confusion": "", "links": {"paper": "paper.html"}}
     return render_page("summary.html.j2", given | facts)
 
 

@@ -7,6 +7,7 @@ with log_to(snakemake.log[0]):
     from pathlib import Path
 
     import anndata
+    from markupsafe import Markup
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
     from tissuestate.report.figures.intervals import accuracy_intervals
@@ -47,7 +48,7 @@ with log_to(snakemake.log[0]):
         **summary,
         **snakemake.params.page,
         "plot": accuracy_intervals(rows) if len(rows) else "",
-        "confusion": Path(source.matrix).read_bytes(),
+        "confusion": Markup(Path(source.matrix).read_text(encoding="utf-8")),
         "links": {
             name: os.path.relpath(path, Path(output.html).parent)
             for name, path in snakemake.params.links.items()

@@ -1,9 +1,12 @@
 """A document that is kept as Markdown and read as a page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from tissuestate.report.render import render
@@ -25,5 +28,13 @@ def _to_html(text: str) -> Markup:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    parser.add_render_rule("th_open", lambda *_: '<th scope="col">')
+    parser.add_render_rule("th_open", _render_heading)
     return Markup(parser.render(text))
+
+
+def _render_heading(
+    renderer: RendererHTML, tokens: Sequence[Token], number: int, options: OptionsDict, _: EnvType
+) -> str:
+    """The heading of a column, named as one."""
+    tokens[number].attrSet("scope", "col")
+    return renderer.renderToken(tokens, number, options, {})
