@@ -19,6 +19,7 @@ QUESTIONS = (
     "disease_state",
     "subtype",
 )  # in the order in which they are answered
+SEXES = {"female": "XX", "male": "XY"}  # what a sheet states, and what is expressed then
 UNITS = ("count", "normalised", "log2")
 SPLITS = ("train", "validation", "test")
 OTHER = "other"  # the tissue of a sample of no class

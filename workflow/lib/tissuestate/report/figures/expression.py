@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from tissuestate.labels import STATES
 from tissuestate.report.figures.style import (
     GREY,
-    MARKERS,
     STYLE,
     WIDTH,
     class_colour,
@@ -25,6 +24,8 @@ from tissuestate.report.figures.style import (
 )
 from tissuestate.report.measures import STAGES, before_and_after
 from tissuestate.report.wording import class_label, measure_title
+
+OPACITY = 0.85  # of marks: samples below others show, and every colour stands out from white
 
 
 def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -95,7 +96,7 @@ def _scatter_by_study(axes: Axes, table: pd.DataFrame, studies: list[str]) -> No
             chosen["x"],
             chosen["y"],
             s=12,
-            alpha=0.6,
+            alpha=OPACITY,
             linewidths=0,
             color=class_colour(index),
             marker=class_marker(index),
@@ -115,7 +116,7 @@ def _scatter_by_biology(
                 part["x"],
                 part["y"],
                 s=18,
-                alpha=0.7,
+                alpha=OPACITY,
                 marker=class_marker(index),
                 linewidths=0.9,
                 **_state_look(state, class_colour(index)),
@@ -141,7 +142,7 @@ def _state_keys(states: Sequence[str]) -> list[Line2D]:
             label=state,
             markeredgecolor="#444444",
             markerfacecolor=_state_look(state, "#444444")["facecolors"],
-            alpha=0.7,
+            alpha=OPACITY,
         )
         for state in states
     ]
@@ -156,42 +157,6 @@ def _state_look(state: str, colour: str) -> dict[str, Any]:
 def _pale(colour: str) -> str:
     parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{255 - (255 - part) * 2 // 5:02X}" for part in parts)
-
-
-def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """The mark (as a character) and colour that `embedding` gives each tissue."""
-    characters = dict(zip(MARKERS, "●▲■◆▼✚", strict=True))
-    return {
-        tissue: (characters[class_marker(index)], class_colour(index))
-        for index, tissue in enumerate(sorted(training["tissue"].unique()))
-    }
-
-
-def embedding(training: pd.DataFrame) -> Figure:
-    """The training samples on two principal components; `tissue_marks` is the legend.
-
-    `training` has the columns x, y, tissue, disease_state.
-    """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-        axes = figure.subplots()
-        for index, tissue in enumerate(sorted(training["tissue"].unique())):
-            chosen = training[training["tissue"] == tissue]
-            for state, part in chosen.groupby("disease_state"):
-                axes.scatter(
-                    part["x"],
-                    part["y"],
-                    s=14,
-                    alpha=0.55,
-                    marker=class_marker(index),
-                    linewidths=0.8,
-                    **_state_look(str(state), class_colour(index)),
-                )
-        axes.set_xlabel("component 1")
-        axes.set_ylabel("component 2")
-        axes.set_xticks([])
-        axes.set_yticks([])
-    return figure
 
 
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
