@@ -21,7 +21,7 @@ rule plot_integrity:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_integrity.py"),
-        simulated=bool(DEMO),
+        simulated=PAGE["simulated"],
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
         "../scripts/report/plot_integrity.py"
@@ -47,7 +47,7 @@ rule plot_expression:
         runtime=minutes(20),
     params:
         code=code_digest("report/plot_expression.py"),
-        simulated=bool(DEMO),
+        page=PAGE,
     script:
         "../scripts/report/plot_expression.py"
 
@@ -73,7 +73,7 @@ rule plot_training:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_training.py"),
-        simulated=bool(DEMO),
+        simulated=PAGE["simulated"],
     script:
         "../scripts/report/plot_training.py"
 
@@ -101,7 +101,7 @@ rule plot_evaluation:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_evaluation.py"),
-        simulated=bool(DEMO),
+        page=PAGE,
     script:
         "../scripts/report/plot_evaluation.py"
 
@@ -131,7 +131,7 @@ rule plot_benchmark:
     params:
         code=code_digest("report/plot_benchmark.py"),
         called_by=BUNDLED,
-        simulated=bool(DEMO),
+        simulated=PAGE["simulated"],
     script:
         "../scripts/report/plot_benchmark.py"
 
@@ -278,7 +278,7 @@ rule plot_trust:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_trust.py"),
-        simulated=bool(DEMO),
+        page=PAGE,
     script:
         "../scripts/report/plot_trust.py"
 

@@ -24,7 +24,14 @@ def description():
         "genes": ["A"] * 1234,
         "thresholds": {"genes": 0.5},
         "metrics": [
-            {"head": head, "metric": "accuracy", "n": 13, "value": value, "low": value, "high": value}
+            {
+                "head": head,
+                "metric": "accuracy",
+                "n": 13,
+                "value": value,
+                "low": value,
+                "high": value,
+            }
             for head, value in (("tissue", 1.0), ("subtype", None))
         ],
         "trust": {"sets": [], "answered": []},
