@@ -27,15 +27,14 @@ from tissuestate.classification.new_samples import (
     refuse_poor_reads,
     tabulate_origins,
 )
-from tissuestate.classification.page import Background, PlanePicture, sample_facts, training_samples
+from tissuestate.classification.page import Background, sample_facts
 from tissuestate.cohort.composition import contrasts
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.support import gap_sentence
 from tissuestate.matrices.gene_map import GeneMap
-from tissuestate.report.figures.expression import embedding, tissue_marks
-from tissuestate.report.render import figure_bytes, render
+from tissuestate.report.render import render
 from tissuestate.sheet.sheet import read_sheet
 from trained_bundle import (
     CLASSES,
@@ -791,23 +790,21 @@ def test_correct_calls_of_test_samples_are_explained(trained, classifier, tmp_pa
 
 @pytest.fixture(scope="module")
 def background(trained):
-    bundle = read_bundle(trained[0])
-    training = training_samples(bundle)
-    figure = embedding(training)
-    plane = PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
-    return Background.of(bundle, plane)
+    return Background.of(read_bundle(trained[0]))
 
 
-def test_the_page_has_call_warnings_and_place(background, classifier, frame):
+def test_the_page_has_call_record_and_doubts(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
     facts = sample_facts(found.record("S0"), background)
-    assert facts["answers"]["tissue"]["call"] == found.calls.at["S0", "tissue"]
-    assert any("looks degraded" in text for text in facts["warnings"])
-    assert not facts["place"]["outside"], "a training sample"
+    assert facts["verdict"]["tissue"] == found.calls.at["S0", "tissue"]
+    assert "looks degraded" in facts["doubts"]["degraded RNA"]
+    record = next(row["record"] for row in facts["questions"] if row["question"] == "tissue")
+    assert record["train"] + record["test"] > 0 and record["laboratories"] == 1
+    assert facts["nearest"][0]["distance"] == pytest.approx(facts["novelty"], abs=0)
+    assert facts["nearest"][0]["tissue"] == facts["verdict"]["tissue"], "a training sample"
     assert facts["integrity"] is None, "the cohort had no reads"
     page = render("sample.html.j2", facts)
-    assert "data:image/png;base64," in page
-    for outside in ("http://", "https://", "<script", "<link"):
+    for outside in ("http://", "https://", "src=", "<link"):
         assert outside not in page
 
 
@@ -836,7 +833,8 @@ def test_the_page_shows_subtypes_of_tumours_only(background, classifier, frame):
     assert "subtype" in {row["head"] for row in facts["heads"]}
     healthy = kidney.index[kidney["disease_state"] == "non-neoplastic"][0]
     facts = sample_facts(found.record(healthy), background)
-    assert "only tumours have one" in facts["answers"]["subtype"]["abstained"]
+    status = {row["question"]: row["status"] for row in facts["questions"]}
+    assert status["subtype"] == "senseless" and status["tumour"] == "called"
     assert "subtype" not in {row["head"] for row in facts["heads"]}
 
 
@@ -844,4 +842,4 @@ def test_the_page_of_a_refused_sample_has_the_reason_and_no_call(background, cla
     found = classifier.predict(frame.iloc[:1, :10])
     facts = sample_facts(found.record("S0"), background)
     assert facts["refused"].startswith("10 of the model")
-    assert facts["heads"] == [] and not facts["answers"] and facts["place"] is None
+    assert facts["heads"] == facts["questions"] == facts["nearest"] == []

@@ -412,3 +412,10 @@ def test_classes_have_plain_names(tmp_path):
     table.write_text(table.read_text() + "kidney\t\tKidneys\n")
     with pytest.raises(InputError, match=r"row 5, column name: 'kidney' is named 'Kidneys'"):
         ClassTable.read(table)
+
+
+def test_a_new_sample_is_not_named_as_the_page_of_all(tmp_path):
+    sheet = tmp_path / "new.tsv"
+    sheet.write_text("sample\tmatrix\nIndex\tcounts.tsv\n")
+    with pytest.raises(InputError, match=r"row 2, column sample: 'Index' is the name of the page"):
+        read_sheet(sheet, labelled=False)

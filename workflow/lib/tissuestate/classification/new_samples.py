@@ -15,9 +15,10 @@ from tissuestate.errors import InputError
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import find_shortfalls, read_quality
 from tissuestate.refusals import read_refusal
+from tissuestate.remarks import Doubt, Note
 
 LEAST_READS = 1000
-NO_MRIN = (
+NO_MRIN = Note(
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
     "mRIN to compare with."
 )
@@ -72,7 +73,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
             continue
         refused |= matrix.refusals
         for sample, column in matrix.sole_columns.items():
-            warnings[sample] = f"Its values are those of the file's only column, {column!r}."
+            warnings[sample] = Note(f"Its values are those of the file's only column, {column!r}.")
         if matrix.lacks_line_end:
             cut_short |= dict.fromkeys(wanted, f"{path}: {CUT_SHORT}")
         known_unit = unit or ("count" if matrix.layout in COUNTED else "")
@@ -133,8 +134,9 @@ def _unit_doubts(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
     sentences: dict[str, str] = {}
     for file, group in units.groupby(unstated["matrix"].reindex(units.index)):
         if group.nunique() > 1:
-            sentence = (
-                f"Several units were inferred from the values of {file}; state them in the sheet."
+            sentence = Doubt(
+                "uncertain unit",
+                f"Several units were inferred from the values of {file}; state them in the sheet.",
             )
             sentences |= dict.fromkeys(group.index, sentence)
     return sentences

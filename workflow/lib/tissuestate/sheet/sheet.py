@@ -53,6 +53,11 @@ def read_sheet(
     for path in sheets:
         for number, row in read_rows(path, required, (*LABELS, *ORIGIN_COLUMNS, *OPTIONAL)):
             check_name(path, number, "sample", row["sample"])
+            if not labelled and row["sample"].lower() == "index":
+                raise InputError(
+                    f"{path}, row {number}, column sample: {row['sample']!r} is the name of the "
+                    "page that lists all samples; give the sample another name."
+                )
             _complete(row, labelled)
             if labelled:
                 _check_labels(path, number, row, classes)

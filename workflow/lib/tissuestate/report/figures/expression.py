@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from tissuestate.labels import STATES
 from tissuestate.report.figures.style import (
     GREY,
-    MARKERS,
     STYLE,
     WIDTH,
     class_colour,
@@ -156,42 +155,6 @@ def _state_look(state: str, colour: str) -> dict[str, Any]:
 def _pale(colour: str) -> str:
     parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{255 - (255 - part) * 2 // 5:02X}" for part in parts)
-
-
-def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """The mark (as a character) and colour that `embedding` gives each tissue."""
-    characters = dict(zip(MARKERS, "●▲■◆▼✚", strict=True))
-    return {
-        tissue: (characters[class_marker(index)], class_colour(index))
-        for index, tissue in enumerate(sorted(training["tissue"].unique()))
-    }
-
-
-def embedding(training: pd.DataFrame) -> Figure:
-    """The training samples on two principal components; `tissue_marks` is the legend.
-
-    `training` has the columns x, y, tissue, disease_state.
-    """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-        axes = figure.subplots()
-        for index, tissue in enumerate(sorted(training["tissue"].unique())):
-            chosen = training[training["tissue"] == tissue]
-            for state, part in chosen.groupby("disease_state"):
-                axes.scatter(
-                    part["x"],
-                    part["y"],
-                    s=14,
-                    alpha=0.55,
-                    marker=class_marker(index),
-                    linewidths=0.8,
-                    **_state_look(str(state), class_colour(index)),
-                )
-        axes.set_xlabel("component 1")
-        axes.set_ylabel("component 2")
-        axes.set_xticks([])
-        axes.set_yticks([])
-    return figure
 
 
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
