@@ -91,7 +91,7 @@ def test_each_class_has_its_record_with_its_plain_name_and_code(description):
     assert ["a carcinoma (KIRC)", "62", "3", "6 of 8", "5 of 7"] in rows
     left_out = {"question": "tissue", "metric": "answered", "value": 1, "samples": 9}
     description["left_out"] = [left_out | {"laboratories": 4}]
-    outside = ["a carcinoma (KIRC)", "62", "3", "6 of 8", "5 of 7", "0 of 9", "none"]
+    outside = ["a carcinoma (KIRC)", "62", "3", "6 of 8", "5 of 7", "0 of 9", "–"]
     assert outside in table_rows(write_card(description))
 
 
