@@ -47,6 +47,8 @@ rule build_bundle:
         code=code_digest("bundle/build_bundle.py"),
         config=bundle_config(),
         page=PAGE,
+    message:
+        "Building the bundle that classifies new samples"
     script:
         "../scripts/bundle/build_bundle.py"
 
@@ -60,6 +62,8 @@ rule classify:
     resources:
         mem_mb=memory(100),
         runtime=minutes(1),
+    message:
+        "Looking for a bundle and samples"
     shell:
         "echo 'Error: classify needs a trained bundle and your samples: snakemake classify --cores 2"
         " --config bundle=results/bundle samples=new_samples.tsv' | tee {log:q} >&2; exit 1"
@@ -68,3 +72,5 @@ rule classify:
 rule bundle:
     input:
         "<results>/bundle/bundle.json",
+    message:
+        "The bundle is built"

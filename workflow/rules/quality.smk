@@ -22,6 +22,8 @@ rule decide_quality:
         min_aligned=lookup("quality/min_aligned", within=config),
         min_assigned=lookup("quality/min_assigned", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),
+    message:
+        "Deciding which samples are good enough"
     script:
         "../scripts/quality/decide_quality.py"
 
@@ -55,6 +57,8 @@ rule summarise_quality:
     params:
         results=subpath(input.mrin, ancestor=2),
         ending=r"'\.(Log\.final\.out|tsv\.summary|fastp\.json)$'",
+    message:
+        "Writing the MultiQC page"
     shell:
         # Names folders, not samples, so that the command stays short for any number of samples. Plots of
         # thousands stay interactive (images need a browser); tables of all points are not kept.
@@ -73,3 +77,5 @@ rule summarise_quality:
 rule quality:
     input:
         ["<results>/quality/samples.tsv", "<results>/quality/multiqc.html"] if FROM_READS else [],
+    message:
+        "Quality is decided"

@@ -23,6 +23,8 @@ rule plot_integrity:
         code=code_digest("report/plot_integrity.py"),
         simulated=PAGE["simulated"],
         min_mrin=lookup("quality/min_mrin", within=config),
+    message:
+        "Drawing RNA integrity"
     script:
         "../scripts/report/plot_integrity.py"
 
@@ -48,6 +50,8 @@ rule plot_expression:
     params:
         code=code_digest("report/plot_expression.py"),
         page=PAGE,
+    message:
+        "Drawing expression before and after the correction"
     script:
         "../scripts/report/plot_expression.py"
 
@@ -74,6 +78,8 @@ rule plot_training:
     params:
         code=code_digest("report/plot_training.py"),
         simulated=PAGE["simulated"],
+    message:
+        "Drawing search and training of {wildcards.task}.{wildcards.features}"
     script:
         "../scripts/report/plot_training.py"
 
@@ -102,6 +108,8 @@ rule plot_evaluation:
     params:
         code=code_digest("report/plot_evaluation.py"),
         page=PAGE,
+    message:
+        "Drawing the results of {wildcards.model}"
     script:
         "../scripts/report/plot_evaluation.py"
 
@@ -132,6 +140,8 @@ rule plot_benchmark:
         code=code_digest("report/plot_benchmark.py"),
         called_by=BUNDLED,
         simulated=PAGE["simulated"],
+    message:
+        "Drawing the comparison of models"
     script:
         "../scripts/report/plot_benchmark.py"
 
@@ -177,6 +187,8 @@ rule compare_paper:
         code=code_digest("report/compare_paper.py"),
         page=PAGE,
         config=bundle_config(),
+    message:
+        "Comparing the results with the paper's"
     script:
         "../scripts/report/compare_paper.py"
 
@@ -220,6 +232,8 @@ rule summarise_run:
         page=PAGE,
         called=BUNDLED,
         links=lambda wildcards: pages_of_run(),
+    message:
+        "Writing the summary of the run"
     script:
         "../scripts/report/summarise_run.py"
 
@@ -249,6 +263,8 @@ rule describe_laboratories:
     params:
         code=code_digest("report/describe_laboratories.py"),
         page=PAGE,
+    message:
+        "Writing the page on laboratories left out"
     script:
         "../scripts/report/describe_laboratories.py"
 
@@ -279,6 +295,8 @@ rule plot_trust:
     params:
         code=code_digest("report/plot_trust.py"),
         page=PAGE,
+    message:
+        "Drawing how far the calls of {wildcards.model} can be trusted"
     script:
         "../scripts/report/plot_trust.py"
 
@@ -313,6 +331,8 @@ rule explain_classes:
         runtime=minutes(60),
     params:
         code=code_digest("report/explain_classes.py"),
+    message:
+        "Finding the genes that speak for each class"
     script:
         "../scripts/report/explain_classes.py"
 
@@ -349,6 +369,8 @@ rule describe_run:
         code=code_digest("report/describe_run.py"),
         settings=dict(config),
         products=list(run_products().values()),
+    message:
+        "Describing the run: config, checklist, crate"
     script:
         "../scripts/report/describe_run.py"
 
@@ -356,3 +378,5 @@ rule describe_run:
 rule report:
     input:
         final_products(),
+    message:
+        "The report's pages and figures are made"

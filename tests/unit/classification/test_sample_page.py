@@ -45,6 +45,7 @@ def record(changes: dict | None = None, **others) -> dict:
         "notes": [],
         "recognition": "all genes found",
         "unit": "count",
+        "sex_expressed": "XX",
         "mrin": -0.05,
         "novelty": 0.4,
         "nearest": [

@@ -47,6 +47,7 @@ def record(**changes) -> dict:
         "genes_expected": 17993,
         "recognition": "15,000 of 17,993 genes found as Ensembl ids",
         "unit": "count",
+        "sex_expressed": "XX",
         "mrin": -0.05,
         "novelty": 0.4,
         "nearest": [

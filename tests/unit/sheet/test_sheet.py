@@ -76,6 +76,21 @@ def test_sheet_is_read_with_defaults(write, classes):
     }
 
 
+def test_the_sex_may_be_stated(write):
+    rows = [
+        f"{row} {sex}"
+        for row, sex in zip(ROWS, ["female", "male", "-", "-", "male", "-"], strict=True)
+    ]
+    sheet = read_sheet(write(tsv(rows, f"{HEADER} sex")))
+    assert list(sheet["sex"]) == ["female", "male", "", "", "male", ""]
+    new = read_sheet(write("sample\tbam\tsex\nx\tx.bam\tmale\n"), labelled=False)
+    assert list(new["sex"]) == ["male"]
+    for labelled in (True, False):
+        path = write(tsv([f"{row} F" for row in ROWS], f"{HEADER} sex"))
+        with pytest.raises(InputError, match="row 2, column sex: found 'F'; expected female or"):
+            read_sheet(path, labelled=labelled)
+
+
 @pytest.mark.parametrize(
     "disguise",
     [

@@ -22,6 +22,7 @@ from tissuestate.classification.inputs import (
     resolve_units,
 )
 from tissuestate.classification.result import Predictions
+from tissuestate.classification.sex import warn_of_tissue
 from tissuestate.errors import InputError
 from tissuestate.evaluation.abstention import Limits
 from tissuestate.evaluation.calls import CallRules, tabulate_calls
@@ -194,7 +195,7 @@ class Classifier:
         """Values and facts of one block of samples."""
         given, unread = read_numbers(part)
         unit_of, stated, unfit = resolve_units(given, units.tolist(), part.index)
-        values, once = genes.gather(given, unit_of.tolist())
+        values, once, sex = genes.gather(given, unit_of.tolist())
         reasons, warnings = [], []
         before = {**unfit, **unread, **refused}
         for row, name in enumerate(part.index):
@@ -216,6 +217,7 @@ class Classifier:
                 "unit_stated": stated,
                 "zeros": zeros,
                 "below": below,
+                "sex_expressed": np.where(np.array(reasons) == "", sex, ""),
                 "refused": reasons,
             },
             index=part.index,
@@ -251,6 +253,7 @@ class Classifier:
         tissues = probabilities["tissue"].loc[called & (novelty <= 1)].idxmax(axis=1)
         for name, found in calls.loc[tissues.index].to_dict("index").items():
             warnings[name] += training_doubts(found, tissues[name], self.description)
+            warnings[name] += warn_of_tissue(samples.at[name, "sex_expressed"], found["tissue"])
         return Predictions(calls, probabilities, distances, samples, warnings, len(self.genes))
 
     @property

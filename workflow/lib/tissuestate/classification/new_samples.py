@@ -11,6 +11,7 @@ import pandas as pd
 
 from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
+from tissuestate.classification.sex import warn_of_sheet
 from tissuestate.errors import InputError
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import find_shortfalls, read_quality
@@ -123,6 +124,9 @@ def call_samples(
     if mrin is None:
         for sample in quality.index.difference(list(refused)):
             found.warnings[sample].append(NO_MRIN)
+    expressed = found.samples["sex_expressed"]
+    for sample, stated in zip(sheet["sample"], sheet["sex"], strict=True):
+        found.warnings[sample] += warn_of_sheet(expressed[sample], stated)
     return found
 
 
@@ -223,8 +227,9 @@ def describe_calls(
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The table of calls and its records for JSON, each with its inputs and bundle."""
     table = found.table().set_index("sample").join(quality).join(origin)
+    table.insert(table.columns.get_loc("sex_expressed"), "sex", sheet["sex"].to_numpy())
     records = []
-    for name in sheet["sample"]:
+    for name, sex in zip(sheet["sample"], sheet["sex"], strict=True):
         about = origin.loc[name]
         files, sums = about["input"].split(","), about["input_sha256"].split(",")
         if len(sums) != len(files):
@@ -233,6 +238,7 @@ def describe_calls(
         records.append(
             {
                 **found.record(name),
+                "sex": sex,
                 **{key: None if math.isnan(value) else value for key, value in figures.items()},
                 "input": [
                     {"file": f, "sha256": s or None} for f, s in zip(files, sums, strict=True)

@@ -76,8 +76,11 @@ def sample_facts(
         "heads": _heads(record),
         "is_explained": genes is not None and not genes.empty,
         "drivers": [] if genes is None else _drivers(record["heads"], genes),
-        **{name: record[name] for name in ("recognition", "unit", "novelty", "mrin")},
-        **{name: record.get(name) for name in ("reads", "aligned", "assigned")},
+        **{
+            name: record[name]
+            for name in ("recognition", "unit", "novelty", "mrin", "sex_expressed")
+        },
+        **{name: record.get(name) for name in ("reads", "aligned", "assigned", "sex")},
         "integrity": _integrity(record["mrin"], background.mrin),
         "inputs": record.get("input", ()),
         "bundle": record.get("bundle"),

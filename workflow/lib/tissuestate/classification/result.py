@@ -28,9 +28,9 @@ class Predictions:
     distances: of samples to classes of training ('tissue' or 'tissue|state'); above 1 it is too
     far. No columns if an earlier release made the bundle.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the found genes that are not expressed) and below (share below 0), mrin (NaN = not
-    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
-    call; '' = not refused).
+    (share of the found genes that are not expressed) and below (share below 0), sex_expressed (XX,
+    XY, '' = not known), mrin (NaN = not known), novelty (above 1: the sample is like nothing in
+    training), refused (why there is no call; '' = not refused).
     warnings: of each sample, in sentences; some are doubts or notes (see `tissuestate.remarks`).
     """
 
@@ -114,6 +114,7 @@ class Predictions:
             "genes_expected": self.genes_expected,
             "recognition": about["recognition"],
             "unit": about["unit"],
+            "sex_expressed": about["sex_expressed"],
             "mrin": None if math.isnan(about["mrin"]) else about["mrin"],
             "novelty": None if math.isnan(about["novelty"]) else about["novelty"],
             "nearest": self._nearest[sample],
