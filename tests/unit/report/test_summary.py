@@ -89,6 +89,7 @@ def run():
             columns=["head", "true", "called", "count"],
         ),
         comparison=comparison,
+        sex={"samples": 12, "expressed": 0, "stated": 0, "contradicted": []},
     )
 
 
@@ -220,6 +221,14 @@ def test_few_samples_and_holes_are_named(run):
     assert holes == [("liver", "neoplastic")]
     many = replaced(run, samples=pd.concat([run.samples] * 10, ignore_index=True))
     assert summary_facts(many)["few"] == []
+
+
+def test_samples_of_another_sex_than_stated_are_named(run):
+    row = {"sample": "s7", "tissue": "kidney", "sex": "female", "sex_expressed": "XY"}
+    swapped = replaced(run, sex=run.sex | {"expressed": 12, "contradicted": [row]})
+    assert "s7 kidney female XY" in page_of(swapped).text
+    assert item(swapped, "sex", "samples that contradict it or their tissue") == 1
+    assert "s7" not in page_of(run).text
 
 
 def test_only_pages_of_this_run_are_linked(run):
