@@ -8,9 +8,9 @@ rule plot_integrity:
         gis="<results>/integrity/gis.tsv",
         qc="<results>/quality/samples.tsv",
     output:
-        mrin=figure("integrity/mrin", "1 Quality"),
-        coverage=figure("integrity/coverage", "1 Quality"),
-        gis=figure("integrity/gis", "1 Quality"),
+        mrin=figure("integrity/mrin.svg", "1 Quality", "RNA integrity (mRIN)"),
+        coverage=figure("integrity/coverage.png", "1 Quality", "Coverage along transcripts"),
+        gis=figure("integrity/gis.svg", "1 Quality", "Gene integrity score"),
     log:
         "<logs>/plot_integrity.log",
     conda:
@@ -21,6 +21,7 @@ rule plot_integrity:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_integrity.py"),
+        simulated=PAGE["simulated"],
         min_mrin=lookup("quality/min_mrin", within=config),
     message:
         "Drawing RNA integrity"
@@ -34,8 +35,8 @@ rule plot_expression:
         corrected="<results>/expression/corrected.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
     output:
-        pca=figure("expression/pca", "3 Correction"),
-        diagnostics=figure("expression/diagnostics", "3 Correction"),
+        pca=figure("expression/pca.png", "3 Correction", "Samples on principal components"),
+        diagnostics=figure("expression/diagnostics.svg", "3 Correction", "Batch effect and biology"),
     log:
         "<logs>/plot_expression.log",
     benchmark:
@@ -48,6 +49,7 @@ rule plot_expression:
         runtime=minutes(20),
     params:
         code=code_digest("report/plot_expression.py"),
+        page=PAGE,
     message:
         "Drawing expression before and after the correction"
     script:
@@ -59,8 +61,10 @@ rule plot_training:
         history="<results>/models/{task}.{features}/history.tsv",
         trials="<results>/models/{task}.{features}/trials.jsonl",
     output:
-        learning=figure("training/{task}.{features}.learning", "4 Training"),
-        tuning=figure("training/{task}.{features}.tuning", "4 Training"),
+        learning=figure("training/{task}.{features}.learning.svg", "4 Training", "Learning curves"),
+        tuning=figure(
+            "training/{task}.{features}.tuning.svg", "4 Training", "Search for hyper-parameters"
+        ),
     log:
         "<logs>/plot_training/{task}.{features}.log",
     benchmark:
@@ -73,6 +77,7 @@ rule plot_training:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_training.py"),
+        simulated=PAGE["simulated"],
     message:
         "Drawing search and training of {wildcards.task}.{wildcards.features}"
     script:
@@ -84,13 +89,12 @@ rule plot_evaluation:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         metrics="<results>/evaluation/{model}/metrics.tsv",
         confusion="<results>/evaluation/{model}/confusion.tsv",
-        roc="<results>/evaluation/{model}/roc.tsv",
+        per_class="<results>/evaluation/{model}/per_class.tsv",
         classes="<results>/cohort/classes.json",
     output:
-        confusion=figure("evaluation/{model}.confusion", "5 Evaluation"),
-        roc=figure("evaluation/{model}.roc", "5 Evaluation"),
-        topk=figure("evaluation/{model}.topk", "5 Evaluation"),
-        reliability=figure("evaluation/{model}.reliability", "5 Evaluation"),
+        confusion=figure("evaluation/{model}.confusion.svg", "5 Evaluation", "Classes called"),
+        auc=figure("evaluation/{model}.auc.svg", "5 Evaluation", "Area under the ROC curve"),
+        reliability=figure("evaluation/{model}.reliability.svg", "5 Evaluation", "Reliability"),
     log:
         "<logs>/plot_evaluation/{model}.log",
     benchmark:
@@ -103,6 +107,7 @@ rule plot_evaluation:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_evaluation.py"),
+        page=PAGE,
     message:
         "Drawing the results of {wildcards.model}"
     script:
@@ -113,9 +118,14 @@ rule plot_benchmark:
     input:
         benchmark="<results>/benchmark/benchmark.tsv",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
+        histories=expand(
+            "<results>/models/{task}.{features}/history.tsv",
+            task=TASKS,
+            features=config["features"]["kinds"],
+        ),
     output:
-        accuracy=figure("benchmark/accuracy", "6 Benchmark"),
-        cost=figure("benchmark/cost", "6 Benchmark"),
+        accuracy=figure("benchmark/accuracy.svg", "6 Benchmark", "Balanced accuracy"),
+        cost=figure("benchmark/cost.svg", "6 Benchmark", "Time and memory"),
     log:
         "<logs>/plot_benchmark.log",
     benchmark:
@@ -128,6 +138,8 @@ rule plot_benchmark:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_benchmark.py"),
+        called_by=BUNDLED,
+        simulated=PAGE["simulated"],
     message:
         "Drawing the comparison of models"
     script:
@@ -144,21 +156,22 @@ rule compare_paper:
         benchmark="<results>/benchmark/benchmark.tsv",
         leaks="<results>/protocols/leaks.tsv" if protocol_predictions() else [],
         paper=packaged_path("resources/paper_results.tsv"),
-        confusion="<results>/report/figures/evaluation/dl_pca.confusion.png",
-        roc="<results>/report/figures/evaluation/dl_pca.roc.png",
-        topk="<results>/report/figures/evaluation/dl_pca.topk.png",
-        accuracy="<results>/report/figures/benchmark/accuracy.png",
-        cost="<results>/report/figures/benchmark/cost.png",
+        confusion="<results>/report/figures/evaluation/dl_pca.confusion.svg",
+        auc="<results>/report/figures/evaluation/dl_pca.auc.svg",
+        accuracy="<results>/report/figures/benchmark/accuracy.svg",
+        cost="<results>/report/figures/benchmark/cost.svg",
     output:
         table=report(
             "<results>/report/paper.tsv",
             caption="../report/paper.rst",
             category="5 Evaluation",
+            labels=result_labels("The paper beside this run (table)"),
         ),
         html=report(
             "<results>/report/paper.html",
             caption="../report/paper.rst",
             category="5 Evaluation",
+            labels=result_labels("The paper beside this run"),
         ),
     log:
         "<logs>/compare_paper.log",
@@ -185,11 +198,13 @@ rule summarise_run:
         **left_out_results(),
         qc="<results>/quality/samples.tsv" if FROM_READS else [],
         genes="<results>/cohort/genes.tsv",
+        sex="<results>/cohort/sex.tsv",
         cohort="<results>/cohort/cohort.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
         classes="<results>/cohort/classes.json",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        benchmark="<results>/benchmark/benchmark.tsv",
+        confusion=f"<results>/evaluation/{BUNDLED}/confusion.tsv",
+        matrix=f"<results>/report/figures/evaluation/{BUNDLED}.confusion.svg",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
@@ -200,6 +215,7 @@ rule summarise_run:
             "<results>/report/summary.html",
             caption="../report/summary.rst",
             category="0 Summary",
+            labels=result_labels("Summary"),
         ),
         table="<results>/report/summary.tsv",
     log:
@@ -215,6 +231,8 @@ rule summarise_run:
     params:
         code=code_digest("report/summarise_run.py"),
         page=PAGE,
+        called=BUNDLED,
+        links=lambda wildcards: pages_of_run(),
     message:
         "Writing the summary of the run"
     script:
@@ -231,6 +249,7 @@ rule describe_laboratories:
             "<results>/report/laboratories.html",
             caption="../report/laboratories.rst",
             category="5 Evaluation",
+            labels=result_labels("Laboratories left out"),
         ),
     log:
         "<logs>/describe_laboratories.log",
@@ -254,14 +273,14 @@ rule describe_laboratories:
 rule plot_trust:
     input:
         sets="<results>/evaluation/{model}/sets.tsv",
-        abstention="<results>/evaluation/{model}/abstention.tsv",
+        answers="<results>/evaluation/{model}/abstention.tsv",
         novelty="<results>/evaluation/{model}/novelty.tsv",
         missing="<results>/evaluation/{model}/missing_genes.tsv",
     output:
-        sets=figure("trust/{model}.sets", "5 Evaluation"),
-        abstention=figure("trust/{model}.abstention", "5 Evaluation"),
-        novelty=figure("trust/{model}.novelty", "5 Evaluation"),
-        missing=figure("trust/{model}.missing", "5 Evaluation"),
+        sets=figure("trust/{model}.sets.svg", "5 Evaluation", "90 % sets"),
+        answers=figure("trust/{model}.answers.svg", "5 Evaluation", "Wrong answers"),
+        novelty=figure("trust/{model}.novelty.svg", "5 Evaluation", "Novelty"),
+        missing=figure("trust/{model}.missing.svg", "5 Evaluation", "Missing genes"),
     log:
         "<logs>/plot_trust/{model}.log",
     benchmark:
@@ -276,6 +295,7 @@ rule plot_trust:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_trust.py"),
+        page=PAGE,
     message:
         "Drawing how far the calls of {wildcards.model} can be trusted"
     script:
@@ -292,11 +312,13 @@ rule explain_classes:
             f"<results>/report/genes.tsv",
             caption="../report/drivers.rst",
             category="7 Model",
+            labels=result_labels("Genes behind each class (table)"),
         ),
         html=report(
             f"<results>/report/genes.html",
             caption="../report/drivers.rst",
             category="7 Model",
+            labels=result_labels("Genes behind each class"),
         ),
     log:
         "<logs>/explain_classes.log",
@@ -326,10 +348,12 @@ rule describe_run:
     output:
         config="<results>/report/run/config.yaml",
         snakefile="<results>/report/run/Snakefile",
-        checklist=report(
-            "<results>/report/run/TRIPOD-AI.md",
+        checklist="<results>/report/run/TRIPOD-AI.md",
+        page=report(
+            "<results>/report/run/TRIPOD-AI.html",
             caption="../report/tripod.rst",
             category="7 Model",
+            labels=result_labels("TRIPOD+AI checklist"),
         ),
         crate="<results>/ro-crate-metadata.json",
     log:

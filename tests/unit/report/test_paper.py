@@ -45,7 +45,7 @@ def results(name: str = "liver", **changes) -> RunResults:
         ),
         "comparison": compared.assign(metric="balanced_accuracy"),
         "benchmark": pd.DataFrame({"model": ["dl_pca", "dl_all"], "fit_seconds": [10.0, 27.0]}),
-        "figures": dict.fromkeys(("confusion", "roc", "topk", "accuracy", "cost"), b"picture"),
+        "figures": dict.fromkeys(("confusion", "auc", "accuracy", "cost"), "<svg></svg>"),
     }
     return RunResults(**(parts | changes))
 
@@ -77,7 +77,7 @@ def test_the_result_with_the_papers_protocol_is_shown_if_measured():
 
 def test_every_figure_and_number_is_on_the_page():
     page = page_of(results())
-    assert [tag for tag, *_ in page.elements].count("img") == 5
+    assert [tag for tag, *_ in page.elements].count("svg") == 4
     for shown in ("0.800 (0.780–0.820)", "not computed", "-0.170", "0.0012", "64, 32"):
         assert shown in page.text
     for shown in ("+0.200 (+0.100 to +0.300)", "-0.010 (-0.040 to +0.030)", "2.7 times"):

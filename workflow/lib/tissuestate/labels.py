@@ -1,7 +1,7 @@
 """The words that every stage shares: states, questions, units, splits, tasks and models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ NEOPLASTIC = STATES[-1]
 HEADS = ("disease_state", "tissue", "subtype")  # the questions, each one softmax
 TUMOUR = "tumour"  # the question before the state: whether the sample is neoplastic
 ANSWERS = ("no", "yes")  # to it
+QUESTIONS = (TUMOUR, "tissue", "disease_state", "subtype")  # in the order of a call
 SEXES = {"female": "XX", "male": "XY"}  # what a sheet states, and what is expressed then
 UNITS = ("count", "normalised", "log2")
 SPLITS = ("train", "validation", "test")
@@ -42,6 +43,11 @@ def rows_to_fit(split: pd.Series, fit_on: str) -> np.ndarray:
 def within_batch_head(head: str) -> str:
     """The name of a head that is scored among the classes of a sample's own batch."""
     return head + WITHIN
+
+
+def measured_head(question: str, known: Collection[str]) -> str:
+    """The head whose metrics tell how a question is answered in use: a subtype in tandem."""
+    return TANDEM if question == "subtype" and TANDEM in known else question
 
 
 def features_of_model(model: str) -> str:

@@ -31,8 +31,8 @@ with log_to(snakemake.log[0]):
         comparison=table("comparison"),
         benchmark=table("benchmark"),
         figures={
-            name: Path(source[name]).read_bytes()
-            for name in ("confusion", "roc", "topk", "accuracy", "cost")
+            name: Path(source[name]).read_text(encoding="utf-8")
+            for name in ("confusion", "auc", "accuracy", "cost")
         },
     )
     with atomic(output.table) as temporary:

@@ -53,8 +53,8 @@ class RunResults:
     """Results of a run that the page shows; column names are those of the stages.
 
     hyperparameters: those that the search chose, by task. table: of `compare_with_paper`.
-    per_class: of DL PCA. comparison, benchmark: of all models. figures: PNGs by name: confusion,
-    roc, topk, accuracy and cost.
+    per_class: of DL PCA. comparison, benchmark: of all models. figures: SVGs by name: confusion,
+    auc, accuracy and cost.
     """
 
     settings: Settings
@@ -63,7 +63,7 @@ class RunResults:
     per_class: pd.DataFrame
     comparison: pd.DataFrame
     benchmark: pd.DataFrame
-    figures: Mapping[str, bytes]
+    figures: Mapping[str, str]
 
 
 def read_settings(

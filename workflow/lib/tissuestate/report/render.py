@@ -10,8 +10,9 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
-from tissuestate.report import wording
+from tissuestate.report import shares, wording
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -19,8 +20,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(template: str, facts: Mapping[str, Any]) -> str:
     """The text of a template with its facts filled in.
 
-    `template` is a file of the templates' folder. In `*.html.j2` facts are text, never markup. A
-    fact that a template needs and `facts` lacks is an error (`jinja2.UndefinedError`).
+    `template` is a file of the templates' folder. In `*.html.j2` and `*.svg.j2` facts are
+    text, never markup. A fact that a template needs and `facts` lacks is an error
+    (`jinja2.UndefinedError`).
     """
     return _environment().get_template(template).render(facts)
 
@@ -29,7 +31,7 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is not None and ".html." in name,
+        autoescape=lambda name: name is not None and (".html." in name or ".svg." in name),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -48,6 +50,7 @@ def _environment() -> jinja2.Environment:
         "metric_title": wording.metric_title,
         "measure_title": wording.measure_title,
         "percent": percent,
+        "share_of": _share_of,
         "cell": cell,
         "upper_first": lambda text: text[:1].upper() + text[1:],
         "pairs_of_same": lambda values: [(value, value) for value in values],
@@ -69,10 +72,10 @@ def number(value: Any) -> str:
 
 
 def with_interval(value: float, low: float, high: float) -> str:
-    """A figure with its interval in brackets."""
+    """A figure with its interval in brackets, unless resampling showed no spread."""
     if np.isnan(value):
         return "not computed"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+    return f"{value:.3f} ({low:.3f}–{high:.3f})" if low < high else f"{value:.3f}"
 
 
 def signed(value: float) -> str:
@@ -90,6 +93,16 @@ def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
 def percent(share: float, digits: int = 0) -> str:
     """A share between 0 and 1 as a percentage."""
     return f"{share:.{digits}%}"
+
+
+@jinja2.pass_eval_context
+def _share_of(context: jinja2.nodes.EvalContext, hits: int, samples: int) -> str:
+    """A share as counts with its interval, which a page does not break."""
+    text = shares.share_text(hits, samples)
+    counts, bracket, rest = text.partition("(")
+    if not (context.autoescape and bracket):
+        return text
+    return counts + Markup('<span class="whole">{}</span>').format(bracket + rest)
 
 
 def cell(text: Any) -> str:
