@@ -43,8 +43,6 @@ if not CLASSIFYING:
             gis="<results>/integrity/gis.tsv",
             reference="<results>/integrity/reference.npz",
             coverage="<results>/integrity/coverage.tsv",
-            multiqc_mrin="<results>/integrity/mrin_mqc.tsv",
-            multiqc_coverage="<results>/integrity/coverage_mqc.tsv",
         log:
             "<logs>/score_integrity.log",
         benchmark:
@@ -58,7 +56,6 @@ if not CLASSIFYING:
         params:
             code=code_digest("integrity/score_integrity.py"),
             fit_on=lookup("fit_on", within=config),
-            min_mrin=lookup("quality/min_mrin", within=config),
         script:
             "../scripts/integrity/score_integrity.py"
 
