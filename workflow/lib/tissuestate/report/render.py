@@ -19,8 +19,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(template: str, facts: Mapping[str, Any]) -> str:
     """The text of a template with its facts filled in.
 
-    `template` is a file of the templates' folder. In `*.html.j2` facts are text, never markup. A
-    fact that a template needs and `facts` lacks is an error (`jinja2.UndefinedError`).
+    `template` is a file of the templates' folder. In `*.html.j2` and `*.svg.j2` facts are
+    text, never markup. A fact that a template needs and `facts` lacks is an error
+    (`jinja2.UndefinedError`).
     """
     return _environment().get_template(template).render(facts)
 
@@ -29,7 +30,7 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is not None and ".html." in name,
+        autoescape=lambda name: name is not None and (".html." in name or ".svg." in name),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

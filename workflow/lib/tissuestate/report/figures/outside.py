@@ -8,7 +8,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from scipy.stats import binomtest
 
 from tissuestate.evaluation.outside import (
     BINS,
@@ -17,6 +16,7 @@ from tissuestate.evaluation.outside import (
     area_between,
     newness_scores,
 )
+from tissuestate.report.figures.intervals import exact_interval
 from tissuestate.report.figures.style import (
     DROPPED,
     GREY,
@@ -27,12 +27,6 @@ from tissuestate.report.figures.style import (
 )
 
 TITLES = {"tissue": "Tissue of origin", "tumour": "Tumour or not", "disease_state": "Three states"}
-
-
-def exact_interval(hits: int, samples: int) -> tuple[float, float]:
-    """The 95 % interval of a share after Clopper and Pearson."""
-    found = binomtest(hits, samples).proportion_ci(0.95, "exact")
-    return float(found.low), float(found.high)
 
 
 def laboratory_shares(answers: pd.DataFrame, laboratories: pd.Series) -> Figure:

@@ -20,6 +20,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "^", "s", "D")
 LINES = ("-", "--", ":", "-.")
 GREY = "#8C8C8C"
+TEXT_GREY = "#595959"
 KEPT, DROPPED = PALETTE[0], PALETTE[1]
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
