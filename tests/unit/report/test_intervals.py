@@ -4,7 +4,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pandas as pd
 import pytest
-from tissuestate.report.figures.intervals import accuracy_intervals, exact_interval
+from tissuestate.report.figures.intervals import accuracy_intervals
+from tissuestate.report.shares import exact_interval
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -18,9 +18,9 @@ from tissuestate.evaluation.outside import (
     tabulate_answers,
 )
 from tissuestate.labels import STATES
-from tissuestate.report.figures.intervals import exact_interval
 from tissuestate.report.figures.outside import laboratory_shares
 from tissuestate.report.outside import outside_facts
+from tissuestate.report.shares import exact_interval
 from tissuestate.tables import read_strings
 
 CLASSES = {

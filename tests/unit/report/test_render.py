@@ -27,6 +27,9 @@ def test_intervals_and_differences():
     assert with_interval(0.5, 0.4, 0.6) == "0.500 (0.400–0.600)"
     assert with_interval(0.5, np.nan, np.nan) == "0.500"
     assert with_interval(np.nan, 0.4, 0.6) == "not computed"
+    assert with_interval(1.0, 1.0, 1.0) == "1.000", (
+        "resampling shows no spread of what is all right"
+    )
     assert [signed(value) for value in (0.12, -0.12, -0.0001, np.nan)] == [
         "+0.120",
         "-0.120",

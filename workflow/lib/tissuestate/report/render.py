@@ -11,7 +11,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from tissuestate.report import wording
+from tissuestate.report import shares, wording
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -49,6 +49,7 @@ def _environment() -> jinja2.Environment:
         "metric_title": wording.metric_title,
         "measure_title": wording.measure_title,
         "percent": percent,
+        "share_of": shares.share_text,
         "cell": cell,
     }
     return environment
@@ -68,10 +69,10 @@ def number(value: Any) -> str:
 
 
 def with_interval(value: float, low: float, high: float) -> str:
-    """A figure with its interval in brackets."""
+    """A figure with its interval in brackets, unless resampling showed no spread."""
     if np.isnan(value):
         return "not computed"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+    return f"{value:.3f} ({low:.3f}–{high:.3f})" if low < high else f"{value:.3f}"
 
 
 def signed(value: float) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from scipy.stats import binomtest
 
 from tissuestate.report.figures.style import KEPT, TEXT_GREY
 from tissuestate.report.render import render
@@ -20,12 +19,6 @@ HEADING, GAP, AXIS, SIDE = (
     22,
 )  # px: above and below a heading, below and beside the axis
 NAME, LETTER = 20, 7.2  # letters of a name before it is broken; px of a letter
-
-
-def exact_interval(hits: int, samples: int) -> tuple[float, float]:
-    """The 95 % interval of a share after Clopper and Pearson."""
-    found = binomtest(hits, samples).proportion_ci(0.95, "exact")
-    return float(found.low), float(found.high)
 
 
 def accuracy_intervals(table: pd.DataFrame) -> Markup:

@@ -16,7 +16,6 @@ from tissuestate.evaluation.outside import (
     area_between,
     newness_scores,
 )
-from tissuestate.report.figures.intervals import exact_interval
 from tissuestate.report.figures.style import (
     DROPPED,
     GREY,
@@ -25,6 +24,7 @@ from tissuestate.report.figures.style import (
     new_figure,
     show_message,
 )
+from tissuestate.report.shares import exact_interval
 
 TITLES = {"tissue": "Tissue of origin", "tumour": "Tumour or not", "disease_state": "Three states"}
 
