@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from tissuestate.labels import PAPER_MODEL
 from tissuestate.report.figures.style import KEPT, TEXT_GREY
 from tissuestate.report.render import render
+from tissuestate.report.shares import exact_interval
 from tissuestate.report.wording import head_title, model_title
 
 ROW, LINE = 22, 14  # px: a row, and a second line of its name
@@ -18,7 +20,7 @@ HEADING, GAP, AXIS, SIDE = (
     42,
     22,
 )  # px: above and below a heading, below and beside the axis
-NAME, LETTER = 20, 7.2  # letters of a name before it is broken; px of a letter
+NAME, LETTER = 20, 8  # letters of a name before it is broken; px of a letter
 
 
 def accuracy_intervals(table: pd.DataFrame) -> Markup:
@@ -30,7 +32,7 @@ def accuracy_intervals(table: pd.DataFrame) -> Markup:
     """
     start = math.floor(10 * min(0.9, float(table["low"].min()))) / 10
     steps = round((1 - start) / 0.1)
-    shares = [start + 0.1 * step for step in range(0, steps + 1, 2 if steps > 5 else 1)]
+    shares = [start + 0.1 * step for step in range(0, steps + 1, 2 if steps > 3 else 1)]
     names = [line for model in table["model"] for line in _broken(model_title(model))]
     counts = table["samples"].map("{0:,} of {0:,}".format)
     top, groups = 16.0, []
@@ -93,3 +95,23 @@ def _row(row: dict[Any, Any], start: float, top: float) -> dict[str, Any]:
         "colour": KEPT if row["is_called"] else TEXT_GREY,
         "places": {key: _place(value, start) for key, value in places.items()},
     }
+
+
+def left_out_intervals(accuracies: pd.DataFrame) -> Markup:
+    """The SVG of `accuracy_intervals` with a row for each part left out and model.
+
+    accuracies: head, part ('' for the folds of a cross-validation), model, right, samples.
+    """
+    parts = accuracies["part"].replace("", "other donors")
+    bounds = [
+        exact_interval(right, samples)
+        for right, samples in zip(accuracies["right"], accuracies["samples"], strict=True)
+    ]
+    return accuracy_intervals(
+        accuracies.rename(columns={"head": "question"}).assign(
+            model=parts + ", " + accuracies["model"].map(model_title),
+            low=[low for low, _ in bounds],
+            high=[high for _, high in bounds],
+            is_called=accuracies["model"] == PAPER_MODEL,
+        )
+    )
