@@ -134,11 +134,6 @@ rule compare_paper:
         benchmark="<results>/benchmark/benchmark.tsv",
         leaks="<results>/protocols/leaks.tsv" if protocol_predictions() else [],
         paper=packaged_path("resources/paper_results.tsv"),
-        confusion="<results>/report/figures/evaluation/dl_pca.confusion.png",
-        roc="<results>/report/figures/evaluation/dl_pca.roc.png",
-        topk="<results>/report/figures/evaluation/dl_pca.topk.png",
-        accuracy="<results>/report/figures/benchmark/accuracy.png",
-        cost="<results>/report/figures/benchmark/cost.png",
     output:
         table=report(
             "<results>/report/paper.tsv",
