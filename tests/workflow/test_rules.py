@@ -30,6 +30,18 @@ def test_every_rule_that_runs_something_states_its_needs(root: Path) -> None:
         assert "mem_mb=memory(" in body and "runtime=minutes(" in body, name
 
 
+def test_every_result_in_the_report_has_labels_and_a_caption_of_its_own_file(root: Path) -> None:
+    captions = root / "workflow" / "report"
+    used = {"workflow"}
+    for file in sorted((root / "workflow" / "rules").glob("*.smk")):
+        text = file.read_text()
+        for item in re.findall(r"(?<!rule )\breport\(\n(.*?)\n *\)", text, flags=re.S):
+            assert "labels=" in item, f"{file.name}: {item}"
+            used |= set(re.findall(r'caption=f?"../report/(\w+).rst"', item))
+        used |= set(re.findall(r'\bfigure\(\s*"[^"]*\b(\w+)\.(?:svg|png)"', text))
+    assert used == {file.stem for file in captions.glob("*.rst")}
+
+
 def test_gpu_rules_are_tagged_and_no_others(root: Path) -> None:
     tagged = {name for name, body in rules(root).items() if "gpu=1" in body}
     assert tagged == {"models:tune_network", "models:train_network"}

@@ -38,6 +38,7 @@ rule collect_benchmark:
             "<results>/benchmark/benchmark.tsv",
             caption="../report/benchmark.rst",
             category="6 Benchmark",
+            labels=result_labels("Every model (table)"),
         ),
     log:
         "<logs>/collect_benchmark.log",
@@ -64,6 +65,7 @@ rule compare_models:
             "<results>/benchmark/comparison.tsv",
             caption="../report/comparison.rst",
             category="6 Benchmark",
+            labels=result_labels("Every model beside DL PCA (table)"),
         ),
     log:
         "<logs>/compare_models.log",

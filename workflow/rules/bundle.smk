@@ -23,11 +23,13 @@ rule build_bundle:
         bed="<reference>/transcripts.bed" if FROM_READS else [],
     output:
         bundle_files(),
+        "<results>/bundle/MODEL_CARD.md",
         bundle="<results>/bundle/bundle.json",
         card=report(
-            "<results>/bundle/MODEL_CARD.md",
+            "<results>/bundle/MODEL_CARD.html",
             caption="../report/model_card.rst",
             category="7 Model",
+            labels=result_labels("Model card"),
         ),
     log:
         "<logs>/build_bundle.log",

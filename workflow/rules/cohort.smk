@@ -11,6 +11,7 @@ rule split_samples:
             "<results>/cohort/samples.tsv",
             caption="../report/samples.rst",
             category="2 Cohort",
+            labels=result_labels("Samples (table)"),
         ),
     log:
         "<logs>/split_samples.log",
@@ -46,6 +47,7 @@ rule assemble_cohort:
             "<results>/cohort/genes.tsv",
             caption="../report/genes.rst",
             category="2 Cohort",
+            labels=result_labels("Genes of each data set (table)"),
         ),
         classes="<results>/cohort/classes.json",
         laboratories="<results>/cohort/laboratories.tsv",

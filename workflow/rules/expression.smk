@@ -38,6 +38,7 @@ rule correct_expression:
             "<results>/expression/diagnostics.tsv",
             caption="../report/diagnostics.rst",
             category="3 Correction",
+            labels=result_labels("Batch effect and biology (table)"),
         ),
     log:
         "<logs>/correct_expression.log",

@@ -5,15 +5,29 @@ from tissuestate.models.trials import Schedule
 from tissuestate.text import is_cram
 
 
-def figure(name, category):
+def result_labels(figure, of="the run"):
+    """How the report lists a result; a category whose results differ in `of` has some for each."""
+    return {"figure": figure, "of": of}
+
+
+def figure(name, category, title):
     """A figure of the report; its caption is the file named like the last part of its name."""
-    kind = Path(name).name.rpartition(".")[2]
-    of = "{task}, {features}" if "{task}" in name else "{model}" if "{model}" in name else "cohort"
+    kind = Path(name).stem.rpartition(".")[2]
+
+    def labels(wildcards):
+        from tissuestate.report.wording import model_title, network_title
+
+        if "task" in wildcards.keys():
+            return result_labels(title, network_title(wildcards.task, wildcards.features))
+        if "model" in wildcards.keys():
+            return result_labels(title, model_title(wildcards.model))
+        return result_labels(title)
+
     return report(
-        f"<results>/report/figures/{name}.png",
+        f"<results>/report/figures/{name}",
         caption=f"../report/{kind}.rst",
         category=category,
-        labels={"figure": kind, "of": of},
+        labels=labels,
     )
 
 
@@ -248,6 +262,23 @@ def run_products():
     return products
 
 
+def pages_of_run():
+    """{name: path} of the pages that a run makes beside its summary."""
+    pages = {
+        "paper": "<results>/report/paper.html",
+        "genes": "<results>/report/genes.html",
+        "card": "<results>/bundle/MODEL_CARD.html",
+        "report": "<results>/report.html",
+    }
+    if LEFT_OUT:
+        pages["laboratories"] = "<results>/report/laboratories.html"
+    if protocol_predictions():
+        pages["protocols"] = "<results>/protocols/protocols.html"
+    if FROM_READS:
+        pages["multiqc"] = "<results>/quality/multiqc.html"
+    return {name: path_in_run(path) for name, path in pages.items()}
+
+
 def left_out_results():
     """The results on laboratories left out that pages show; none if none was left out."""
     if not LEFT_OUT:
@@ -316,15 +347,15 @@ def final_products():
         "<results>/report/paper.tsv",
         "<results>/ro-crate-metadata.json",
         "<results>/report/figures/expression/pca.png",
-        f"<results>/report/figures/trust/{BUNDLED}.sets.png",
-        "<results>/report/figures/benchmark/accuracy.png",
+        f"<results>/report/figures/trust/{BUNDLED}.sets.svg",
+        "<results>/report/figures/benchmark/accuracy.svg",
         *expand(
-            "<results>/report/figures/training/{task}.{features}.learning.png",
+            "<results>/report/figures/training/{task}.{features}.learning.svg",
             task=TASKS,
             features=config["features"]["kinds"],
         ),
         *expand(
-            "<results>/report/figures/evaluation/{model}.confusion.png",
+            "<results>/report/figures/evaluation/{model}.confusion.svg",
             model=[m for m in MODELS if m.startswith("dl_") or m == BUNDLED],
         ),
     ]
@@ -335,6 +366,6 @@ def final_products():
     if FROM_READS:
         products += [
             "<results>/quality/multiqc.html",
-            "<results>/report/figures/integrity/mrin.png",
+            "<results>/report/figures/integrity/mrin.svg",
         ]
     return products

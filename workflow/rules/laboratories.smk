@@ -38,12 +38,14 @@ rule choose_recipe:
             "<results>/laboratories/candidates.tsv",
             caption="../report/candidates.rst",
             category="5 Evaluation",
+            labels=result_labels("Recipes compared (table)"),
         ),
         calls="<results>/laboratories/calls.tsv",
         scores=report(
             "<results>/laboratories/scores.tsv",
             caption="../report/left_out_scores.rst",
             category="5 Evaluation",
+            labels=result_labels("Scores on laboratories left out (table)"),
         ),
     log:
         "<logs>/choose_recipe.log",

@@ -87,6 +87,7 @@ rule assess_protocols:
             "<results>/protocols/protocols.html",
             caption="../report/protocols.rst",
             category="6 Benchmark",
+            labels=result_labels("Other donors, other studies"),
         ),
     log:
         "<logs>/assess_protocols.log",

@@ -48,6 +48,7 @@ rule summarise_quality:
             "<results>/quality/multiqc.html",
             caption="../report/multiqc.rst",
             category="1 Quality",
+            labels=result_labels("MultiQC"),
         ),
     log:
         "<logs>/summarise_quality.log",

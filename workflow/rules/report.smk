@@ -8,9 +8,9 @@ rule plot_integrity:
         gis="<results>/integrity/gis.tsv",
         qc="<results>/quality/samples.tsv",
     output:
-        mrin=figure("integrity/mrin", "1 Quality"),
-        coverage=figure("integrity/coverage", "1 Quality"),
-        gis=figure("integrity/gis", "1 Quality"),
+        mrin=figure("integrity/mrin.svg", "1 Quality", "RNA integrity (mRIN)"),
+        coverage=figure("integrity/coverage.png", "1 Quality", "Coverage along transcripts"),
+        gis=figure("integrity/gis.svg", "1 Quality", "Gene integrity score"),
     log:
         "<logs>/plot_integrity.log",
     conda:
@@ -21,6 +21,7 @@ rule plot_integrity:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_integrity.py"),
+        simulated=bool(DEMO),
         min_mrin=lookup("quality/min_mrin", within=config),
     script:
         "../scripts/report/plot_integrity.py"
@@ -32,8 +33,8 @@ rule plot_expression:
         corrected="<results>/expression/corrected.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
     output:
-        pca=figure("expression/pca", "3 Correction"),
-        diagnostics=figure("expression/diagnostics", "3 Correction"),
+        pca=figure("expression/pca.png", "3 Correction", "Samples on principal components"),
+        diagnostics=figure("expression/diagnostics.svg", "3 Correction", "Batch effect and biology"),
     log:
         "<logs>/plot_expression.log",
     benchmark:
@@ -46,6 +47,7 @@ rule plot_expression:
         runtime=minutes(20),
     params:
         code=code_digest("report/plot_expression.py"),
+        simulated=bool(DEMO),
     script:
         "../scripts/report/plot_expression.py"
 
@@ -55,8 +57,10 @@ rule plot_training:
         history="<results>/models/{task}.{features}/history.tsv",
         trials="<results>/models/{task}.{features}/trials.jsonl",
     output:
-        learning=figure("training/{task}.{features}.learning", "4 Training"),
-        tuning=figure("training/{task}.{features}.tuning", "4 Training"),
+        learning=figure("training/{task}.{features}.learning.svg", "4 Training", "Learning curves"),
+        tuning=figure(
+            "training/{task}.{features}.tuning.svg", "4 Training", "Search for hyper-parameters"
+        ),
     log:
         "<logs>/plot_training/{task}.{features}.log",
     benchmark:
@@ -69,6 +73,7 @@ rule plot_training:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_training.py"),
+        simulated=bool(DEMO),
     script:
         "../scripts/report/plot_training.py"
 
@@ -78,13 +83,12 @@ rule plot_evaluation:
         predictions="<results>/evaluation/{model}/predictions.tsv",
         metrics="<results>/evaluation/{model}/metrics.tsv",
         confusion="<results>/evaluation/{model}/confusion.tsv",
-        roc="<results>/evaluation/{model}/roc.tsv",
+        per_class="<results>/evaluation/{model}/per_class.tsv",
         classes="<results>/cohort/classes.json",
     output:
-        confusion=figure("evaluation/{model}.confusion", "5 Evaluation"),
-        roc=figure("evaluation/{model}.roc", "5 Evaluation"),
-        topk=figure("evaluation/{model}.topk", "5 Evaluation"),
-        reliability=figure("evaluation/{model}.reliability", "5 Evaluation"),
+        confusion=figure("evaluation/{model}.confusion.svg", "5 Evaluation", "Classes called"),
+        auc=figure("evaluation/{model}.auc.svg", "5 Evaluation", "Area under the ROC curve"),
+        reliability=figure("evaluation/{model}.reliability.svg", "5 Evaluation", "Reliability"),
     log:
         "<logs>/plot_evaluation/{model}.log",
     benchmark:
@@ -97,6 +101,7 @@ rule plot_evaluation:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_evaluation.py"),
+        simulated=bool(DEMO),
     script:
         "../scripts/report/plot_evaluation.py"
 
@@ -105,9 +110,14 @@ rule plot_benchmark:
     input:
         benchmark="<results>/benchmark/benchmark.tsv",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
+        histories=expand(
+            "<results>/models/{task}.{features}/history.tsv",
+            task=TASKS,
+            features=config["features"]["kinds"],
+        ),
     output:
-        accuracy=figure("benchmark/accuracy", "6 Benchmark"),
-        cost=figure("benchmark/cost", "6 Benchmark"),
+        accuracy=figure("benchmark/accuracy.svg", "6 Benchmark", "Balanced accuracy"),
+        cost=figure("benchmark/cost.svg", "6 Benchmark", "Time and memory"),
     log:
         "<logs>/plot_benchmark.log",
     benchmark:
@@ -120,6 +130,8 @@ rule plot_benchmark:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_benchmark.py"),
+        called_by=BUNDLED,
+        simulated=bool(DEMO),
     script:
         "../scripts/report/plot_benchmark.py"
 
@@ -139,11 +151,13 @@ rule compare_paper:
             "<results>/report/paper.tsv",
             caption="../report/paper.rst",
             category="5 Evaluation",
+            labels=result_labels("The paper beside this run (table)"),
         ),
         html=report(
             "<results>/report/paper.html",
             caption="../report/paper.rst",
             category="5 Evaluation",
+            labels=result_labels("The paper beside this run"),
         ),
     log:
         "<logs>/compare_paper.log",
@@ -172,7 +186,8 @@ rule summarise_run:
         diagnostics="<results>/expression/diagnostics.tsv",
         classes="<results>/cohort/classes.json",
         metrics=expand("<results>/evaluation/{model}/metrics.tsv", model=MODELS),
-        benchmark="<results>/benchmark/benchmark.tsv",
+        confusion=f"<results>/evaluation/{BUNDLED}/confusion.tsv",
+        matrix=f"<results>/report/figures/evaluation/{BUNDLED}.confusion.svg",
         comparison="<results>/benchmark/comparison.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
@@ -183,6 +198,7 @@ rule summarise_run:
             "<results>/report/summary.html",
             caption="../report/summary.rst",
             category="0 Summary",
+            labels=result_labels("Summary"),
         ),
         table="<results>/report/summary.tsv",
     log:
@@ -198,6 +214,8 @@ rule summarise_run:
     params:
         code=code_digest("report/summarise_run.py"),
         page=PAGE,
+        called=BUNDLED,
+        links=lambda wildcards: pages_of_run(),
     script:
         "../scripts/report/summarise_run.py"
 
@@ -212,6 +230,7 @@ rule describe_laboratories:
             "<results>/report/laboratories.html",
             caption="../report/laboratories.rst",
             category="5 Evaluation",
+            labels=result_labels("Laboratories left out"),
         ),
     log:
         "<logs>/describe_laboratories.log",
@@ -233,14 +252,14 @@ rule describe_laboratories:
 rule plot_trust:
     input:
         sets="<results>/evaluation/{model}/sets.tsv",
-        abstention="<results>/evaluation/{model}/abstention.tsv",
+        answers="<results>/evaluation/{model}/abstention.tsv",
         novelty="<results>/evaluation/{model}/novelty.tsv",
         missing="<results>/evaluation/{model}/missing_genes.tsv",
     output:
-        sets=figure("trust/{model}.sets", "5 Evaluation"),
-        abstention=figure("trust/{model}.abstention", "5 Evaluation"),
-        novelty=figure("trust/{model}.novelty", "5 Evaluation"),
-        missing=figure("trust/{model}.missing", "5 Evaluation"),
+        sets=figure("trust/{model}.sets.svg", "5 Evaluation", "90 % sets"),
+        answers=figure("trust/{model}.answers.svg", "5 Evaluation", "Wrong answers"),
+        novelty=figure("trust/{model}.novelty.svg", "5 Evaluation", "Novelty"),
+        missing=figure("trust/{model}.missing.svg", "5 Evaluation", "Missing genes"),
     log:
         "<logs>/plot_trust/{model}.log",
     benchmark:
@@ -255,6 +274,7 @@ rule plot_trust:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_trust.py"),
+        simulated=bool(DEMO),
     script:
         "../scripts/report/plot_trust.py"
 
@@ -269,11 +289,13 @@ rule explain_classes:
             f"<results>/report/genes.tsv",
             caption="../report/drivers.rst",
             category="7 Model",
+            labels=result_labels("Genes behind each class (table)"),
         ),
         html=report(
             f"<results>/report/genes.html",
             caption="../report/drivers.rst",
             category="7 Model",
+            labels=result_labels("Genes behind each class"),
         ),
     log:
         "<logs>/explain_classes.log",
@@ -301,10 +323,12 @@ rule describe_run:
     output:
         config="<results>/report/run/config.yaml",
         snakefile="<results>/report/run/Snakefile",
-        checklist=report(
-            "<results>/report/run/TRIPOD-AI.md",
+        checklist="<results>/report/run/TRIPOD-AI.md",
+        page=report(
+            "<results>/report/run/TRIPOD-AI.html",
             caption="../report/tripod.rst",
             category="7 Model",
+            labels=result_labels("TRIPOD+AI checklist"),
         ),
         crate="<results>/ro-crate-metadata.json",
     log:

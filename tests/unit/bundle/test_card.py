@@ -3,8 +3,9 @@
 import math
 
 import pytest
-from reading import MARKUP, table_rows
+from reading import MARKUP, Page, table_rows
 from tissuestate.bundle.card import card_facts
+from tissuestate.report.document import render_document
 from tissuestate.report.render import render
 
 
@@ -20,18 +21,19 @@ def description():
         "genes": ["A"] * 17993,
         "trust": {
             "sets": [{"head": "tissue", "coverage": 0.91, "low": 0.88, "high": 0.94, "size": 1.1}],
-            "answered": [{"head": "tissue", "share": 0.965, "accuracy": 0.994}],
+            "answered": [{"head": "tissue", "share": 90 / 99, "accuracy": 88 / 90, "n": 90}],
         },
         "thresholds": {"genes": 0.5, "mrin": -0.11},
         "metrics": [
             {
                 "head": "tissue",
                 "metric": "accuracy",
-                "value": 0.97,
+                "value": 96 / 99,
                 "low": 0.95,
                 "high": 0.98,
                 "n": 99,
             },
+            {"head": "tissue", "metric": "auc", "value": 0.99, "low": 0.98, "high": 1.0, "n": 99},
             {"head": "tissue", "metric": "top3", "value": 0.123, "low": 0.1, "high": 0.2, "n": 99},
             {"head": "subtype", "metric": "auc", "value": None, "low": None, "high": None, "n": 5},
         ],
@@ -67,23 +69,49 @@ def write_card(description) -> str:
 def test_the_tables_show_counts_and_metrics_with_their_intervals(description):
     card = write_card(description)
     assert "17,993 genes" in card
+    asked, answered = "96 of 99 (91–99 %)", "88 of 90 (92–100 %)"
+    scores = [asked, "not computed", "0.990 (0.980–1.000)", "90 of 99", answered, "91%"]
     for row in (
-        ["GTEx", "non-neoplastic", "4,000"],
-        ["Tissue of origin", "kidney", "70", "15", "14"],
-        ["Tissue of origin", "accuracy", "0.970 (0.950–0.980)", "99"],
-        ["Subtype", "AUC", "not computed", "5"],
-        ["Tissue of origin", "0.910 (0.880–0.940)", "1.10", "0.965", "0.994"],
+        ["GTEx", "4,000", "0"],
+        ["kidney", "70", "15", "14"],
+        ["Tissue of origin", *scores],
     ):
         assert row in table_rows(card)
-    for shown in ("kirc, kirp", "7,081", "9,000", "torch 2.13.0", "`ab12`"):
+    for shown in ("7,081", "9,000", "torch 2.13.0", "`ab12`"):
         assert shown in card
 
 
-def test_metrics_and_counts_that_a_card_does_not_need_are_left_out(description):
+def test_each_class_has_its_record_with_its_plain_name_and_code(description):
+    numbers = {"train": 62, "laboratories": 3, "test": 8, "test_right": 6, "called": 7}
+    numbers |= {"called_right": 5, "outside": 0, "outside_right": 0}
+    description["record"] = {"tissue": {"head_neck": numbers}, "subtype": {"kirc": numbers}}
+    description["names"] = {"head_neck": "head and neck", "kirc": "a carcinoma (KIRC)"}
+    rows = table_rows(write_card(description))
+    assert ["head and neck (`head_neck`)", "62", "3", "6 of 8", "5 of 7"] in rows
+    assert ["a carcinoma (KIRC)", "62", "3", "6 of 8", "5 of 7"] in rows
+    left_out = {"question": "tissue", "metric": "answered", "value": 1, "samples": 9}
+    description["left_out"] = [left_out | {"laboratories": 4}]
+    assert ["a carcinoma (KIRC)", "62", "3", "6 of 8", "5 of 7", "none"] in table_rows(
+        write_card(description)
+    )
+
+
+def test_the_page_shows_the_card_and_obeys_no_markup(description):
+    description |= {"simulated": True, "names": {}}
+    description["data"]["studies"] = {f"![x](http://x.y/z.png) {MARKUP}": {"neoplastic": 3}}
+    text, page = render_document(
+        "model_card.md.j2", {"title": "Model card", **card_facts(description)}
+    )
+    assert text.count("Simulated.") == page.count("Simulated.") == 1
+    assert "<h1>Model card</h1>" in page and '<th scope="col">class</th>' in page
+    assert MARKUP not in page and "<img" not in page and MARKUP in Page(page).text
+
+
+def test_what_a_card_does_not_need_is_left_out(description):
     facts = card_facts(description)
-    assert [row["metric"] for row in facts["metrics"]] == ["accuracy", "auc"]
-    assert math.isnan(facts["metrics"][1]["value"])
-    assert facts["studies"] == [("GTEx", "non-neoplastic", 4000)]
+    (row,) = facts["scores"]
+    assert (row["question"], row["right"], row["asked"]) == ("tissue", 96, 99)
+    assert math.isnan(row["balanced_accuracy"]["value"])
     assert facts["samples"] == {"train": 7081, "validation": 1517, "test": 1518}
 
 
@@ -135,9 +163,8 @@ def test_laboratories_left_out_stand_beside_the_test_figures(description):
     ridge = {"left_out": rows, "calibration": {}}
     ridge["limits"] = {"tumour": [0.2, 0.85], "adjacent": None}
     card = write_card(description | ridge)
-    assert ["Samples of no class", "answered", "0.050", "160", "14"] in table_rows(card)
-    assert ["Tissue of origin", "calibration error", "", "160", "14"] in table_rows(card)
-    assert len(card_facts(description | ridge)["left_out"]) == 2
+    assert ["Samples of no class", "5.0%", "–", "–", "–", "160", "14"] in table_rows(card)
+    assert ["Tissue of origin", "–", "–", "–", "–", "160", "14"] in table_rows(card)
     assert "between 0.20 and 0.85" in card and "never called whether it is healthy" in card
     assert "neural networks" not in card and "no laboratory was left out" not in card
     limits = ridge["limits"] | {"adjacent": [0.3, 0.7]}

@@ -261,7 +261,7 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
     figures = [
         figure_trust.set_coverage(coverage),
-        figure_trust.abstention_curves(
+        figure_trust.wrong_answers(
             abstention_curve(table, CLASSES, np.zeros(len(table), bool), {})
         ),
         figure_trust.novelty_scores(scores),
@@ -271,8 +271,7 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
         save(figure, tmp_path / f"{number}.png")
         assert (tmp_path / f"{number}.png").read_bytes().startswith(b"\x89PNG")
     titles = [axes.get_title(loc="left") for axes in figures[0].axes]
-    share = coverage[(coverage["head"] == "tissue") & (coverage["tissue"] == "")].iloc[0]
-    assert any(f"{share['coverage']:.1%} covered" in title for title in titles)
-    assert "test: 50.0% of 50 beyond the limit" in [
-        text.get_text() for text in figures[2].axes[0].get_legend().get_texts()
-    ]
+    whole = coverage[(coverage["head"] == "tissue") & (coverage["tissue"] == "")].iloc[0]
+    assert f"Tissue of origin: {whole['size']:.2f} classes per set" in titles
+    titles = [axes.get_title(loc="left") for axes in figures[2].axes]
+    assert "Test samples: 25 of 50 beyond the limit" in titles

@@ -24,14 +24,17 @@ def description():
         "genes": ["A"] * 1234,
         "thresholds": {"genes": 0.5},
         "metrics": [
-            *(
-                {"head": head, "metric": "balanced_accuracy", "n": 9} | found
-                for head, found in (
-                    ("tissue", {"value": 0.91, "low": 0.8, "high": 1.0}),
-                    ("subtype", {"value": None, "low": None, "high": None}),
-                )
-            ),
+            {
+                "head": head,
+                "metric": "accuracy",
+                "n": 13,
+                "value": value,
+                "low": value,
+                "high": value,
+            }
+            for head, v in (("tissue", 1.0), ("subtype", None))
         ],
+        "trust": {"sets": [], "answered": []},
         "data": {
             "samples": {"train": 70, "validation": 15, "test": 14},
             "donors": 80,
@@ -86,8 +89,8 @@ def test_files_carry_their_fingerprint_and_the_metrics_their_values(crate, tmp_p
     found = entity(crate, "metrics.tsv")
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
     assert found["contentSize"] == str(len(content))
-    assert found["variableMeasured"] == [{"@id": "#tissue-balanced_accuracy"}]
-    assert entity(crate, "#tissue-balanced_accuracy")["value"] == 0.91
+    assert found["variableMeasured"] == [{"@id": "#tissue-accuracy"}]
+    assert entity(crate, "#tissue-accuracy")["value"] == 1
     torch = entity(crate, "https://pypi.org/project/torch/2.13.0/")
     assert torch["softwareVersion"] == "2.13.0+cpu"
 
@@ -105,6 +108,12 @@ def test_the_library_reads_it_back(crate, tmp_path):
     read = ROCrate(tmp_path)
     assert read.mainEntity.id == "Snakefile"
     assert read.mainEntity["programmingLanguage"]["name"] == "Snakemake"
+
+
+def test_a_simulated_run_says_so(crate, tmp_path, description):
+    assert "imulated" not in json.dumps(crate)
+    graph = described(tmp_path, description | {"simulated": True})["@graph"]
+    assert entity(graph, "./")["description"].startswith("Simulated:")
 
 
 def test_equal_runs_give_equal_crates(crate, tmp_path, description):
@@ -132,12 +141,12 @@ def test_the_checklist_is_filled_in_from_the_run(description):
     assert facts["studies"] == {"GTEx": 50, "TCGA": 49}
     assert facts["classes"] == {"disease_state": 2, "tissue": 1}
     assert facts["samples"] == {"train": 70, "validation": 15, "test": 14}
-    assert [row["head"] for row in facts["balanced_accuracy"]] == ["tissue"]
+    assert [row["question"] for row in facts["scores"]] == ["tissue"]
     assert facts["confounded"] == [("non-neoplastic", "neoplastic")]
     assert facts["split_by_donor"] and facts["fitted_on_training"]
     found = checklist(description, SETTINGS)
     assert "99 samples of 80 donors" in found["10"]
-    assert "Tissue of origin 0.910 (0.800–1.000)" in found["23a"]
+    assert "tissue of origin 13 of 13 (75–100 %)" in found["23a"]
     assert "non-neoplastic and neoplastic" in found["26"]
 
 

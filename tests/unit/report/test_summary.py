@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from reading import MARKUP, Page, render_page
 from tissuestate.cohort.composition import contrasts, cramers_v, split_table
+from tissuestate.report.figures.intervals import accuracy_intervals
 from tissuestate.report.laboratories import BRIEF
-from tissuestate.report.summary import Run, best_models, summary_facts
+from tissuestate.report.summary import Run, summary_facts
 from tissuestate.report.summary_table import tabulate_summary
 
 CLASSES = {
@@ -37,15 +38,13 @@ def run():
     kept = cohort(CONFOUNDED)
     metrics = pd.DataFrame(
         [
-            (model, head, metric, value, value - 0.02, value + 0.02, 3)
+            (model, head, metric, value, value - 0.02, value + 0.02, 10)
             for model, heads in (("dl_pca", HEADS), ("logreg", HEADS | {"tissue": 0.81}))
             for head, value in heads.items()
             for metric in ("accuracy", "balanced_accuracy", "auc")
         ],
         columns=["model", "head", "metric", "value", "low", "high", "n"],
     )
-    chosen = metrics["metric"] == "balanced_accuracy"
-    benchmark = metrics[chosen].rename(columns={"value": "balanced_accuracy"})
     comparison = metrics[metrics["model"] == "logreg"].assign(
         difference=0.01, difference_low=-0.002, difference_high=0.02, p=0.1
     )
@@ -78,8 +77,17 @@ def run():
         genes=300,
         diagnostics=diagnostics,
         classes=CLASSES,
+        called="dl_pca",
         metrics=metrics,
-        benchmark=benchmark,
+        confusion=pd.DataFrame(
+            [
+                ("tissue", "kidney", "kidney", 3),
+                ("tissue", "kidney", "liver", 2),
+                ("tissue", "liver", "liver", 5),
+                ("tissue_within_batch", "kidney", "liver", 9),
+            ],
+            columns=["head", "true", "called", "count"],
+        ),
         comparison=comparison,
     )
 
@@ -90,8 +98,14 @@ def item(run: Run, section: str, name: str):
     return table.loc[(section, name), "value"]
 
 
+def write_page(facts: dict) -> str:
+    rows = facts["accuracy"]["rows"]
+    given = {"plot": accuracy_intervals(rows), "confusion": "", "links": {"paper": "paper.html"}}
+    return render_page("summary.html.j2", given | facts)
+
+
 def page_of(run: Run) -> Page:
-    return Page(render_page("summary.html.j2", summary_facts(run)))
+    return Page(write_page(summary_facts(run)))
 
 
 def replaced(run: Run, **changes) -> Run:
@@ -143,23 +157,74 @@ def test_the_summary_has_coverage_of_sets_and_share_answered(run):
     assert item(measured, "trust", "accuracy of the answers, tissue") == 0.996
 
 
-def test_a_classical_model_that_is_best_has_its_lead(run):
-    best = {found["head"]: found for found in summary_facts(run)["best"]}
-    assert best["disease_state"]["is_ours"] and "low" not in best["disease_state"]
-    tissue = {name: best["tissue"][name] for name in ("model", "score", "ours", "low", "high")}
-    assert tissue == {"model": "logreg", "score": 0.81, "ours": 0.8, "low": -0.002, "high": 0.02}
-    assert item(run, "benchmark", "best model, tissue") == "logreg"
+def test_right_and_asked_are_counted_and_open_the_page(run):
+    found = summary_facts(run)["accuracy"]
+    counts = [(row["question"], row["right"], row["samples"]) for row in found["tests"]]
+    assert counts == [("tissue", 8, 10), ("disease_state", 9, 10)]
+    assert item(run, "test samples", "right, tissue") == 8
+    assert item(run, "test samples", "asked, tissue") == 10
+    page = page_of(run)
+    assert page.text.index("8 of 10 (44–97 %)") < page.text.index("What is confused")
+    assert "within chance of each other" in page.text
 
 
-def test_the_best_models_come_before_any_table(run):
-    text = page_of(run).text
-    assert 0 < text.index("-0.002 to 0.020") < text.index("0.900 (0.880–0.920)")
+def test_models_differ_only_if_their_intervals_lie_apart(run):
+    alike = summary_facts(run)["accuracy"]
+    assert alike["alike"] and alike["better"] == alike["worse"] == {}
+    run.metrics.loc[run.metrics["model"] == "logreg", "n"] = 1000
+    run.metrics.loc[run.metrics["model"] == "dl_pca", "n"] = 1000
+    chosen = (run.metrics["model"] == "logreg") & (run.metrics["metric"] == "accuracy")
+    run.metrics.loc[chosen & (run.metrics["head"] == "tissue"), "value"] = 0.9
+    apart = summary_facts(run)["accuracy"]
+    assert not apart["alike"] and apart["better"] == {"tissue": ["logreg"]}
+    swapped = summary_facts(replaced(run, called="logreg"))["accuracy"]
+    assert swapped["worse"] == {"tissue": ["dl_pca"]} and swapped["better"] == {}
 
 
-def test_a_lead_beyond_chance_has_other_words_than_one_within_it(run):
-    unclear = page_of(run).text
-    run.comparison["difference_low"] = 0.003
-    assert page_of(run).text != unclear.replace("-0.002", "0.003")
+def test_what_was_left_out_stands_beside_the_test_samples(run):
+    assert summary_facts(run)["accuracy"]["left_out"] == []
+    tables = outside("X")
+    metrics = tables["outside"].assign(metric="accuracy", n=200)
+    parts = pd.concat([metrics.assign(value=0.25), metrics.assign(value=0.05, part="Y")])
+    measured = replaced(run, protocols=tables | {"outside": parts})
+    (part,) = summary_facts(measured)["accuracy"]["left_out"]
+    tissue, state = part["counts"]
+    assert (tissue["right"], tissue["samples"], state) == (60, 400, None)
+    assert part["weaker"] == ["tissue"]
+    assert "60 of 400" in page_of(measured).text
+    assert item(measured, "samples left out", "right, tissue, studies left out") == 60
+
+
+def test_a_subtype_counts_as_right_with_its_tissue(run):
+    heads = {"subtype": 1.0, "subtype_tandem": 0.5}
+    rows = [("dl_pca", head, "accuracy", value, 0, 1, 4) for head, value in heads.items()]
+    more = pd.DataFrame(rows, columns=run.metrics.columns)
+    both = replaced(run, metrics=pd.concat([run.metrics, more]))
+    assert item(both, "test samples", "right, subtype") == 2
+
+
+def test_confusions_are_named_with_their_class(run):
+    assert summary_facts(run)["confusions"] == [
+        {"head": "tissue", "true": "kidney", "called": "liver", "count": 2, "samples": 5}
+    ]
+    assert "2 of 5 kidney: called liver" in page_of(run).text
+
+
+def test_few_samples_and_holes_are_named(run):
+    few = {row["class"]: (row["train"], row["test"]) for row in summary_facts(run)["few"]}
+    assert few["kirc"] == (2, 1) and len(few) == 6
+    some = run.samples[
+        run.samples[["tissue", "disease_state"]].ne(["liver", "neoplastic"]).any(axis=1)
+    ]
+    holes = summary_facts(replaced(run, samples=some))["laboratories"]["holes"]
+    assert holes == [("liver", "neoplastic")]
+    many = replaced(run, samples=pd.concat([run.samples] * 10, ignore_index=True))
+    assert summary_facts(many)["few"] == []
+
+
+def test_only_pages_of_this_run_are_linked(run):
+    page = write_page(summary_facts(run))
+    assert page.count("<a href=") == 1 and 'href="paper.html"' in page
 
 
 def test_a_model_better_in_cross_validation_is_a_fact(run):
@@ -172,8 +237,7 @@ def test_a_model_better_in_cross_validation_is_a_fact(run):
     beaten = replaced(run, protocols={"crossvalidation": folds, **tables})
     fact = {"head": "tissue", "model": "logreg", "difference": 0.015, "low": 0.001, "high": 0.03}
     assert summary_facts(beaten)["better_models"] == [fact]
-    text = page_of(beaten).text
-    assert text.index("0.001 to 0.030") < text.index("0.900 (0.880–0.920)")
+    assert "0.001 to 0.030" in page_of(beaten).text
     folds["difference_low"] = -0.001
     assert summary_facts(beaten)["better_models"] == []
 
@@ -190,11 +254,11 @@ def test_pairs_of_states_have_the_studies_that_hold_both(run):
 
 def test_the_score_of_the_state_within_a_batch_is_a_fact(run):
     within = {"value": 0.7, "low": pytest.approx(0.68), "high": 0.72, "everywhere": 0.9}
-    assert summary_facts(run)["confounding"]["within_batch"] == within
+    assert summary_facts(run)["within_batch"] == {"disease_state": within}
     assert item(run, "confounding", "balanced accuracy, disease state, within a batch") == 0.7
     crossed = run.metrics[run.metrics["head"] != "disease_state_within_batch"]
     unscored = replaced(run, metrics=crossed)
-    assert summary_facts(unscored)["confounding"]["within_batch"] is None
+    assert summary_facts(unscored)["within_batch"] == {}
 
 
 def test_a_study_that_is_still_predictable_is_a_fact(run):
@@ -215,10 +279,8 @@ def test_without_confounding_there_is_no_warning(run):
     assert all(pair["studies"] == "A, B" for pair in summary_facts(free)["confounding"]["pairs"])
     assert item(free, "confounding", "Cramér's V, study and disease state") == pytest.approx(0)
 
-    def warnings(run: Run) -> int:
-        return render_page("summary.html.j2", summary_facts(run)).count('class="warning"')
-
-    assert warnings(run) - warnings(free) == 2  # of studies, and of laboratories
+    assert "Study and disease state." in page_of(run).text
+    assert "Study and disease state." not in page_of(free).text
 
 
 def test_one_study_has_no_association(run):
@@ -270,7 +332,7 @@ def test_laboratories_left_out_are_in_the_summary_or_their_absence_is_said(run):
         "healthy": healthy,
     }
     facts = summary_facts(run) | {"left_out": brief}
-    text = Page(render_page("summary.html.j2", facts)).text
+    text = Page(write_page(facts)).text
     for shown in ("0.875", "0.011", "0.044", "2 of 9 of Ulm"):
         assert shown in text
     assert "No laboratory was left out" not in text
@@ -311,7 +373,7 @@ def test_donors_on_both_sides_are_counted(run):
 
 
 def test_whole_numbers_stay_whole_without_a_text_among_them(run):
-    table = tabulate_summary(summary_facts(replaced(run, benchmark=run.benchmark.iloc[:0])))
+    table = tabulate_summary(summary_facts(run))
     assert table.loc[table["item"] == "donors", "value"].map(str).tolist() == ["12"]
 
 
@@ -389,7 +451,7 @@ def test_subtypes_are_contrasted_within_a_tissue_and_a_batch(run):
 
 
 def test_classes_that_no_batch_holds_together_are_named(run):
-    assert summary_facts(run)["batches"] is None
+    assert summary_facts(run)["batches"] == {"tissues": [], "subtypes": []}
     confounded = two_kidneys(run)
     batches = summary_facts(confounded)["batches"]
     assert batches["subtypes"] == [("kirc", "kirp")]
@@ -403,10 +465,3 @@ def test_classes_that_no_batch_holds_together_are_named(run):
 def test_split_table_counts_each_class():
     table = split_table(cohort(CONFOUNDED), CLASSES).set_index(["head", "class"])
     assert table.loc[("disease_state", "neoplastic")].tolist() == [2, 1, 1, 4]
-
-
-def test_on_a_tie_the_network_is_the_best_model():
-    table = pd.DataFrame(
-        {"model": ["svm", "dl_pca"], "head": "tissue", "balanced_accuracy": [0.9, 0.9]}
-    )
-    assert best_models(table)["best"].tolist() == ["dl_pca"]

@@ -1,7 +1,7 @@
 """The words that every stage shares: states, questions, units, splits, tasks and models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,12 @@ NEOPLASTIC = STATES[-1]
 HEADS = ("disease_state", "tissue", "subtype")  # the questions, each one softmax
 TUMOUR = "tumour"  # the question before the state: whether the sample is neoplastic
 ANSWERS = ("no", "yes")  # to it
+QUESTIONS = (
+    TUMOUR,
+    "tissue",
+    "disease_state",
+    "subtype",
+)  # in the order in which they are answered
 UNITS = ("count", "normalised", "log2")
 SPLITS = ("train", "validation", "test")
 OTHER = "other"  # the tissue of a sample of no class
@@ -41,6 +47,11 @@ def rows_to_fit(split: pd.Series, fit_on: str) -> np.ndarray:
 def within_batch_head(head: str) -> str:
     """The name of a head that is scored among the classes of a sample's own batch."""
     return head + WITHIN
+
+
+def measured_head(question: str, known: Collection[str]) -> str:
+    """The head whose metrics tell how a question is answered in use: a subtype in tandem."""
+    return TANDEM if question == "subtype" and TANDEM in known else question
 
 
 def features_of_model(model: str) -> str:

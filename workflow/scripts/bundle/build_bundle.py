@@ -8,7 +8,8 @@ with log_to(snakemake.log[0]):
     from tissuestate.bundle.build import BundleSources, build_bundle, describe_bundle
     from tissuestate.bundle.card import card_facts
     from tissuestate.bundle.format import keep_bundle
-    from tissuestate.report.render import render
+    from tissuestate.files import atomic
+    from tissuestate.report.document import render_document
 
     source = snakemake.input
     sources = BundleSources(
@@ -39,7 +40,10 @@ with log_to(snakemake.log[0]):
         **describe_bundle(sources, snakemake.params.config),
         **snakemake.params.page,
     }
-    card = render("model_card.md.j2", card_facts(description))
+    facts = {"title": "Model card", **card_facts(description)}
+    card, page = render_document("model_card.md.j2", facts)
     build_bundle(folder, sources, description, card)
+    with atomic(snakemake.output.card) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     # The next run replaces the outputs; the archive keeps a bundle in use unchanged.
     keep_bundle(folder, folder.with_name("bundles"))

@@ -11,16 +11,18 @@ with log_to(snakemake.log[0]):
     from tissuestate.files import atomic
     from tissuestate.report.checklist import checklist_facts
     from tissuestate.report.crate import describe_run
-    from tissuestate.report.render import render
+    from tissuestate.report.document import render_document
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     description = json.loads(Path(source.bundle).read_text(encoding="utf-8"))
     shutil.copyfile(source.snakefile, output.snakefile)
     with atomic(output.config) as temporary:
         temporary.write_text(yaml.safe_dump(params.settings, sort_keys=False), encoding="utf-8")
-    checklist = render("tripod.md.j2", checklist_facts(description, params.settings))
-    with atomic(output.checklist) as temporary:
-        temporary.write_text(checklist, encoding="utf-8")
+    facts = {"title": "TRIPOD+AI checklist", **checklist_facts(description, params.settings)}
+    documents = render_document("tripod.md.j2", facts)
+    for path, text in zip((output.checklist, output.page), documents, strict=True):
+        with atomic(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     inputs = {
         output.config: "The config of the run",
         source.samples: "The samples, their labels and their split",

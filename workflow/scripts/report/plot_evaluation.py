@@ -1,26 +1,25 @@
-"""Draw the figures of one model on test samples: confusion, ROC, top-K, reliability."""
+"""Draw the figures of one model on test samples: confusion, areas under ROC curves, reliability."""
 
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
     from tissuestate.evaluation.predictions import read_predictions
     from tissuestate.labels import HEADS, read_classes
-    from tissuestate.report.figures.evaluation import (
-        confusion_matrices,
-        reliability,
-        roc_curves,
-        top_k,
-    )
+    from tissuestate.report.figures.confusion import confusion_matrices
+    from tissuestate.report.figures.evaluation import class_areas, reliability
     from tissuestate.report.figures.style import save
+    from tissuestate.report.wording import model_title
     from tissuestate.tables import read_table
 
-    classes = read_classes(snakemake.input.classes)
+    source, output = snakemake.input, snakemake.output
+    classes = read_classes(source.classes)
     heads = {head: classes[head] for head in HEADS}
-    confusion = read_table(snakemake.input.confusion)
-    roc = read_table(snakemake.input.roc)
-    metrics = read_table(snakemake.input.metrics)
-    predictions = read_predictions(snakemake.input.predictions)
-    save(confusion_matrices(confusion, heads), snakemake.output.confusion)
-    save(roc_curves(roc, heads), snakemake.output.roc)
-    save(top_k(metrics), snakemake.output.topk)
-    save(reliability(predictions, classes), snakemake.output.reliability)
+    metrics, per_class = read_table(source.metrics), read_table(source.per_class)
+    figures = {
+        "confusion": confusion_matrices(read_table(source.confusion), heads),
+        "auc": class_areas(per_class, metrics, heads),
+        "reliability": reliability(read_predictions(source.predictions), classes),
+    }
+    model = model_title(snakemake.wildcards.model)
+    for name, figure in figures.items():
+        save(figure, output[name], of=model, simulated=snakemake.params.simulated)

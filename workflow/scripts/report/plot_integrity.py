@@ -14,6 +14,10 @@ with log_to(snakemake.log[0]):
     qc = read_table(snakemake.input.qc, flags=["kept"])
     coverage = read_table(snakemake.input.coverage, samples=qc["sample"]).set_index("sample")
     gis = read_table(snakemake.input.gis)
-    save(mrin_distribution(qc, snakemake.params.min_mrin), snakemake.output.mrin)
-    save(gene_body_coverage(coverage, qc), snakemake.output.coverage)
-    save(gis_histogram(gis), snakemake.output.gis)
+    figures = {
+        "mrin": mrin_distribution(qc, snakemake.params.min_mrin),
+        "coverage": gene_body_coverage(coverage, qc),
+        "gis": gis_histogram(gis),
+    }
+    for name, figure in figures.items():
+        save(figure, snakemake.output[name], simulated=snakemake.params.simulated)

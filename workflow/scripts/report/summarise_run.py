@@ -3,11 +3,14 @@
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
+    import os
     from pathlib import Path
 
     import anndata
+    from markupsafe import Markup
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
+    from tissuestate.report.figures.intervals import accuracy_intervals
     from tissuestate.report.laboratories import read_left_out
     from tissuestate.report.render import render
     from tissuestate.report.summary import Run, read_metrics, summary_facts
@@ -17,7 +20,7 @@ with log_to(snakemake.log[0]):
     def table(path, **options):
         return read_table(path, **options) if path else None
 
-    source = snakemake.input
+    source, output = snakemake.input, snakemake.output
     cohort = anndata.read_h5ad(source.cohort, backed="r")
     samples = plain_labels(cohort.obs)
     classes = read_classes(source.classes)
@@ -29,8 +32,9 @@ with log_to(snakemake.log[0]):
             datasets=table(source.genes),
             diagnostics=table(source.diagnostics, text=["value"]),
             classes=classes,
+            called=snakemake.params.called,
             metrics=read_metrics(source.metrics),
-            benchmark=table(source.benchmark),
+            confusion=table(source.confusion),
             comparison=table(source.comparison),
             sets=table(source.sets),
             abstention=table(source.abstention),
@@ -39,8 +43,18 @@ with log_to(snakemake.log[0]):
             truth=table(source.get("truth"), flags=["degraded", "empty"]),
         )
     )
-    with atomic(snakemake.output.html) as temporary:
-        page = render("summary.html.j2", {**summary, **snakemake.params.page})
-        temporary.write_text(page, encoding="utf-8")
-    with atomic(snakemake.output.table) as temporary:
+    rows = summary["accuracy"]["rows"]
+    facts = {
+        **summary,
+        **snakemake.params.page,
+        "plot": accuracy_intervals(rows) if len(rows) else "",
+        "confusion": Markup(Path(source.matrix).read_text(encoding="utf-8")),
+        "links": {
+            name: os.path.relpath(path, Path(output.html).parent)
+            for name, path in snakemake.params.links.items()
+        },
+    }
+    with atomic(output.html) as temporary:
+        temporary.write_text(render("summary.html.j2", facts), encoding="utf-8")
+    with atomic(output.table) as temporary:
         tabulate_summary(summary).to_csv(temporary, sep="\t", index=False, lineterminator="\n")

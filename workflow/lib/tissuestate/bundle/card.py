@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tissuestate.bundle.format import page_facts
 from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.evaluation.support import confounded_subtypes, missing_states, sort_pairs
-from tissuestate.labels import BACKGROUND, SPLITS, TUMOUR
+from tissuestate.labels import BACKGROUND, QUESTIONS, SPLITS, measured_head
 
-SHOWN = ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss")
-
-SHOWN_OUTSIDE = (
-    *("answered", "right_of_answered", "likeliest_right", "healthy_likeliest_tumour"),
-    *("auroc_novelty", "set_coverage", "calibration_error"),
-)
+SHOWN = ("balanced_accuracy", "auc")
+SHOWN_OUTSIDE = ("answered", "right_of_answered", "likeliest_right", "calibration_error")
 
 
 def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,6 +17,7 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
     data, classes = description["data"], description["classes"]
     seen = data.get("states_of_tissue", {})
     return {
+        **page_facts(description),
         "classes": classes,
         "subtypes_of": description["subtypes_of"],
         "genes": len(description["genes"]),
@@ -27,28 +25,14 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
         "samples": {split: data["samples"].get(split, 0) for split in SPLITS},
         "no_class": data["samples"].get(BACKGROUND, 0),
         "laboratories": data.get("laboratories"),
-        **{name: data[name] for name in ("donors", "shared_donors", "fingerprints")},
-        "studies": [
-            (study, state, count)
-            for study, states in data["studies"].items()
-            for state, count in states.items()
-            if count
-        ],
-        "class_counts": data["classes"],
-        "states": list(next(iter(seen.values()), ())),
+        **{name: data[name] for name in ("donors", "shared_donors", "fingerprints", "studies")},
+        "states": _states(data),
         "states_of_tissue": seen,
-        "metrics": [_numbers(row) for row in description["metrics"] if row["metric"] in SHOWN],
-        "trust": _trust(description["trust"]),
+        "record": _record(description),
+        "scores": scores_by_question(description),
         "is_ridge": "calibration" in description,
-        "left_out": [
-            _numbers(row)
-            for row in description.get("left_out", ())
-            if row["metric"] in SHOWN_OUTSIDE
-        ],
+        "left_out": _left_out(description),
         "limits": description.get("limits"),
-        "tumour": next(
-            (row for row in description["trust"]["answered"] if row["head"] == TUMOUR), None
-        ),
         "unseen": [
             (tissue, missing)
             for tissue in classes["tissue"]
@@ -64,12 +48,68 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of metrics with NaN in place of JSON's null."""
-    return {name: float("nan") if value is None else value for name, value in row.items()}
+def _states(data: Mapping[str, Any]) -> list[str]:
+    """The disease states of the cohort."""
+    return list(dict.fromkeys(state for states in data["studies"].values() for state in states))
 
 
-def _trust(trust: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Coverage of the sets of each head, and share and accuracy of its answers."""
-    left = {row["head"]: row for row in trust["answered"]}
-    return [{**row, **left[row["head"]]} for row in trust["sets"]]
+def _record(description: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The classes of each head with their record; of an earlier bundle their samples alone."""
+    record = description.get("record")
+    if record is None:
+        rows = description["data"]["classes"]
+        heads = dict.fromkeys(row["head"] for row in rows)
+        return {head: [row for row in rows if row["head"] == head] for head in heads}
+    return {
+        head: [{"class": name, **numbers} for name, numbers in classes.items()]
+        for head, classes in record.items()
+        if classes
+    }
+
+
+def scores_by_question(description: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each question the test samples right, main metrics, and answers that were given.
+
+    asked and right: by the most probable answer. answered, answered_right: without the calls that
+    are withheld. sets: coverage of the 90 % sets, None if there are none.
+    """
+    metrics = {(row["head"], row["metric"]): row for row in description["metrics"]}
+    answered = {row["head"]: row for row in description["trust"]["answered"]}
+    sets = {row["head"]: row for row in description["trust"]["sets"]}
+    heads = {head for head, _ in metrics}
+    rows = []
+    for question in QUESTIONS:
+        head = measured_head(question, heads)
+        accuracy = metrics.get((head, "accuracy"))
+        if accuracy is None or accuracy["value"] is None:
+            continue
+        calls = answered.get(question)
+        rows.append(
+            {
+                "question": question,
+                "asked": accuracy["n"],
+                "right": round(accuracy["value"] * accuracy["n"]),
+                **{metric: _numbers(metrics.get((head, metric))) for metric in SHOWN},
+                "answered": calls["n"] if calls else None,
+                "answered_right": round((calls["accuracy"] or 0) * calls["n"]) if calls else None,
+                "sets": _numbers(sets[question]) if question in sets else None,
+            }
+        )
+    return rows
+
+
+def _left_out(description: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each question the means over laboratories left out, with samples and laboratories."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in description.get("left_out", ()):
+        if row["metric"] in SHOWN_OUTSIDE:
+            about = {name: row[name] for name in ("question", "samples", "laboratories")}
+            # The first is `answered`, which all samples count for.
+            rows.setdefault(row["question"], about)[row["metric"]] = row["value"]
+    return list(rows.values())
+
+
+def _numbers(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A row of metrics with NaN in place of JSON's null, and of what was not measured."""
+    found = row or dict.fromkeys(("value", "low", "high"))
+    return {name: float("nan") if value is None else value for name, value in found.items()}

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tissuestate.bundle.card import scores_by_question
+from tissuestate.bundle.format import page_facts
 from tissuestate.cohort.composition import pairs_without_common_batch
 
 
@@ -13,6 +15,7 @@ def checklist_facts(description: Mapping[str, Any], settings: Mapping[str, Any])
     """
     data, protocols = description["data"], settings["protocols"]
     return {
+        **page_facts(description),
         "studies": {study: sum(states.values()) for study, states in data["studies"].items()},
         **{name: data[name] for name in ("samples", "donors", "fingerprints")},
         "genes": len(description["genes"]),
@@ -27,10 +30,6 @@ def checklist_facts(description: Mapping[str, Any], settings: Mapping[str, Any])
         **{name: protocols[name] for name in ("seeds", "folds")},
         "left_out": protocols["leave_out"],
         "is_ridge": "calibration" in description,
-        "balanced_accuracy": [
-            {**row, **{end: float("nan") for end in ("low", "high") if row[end] is None}}
-            for row in description["metrics"]
-            if row["metric"] == "balanced_accuracy" and row["value"] is not None
-        ],
+        "scores": scores_by_question(description),
         "confounded": pairs_without_common_batch(data["contrasts"], "disease_state", "subtype"),
     }

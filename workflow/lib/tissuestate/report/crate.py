@@ -13,6 +13,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
+from tissuestate.bundle.format import page_facts
 from tissuestate.checksums import file_checksum
 from tissuestate.report.render import render
 
@@ -45,7 +46,8 @@ def describe_run(
         "A classifier of disease state, tissue of origin and neoplastic subtype, and its run"
     )
     samples = description["data"]["samples"].get("train", 0)
-    crate.description = render("crate.txt.j2", {"samples": samples})
+    facts = {"samples": samples, **page_facts(description)}
+    crate.description = render("crate.txt.j2", facts)
     crate.license = _add_entity(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
     place, properties = _relative_path(folder, workflow), _describe_file(workflow)
     tool = crate.add_workflow(workflow, place, main=True, lang="snakemake", properties=properties)

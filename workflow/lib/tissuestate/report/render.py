@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from tissuestate.report import shares, wording
 
@@ -49,7 +50,7 @@ def _environment() -> jinja2.Environment:
         "metric_title": wording.metric_title,
         "measure_title": wording.measure_title,
         "percent": percent,
-        "share_of": shares.share_text,
+        "share_of": _share_of,
         "cell": cell,
     }
     return environment
@@ -90,6 +91,16 @@ def figure_bytes(figure: Any, dpi: int = 110) -> bytes:
 def percent(share: float, digits: int = 0) -> str:
     """A share between 0 and 1 as a percentage."""
     return f"{share:.{digits}%}"
+
+
+@jinja2.pass_eval_context
+def _share_of(context: jinja2.nodes.EvalContext, hits: int, samples: int) -> str:
+    """A share as counts with its interval, which a page does not break."""
+    text = shares.share_text(hits, samples)
+    counts, bracket, rest = text.partition("(")
+    if not (context.autoescape and bracket):
+        return text
+    return counts + Markup('<span class="whole">{}</span>').format(bracket + rest)
 
 
 def cell(text: Any) -> str:

@@ -8,31 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.cohort.composition import (
-    batches,
-    contrasts,
-    cramers_v,
-    pairs_without_common_batch,
-    present_states,
-    split_table,
-)
-from tissuestate.cohort.laboratories import LEAST, laboratory_support
-from tissuestate.labels import (
-    HEADS,
-    PAPER_MODEL,
-    RIDGE_MODEL,
-    SPLITS,
-    TANDEM,
-    TUMOUR,
-    has_class,
-    within_batch_head,
-)
+from tissuestate.cohort.composition import split_table
+from tissuestate.labels import HEADS, SPLITS, TANDEM, TUMOUR, has_class, within_batch_head
 from tissuestate.protocols.page import summarise_protocols
+from tissuestate.report.accuracy import (
+    answers_outside,
+    commonest_share,
+    compare_outside,
+    compare_with_called,
+    count_right,
+    count_right_outside,
+    join_by_question,
+    worst_confusions,
+)
+from tissuestate.report.caveats import caveats
 from tissuestate.report.laboratories import LeftOut, left_out_summary
 from tissuestate.report.measures import before_and_after
 from tissuestate.tables import read_table
 
-SHOWN = ("accuracy", "balanced_accuracy", "auc", "f1")
+SHOWN = ("balanced_accuracy", "auc", "f1")
 SCORED_HEADS = (
     TUMOUR,
     *(name for head in HEADS for name in (head, within_batch_head(head))),
@@ -51,11 +45,11 @@ class Run:
     """The tables of a run that its summary is made from; column names are those of the stages.
 
     samples: labels of the samples in the cohort (index sample). genes: their number. qc is None if
-    no sample came from reads, truth if nothing is simulated. metrics: of all models, with a column
-    model. comparison: of all models with DL PCA (`compare_predictions`). sets, abstention: of the
-    bundled model (`evaluation.trust`), None if not measured. protocols: the tables
-    crossvalidation, leaks and outside of `protocols.results`, or none. left_out: None if no
-    laboratory was left out.
+    no sample came from reads, truth if nothing is simulated. called: the model that calls. metrics:
+    of all models, with a column model. confusion: of the model that calls. comparison: of all
+    models with DL PCA (`compare_predictions`). sets, abstention: of the model that calls
+    (`evaluation.trust`), None if not measured. protocols: the tables crossvalidation, leaks and
+    outside of `protocols.results`, or none. left_out: None if no laboratory was left out.
     """
 
     samples: pd.DataFrame
@@ -64,8 +58,9 @@ class Run:
     genes: int
     diagnostics: pd.DataFrame
     classes: Mapping[str, Any]
+    called: str
     metrics: pd.DataFrame
-    benchmark: pd.DataFrame
+    confusion: pd.DataFrame
     comparison: pd.DataFrame
     sets: pd.DataFrame | None = None
     abstention: pd.DataFrame | None = None
@@ -79,18 +74,19 @@ def summary_facts(run: Run) -> dict[str, Any]:
     known = run.samples[has_class(run.samples)]
     no_class = len(run.samples) - len(known)
     run = replace(run, samples=known)
+    called = run.metrics[run.metrics["model"] == run.called]
     return {
         "cohort": {**_cohort(run), "no_class": no_class},
-        "laboratories": _laboratories(run),
+        "accuracy": _accuracy(run),
+        "confusions": worst_confusions(run.confusion),
         "left_out": left_out_summary(run.left_out) if run.left_out else None,
-        "best": _best(run),
         "better_models": _better_models(run.protocols),
-        "performance": _performance(run),
+        "comparison": _comparison(run.comparison),
+        "performance": _performance(called),
         "protocols": summarise_protocols(run.protocols) if run.protocols else None,
         "trust": _trust(run),
         "tumour": _tumour(run),
-        "confounding": _confounding(run),
-        "batches": _batches(run),
+        **caveats(run.samples, run.classes, called, run.diagnostics),
         "quality": _quality(run),
         "datasets": run.datasets,
         "correction": _correction(run),
@@ -98,20 +94,25 @@ def summary_facts(run: Run) -> dict[str, Any]:
     }
 
 
-def best_models(benchmark: pd.DataFrame) -> pd.DataFrame:
-    """The best model of each head by balanced accuracy, and the score of DL PCA beside it."""
-    rows = []
-    for head in HEADS:
-        scored = benchmark[benchmark["head"] == head].dropna(subset=["balanced_accuracy"])
-        if scored.empty:
-            continue
-        scores = scored.set_index("model")["balanced_accuracy"]
-        deep = float(scores.get(PAPER_MODEL, np.nan))
-        best = PAPER_MODEL if deep >= scores.max() else str(scores.idxmax())
-        rows.append(
-            {"head": head, "best": best, "best_score": float(scores[best]), PAPER_MODEL: deep}
-        )
-    return pd.DataFrame(rows, columns=["head", "best", "best_score", PAPER_MODEL])
+def _accuracy(run: Run) -> dict[str, Any]:
+    """Counts of right calls of all models on test samples, and of what training lacked.
+
+    tests, outside: of the model that calls, by question. left_out: the same by what was left out.
+    rows: of all models and of what was left out.
+    """
+    tests = count_right(run.metrics, run.called, run.samples)
+    own = tests[tests["is_called"]]
+    scores = run.left_out.scores if run.left_out else None
+    outside = count_right_outside(run.called, run.protocols.get("outside"), scores)
+    return {
+        "model": run.called,
+        "tests": own.to_dict("records"),
+        "outside": outside.to_dict("records"),
+        "left_out": compare_outside(own, outside),
+        "answers_outside": answers_outside(scores) if scores is not None else [],
+        "rows": join_by_question(tests, outside),
+        **compare_with_called(tests),
+    }
 
 
 def _cohort(run: Run) -> dict[str, Any]:
@@ -133,39 +134,13 @@ def _cohort(run: Run) -> dict[str, Any]:
     }
 
 
-def _laboratories(run: Run) -> dict[str, Any]:
-    """How many laboratories support each tissue and state, with a table of the numbers."""
-    support = laboratory_support(run.samples)
-    rows = [
-        {
-            "tissue": tissue,
-            **{
-                state: f"{c['samples']:,} of {c['laboratories']}" if c["samples"] else "none"
-                for state, c in states.items()
-            },
-        }
-        for tissue, states in support["cells"].items()
+def _comparison(comparison: pd.DataFrame) -> list[dict[str, Any]]:
+    """The difference of every model from DL PCA in balanced accuracy, by head."""
+    scored = comparison[
+        (comparison["metric"] == "balanced_accuracy") & comparison["head"].isin(HEADS)
     ]
-    return {**support, "needed": LEAST, "table": pd.DataFrame(rows)}
-
-
-def _best(run: Run) -> list[dict[str, Any]]:
-    """The best model of each head, with the interval of its lead if it is not DL PCA."""
-    found = []
-    for row in best_models(run.benchmark).to_dict("records"):
-        fact = {
-            "head": row["head"],
-            "model": row["best"],
-            "score": row["best_score"],
-            "ours": row[PAPER_MODEL],
-            "is_ours": row["best"] == PAPER_MODEL,
-        }
-        if not fact["is_ours"]:
-            paired = run.comparison.set_index(["model", "head", "metric"])
-            lead = paired.loc[(row["best"], row["head"], "balanced_accuracy")]
-            fact |= {"low": float(lead["difference_low"]), "high": float(lead["difference_high"])}
-        found.append(fact)
-    return found
+    columns = ["head", "model", "value", "difference", "difference_low", "difference_high"]
+    return scored[columns].dropna(subset=["difference"]).to_dict("records")
 
 
 def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
@@ -186,22 +161,17 @@ def _better_models(protocols: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]
     ]
 
 
-def _performance(run: Run) -> dict[str, Any]:
-    """Scores on test samples by head of the model that calls (`model`), ridge or DL PCA.
-
-    And the metrics that at least one head has.
-    """
-    model = RIDGE_MODEL if (run.metrics["model"] == RIDGE_MODEL).any() else PAPER_MODEL
-    ours = run.metrics[run.metrics["model"] == model]
+def _performance(called: pd.DataFrame) -> dict[str, Any]:
+    """Scores on test samples by head, and the metrics that at least one head has."""
     heads = []
     for head in SCORED_HEADS:
-        known = ours[ours["head"] == head].set_index("metric")
+        known = called[called["head"] == head].set_index("metric")
         if len(known):
             shown = known.loc[[metric for metric in SHOWN if metric in known.index]]
             scores = shown[["value", "low", "high"]].astype(float).to_dict("index")
             heads.append({"head": head, "scores": scores, "samples": int(known["n"].max())})
     metrics = [metric for metric in SHOWN if any(metric in row["scores"] for row in heads)]
-    return {"model": model, "metrics": metrics, "heads": heads}
+    return {"metrics": metrics, "heads": heads}
 
 
 def _trust(run: Run) -> list[dict[str, Any]] | None:
@@ -228,63 +198,6 @@ def _tumour(run: Run) -> dict[str, float] | None:
         return None
     found = run.abstention.query("head == @TUMOUR and rule == 'abstention'")
     return None if found.empty else found.iloc[0][["share", "accuracy"]].astype(float).to_dict()
-
-
-def _confounding(run: Run) -> dict[str, Any]:
-    """The association of study and disease state, and the scores that it limits."""
-    kept = run.samples
-    association = cramers_v(kept["study"], kept["disease_state"])
-    table = pd.crosstab(batches(kept).rename("study"), kept["disease_state"])[present_states(kept)]
-    return {
-        "association": None if np.isnan(association) else association,
-        "pairs": contrasts(kept).to_dict("records"),
-        "study_predicted": _study_predicted(run),
-        "within_batch": _within_batch(run, "disease_state"),
-        "table": table.reset_index().rename_axis(columns=None),
-    }
-
-
-def _study_predicted(run: Run) -> dict[str, Any] | None:
-    """Balanced accuracy of a linear model for studies, before and after correction."""
-    wide = before_and_after(run.diagnostics)
-    if "predicted_study" not in wide.index or wide.loc["predicted_study"].isna().any():
-        return None
-    before, after = wide.loc["predicted_study", ["before", "after"]].astype(float)
-    chance = 1 / run.samples["study"].nunique()
-    is_visible = after - chance > 0.1 * (1 - chance)
-    return {"before": before, "after": after, "chance": chance, "is_visible": is_visible}
-
-
-def _within_batch(run: Run, head: str) -> dict[str, float] | None:
-    """Balanced accuracy within a batch and among all classes (everywhere); None if not scored.
-
-    Within a batch, recognising the batch does not help.
-    """
-    scored = run.metrics[run.metrics["model"] == PAPER_MODEL].set_index(["head", "metric"])
-    key = (within_batch_head(head), "balanced_accuracy")
-    if key not in scored.index:
-        return None
-    return {
-        **{name: float(scored.loc[key, name]) for name in ("value", "low", "high")},
-        "everywhere": float(scored.loc[(head, "balanced_accuracy"), "value"]),
-    }
-
-
-def _batches(run: Run) -> dict[str, Any] | None:
-    """The tissues and subtypes that a batch may give away; None if there are none."""
-    pairs = contrasts(run.samples, "tissue")
-    together = pairs[pairs["studies"] != ""]
-    tissues = {*pairs["first"], *pairs["second"]} - {*together["first"], *together["second"]}
-    pairs = contrasts(run.samples, "subtype")
-    subtypes = pairs_without_common_batch(pairs.to_dict("records"), "subtype")
-    if not tissues and not subtypes:
-        return None
-    found = {head: _within_batch(run, head) for head in ("tissue", "subtype")}
-    return {
-        "tissues": sorted(tissues),
-        "subtypes": subtypes,
-        "within_batch": {head: score for head, score in found.items() if score},
-    }
 
 
 def _quality(run: Run) -> dict[str, Any] | None:
@@ -315,16 +228,12 @@ def _truth(run: Run) -> dict[str, Any] | None:
     kinds = {kind: truth[kind].astype(bool) for kind in ("degraded", "empty")}
     kinds["intact"] = ~(kinds["degraded"] | kinds["empty"])
     excluded = ~truth.index.isin(run.samples.index)
-    ours = run.metrics[
-        (run.metrics["model"] == PAPER_MODEL) & (run.metrics["metric"] == "accuracy")
-    ]
-    test = run.samples[run.samples["split"] == "test"]
+    ours = run.metrics[(run.metrics["model"] == run.called) & (run.metrics["metric"] == "accuracy")]
     heads = []
     for head in HEADS:
         accuracy = ours.loc[ours["head"] == head, "value"]
-        labels = test.loc[test[head] != "", head]
-        if len(accuracy) and len(labels):
-            chance = float(labels.value_counts(normalize=True).max())
+        chance = commonest_share(run.samples, head)
+        if len(accuracy) and not np.isnan(chance):
             heads.append({"head": head, "accuracy": float(accuracy.iloc[0]), "chance": chance})
     return {
         "samples": {

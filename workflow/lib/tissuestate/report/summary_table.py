@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tissuestate.labels import TUMOUR, within_batch_head
-from tissuestate.report.wording import head_title
+from tissuestate.report.wording import head_title, model_title
 
 Items = Iterator[tuple[str, Any]]  # item, value
 
@@ -15,7 +15,11 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
     """The numbers of `summary_facts` as a long table: section, item, value."""
     sections = {
         "cohort": _cohort_items(summary["cohort"]),
-        "benchmark": _benchmark_items(summary["best"]),
+        "test samples": (
+            ("model that calls", summary["accuracy"]["model"]),
+            *_count_items(summary["accuracy"]["tests"]),
+        ),
+        "samples left out": _count_items(summary["accuracy"]["outside"], is_left_out=True),
         "test metrics": (
             (f"{metric}, {row['head']}", score["value"])
             for row in summary["performance"]["heads"]
@@ -27,7 +31,8 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
         ),
         "confounding": (
             *_confounding_items(summary["confounding"]),
-            *_batch_items(summary["batches"] or {}),
+            *_batch_items(summary["batches"]),
+            *(_within(head, score) for head, score in summary["within_batch"].items()),
         ),
         "laboratories": (
             (item, summary["laboratories"][key])
@@ -60,10 +65,14 @@ def _cohort_items(cohort: Mapping[str, Any]) -> Items:
     yield "donors on several sides of the split", cohort["shared_donors"]
 
 
-def _benchmark_items(best: Iterable[Mapping[str, Any]]) -> Items:
-    for found in best:
-        yield f"best model, {found['head']}", found["model"]
-        yield f"balanced accuracy of the best, {found['head']}", found["score"]
+def _count_items(rows: Iterable[Mapping[str, Any]], *, is_left_out: bool = False) -> Items:
+    """Counts of right calls of the model that calls, by question, and by what was left out."""
+    for row in rows:
+        what = row["question"] + (f", {model_title(row['model'])}" if is_left_out else "")
+        yield f"right, {what}", row["right"]
+        yield f"asked, {what}", row["samples"]
+        yield f"share right, lower end of its interval, {what}", row["low"]
+        yield f"share right, upper end of its interval, {what}", row["high"]
 
 
 def _trust_items(trust: Iterable[Mapping[str, Any]]) -> Items:
@@ -95,20 +104,14 @@ def _confounding_items(confounding: Mapping[str, Any]) -> Items:
     if confounding["study_predicted"]:
         chance = confounding["study_predicted"]["chance"]
         yield "study predicted from expression, chance", chance
-    if confounding["within_batch"]:
-        yield _within("disease_state", confounding["within_batch"])
 
 
 def _batch_items(found: Mapping[str, Any]) -> Items:
-    if not found:
-        return
     if found["tissues"]:
         yield "tissues that share no batch with another", ", ".join(found["tissues"])
     if found["subtypes"]:
         pairs = "; ".join(f"{first} and {second}" for first, second in found["subtypes"])
         yield "subtypes of a tissue in no common batch", pairs
-    for head, score in found["within_batch"].items():
-        yield _within(head, score)
 
 
 def _within(head: str, score: Mapping[str, float]) -> tuple[str, float]:

@@ -28,6 +28,10 @@ MODELS = {
     "knn": "nearest neighbours",
     "et": "extra trees",
     "dt": "decision tree",
+    # The model that calls, on what its training lacked.
+    "left_out_laboratory": "laboratories left out",
+    "left_out_study": "studies left out",
+    "left_out_source": "sources left out",
 }
 _METRICS = {
     "auc": "AUC",
@@ -59,6 +63,12 @@ def class_title(name: str, names: Mapping[str, str]) -> str:
 def model_title(model: str) -> str:
     """Name of a model of the benchmark."""
     return MODELS.get(model, model.replace("_", " "))
+
+
+def network_title(task: str, features: str) -> str:
+    """Name of the network of a task (multitask, subtype) on one kind of features."""
+    asked = {"multitask": "state and tissue", "subtype": "subtype"}[task]
+    return f"{model_title('dl_' + features)}, {asked}"
 
 
 def metric_title(metric: str) -> str:

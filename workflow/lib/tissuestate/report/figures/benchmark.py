@@ -3,12 +3,26 @@
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from tissuestate.labels import HEADS
-from tissuestate.report.figures.style import PALETTE, STYLE, new_figure, whiskers
+from tissuestate.report.figures.style import (
+    KEPT,
+    STYLE,
+    TEXT_GREY,
+    WIDTH,
+    draw_row,
+    new_figure,
+    show_message,
+)
 from tissuestate.report.wording import MODELS, head_title, model_title
+
+COSTS = {
+    "fit_seconds": ("Time to fit", "s"),
+    "predict_seconds": ("Time to predict the test samples", "s"),
+    "peak_memory_mb": ("Peak memory", "MB"),
+}
 
 
 def _models(table: pd.DataFrame) -> list[str]:
@@ -17,95 +31,100 @@ def _models(table: pd.DataFrame) -> list[str]:
     return sorted(present, key=lambda model: [*MODELS, model].index(model))
 
 
-def benchmark_bars(benchmark: pd.DataFrame) -> Figure:
-    """Balanced accuracy of all models, one panel per head, as in the paper's figure 5.
+def accuracy_dots(benchmark: pd.DataFrame, called_by: str) -> Figure:
+    """Balanced accuracy of all models with intervals, one panel per head; `called_by` is in blue.
 
-    `benchmark` has the columns model, head, balanced_accuracy and, if intervals are known,
-    low, high.
+    `benchmark` has the columns model, head, balanced_accuracy and, if known, low, high, and
+    is_linear: whether the network is still the logistic regression that its training began as.
     """
     heads = [head for head in HEADS if (benchmark["head"] == head).any()]
     models = _models(benchmark)
     with rc_context(STYLE):
-        figure = new_figure(4.3 * max(len(heads), 1), 1.5 + 0.4 * len(models))
-        panels = figure.subplots(1, max(len(heads), 1), sharey=True, squeeze=False)[0]
-        place = np.arange(len(models))[::-1]
-        for axes, head in zip(panels, heads, strict=False):
-            rows = benchmark[benchmark["head"] == head].set_index("model").reindex(models)
-            rows = rows.rename(columns={"balanced_accuracy": "value"})
-            below, above = whiskers(rows)
-            bars = axes.barh(
-                place,
-                rows["value"].fillna(0),
-                xerr=[below, above],
-                height=0.7,
-                color=[_model_colour(model) for model in models],
-                error_kw={"elinewidth": 1, "capsize": 2.5, "ecolor": "#333333"},
-            )
-            for bar, value, over in zip(bars, rows["value"], above, strict=True):
-                text = "not scored" if np.isnan(value) else f"{value:.3f}"
-                axes.text(
-                    (0 if np.isnan(value) else value + over) + 0.015,
-                    bar.get_y() + bar.get_height() / 2,
-                    text,
-                    va="center",
-                    fontsize=9,
-                )
-            axes.set_yticks(place, [model_title(model) for model in models])
-            axes.tick_params(axis="y", length=0)
-            axes.set_xlim(0, 1.18)
-            axes.set_xticks(np.linspace(0, 1, 6))
-            axes.set_xlabel("balanced accuracy")
+        figure = new_figure(WIDTH, 1.4 + 0.22 * len(models), "Balanced accuracy on test samples")
+        if not heads:
+            show_message(figure.subplots(), "no test sample to show")
+            return figure
+        panels = figure.subplots(1, len(heads), sharey=True, squeeze=False)[0]
+        known = benchmark[benchmark["head"].isin(heads)].rename(
+            columns={"balanced_accuracy": "value"}
+        )
+        lowest = known.reindex(columns=["value", "low"]).min().min()
+        for axes, head in zip(panels, heads, strict=True):
+            rows = known[known["head"] == head].set_index("model").reindex(models)
+            _draw_accuracies(axes, rows, called_by)
             axes.set_title(head_title(head))
-            axes.grid(axis="x")
+            axes.set_xlim(np.floor(10 * min(lowest, 0.9)) / 10, 1)
+        _name_models(panels[0], models, called_by)
+        hollow = (
+            ""
+            if not known.get("is_linear", pd.Series(dtype=bool)).any()
+            else (
+                "\nhollow: training was no gain, and the logistic regression it began as was kept"
+            )
+        )
+        figure.supxlabel(
+            f"balanced accuracy, with 95 % intervals{hollow}", fontsize=9, color=TEXT_GREY
+        )
     return figure
 
 
-def _model_colour(model: str) -> str:
-    """Colour of a model: networks are blue, ridge regression orange, classical models grey."""
-    if model == "dl_pca":
-        return PALETTE[0]
-    if model == "ridge":
-        return PALETTE[1]
-    return PALETTE[5] if model.startswith("dl_") else "#B0B0B0"
+def _draw_accuracies(axes: Axes, rows: pd.DataFrame, called_by: str) -> None:
+    """A dot and its interval for each model that was scored."""
+    for place, (model, row) in enumerate(rows.iterrows()):
+        name = model_title(str(model))
+        if np.isnan(row["value"]):
+            across = axes.get_yaxis_transform()
+            axes.text(0.04, -place, "not scored", va="center", color=TEXT_GREY, transform=across)
+            continue
+        text = f"{name}: {row['value']:.3f}"
+        if row.get("low", np.nan) <= row.get("high", np.nan):
+            text += f" (95 % interval {row['low']:.3f} to {row['high']:.3f})"
+        colour = KEPT if model == called_by else TEXT_GREY
+        is_linear = row.get("is_linear", False) is True
+        draw_row(axes, -place, row, text, colour, "white" if is_linear else None)
 
 
-def cost_bars(benchmark: pd.DataFrame) -> Figure:
-    """Cost of each model: seconds to fit, seconds to predict, peak memory (log scale)."""
-    costs = {
-        "fit_seconds": "seconds to fit",
-        "predict_seconds": "seconds to predict the test set",
-        "peak_memory_mb": "peak memory, MB",
-    }
+def _name_models(axes: Axes, models: list[str], called_by: str) -> None:
+    """Name the rows, in bold the model that calls, in all panels that share the axis."""
+    axes.set_yticks(-np.arange(len(models)), [model_title(model) for model in models])
+    axes.set_ylim(0.4 - len(models), 0.6)
+    for label, model in zip(axes.get_yticklabels(), models, strict=True):
+        label.set_fontweight("bold" if model == called_by else "normal")
+    for panel in axes.figure.axes:
+        panel.tick_params(axis="y", length=0)
+        panel.grid(axis="x")
+
+
+def cost_dots(benchmark: pd.DataFrame, called_by: str) -> Figure:
+    """Cost of each model on logarithmic axes: time to fit, time to predict, peak memory."""
     models = _models(benchmark)
-    per_model = benchmark.groupby("model")[list(costs)].max().reindex(models)
+    per_model = benchmark.groupby("model")[list(COSTS)].max().reindex(models)
     with rc_context(STYLE):
-        figure = new_figure(4.3 * len(costs), 1.5 + 0.4 * len(models))
-        panels = figure.subplots(1, len(costs), sharey=True)
-        place = np.arange(len(models))[::-1]
-        for axes, (column, title) in zip(panels, costs.items(), strict=True):
+        figure = new_figure(WIDTH, 1.3 + 0.22 * len(models), "What each model costs")
+        panels = figure.subplots(1, len(COSTS), sharey=True)
+        for axes, (column, (title, unit)) in zip(panels, COSTS.items(), strict=True):
             values = per_model[column].to_numpy(float)
             known = np.isfinite(values) & (values > 0)
-            axes.barh(
-                place[known],
-                values[known],
-                height=0.7,
-                color=[_model_colour(m) for m, k in zip(models, known, strict=True) if k],
-            )
             axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+            axes.minorticks_off()
+            for place in np.flatnonzero(known).tolist():
+                text = f"{_short(values[place])} {unit}"
+                colour = KEPT if models[place] == called_by else TEXT_GREY
+                hovered = f"{model_title(models[place])}: {text}"
+                draw_row(axes, -place, pd.Series({"value": values[place]}), hovered, colour)
+                offset = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+                axes.annotate(text, (values[place], -place), fontsize=8, **offset)
             if known.any():
-                axes.set_xlim(values[known].min() / 3, values[known].max() * 12)
-            for y, value, usable in zip(place, values, known, strict=True):
-                if usable:
-                    axes.text(value * 1.15, y, _short(value), va="center", fontsize=9)
-            axes.set_yticks(place, [model_title(model) for model in models])
-            axes.tick_params(axis="y", length=0)
+                decades = np.log10([values[known].min() / 1.2, values[known].max() * 6])
+                axes.set_xlim(10 ** np.floor(decades[0]), 10 ** np.ceil(decades[1]))
             axes.set_title(title)
-            axes.grid(axis="x")
+            axes.set_xlabel({"s": "seconds", "MB": "megabytes"}[unit] + " (logarithmic axis)")
+        _name_models(panels[0], models, called_by)
     return figure
 
 
 def _short(value: float) -> str:
-    """Three significant digits without an exponent."""
-    digits = max(0, 2 - int(np.floor(np.log10(value))))
+    """Two significant digits without an exponent, and whole numbers from ten on."""
+    digits = max(0, 1 - int(np.floor(np.log10(value))))
     return f"{value:,.{digits}f}"

@@ -14,17 +14,17 @@ from tissuestate.labels import STATES
 from tissuestate.report.figures.style import (
     GREY,
     MARKERS,
-    PALETTE,
     STYLE,
+    WIDTH,
     class_colour,
     class_marker,
+    draw_row,
+    hover,
     new_figure,
     show_message,
 )
 from tissuestate.report.measures import STAGES, before_and_after
 from tissuestate.report.wording import measure_title
-
-STAGE_COLOURS = dict(zip(STAGES, (GREY, PALETTE[0]), strict=True))
 
 
 def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -52,20 +52,24 @@ def principal_components(
     """First two principal components before and after correction: by study, and by biology.
 
     Both tables have the columns x, y, study, tissue, disease_state, one row per sample. `explained`
-    gives for `before` and `after` the share of variance of the two components.
+    gives for `before` and `after` the share of variance of the two components. Only one column is
+    drawn if the correction changed nothing.
     """
-    stages = {"before": before, "after": after}
+    stages = {"before": before} if before.equals(after) else {"before": before, "after": after}
     studies = sorted(before["study"].unique())
     tissues = sorted(before["tissue"].unique())
     states = [state for state in STATES if (before["disease_state"] == state).any()]
     with rc_context(STYLE):
-        figure = new_figure(12.5, 9.0)
-        grid = figure.subplots(2, 2)
+        rows = max(len(studies), len(tissues) + len(states)) + 2
+        height = max(7.6, 0.36 * rows + 0.6)
+        figure = new_figure(WIDTH, height, "Samples on two principal components of expression")
+        grid = figure.subplots(2, len(stages), squeeze=False)
         for column, (stage, table) in enumerate(stages.items()):
             by_study, by_biology = grid[0][column], grid[1][column]
-            by_study.set_title(f"{stage.capitalize()} correction, by study")
+            named = f", {stage} correction" if len(stages) > 1 else ", not corrected"
+            by_study.set_title("By study" + named)
             _scatter_by_study(by_study, table, studies)
-            by_biology.set_title(f"{stage.capitalize()} correction, by tissue and state")
+            by_biology.set_title("By tissue and state" + named)
             _scatter_by_biology(by_biology, table, tissues, states)
             shares = (explained or {}).get(stage)
             for axes in (by_study, by_biology):
@@ -75,9 +79,9 @@ def principal_components(
                 axes.set_xticks([])
                 axes.set_yticks([])
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
-        grid[0][1].legend(handles=_class_keys(studies), title="study", **place)
+        grid[0][-1].legend(handles=_class_keys(studies), title="study", **place)
         keys = _class_keys(tissues) + _state_keys(states)
-        grid[1][1].legend(handles=keys, title="tissue and state", **place)
+        grid[1][-1].legend(handles=keys, title="tissue and state", **place)
     return figure
 
 
@@ -155,7 +159,7 @@ def _pale(colour: str) -> str:
 
 def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """The mark (as a character) and colour that `embedding` gives each tissue."""
-    characters = dict(zip(MARKERS, "●▲■◆", strict=True))
+    characters = dict(zip(MARKERS, "●▲■◆▼✚", strict=True))
     return {
         tissue: (characters[class_marker(index)], class_colour(index))
         for index, tissue in enumerate(sorted(training["tissue"].unique()))
@@ -168,7 +172,7 @@ def embedding(training: pd.DataFrame) -> Figure:
     `training` has the columns x, y, tissue, disease_state.
     """
     with rc_context(STYLE):
-        figure = new_figure(6.4, 4.6)
+        figure = Figure(figsize=(6.4, 4.6), layout="constrained")
         axes = figure.subplots()
         for index, tissue in enumerate(sorted(training["tissue"].unique())):
             chosen = training[training["tissue"] == tissue]
@@ -190,25 +194,35 @@ def embedding(training: pd.DataFrame) -> Figure:
 
 
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:
-    """Measures of batch effect and biology, before and after correction, as bars.
+    """Measures of batch effect and biology, as arrows from before to after the correction.
 
     `diagnostics` is what `before_and_after` takes; measures lie between 0 and 1.
     """
     wide = before_and_after(diagnostics).dropna()
     with rc_context(STYLE):
-        figure = new_figure(9.5, 1.2 + 0.5 * max(len(wide), 1))
+        height = 1.4 + 0.26 * max(len(wide), 1)
+        figure = new_figure(8.4, height, "Batch effect and biology before and after correction")
         axes = figure.subplots()
-        axes.set_title("Batch effect and biology before and after correction")
         if wide.empty:
-            show_message(axes, "no measure was computed both before and after")
+            show_message(axes, "No measure was computed both before and after.")
             return figure
-        place = np.arange(len(wide))[::-1]
-        for shift, (stage, colour) in zip((0.19, -0.19), STAGE_COLOURS.items(), strict=True):
-            bars = axes.barh(place + shift, wide[stage], height=0.36, color=colour, label=stage)
-            axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-        axes.set_yticks(place, [measure_title(str(name)) for name in wide.index])
+        for place, (name, row) in enumerate(wide.iterrows()):
+            before, after = (float(row[stage]) for stage in STAGES)
+            text = f"{measure_title(str(name))}: {before:z.2f} before, {after:z.2f} after"
+            draw_row(axes, -place, pd.Series({"value": after}), text)
+            ends = [before, after], [-place, -place]
+            hover(axes.plot(*ends, color=GREY, linewidth=1.6)[0], text)
+            look: dict[str, Any] = {"color": GREY, "markerfacecolor": "white", "markersize": 7}
+            hover(axes.plot(before, -place, "o", clip_on=False, **look)[0], text)
+            axes.text(max(before, after) + 0.02, -place, f"{after:z.2f}", va="center", fontsize=8)
+        axes.set_yticks(-np.arange(len(wide)), [measure_title(str(name)) for name in wide.index])
         axes.tick_params(axis="y", length=0)
-        axes.set_xlim(0, 1.08)
+        axes.set_ylim(0.4 - len(wide), 0.6)
+        axes.set_xlim(min(-0.02, float(wide.min().min()) - 0.02), 1.08)
         axes.set_xticks(np.linspace(0, 1, 6))
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        looks = "hollow: before; filled, with its value: after"
+        if wide["before"].equals(wide["after"]):
+            looks = "before and after are equal: nothing was corrected"
+        axes.set_xlabel(f"measure between 0 and 1 ({looks})")
+        axes.grid(axis="x")
     return figure

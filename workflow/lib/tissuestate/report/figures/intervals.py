@@ -32,7 +32,8 @@ def accuracy_intervals(table: pd.DataFrame) -> Markup:
     """
     start = math.floor(10 * min(0.9, float(table["low"].min()))) / 10
     steps = round((1 - start) / 0.1)
-    shares = [1 - 0.1 * step for step in range(0, steps + 1, 2 if steps > 3 else 1)]
+    # At most three labels, 100 % among them, have room on a phone.
+    shares = [1 - 0.1 * step for step in range(0, steps + 1, math.ceil(steps / 2))]
     names = [line for model in table["model"] for line in _broken(model_title(model))]
     counts = table["samples"].map("{0:,} of {0:,}".format)
     top, groups = 16.0, []

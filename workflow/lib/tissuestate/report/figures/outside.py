@@ -21,6 +21,8 @@ from tissuestate.report.figures.style import (
     GREY,
     KEPT,
     STYLE,
+    TEXT_GREY,
+    WIDTH,
     new_figure,
     show_message,
 )
@@ -42,7 +44,7 @@ def laboratory_shares(answers: pd.DataFrame, laboratories: pd.Series) -> Figure:
     )
     names = own.value_counts().index[::-1]
     with rc_context(STYLE):
-        figure = new_figure(9.6, 1.3 + 0.27 * len(names))
+        figure = new_figure(WIDTH, 1.5 + 0.27 * len(names), "Calls by laboratory")
         for axes, (title, values) in zip(
             figure.subplots(1, len(panels), sharey=True), panels, strict=True
         ):
@@ -60,7 +62,7 @@ def _draw_shares(axes: Axes, values: pd.Series, laboratories: pd.Series, names: 
     for place, name in enumerate(names):
         rows = values[laboratories == name]
         if rows.empty:
-            axes.text(0.02, place, "none answered", va="center", fontsize=8, color=GREY)
+            axes.text(0.02, place, "none answered", va="center", fontsize=8, color=TEXT_GREY)
             continue
         low, high = exact_interval(int(rows.sum()), len(rows))
         shares.append(rows.mean())
@@ -69,7 +71,7 @@ def _draw_shares(axes: Axes, values: pd.Series, laboratories: pd.Series, names: 
     if shares:
         mean = float(np.mean(shares))
         axes.axvline(mean, color=DROPPED, linestyle="--", linewidth=1)
-        axes.set_xlabel(f"dashed: their mean, {mean:.3f}", color=DROPPED)
+        axes.set_xlabel(f"dashed: their mean, {mean:.3f}")
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.grid(axis="x")
@@ -79,7 +81,7 @@ def outside_reliability(answers: Mapping[str, pd.DataFrame]) -> Figure:
     """Share right by confidence, one panel per question, with exact intervals and numbers."""
     asked = [question for question in TITLES if question in answers]
     with rc_context(STYLE):
-        figure = new_figure(9.6, 3.7)
+        figure = new_figure(WIDTH, 3.9, "Reliability in other laboratories")
         for axes, question in zip(
             figure.subplots(1, len(asked), squeeze=False)[0], asked, strict=True
         ):
@@ -100,7 +102,7 @@ def outside_reliability(answers: Mapping[str, pd.DataFrame]) -> Figure:
                     ha="center",
                     va="top",
                     fontsize=8,
-                    color=GREY,
+                    color=TEXT_GREY,
                 )
             axes.set_xlim(0, 1.03)
             axes.set_ylim(-0.14, 1.03)
@@ -117,7 +119,7 @@ def outside_curves(
     """Accuracy of calls above each confidence, in the training laboratories and outside."""
     asked = [question for question in TITLES if question in answers]
     with rc_context(STYLE):
-        figure = new_figure(9.6, 3.5)
+        figure = new_figure(WIDTH, 3.7, "Accuracy of calls above each probability")
         for axes, question in zip(
             figure.subplots(1, len(asked), squeeze=False, sharey=True)[0], asked, strict=True
         ):
@@ -147,7 +149,7 @@ def known_and_new(calls: pd.DataFrame, is_new: pd.Series, areas: Mapping[str, fl
     accepted = calls["refused"] == ""
     scores, new = newness_scores(calls[accepted]), is_new[accepted].to_numpy(bool)
     with rc_context(STYLE):
-        figure = new_figure(9.6, 3.4)
+        figure = new_figure(WIDTH, 3.6, "Samples of known classes and of none")
         panels = figure.subplots(1, 2)
         if not len(new):
             for axes in panels:
