@@ -23,12 +23,14 @@ HEADING, GAP, AXIS, SIDE = (
 NAME, LETTER = 20, 8  # letters of a name before it is broken; px of a letter
 
 
-def accuracy_intervals(table: pd.DataFrame) -> Markup:
+def accuracy_intervals(table: pd.DataFrame, unit: str = "right") -> Markup:
     """The SVG of a dot and its interval per model, in a group per question.
 
     `table` has the columns question, model, right, samples, low, high, is_called and, if known,
     chance: the share of the question's commonest class. Rows are drawn in their order. All groups
     share one axis, which begins below the lowest interval; its width follows that of the page.
+    unit: what the counted samples are, '' if the question says it. If all rows are called, none is
+    marked.
     """
     start = math.floor(10 * min(0.9, float(table["low"].min()))) / 10
     steps = round((1 - start) / 0.1)
@@ -41,6 +43,8 @@ def accuracy_intervals(table: pd.DataFrame) -> Markup:
         groups.append(_group(str(question), rows, start, top))
         top = groups[-1]["bottom"] + HEADING + GAP
     facts = {
+        "unit": unit,
+        "marks_called": not table["is_called"].all(),
         "groups": groups,
         "ticks": [{"share": share, "place": _place(share, start)} for share in shares],
         "left": SIDE + LETTER * max(map(len, names)),
@@ -96,6 +100,29 @@ def _row(row: dict[Any, Any], start: float, top: float) -> dict[str, Any]:
         "colour": KEPT if row["is_called"] else TEXT_GREY,
         "places": {key: _place(value, start) for key, value in places.items()},
     }
+
+
+def laboratory_intervals(answers: pd.DataFrame, laboratories: pd.Series) -> Markup:
+    """The SVG of the shares answered and, of the answered, right, with a row for each laboratory.
+
+    answers: of one question (`tabulate_answers`); laboratories: of each sample. The largest
+    laboratories come first.
+    """
+    own = laboratories[answers.index]
+    order = list(own.value_counts().index)
+    kinds = {
+        "answered": answers["answered"],
+        "right, of the answered": answers.loc[answers["answered"], "right"],
+    }
+    rows = []
+    for kind, values in kinds.items():
+        found = values.astype(bool).groupby(own[values.index]).agg(["sum", "size"])
+        for name in (name for name in order if name in found.index):
+            right, samples = (int(number) for number in found.loc[name])
+            rows.append((kind, name, right, samples, *exact_interval(right, samples)))
+    columns = ["question", "model", "right", "samples", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns).assign(is_called=True)
+    return accuracy_intervals(table, unit="")
 
 
 def left_out_intervals(accuracies: pd.DataFrame) -> Markup:
