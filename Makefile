@@ -22,7 +22,7 @@ setup-dev: ## the same, and packages for tests and linters
 
 # Snakemake's self-contained report, made again if the run has changed its summary.
 report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
-	PYTHONWARNINGS=ignore snakemake --directory $(1) $(2) --quiet all --report results/report.html; \
+	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html; \
 	echo "The report is $(abspath $(1))/results/report.html"
 
 demo: setup ## run the whole workflow on the simulated cohort
@@ -74,7 +74,8 @@ bench: setup-dev ## time correction, components, mRIN, training and calls and th
 	python benchmarks/classify.py benchmarks/classify.tsv
 	@test -d results/real/results/cohort || { echo "bench: novelty, trust, missing genes and tuning need 'make real' first"; exit 0; } && \
 	for name in novelty trust missing_genes tuning; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done && \
-	python benchmarks/length_normalised.py results/real/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/length_normalised.tsv
+	python benchmarks/length_normalised.py results/real/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/length_normalised.tsv && \
+	python benchmarks/expressed_sex.py results/real/results $(DATA) benchmarks/expressed_sex.tsv
 	@test -d results/laboratories/results/cohort || { echo "bench: front_end needs 'make laboratories' first"; exit 0; } && \
 	python benchmarks/front_end.py results/laboratories/results/cohort/cohort.h5ad benchmarks/front_end.tsv
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \

@@ -11,6 +11,7 @@ from tissuestate.arrays import save_arrays
 from tissuestate.bundle.build import BundleSources, build_bundle, describe_bundle
 from tissuestate.bundle.card import card_facts
 from tissuestate.evaluation.predictions import tabulate_predictions
+from tissuestate.evaluation.scores import count_confusions
 from tissuestate.evaluation.sets import fit_sets
 from tissuestate.evaluation.trust import abstention_curve, set_coverage
 from tissuestate.expression.correction import SurrogateVariableCorrection
@@ -111,7 +112,7 @@ def train_bundle(folder, sparse=()):
     transformer = PrincipalComponents(10).fit(corrected[train], genes=GENES)
     features = transformer.transform(corrected)
     validation = (obs["split"] == "validation").to_numpy()
-    novelty = Novelty(10).fit(features[train], (obs["tissue"] + obs["disease_state"])[train])
+    novelty = Novelty(10).fit(features[train], (obs["tissue"] + "|" + obs["disease_state"])[train])
     novelty.calibrate(features[validation], obs["donor"][validation])
     for name, fitted in (
         ("imputation", imputation),
@@ -140,7 +141,7 @@ def train_bundle(folder, sparse=()):
         save_network(folder / task, fitted.network)
         for head, logits in predict_logits(load_network(folder / task), features).items():
             probabilities[head] = softmax(logits / TEMPERATURES.get(head, 1.0), axis=1)
-    anndata.AnnData(features, obs=obs).write_h5ad(folder / "features.h5ad")
+    anndata.AnnData(expression, obs=obs).write_h5ad(folder / "normalised.h5ad")
     data.write_h5ad(folder / "cohort.h5ad")
     obs.to_csv(folder / "samples.tsv", sep="\t")
     gene_map().write(folder / "genes.tsv.gz")
@@ -149,6 +150,7 @@ def train_bundle(folder, sparse=()):
         tabulate_predictions(obs, probabilities, CLASSES),
         fit_sets(obs, probabilities, CLASSES),
     )
+    count_confusions(table, CLASSES).to_csv(folder / "confusion.tsv", sep="\t", index=False)
     calibration = {"temperatures": TEMPERATURES, "sets": sets.to_dict()}
     (folder / "calibration.json").write_text(json.dumps(calibration))
     trust = {
@@ -177,13 +179,14 @@ def train_bundle(folder, sparse=()):
         missing_genes=str(folder / "missing_genes.tsv"),
         correction=str(folder / "correction.npz"),
         transformer=str(folder / "features.npz"),
-        features=str(folder / "features.h5ad"),
+        normalised=str(folder / "normalised.h5ad"),
         genes=str(folder / "genes.tsv.gz"),
         cohort=str(folder / "cohort.h5ad"),
         samples=str(folder / "samples.tsv"),
         classes=str(folder / "classes.json"),
         calibration=str(folder / "calibration.json"),
         metrics=str(folder / "metrics.tsv"),
+        confusion=str(folder / "confusion.tsv"),
         multitask=[path.format("multitask") for path in network],
         subtype=[path.format("subtype") for path in network],
     )

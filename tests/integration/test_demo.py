@@ -21,13 +21,22 @@ def demo(snakemake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a complete run."""
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(ROOT / "config", folder / "config")
-    run = snakemake(folder, "--quiet", "rules")
+    run = snakemake(folder)
     assert run.returncode == 0, run.stdout[-5000:]
+    (folder / "terminal.txt").write_text(run.stdout)
     return folder
 
 
 def table(path: Path, **options: object) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", **options)
+
+
+def test_the_run_is_told_in_few_lines_and_ends_with_what_to_read(demo: Path) -> None:
+    lines = (demo / "terminal.txt").read_text().splitlines()
+    print(len(lines), "lines")
+    assert len(lines) <= 150 and max(map(len, lines)) <= 300
+    assert re.search(r"on simulated test samples: disease state \d+ of \d+, tissue", lines[-3])
+    assert lines[-1] == "Start with results/report/summary.html"
 
 
 def test_degraded_and_empty_samples_are_excluded_and_no_others(demo: Path) -> None:
@@ -127,8 +136,10 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     genes = table(demo / "results/classification/genes.tsv", dtype={"sample": str})
     for sample in chosen.index:
         page = (demo / f"results/classification/pages/{sample}.html").read_text()
-        assert "Tissue of origin" in page and "RNA integrity compared with" in page
-        assert ("The genes behind the call" in page) == (sample in set(genes["sample"]))
+        assert "Tissue of origin" in page and "training samples" in page and "Simulated" in page
+        assert ("Genes that weigh most" in page) == (sample in set(genes["sample"]))
+    index = (demo / "results/classification/pages/index.html").read_text()
+    assert all(f'href="{sample}.html"' in index for sample in chosen.index)
 
 
 def plate(demo: Path, name: str, split: str, first: int = 0) -> pd.DataFrame:

@@ -19,22 +19,16 @@ from importlib.resources import files
 import pandas as pd
 import tissuestate
 from tissuestate.bundle.format import read_bundle
-from tissuestate.classification.page import (
-    Background, PlanePicture, sample_facts, training_samples,
-)
+from tissuestate.classification.page import Background, sample_facts
 from tissuestate.classify import Classifier
-from tissuestate.report.figures.expression import embedding, tissue_marks
-from tissuestate.report.render import figure_bytes, render
+from tissuestate.report.render import render
 
 folder, counts = sys.argv[1:]
 frame = pd.read_csv(counts, sep="\\t", index_col=0).T.astype(float)
 found = Classifier.load(folder).predict(frame, "count")
 records = [found.record(name) for name in found.calls.index]
-bundle = read_bundle(folder)
-training = training_samples(bundle)
-figure = embedding(training)
-plane = PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
-page = render("sample.html.j2", sample_facts(records[0], Background.of(bundle, plane)))
+background = Background.of(read_bundle(folder))
+page = render("sample.html.j2", sample_facts(records[0], background))
 templates = files("tissuestate.report").joinpath("templates").iterdir()
 found = {
     "records": records,

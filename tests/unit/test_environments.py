@@ -38,6 +38,7 @@ MODULES = {
     "isal": {"python-isal"},
     "yaml": {"pyyaml"},
     "PIL": {"pillow"},
+    "markupsafe": {"jinja2"},
     "markdown_it": {"markdown-it-py"},
 }
 R_PACKAGES = {"sva": "bioconductor-sva", "org.Hs.eg.db": "bioconductor-org.hs.eg.db"}

@@ -157,7 +157,7 @@ def forged(trained, tmp_path) -> Path:
 
 BINARY = [
     *("normaliser.npz", "imputation.npz", "correction.npz", "features.npz", "novelty.npz"),
-    *("training.npz", "genes.tsv.gz", "multitask/weights.safetensors", "multitask/network.json"),
+    *("genes.tsv.gz", "multitask/weights.safetensors", "multitask/network.json"),
 ]
 
 

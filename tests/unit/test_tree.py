@@ -104,7 +104,7 @@ def test_packages_run_nothing_when_they_are_imported() -> None:
 
 def test_stages_have_one_name_everywhere() -> None:
     rules = {file.stem for file in RULES.glob("*.smk")}
-    shared = {"common", "given", "inputs", "resources"}
+    shared = {"common", "ending", "given", "inputs", "resources"}
     assert rules - shared <= set(PACKAGES) - WITHOUT_RULES
     assert {folder.name for folder in SCRIPTS.iterdir() if folder.is_dir()} <= rules
     tests = {folder.name for folder in (ROOT / "tests" / "unit").iterdir() if folder.is_dir()}

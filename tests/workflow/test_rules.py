@@ -42,6 +42,16 @@ def test_every_result_in_the_report_has_labels_and_a_caption_of_its_own_file(roo
     assert used == {file.stem for file in captions.glob("*.rst")}
 
 
+def test_every_rule_says_in_a_few_words_what_it_does(root: Path) -> None:
+    found = rules(root)
+    assert len(found) > 60
+    for name, body in found.items():
+        messages = re.findall(r'^ *message:\n +f?"(.*)"$', body, flags=re.M)
+        assert len(messages) == 1, name
+        assert messages[0][0].isupper() and not messages[0].endswith("."), name
+        assert len(re.sub(r"\{.*?\}", "", messages[0])) <= 70, name
+
+
 def test_gpu_rules_are_tagged_and_no_others(root: Path) -> None:
     tagged = {name for name, body in rules(root).items() if "gpu=1" in body}
     assert tagged == {"models:tune_network", "models:train_network"}

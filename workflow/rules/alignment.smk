@@ -39,6 +39,8 @@ rule align_reads:
         refuse=CLASSIFYING,
         flaw=flaw_of_sample,
         fingerprints=reads_fingerprints,
+    message:
+        "Aligning the reads of {wildcards.sample}"
     script:
         "../scripts/alignment/align_reads.sh"
 
@@ -46,3 +48,5 @@ rule align_reads:
 rule alignment:
     input:
         per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
+    message:
+        "The reads of every sample are aligned"

@@ -25,6 +25,8 @@ rule fit_baseline:
         code=code_digest("benchmark/fit_baseline.py"),
         model="{model}",
         seed=lookup("seed", within=config),
+    message:
+        "Training {wildcards.model} to compare with"
     script:
         "../scripts/benchmark/fit_baseline.py"
 
@@ -52,6 +54,8 @@ rule collect_benchmark:
         runtime=minutes(10),
     params:
         code=code_digest("benchmark/collect_benchmark.py"),
+    message:
+        "Collecting accuracy, time and memory of every model"
     script:
         "../scripts/benchmark/collect_benchmark.py"
 
@@ -81,6 +85,8 @@ rule compare_models:
         code=code_digest("benchmark/compare_models.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Comparing every model with the networks on the same test samples"
     script:
         "../scripts/benchmark/compare_models.py"
 
@@ -89,3 +95,5 @@ rule benchmark:
     input:
         "<results>/benchmark/benchmark.tsv",
         "<results>/benchmark/comparison.tsv",
+    message:
+        "The models are compared"

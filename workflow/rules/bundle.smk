@@ -8,11 +8,13 @@ rule build_bundle:
         imputation="<results>/expression/imputation.npz",
         correction="<results>/expression/correction.npz",
         transformer=f"<results>/features/{FEATURES_OF[BUNDLED]}.npz",
-        features=f"<results>/features/{FEATURES_OF[BUNDLED]}.h5ad",
+        normalised="<results>/expression/normalised.h5ad",
         classes="<results>/cohort/classes.json",
         left_out="<results>/laboratories/scores.tsv" if LEFT_OUT else [],
         calibration=f"<results>/evaluation/{BUNDLED}/calibration.json",
+        left_out_calls="<results>/laboratories/calls.tsv" if LEFT_OUT else [],
         metrics=f"<results>/evaluation/{BUNDLED}/metrics.tsv",
+        confusion=f"<results>/evaluation/{BUNDLED}/confusion.tsv",
         sets=f"<results>/evaluation/{BUNDLED}/sets.tsv",
         abstention=f"<results>/evaluation/{BUNDLED}/abstention.tsv",
         missing_genes=f"<results>/evaluation/{BUNDLED}/missing_genes.tsv",
@@ -45,6 +47,8 @@ rule build_bundle:
         code=code_digest("bundle/build_bundle.py"),
         config=bundle_config(),
         page=PAGE,
+    message:
+        "Building the bundle that classifies new samples"
     script:
         "../scripts/bundle/build_bundle.py"
 
@@ -58,6 +62,8 @@ rule classify:
     resources:
         mem_mb=memory(100),
         runtime=minutes(1),
+    message:
+        "Looking for a bundle and samples"
     shell:
         "echo 'Error: classify needs a trained bundle and your samples: snakemake classify --cores 2"
         " --config bundle=results/bundle samples=new_samples.tsv' | tee {log:q} >&2; exit 1"
@@ -66,3 +72,5 @@ rule classify:
 rule bundle:
     input:
         "<results>/bundle/bundle.json",
+    message:
+        "The bundle is built"

@@ -35,6 +35,8 @@ rule classify_samples:
         reads=lambda wildcards: {
             name: file_checksums(files_of_sample(name, READS)) for name in FROM_READS
         },
+    message:
+        "Calling the samples"
     script:
         "../scripts/classification/classify_samples.py"
 
@@ -61,6 +63,8 @@ rule explain_samples:
         fingerprints=input_fingerprints(SAMPLES, *MATRICES),
         bundle=bundle_fingerprint(),
         matrices=MATRICES,
+    message:
+        "Finding the genes behind each call"
     script:
         "../scripts/classification/explain_samples.py"
 
@@ -82,6 +86,8 @@ rule write_pages:
         runtime=minutes(20),
     params:
         code=code_digest("classification/write_pages.py"),
+    message:
+        "Writing a page for each sample"
     script:
         "../scripts/classification/write_pages.py"
 
@@ -90,3 +96,5 @@ rule classify:
     input:
         "<results>/calls.tsv",
         "<results>/pages",
+    message:
+        "The samples are classified"

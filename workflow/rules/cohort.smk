@@ -29,6 +29,8 @@ rule split_samples:
         mode=lookup("split/mode", within=config),
         fractions=lookup("split/fractions", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Splitting the samples into training, validation and test"
     script:
         "../scripts/cohort/split_samples.py"
 
@@ -51,6 +53,7 @@ rule assemble_cohort:
         ),
         classes="<results>/cohort/classes.json",
         laboratories="<results>/cohort/laboratories.tsv",
+        sex="<results>/cohort/sex.tsv",
     log:
         "<logs>/assemble_cohort.log",
     benchmark:
@@ -69,6 +72,8 @@ rule assemble_cohort:
         expected_genes=lookup("cohort/expected_genes", within=config),
         missing_values=lookup("cohort/missing_values", within=config),
         genes_kept=lookup("cohort/genes", within=config),
+    message:
+        "Assembling the cohort"
     script:
         "../scripts/cohort/assemble_cohort.py"
 
@@ -76,3 +81,5 @@ rule assemble_cohort:
 rule cohort:
     input:
         "<results>/cohort/cohort.h5ad",
+    message:
+        "The cohort is assembled"

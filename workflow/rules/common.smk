@@ -36,8 +36,11 @@ from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
 from tissuestate.sheet.content import check_files, find_flaws
 from tissuestate.startup import digests
+from tissuestate.startup.progress import show_progress
 from tissuestate.labels import RIDGE_MODEL, features_of_model
 from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
+
+show_progress(workflow, logger)
 
 
 def stop(sentence):

@@ -28,6 +28,8 @@ rule count_reads:
         refuse=CLASSIFYING,
         flaw=flaw_of_sample,
         fingerprints=reads_fingerprints,
+    message:
+        "Counting the reads of {wildcards.sample} by gene"
     script:
         "../scripts/counts/count_reads.sh"
 
@@ -35,3 +37,5 @@ rule count_reads:
 rule counts:
     input:
         per_sample("<results>/counts/{sample}.tsv"),
+    message:
+        "The reads of every sample are counted"

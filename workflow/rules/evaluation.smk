@@ -24,6 +24,8 @@ rule predict_network:
         runtime=minutes(20),
     params:
         code=code_digest("evaluation/predict_network.py"),
+    message:
+        "Predicting validation and test samples with {wildcards.model}"
     script:
         "../scripts/evaluation/predict_network.py"
 
@@ -51,6 +53,8 @@ rule evaluate_predictions:
         code=code_digest("evaluation/evaluate_predictions.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Scoring {wildcards.model} on test samples"
     script:
         "../scripts/evaluation/evaluate_predictions.py"
 
@@ -83,6 +87,8 @@ rule measure_missing_genes:
     params:
         code=code_digest("evaluation/measure_missing_genes.py"),
         seed=lookup("seed", within=config),
+    message:
+        "Measuring the calls of {wildcards.model} when genes are missing"
     script:
         "../scripts/evaluation/measure_missing_genes.py"
 
@@ -114,6 +120,8 @@ rule evaluate_trust:
         code=code_digest("evaluation/evaluate_trust.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Measuring how far the calls of {wildcards.model} can be trusted"
     script:
         "../scripts/evaluation/evaluate_trust.py"
 
@@ -126,3 +134,5 @@ rule evaluation:
             model=BUNDLED,
             table=["sets", "missing_genes"],
         ),
+    message:
+        "Every model is scored on test samples"

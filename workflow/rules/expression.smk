@@ -23,6 +23,8 @@ rule normalise_expression:
         code=code_digest("expression/normalise_expression.py"),
         method=lookup("normalisation", within=config),
         fit_on=lookup("fit_on", within=config),
+    message:
+        "Normalising expression"
     script:
         "../scripts/expression/normalise_expression.py"
 
@@ -58,6 +60,8 @@ rule correct_expression:
         engine=lookup("correction/engine", within=config),
         fit_on=lookup("fit_on", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Correcting expression for differences between studies"
     script:
         "../scripts/expression/correct_expression.py"
 
@@ -65,3 +69,5 @@ rule correct_expression:
 rule expression:
     input:
         "<results>/expression/corrected.h5ad",
+    message:
+        "Expression is normalised and corrected"

@@ -23,6 +23,8 @@ rule extract_features:
         kind="{features}",
         settings=feature_settings,
         fit_on=lookup("fit_on", within=config),
+    message:
+        "Extracting features: {wildcards.features}"
     script:
         "../scripts/features/extract_features.py"
 
@@ -44,6 +46,8 @@ rule fit_novelty:
         runtime=minutes(10, per_gb=20),
     params:
         code=code_digest("features/fit_novelty.py"),
+    message:
+        "Measuring which samples are like none in training: {wildcards.features}"
     script:
         "../scripts/features/fit_novelty.py"
 
@@ -55,3 +59,5 @@ rule features:
             features=config["features"]["kinds"],
             file=["h5ad", "novelty.npz"],
         ),
+    message:
+        "The features are extracted"

@@ -1,6 +1,5 @@
 # Files that config and sheet name: their checksums, and removal of results made from other files.
 import json
-import shutil
 from functools import cache
 from itertools import chain
 
@@ -237,29 +236,3 @@ def bundle_to_match(wildcards, input):
     The parameter `input` keeps Snakemake from running the rule again for another bundle.
     """
     return BUNDLE or ""
-
-
-def report_calls():
-    """Log at the end of a run where the calls are; exit with code 1 if a sample has none."""
-    file = Path(path_in_run("<results>/calls.json"))
-    if not file.is_file():
-        return
-    records = json.loads(file.read_text(encoding="utf-8"))
-    accepted = [record["heads"] for record in records if not record["refused"]]
-    refused = [record for record in records if record["refused"]]
-    # A subtype may be missing for a reason: only tumours have one.
-    unanswered = [h for h in accepted if not (h["disease_state"]["call"] and h["tissue"]["call"])]
-    remark = f" ({len(unanswered)} without a disease state or tissue)" if unanswered else ""
-    place = path_in_run("<results>/calls.tsv")
-    logger.info(f"{len(accepted)} of {len(records)} samples called{remark}: {place}")
-    if refused:
-        first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
-        more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
-        stop(f"{len(refused)} of {len(records)} samples refused: {first}{more}")
-
-
-def remove_orphans():
-    """Remove genes and pages of calls after a failed run that left no calls."""
-    if not Path(path_in_run("<results>/calls.json")).is_file():
-        Path(path_in_run("<results>/genes.tsv")).unlink(missing_ok=True)
-        shutil.rmtree(path_in_run("<results>/pages"), ignore_errors=True)

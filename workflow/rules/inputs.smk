@@ -310,7 +310,7 @@ def bundle_files():
         "correction.npz",
         "features.npz",
         "genes.tsv.gz",
-        "training.npz",
+        "levels.npz",
     ]
     if LEFT_OUT:
         names.append("ridge.npz")

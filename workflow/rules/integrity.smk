@@ -27,6 +27,8 @@ rule profile_integrity:
         refuse=CLASSIFYING,
         flaw=flaw_of_sample,
         fingerprints=reads_fingerprints,
+    message:
+        "Measuring RNA integrity of {wildcards.sample}"
     script:
         "../scripts/integrity/profile_integrity.py"
 
@@ -56,6 +58,8 @@ if not CLASSIFYING:
         params:
             code=code_digest("integrity/score_integrity.py"),
             fit_on=lookup("fit_on", within=config),
+        message:
+            "Scoring RNA integrity of every sample"
         script:
             "../scripts/integrity/score_integrity.py"
 
@@ -78,6 +82,8 @@ else:
             runtime=minutes(10),
         params:
             code=code_digest("integrity/apply_integrity.py"),
+        message:
+            "Scoring RNA integrity against the bundle's cohort"
         script:
             "../scripts/integrity/apply_integrity.py"
 
@@ -85,3 +91,5 @@ else:
 rule integrity:
     input:
         "<results>/integrity/mrin.tsv" if FROM_READS else [],
+    message:
+        "RNA integrity is scored"

@@ -23,6 +23,8 @@ rule leave_out_laboratory:
         normalisation=lookup("normalisation", within=config),
         correction=lookup("correction", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Calling samples of {wildcards.laboratory} by models trained without them"
     script:
         "../scripts/laboratories/leave_out_laboratory.py"
 
@@ -61,6 +63,8 @@ rule choose_recipe:
         code=code_digest("laboratories/choose_recipe.py"),
         normalisation=lookup("normalisation", within=config),
         correction=lookup("correction", within=config),
+    message:
+        "Choosing the recipe that is best on laboratories left out"
     script:
         "../scripts/laboratories/choose_recipe.py"
 
@@ -87,6 +91,8 @@ rule fit_ridge:
         runtime=minutes(20, per_gb=60),
     params:
         code=code_digest("laboratories/fit_ridge.py"),
+    message:
+        "Fitting ridge regression"
     script:
         "../scripts/laboratories/fit_ridge.py"
 
@@ -121,6 +127,8 @@ rule evaluate_ridge:
         code=code_digest("laboratories/evaluate_ridge.py"),
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Measuring how far the calls of ridge regression can be trusted"
     script:
         "../scripts/laboratories/evaluate_ridge.py"
 
@@ -131,3 +139,5 @@ rule laboratories:
             "<results>/laboratories/{file}",
             file=["recipe.json", "scores.tsv", "ridge.npz"] if LEFT_OUT else [],
         ),
+    message:
+        "The calls of laboratories left out are scored"

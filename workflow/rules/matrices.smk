@@ -18,6 +18,8 @@ rule fetch_recount3:
         code=code_digest("matrices/fetch_recount3.py"),
         data_source="{data_source}",
         project="{project}",
+    message:
+        "Downloading {wildcards.project} of {wildcards.data_source} from recount3"
     script:
         "../scripts/matrices/fetch_recount3.py"
 
@@ -38,6 +40,8 @@ if config["rnaseqdb"] and not CLASSIFYING:
         params:
             **rnaseqdb_download(),
             code=code_digest("reference/fetch_file.py"),
+        message:
+            "Downloading {wildcards.file} of RNAseqDB"
         script:
             "../scripts/reference/fetch_file.py"
 
@@ -57,6 +61,8 @@ if config["rnaseqdb"] and not CLASSIFYING:
             runtime=minutes(20),
         params:
             code=code_digest("matrices/list_rnaseqdb.py"),
+        message:
+            "Listing the samples of RNAseqDB"
         script:
             "../scripts/matrices/list_rnaseqdb.py"
 
@@ -80,6 +86,8 @@ if not CLASSIFYING:
             runtime=minutes(20),
         params:
             code=code_digest("matrices/map_genes.py"),
+        message:
+            "Mapping gene names to Ensembl ids"
         script:
             "../scripts/matrices/map_genes.py"
 
@@ -88,3 +96,5 @@ if not CLASSIFYING:
             "<results>/matrices/gene_ids.tsv.gz",
             rnaseqdb_matrices(),
             [user_path(matrix) for matrix in MATRICES if matrix.startswith("recount3://")],
+        message:
+            "The matrices are there"

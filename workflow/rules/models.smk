@@ -32,6 +32,8 @@ rule tune_network:
         device=lookup("device", within=config),
         # Not an output, which is removed when a job fails: an interrupted search continues from it.
         journal=lambda wildcards, output: f"{output.trials}.journal",
+    message:
+        "Searching hyper-parameters of {wildcards.task}.{wildcards.features}, round {wildcards.round}"
     script:
         "../scripts/models/tune_network.py"
 
@@ -54,6 +56,8 @@ rule choose_hyperparameters:
         runtime=minutes(10),
     params:
         code=code_digest("models/choose_hyperparameters.py"),
+    message:
+        "Choosing hyper-parameters of {wildcards.task}.{wildcards.features}"
     script:
         "../scripts/models/choose_hyperparameters.py"
 
@@ -86,6 +90,8 @@ rule train_network:
         recipe=lookup("training/recipe", within=config),
         seed=lookup("seed", within=config),
         device=lookup("device", within=config),
+    message:
+        "Training the network {wildcards.task}.{wildcards.features}"
     script:
         "../scripts/models/train_network.py"
 
@@ -97,3 +103,5 @@ rule models:
             task=TASKS,
             features=config["features"]["kinds"],
         ),
+    message:
+        "The networks are trained"

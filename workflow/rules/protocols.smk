@@ -36,6 +36,8 @@ rule prepare_split:
         correction=lookup("correction", within=config),
         features=lookup("features", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Preparing the split {wildcards.protocol}, {wildcards.part}"
     script:
         "../scripts/protocols/prepare_split.py"
 
@@ -68,6 +70,8 @@ rule predict_split:
         recipe=lookup("training/recipe", within=config),
         device=lookup("device", within=config),
         seed=lookup("seed", within=config),
+    message:
+        "Training and predicting on the split {wildcards.protocol}, {wildcards.part}"
     script:
         "../scripts/protocols/predict_split.py"
 
@@ -105,6 +109,8 @@ rule assess_protocols:
         resamples=lookup("evaluation/resamples", within=config),
         seed=lookup("seed", within=config),
         searched=lookup("protocols/evaluations", within=config),
+    message:
+        "Scoring the models on the other splits"
     script:
         "../scripts/protocols/assess_protocols.py"
 
@@ -112,3 +118,5 @@ rule assess_protocols:
 rule protocols:
     input:
         protocol_tables(),
+    message:
+        "The models are scored on other splits"

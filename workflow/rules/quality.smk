@@ -26,6 +26,8 @@ rule decide_quality:
         min_aligned=lookup("quality/min_aligned", within=config),
         min_assigned=lookup("quality/min_assigned", within=config),
         min_mrin=lookup("quality/min_mrin", within=config),
+    message:
+        "Deciding which samples are good enough"
     script:
         "../scripts/quality/decide_quality.py"
 
@@ -62,6 +64,8 @@ rule summarise_quality:
         results=subpath(input.mrin, ancestor=2),
         title="tissuestate: quality of the samples" + (" (simulated)" if DEMO else ""),
         comment="Simulated. The reads were made by a computer." if DEMO else "",
+    message:
+        "Writing the MultiQC page"
     shell:
         # Names folders, not samples, so that the command stays short for any number of samples. Plots of
         # thousands stay interactive (images need a browser); tables of all points are not kept.
@@ -77,3 +81,5 @@ rule summarise_quality:
 rule quality:
     input:
         ["<results>/quality/samples.tsv", "<results>/quality/multiqc.html"] if FROM_READS else [],
+    message:
+        "Quality is decided"

@@ -66,6 +66,8 @@ rule prepare_reference:
     params:
         code=code_digest("reference/prepare_reference.py"),
         fingerprints=input_fingerprints(*REFERENCE[:2]),
+    message:
+        "Preparing genome and annotation"
     script:
         "../scripts/reference/prepare_reference.py"
 
@@ -84,6 +86,8 @@ rule digest_sequences:
     resources:
         mem_mb=memory(500, per_input=0.2),
         runtime=minutes(10, per_gb=10),
+    message:
+        "Computing checksums of the genome's sequences"
     shell:
         "samtools dict -o {output:q} {input:q} > {log:q} 2>&1"
 
@@ -109,6 +113,8 @@ rule index_genome:
     params:
         sparsity=lookup("reference/star_sparsity", within=config),
         overhang=lookup("reference/star_overhang", within=config),
+    message:
+        "Building STAR's index of the genome"
     script:
         "../scripts/reference/index_genome.sh"
 
@@ -136,6 +142,8 @@ rule derive_transcripts:
         code=code_digest("reference/derive_transcripts.py"),
         fingerprints=input_fingerprints(*REFERENCE[2:]),
         bundle=bundle_to_match,
+    message:
+        "Choosing a transcript of each gene to measure RNA integrity"
     script:
         "../scripts/reference/derive_transcripts.py"
 
@@ -162,6 +170,8 @@ if CLASSIFYING:
         params:
             code=code_digest("reference/check_reference.py"),
             bundle=bundle_to_match,
+        message:
+            "Comparing the reference with the bundle's"
         script:
             "../scripts/reference/check_reference.py"
 
@@ -170,3 +180,5 @@ rule reference:
     input:
         STAR_INDEX if FROM_READS else [],
         "<reference>/transcripts.bed" if FROM_READS else [],
+    message:
+        "The reference is ready"

@@ -21,8 +21,10 @@ rule plot_integrity:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_integrity.py"),
-        simulated=bool(DEMO),
+        simulated=PAGE["simulated"],
         min_mrin=lookup("quality/min_mrin", within=config),
+    message:
+        "Drawing RNA integrity"
     script:
         "../scripts/report/plot_integrity.py"
 
@@ -47,7 +49,9 @@ rule plot_expression:
         runtime=minutes(20),
     params:
         code=code_digest("report/plot_expression.py"),
-        simulated=bool(DEMO),
+        page=PAGE,
+    message:
+        "Drawing expression before and after the correction"
     script:
         "../scripts/report/plot_expression.py"
 
@@ -73,7 +77,9 @@ rule plot_training:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_training.py"),
-        simulated=bool(DEMO),
+        simulated=PAGE["simulated"],
+    message:
+        "Drawing search and training of {wildcards.task}.{wildcards.features}"
     script:
         "../scripts/report/plot_training.py"
 
@@ -101,7 +107,9 @@ rule plot_evaluation:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_evaluation.py"),
-        simulated=bool(DEMO),
+        page=PAGE,
+    message:
+        "Drawing the results of {wildcards.model}"
     script:
         "../scripts/report/plot_evaluation.py"
 
@@ -131,7 +139,9 @@ rule plot_benchmark:
     params:
         code=code_digest("report/plot_benchmark.py"),
         called_by=BUNDLED,
-        simulated=bool(DEMO),
+        simulated=PAGE["simulated"],
+    message:
+        "Drawing the comparison of models"
     script:
         "../scripts/report/plot_benchmark.py"
 
@@ -173,6 +183,8 @@ rule compare_paper:
         code=code_digest("report/compare_paper.py"),
         page=PAGE,
         config=bundle_config(),
+    message:
+        "Comparing the results with the paper's"
     script:
         "../scripts/report/compare_paper.py"
 
@@ -216,6 +228,8 @@ rule summarise_run:
         page=PAGE,
         called=BUNDLED,
         links=lambda wildcards: pages_of_run(),
+    message:
+        "Writing the summary of the run"
     script:
         "../scripts/report/summarise_run.py"
 
@@ -245,6 +259,8 @@ rule describe_laboratories:
     params:
         code=code_digest("report/describe_laboratories.py"),
         page=PAGE,
+    message:
+        "Writing the page on laboratories left out"
     script:
         "../scripts/report/describe_laboratories.py"
 
@@ -274,7 +290,9 @@ rule plot_trust:
         runtime=minutes(10),
     params:
         code=code_digest("report/plot_trust.py"),
-        simulated=bool(DEMO),
+        page=PAGE,
+    message:
+        "Drawing how far the calls of {wildcards.model} can be trusted"
     script:
         "../scripts/report/plot_trust.py"
 
@@ -309,6 +327,8 @@ rule explain_classes:
         runtime=minutes(60),
     params:
         code=code_digest("report/explain_classes.py"),
+    message:
+        "Finding the genes that speak for each class"
     script:
         "../scripts/report/explain_classes.py"
 
@@ -345,6 +365,8 @@ rule describe_run:
         code=code_digest("report/describe_run.py"),
         settings=dict(config),
         products=list(run_products().values()),
+    message:
+        "Describing the run: config, checklist, crate"
     script:
         "../scripts/report/describe_run.py"
 
@@ -352,3 +374,5 @@ rule describe_run:
 rule report:
     input:
         final_products(),
+    message:
+        "The report's pages and figures are made"

@@ -123,7 +123,7 @@ def test_a_file_that_is_not_a_description_is_refused(written, text):
 
 def test_an_interrupted_write_leaves_no_readable_bundle(written, tmp_path):
     files = {name: written / name for name in FILES}
-    files["training.npz"] = tmp_path / "not there"
+    files["levels.npz"] = tmp_path / "not there"
     with pytest.raises(FileNotFoundError):
         bundle.write_bundle(written, files, DESCRIPTION)
     with pytest.raises(InputError, match="found no bundle"):

@@ -19,7 +19,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 def numbers(record: dict[str, Any]) -> list[float]:
     """Every number that is said of a sample, in a fixed order."""
-    found = [record["novelty"], *record["point"], record["genes_found"], record["genes_expected"]]
+    found = [record["novelty"], record["genes_found"], record["genes_expected"]]
     for _, answer in sorted(record["heads"].items()):
         shares = answer["probabilities"]
         found += [answer["probability"], *(shares[name] for name in sorted(shares))]

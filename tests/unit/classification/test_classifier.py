@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from sex_genes import PEOPLE, sex_counts, sex_gene_map
 from tissuestate.bundle.build import QUALITIES
 from tissuestate.bundle.card import card_facts
 from tissuestate.bundle.format import CARD, read_bundle, write_bundle
@@ -22,20 +24,22 @@ from tissuestate.classification.explanation import (
 )
 from tissuestate.classification.new_samples import (
     call_samples,
+    describe_calls,
     read_new_samples,
     read_qualities,
     refuse_poor_reads,
     tabulate_origins,
 )
-from tissuestate.classification.page import Background, PlanePicture, sample_facts, training_samples
+from tissuestate.classification.page import Background, sample_facts
 from tissuestate.cohort.composition import contrasts
 from tissuestate.errors import InputError
 from tissuestate.evaluation.chain import Chain
 from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.evaluation.support import gap_sentence
 from tissuestate.matrices.gene_map import GeneMap
-from tissuestate.report.figures.expression import embedding, tissue_marks
-from tissuestate.report.render import figure_bytes, render
+from tissuestate.matrices.sex import GENES as SEX_GENES
+from tissuestate.matrices.sex import SEX_OF_TISSUE
+from tissuestate.report.render import render
 from tissuestate.sheet.sheet import read_sheet
 from trained_bundle import (
     CLASSES,
@@ -494,6 +498,55 @@ def test_a_fault_of_one_sample_does_not_affect_the_others(tmp_path, classifier, 
     assert found.calls.at["mixed0", "tissue"] == expected.calls.at["S0", "tissue"]
 
 
+def test_the_expressed_sex_is_compared_with_the_sheet_and_the_tissue(
+    tmp_path, classifier, frame, monkeypatch
+):
+    counts = sex_counts()[list(SEX_GENES)]
+    frame = pd.concat([frame.iloc[: len(counts)], counts.set_index(frame.index[:7])], axis=1)
+    knowing = copy(classifier)
+    knowing.gene_map = GeneMap(pd.concat([gene_map().table, sex_gene_map().table[:15]]))
+    found = knowing.predict(frame, "count")
+    truth = [sex for _, _, sex in PEOPLE.values()]
+    assert found.samples["sex_expressed"].tolist() == truth
+    equal(found, classifier.predict(frame[GENES], "count"), frame.index)
+    assert not any("chromosome Y" in text for texts in found.warnings.values() for text in texts)
+    assert set(classifier.predict(frame, "count").samples["sex_expressed"]) == {""}
+
+    tissue = found.calls["tissue"].iloc[0]
+    monkeypatch.setitem(SEX_OF_TISSUE, tissue, "XY")
+    frame.T.to_csv(tmp_path / "matrix.tsv", sep="\t", index_label="gene")
+    stated = ["male", "female", "male", "female", "female", "male", ""]
+    rows = [
+        f"{name}\t{tmp_path}/matrix.tsv\tcount\t{sex}"
+        for name, sex in zip(frame.index, stated, strict=True)
+    ]
+    (tmp_path / "sheet.tsv").write_text("\n".join(["sample\tmatrix\tunit\tsex", *rows]) + "\n")
+    sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
+    quality = read_qualities([], {}, {})
+    found = call_samples(knowing, sheet, read_new_samples(sheet, {}), quality, None)
+    doubted = [any("The sheet says" in text for text in found.warnings[n]) for n in frame.index]
+    assert doubted == [True, False, False, True, False, False, False]
+    wrong = (found.calls["tissue"] == tissue) & (found.samples["sex_expressed"] == "XX")
+    named = [any(f"called {tissue}, but" in t for t in found.warnings[n]) for n in frame.index]
+    assert named == wrong.tolist() and named[0]
+    table, records = describe_calls(
+        found, sheet, quality, tabulate_origins(sheet, {}, {}, classifier)
+    )
+    assert table["sex"].tolist() == stated and table["sex_expressed"].tolist() == truth
+    assert [(r["sex"], r["sex_expressed"]) for r in records] == list(
+        zip(stated, truth, strict=True)
+    )
+
+
+def test_a_refused_sample_has_no_sex(classifier, frame):
+    knowing = copy(classifier)
+    knowing.gene_map = GeneMap(pd.concat([gene_map().table, sex_gene_map().table[:15]]))
+    counts = sex_counts()[list(SEX_GENES)].set_index(frame.index[:7])
+    found = knowing.predict(pd.concat([frame.iloc[:7, :5], counts], axis=1), "count")
+    assert (found.samples["refused"] != "").all()
+    assert set(found.samples["sex_expressed"]) == {""}
+
+
 def test_inputs_and_bundle_of_a_call_are_recorded(tmp_path, classifier):
     rows = ["here\ta.fq,b.fq\t", "far\ts3://lab/a.fq\t", "run\t\tSRR0000001"]
     (tmp_path / "sheet.tsv").write_text("\n".join(["sample\tfastq_1\tsra", *rows]) + "\n")
@@ -791,23 +844,21 @@ def test_correct_calls_of_test_samples_are_explained(trained, classifier, tmp_pa
 
 @pytest.fixture(scope="module")
 def background(trained):
-    bundle = read_bundle(trained[0])
-    training = training_samples(bundle)
-    figure = embedding(training)
-    plane = PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
-    return Background.of(bundle, plane)
+    return Background.of(read_bundle(trained[0]))
 
 
-def test_the_page_has_call_warnings_and_place(background, classifier, frame):
+def test_the_page_has_call_record_and_doubts(background, classifier, frame):
     found = classifier.predict(frame.iloc[:1], mrin=pd.Series({"S0": -0.3}))
     facts = sample_facts(found.record("S0"), background)
-    assert facts["answers"]["tissue"]["call"] == found.calls.at["S0", "tissue"]
-    assert any("looks degraded" in text for text in facts["warnings"])
-    assert not facts["place"]["outside"], "a training sample"
+    assert facts["verdict"]["tissue"] == found.calls.at["S0", "tissue"]
+    assert "looks degraded" in facts["doubts"]["degraded RNA"]
+    record = next(row["record"] for row in facts["questions"] if row["question"] == "tissue")
+    assert record["train"] + record["test"] > 0 and record["laboratories"] == 1
+    assert facts["nearest"][0]["distance"] == pytest.approx(facts["novelty"], abs=0)
+    assert facts["nearest"][0]["tissue"] == facts["verdict"]["tissue"], "a training sample"
     assert facts["integrity"] is None, "the cohort had no reads"
     page = render("sample.html.j2", facts)
-    assert "data:image/png;base64," in page
-    for outside in ("http://", "https://", "<script", "<link"):
+    for outside in ("http://", "https://", "src=", "<link"):
         assert outside not in page
 
 
@@ -836,7 +887,8 @@ def test_the_page_shows_subtypes_of_tumours_only(background, classifier, frame):
     assert "subtype" in {row["head"] for row in facts["heads"]}
     healthy = kidney.index[kidney["disease_state"] == "non-neoplastic"][0]
     facts = sample_facts(found.record(healthy), background)
-    assert "only tumours have one" in facts["answers"]["subtype"]["abstained"]
+    status = {row["question"]: row["status"] for row in facts["questions"]}
+    assert status["subtype"] == "senseless" and status["tumour"] == "called"
     assert "subtype" not in {row["head"] for row in facts["heads"]}
 
 
@@ -844,4 +896,4 @@ def test_the_page_of_a_refused_sample_has_the_reason_and_no_call(background, cla
     found = classifier.predict(frame.iloc[:1, :10])
     facts = sample_facts(found.record("S0"), background)
     assert facts["refused"].startswith("10 of the model")
-    assert facts["heads"] == [] and not facts["answers"] and facts["place"] is None
+    assert facts["heads"] == facts["questions"] == facts["nearest"] == []

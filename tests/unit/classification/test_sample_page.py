@@ -1,10 +1,10 @@
-"""Facts and text of a sample's page; names never become markup."""
+"""Facts and text of a sample's page and of the index; names never become markup."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from reading import MARKUP, Page
-from tissuestate.classification.page import BINS, GENES, Background, PlanePicture, sample_facts
+from tissuestate.classification.page import BINS, GENES, Background, index_facts, sample_facts
 from tissuestate.report.render import render
 
 SHARES = {
@@ -12,6 +12,18 @@ SHARES = {
     "tissue": {"kidney": 0.6, "liver": 0.396, "lung": 0.002, "thyroid": 0.002},
     "subtype": {"kirc": 0.9, "kirp": 0.1},
 }
+NAMES = {"kirc": "clear cell carcinoma (KIRC)"}
+RECORD = {
+    **dict.fromkeys(("outside", "outside_answered", "outside_right"), 0),
+    "train": 62,
+    "laboratories": 2,
+    "test": 8,
+    "test_right": 6,
+    "called": 7,
+    "called_right": 6,
+}
+DEGRADED = "The RNA looks degraded."
+NO_TUMOUR = {"call": "no", "probability": 0.02, "abstained": ""}
 
 
 def called(head: str, **changes) -> dict:
@@ -28,27 +40,43 @@ def record(changes: dict | None = None, **others) -> dict:
         "refused": "",
         "tumour": {"call": "yes", "probability": 0.996, "abstained": ""},
         "heads": {head: called(head, **(changes or {}).get(head, {})) for head in SHARES},
-        "warnings": ["Its RNA looks degraded."],
+        "warnings": [],
+        "doubts": {},
+        "notes": [],
         "recognition": "all genes found",
         "unit": "count",
+        "sex_expressed": "XX",
         "mrin": -0.05,
         "novelty": 0.4,
-        "point": [1.0, 2.0],
+        "nearest": [
+            {"tissue": "kidney", "state": "neoplastic", "distance": 0.4},
+            {"tissue": "lung", "state": "neoplastic", "distance": 1.7},
+        ],
         **others,
     }
 
 
-REFUSED = record(refused="too few genes.", tumour=None, heads={}, point=None, novelty=None)
+def unanswered(why: str, **others) -> dict:
+    """A sample without any answer."""
+    tumour = {"call": "", "probability": 0.996, "abstained": why}
+    changes = {head: {"call": "", "abstained": why} for head in SHARES}
+    return record(changes, tumour=tumour, **others)
 
 
-def background(tissue: str = "kidney", mrin: tuple[float, ...] = (-0.2, -0.1, 0.0, 0.1)):
-    plane = PlanePicture(b"png", {tissue: ("●", "#000")}, (0.1, 0.2), (0.8, 0.7), (0, 4, 0, 4))
+REFUSED = record(refused="too few genes.", tumour=None, heads={}, nearest=[], novelty=None)
+DEGRADED_SAMPLE = record(warnings=[DEGRADED], doubts={"degraded RNA": DEGRADED})
+NEW_SAMPLE = unanswered("the sample is not like anything", novelty=1.8)
+
+
+def background(mrin: tuple[float, ...] = (-0.2, -0.1, 0.0, 0.1), **changes) -> Background:
     contrasts = [
         {"head": "tissue", "first": "kidney", "second": "liver", "studies": ""},
-        {"head": "disease_state", "first": "neoplastic", "second": tissue, "studies": ""},
+        {"head": "disease_state", "first": "neoplastic", "second": "non-neoplastic", "studies": ""},
         {"head": "subtype", "first": "kirc", "second": "kirp", "studies": "TCGA"},
     ]
-    return Background(plane, np.array(mrin), contrasts)
+    page = {"simulated": False, "names": NAMES}
+    known = {"subtype": {"kirc": RECORD}}
+    return Background(np.array(mrin), contrasts, known, page=page, **changes)
 
 
 def genes(name: str = "GENE") -> pd.DataFrame:
@@ -62,9 +90,68 @@ def genes(name: str = "GENE") -> pd.DataFrame:
             "contribution": [-3.0, 2.5, 2.0, -1.5, 1.0, 0.5, 0.4, 0.3, 0.2, 0.2, 0.1, 0.1],
             "expression": [1.0, *[5.0] * 11],
             "average": 2.0,
+            "range_low": 4.0,
+            "range_high": 8.0,
             "difference": 7.0,
         }
     )
+
+
+def page_of(*given) -> Page:
+    return Page(render("sample.html.j2", sample_facts(*given)))
+
+
+def test_the_verdict_names_the_class_and_the_least_sure_part():
+    facts = sample_facts(record(), background())
+    assert facts["verdict"]["subtype"] == "kirc" and facts["verdict"]["state"] == "neoplastic"
+    assert facts["confidence"] == 0.6 and facts["level"] == "low"
+    text = page_of(record(), background()).text
+    assert "Clear cell carcinoma (KIRC) A tumour of the kidney. Low confidence , 60 %" in text
+    assert "62 training samples of 2 laboratories. Right before: 6 of 8 test samples." in text
+    why = "no tumour (98%), but healthy and adjacent tissue cannot be told apart (52% and 46%)"
+    changes = {"disease_state": {"call": "", "abstained": why}, "subtype": {"call": ""}}
+    healthy = sample_facts(record(changes, tumour=NO_TUMOUR), background())
+    assert healthy["verdict"]["state"] == "no tumour" and healthy["confidence"] == 0.6
+    text = page_of(record(changes, tumour=NO_TUMOUR), background()).text
+    assert "Kidney, no tumour Healthy, or normal tissue beside a tumour" in text
+    assert "not applicable: no tumour" in text
+
+
+def test_without_an_answer_the_page_has_no_result():
+    for given in (unanswered("too even"), NEW_SAMPLE):
+        facts = sample_facts(given, background())
+        assert facts["confidence"] is None and facts["level"] is None
+        text = page_of(given, background()).text
+        before, after = text.split("Closest classes, not a call")
+        assert "No answer" in before and "%" not in before
+        assert "How the model ranks the classes. This is not a result." in after
+    assert "not like anything the model was trained on" in page_of(NEW_SAMPLE, background()).text
+    assert "too even" in page_of(unanswered("too even"), background()).text
+
+
+def test_a_doubtful_sample_is_called_doubtful_wherever_it_was_called_sure():
+    page = page_of(DEGRADED_SAMPLE, background())
+    assert "Doubtful (degraded RNA); the model itself gives 60 %" in page.text
+    assert DEGRADED in page.text and "confidence, " not in page.text
+    assert "doubtful, over 99 %" in page.text and "high" not in page.text.split("All classes")[0]
+
+
+def test_notes_are_folded_and_cautions_stand_at_the_call():
+    given = record(warnings=["Only one subtype.", "The unit was inferred."])
+    given["notes"] = ["The unit was inferred."]
+    text = page_of(given, background()).text
+    assert text.index("Only one subtype.") < text.index("Question")
+    assert text.index("The unit was inferred.") > text.index("Input and RNA integrity")
+
+
+def test_a_state_that_may_be_a_study_is_a_caution_of_that_state_alone():
+    assert sample_facts(record(), background())["confounded"] == ["non-neoplastic"]
+    apart = {"head": "disease_state", "first": "neoplastic", "second": "peri-neoplastic"}
+    both = [*background().contrasts, {**apart, "studies": "TCGA"}]
+    assert sample_facts(record(), Background(contrasts=both))["confounded"] == []
+    healthy = record({"disease_state": {"call": "non-neoplastic"}}, tumour=NO_TUMOUR)
+    assert sample_facts(healthy, Background(contrasts=both))["confounded"] == ["neoplastic"]
+    assert "where they were made" in page_of(healthy, background()).text
 
 
 def test_classes_of_little_probability_are_counted_not_shown():
@@ -72,20 +159,8 @@ def test_classes_of_little_probability_are_counted_not_shown():
     assert list(heads) == list(SHARES)
     assert heads["tissue"]["shown"] == {"kidney": 0.6, "liver": 0.396}
     assert [row["hidden"] for row in heads.values()] == [1, 2, 0]
-    assert heads["tissue"]["set"] == ["kidney"]
-
-
-def test_a_sample_called_no_tumour_has_no_bars_of_subtypes():
-    why = "no tumour (98%), but healthy and adjacent tissue cannot be told apart (52% and 46%)"
-    healthy = record(
-        {"disease_state": {"call": "", "abstained": why}, "subtype": {"call": ""}},
-        tumour={"call": "no", "probability": 0.02, "abstained": ""},
-    )
-    facts = sample_facts(healthy, background())
-    text = Page(render("sample.html.j2", facts)).text
-    assert "Tumour or not no 98 %" in " ".join(text.split()) and why in text
-    assert [row["head"] for row in facts["heads"]] == ["disease_state", "tissue"]
-    assert list(facts["answers"]) == list(SHARES), "whose answer says why"
+    text = page_of(record(), background()).text
+    assert "over 99 %" in text and "100 %" not in text, "no rounded certainty"
 
 
 def test_the_genes_that_weigh_most_are_sorted_with_their_sum():
@@ -93,12 +168,14 @@ def test_the_genes_that_weigh_most_are_sorted_with_their_sum():
     assert len(tissue["genes"]) == GENES
     weights = [gene["contribution"] for gene in tissue["genes"]]
     assert weights == sorted([-3.0, 2.5, 2.0, -1.5, 1.0, 0.5, 0.4, 0.3], reverse=True)
-    assert [gene["higher"] for gene in tissue["genes"]] == [True] * 7 + [False]
-    assert tissue["largest"] == 3.0
+    assert [gene["is_usual"] for gene in tissue["genes"]] == [True] * 7 + [False]
+    assert tissue["largest"] == 3.0 and tissue["highest"] == 8.0
     assert tissue["together"] == pytest.approx(2.2)
     assert tissue["whole"] == 7.0
     assert sample_facts(record(), background())["is_explained"] is False
     assert sample_facts(record(), background(), genes().iloc[:0])["is_explained"] is False
+    unknown = genes().assign(range_low=np.nan, range_high=np.nan)
+    assert not sample_facts(record(), background(), unknown)["drivers"][0]["has_ranges"]
 
 
 def test_integrity_is_placed_among_that_of_the_training_samples():
@@ -114,27 +191,6 @@ def test_integrity_is_placed_among_that_of_the_training_samples():
     assert sample_facts(record(mrin=0.1), background(mrin=(0.1, 0.1)))["integrity"]["at"] == 0.0
 
 
-def test_a_point_outside_the_picture_is_put_on_its_edge():
-    inside = sample_facts(record(), background())["place"]
-    assert inside == {"left": pytest.approx(0.3), "top": pytest.approx(0.55), "outside": False}
-    outside = sample_facts(record(point=[9.0, 2.0]), background())["place"]
-    assert outside == {"left": pytest.approx(0.9), "top": pytest.approx(0.55), "outside": True}
-    assert sample_facts(REFUSED, background())["place"] is None
-
-
-def test_states_and_subtypes_that_no_batch_held_together_are_named():
-    assert sample_facts(record(), background())["confounded"] == [("neoplastic", "kidney")]
-
-
-def test_the_page_shows_the_facts():
-    page = Page(render("sample.html.j2", sample_facts(record(), background(), genes("kidney"))))
-    for shown in ("new1", "kirc", "60 %", "looks degraded", "kidney7"):
-        assert shown in page.text
-    assert "99.6 %" in page.text, "as a bar"
-    assert "100 %" not in page.text, "no rounded certainty"
-    assert [tag for tag, *_ in page.elements].count("rect") == BINS
-
-
 @pytest.mark.parametrize(
     "given",
     [
@@ -142,39 +198,53 @@ def test_the_page_shows_the_facts():
         record(mrin=None, reads=9e6, aligned=0.9, assigned=None),
         record({"tissue": {"call": "", "abstained": "too even", "set": []}}),
         record(tumour={"call": "", "probability": 0.5, "abstained": "uncertain"}),
-        record(point=[1e6, -1e6]),
+        record(nearest=[]),
         record(input=[{"file": "a.fq", "sha256": None}]),
+        DEGRADED_SAMPLE,
+        NEW_SAMPLE,
         REFUSED,
     ],
-    ids=["no mRIN", "reads", "no answer", "tumour or not", "far away", "unknown file", "refused"],
+    ids=["mRIN", "reads", "tissue", "tumour", "old", "file", "degraded", "new", "refused"],
 )
 def test_every_kind_of_result_has_a_page(given):
-    page = Page(render("sample.html.j2", sample_facts(given, background(mrin=()))))
-    answers = 0 if given["refused"] else 1 + len(SHARES)
-    assert [tag for tag, *_ in page.elements].count("strong") == answers
-    assert ("img", "alt", "src") in page.elements or given["refused"]
+    page = page_of(given, background(mrin=()))
     assert given["refused"] in page.text
-    for text in (
-        *(given["warnings"] if not given["refused"] else ()),
-        *(answer["abstained"] for answer in given["heads"].values()),
-        given["tumour"]["abstained"] if given["tumour"] else "",
-        *(part["file"] for part in given.get("input", ())),
-    ):
+    shown = [answer["abstained"] for answer in given["heads"].values() if given["novelty"] < 1]
+    shown += [given["tumour"]["abstained"]] if given["tumour"] and given["novelty"] < 1 else []
+    for text in (*given["warnings"], *shown, *(part["file"] for part in given.get("input", ()))):
         assert text in page.text
 
 
+def test_the_index_has_a_row_for_each_sample_and_the_doubtful_first():
+    given = [record(), {**DEGRADED_SAMPLE, "sample": "new2"}, {**REFUSED, "sample": "new3"}]
+    facts = index_facts([*given, {**NEW_SAMPLE, "sample": "new4"}], background())
+    reasons = {row["sample"]: row["reasons"] for row in facts["rows"]}
+    assert list(reasons) == ["new3", "new4", "new2", "new1"]
+    assert reasons["new2"] == ["degraded RNA"] and reasons["new3"] == ["refused"]
+    assert reasons["new4"] == ["unlike training"] and reasons["new1"] == []
+    assert facts["with_reason"] == 3 and facts["tissues"] == ["kidney"]
+    text = Page(render("index.html.j2", facts)).text
+    assert "new1 Clear cell carcinoma (KIRC) kidney neoplastic low, 60 %" in text
+    assert "3 of 4 need a look" in text
+
+
 def test_no_name_becomes_markup():
-    def page(name: str, why: str) -> Page:
+    def page(name: str, why: str) -> list[Page]:
         changes = {
             "tissue": {"call": name, "set": [name], "probabilities": {name: 0.9}},
             "subtype": {"call": "", "abstained": name},
         }
-        given = record(changes, sample=name, refused=why, warnings=[name], recognition=name)
-        given |= {"unit": name, "input": [{"file": name, "sha256": name}]}
+        given = record(changes, sample=name, refused=why, recognition=name)
+        given |= {"unit": name, "input": [{"file": name, "sha256": name}], "notes": [name]}
+        given |= {"warnings": [name, f"{name}."], "doubts": {name: f"{name}."}}
+        given |= {"nearest": [{"tissue": name, "state": name, "distance": 1.0}]}
         given |= {"bundle": {"folder": name, "fingerprint": name}}
-        return Page(render("sample.html.j2", sample_facts(given, background(name), genes(name))))
+        index = render("index.html.j2", index_facts([given], background()))
+        return [page_of(given, background(), genes(name)), Page(index)]
 
     for why in (False, True):
-        plain, marked = page("NAME", "NAME" * why), page(MARKUP, MARKUP * why)
-        assert marked.elements == plain.elements
-        assert marked.text == plain.text.replace("NAME", MARKUP)
+        for plain, marked in zip(
+            page("NAME", "NAME" * why), page(MARKUP, MARKUP * why), strict=True
+        ):
+            assert marked.elements == plain.elements
+            assert marked.text == plain.text.replace("NAME", MARKUP)

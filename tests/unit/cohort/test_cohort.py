@@ -9,12 +9,14 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from sex_genes import OTHERS, PEOPLE, sex_counts, sex_gene_map
 from tissuestate.cohort.merge import (
     assemble_cohort,
     choose_genes,
     keep_samples,
     training_classes,
 )
+from tissuestate.cohort.sex import sex_facts, sex_table
 from tissuestate.cohort.split import split_samples
 from tissuestate.errors import InputError
 from tissuestate.h5ad import write_h5ad
@@ -42,6 +44,7 @@ def sheet(rows: list[tuple[str, str, str, str, str]]) -> pd.DataFrame:
     return frame.assign(
         donor=frame["sample"],
         specimen=frame["sample"],
+        sex="",
         project="",
         study="S",
         laboratory="S",
@@ -405,3 +408,44 @@ def test_real_cohort(data, root, tmp_path):
     for gene in ("TP53", "EGFR", "MYC", "KRT8"):
         if gene in cohort.var_names:
             assert cohort.X[700, cohort.var_names.get_loc(gene)] == np.float32(witness[gene])
+
+
+def test_the_sex_is_read_before_genes_are_cut(tmp_path, caplog):
+    counts = sex_counts().rename_axis("gene")
+    names = list(counts.index.str.replace(r"\W", "", regex=True))
+    counts = counts.set_axis(names, axis=0)
+    counts.T.to_csv(tmp_path / "whole.tsv", sep="\t")
+    counts[list(OTHERS)].T.set_axis([f"x{n}" for n in names], axis=1).to_csv(
+        tmp_path / "panel.tsv", sep="\t"
+    )
+    rows = [(name, "a", str(tmp_path / "whole.tsv"), "count", "train") for name in names]
+    rows += [(f"x{name}", "b", str(tmp_path / "panel.tsv"), "count", "train") for name in names]
+    samples = sheet(rows).assign(donor=names * 2)
+    samples.loc[0, "sex"] = "male"
+    samples.loc[2, ["sex", "tissue"]] = "male", "uterus"
+    cohort, _ = assemble_cohort(samples, sex_gene_map())
+    assert set(cohort.var_names) == set(OTHERS)
+    truth = [sex for _, _, sex in PEOPLE.values()]
+    assert cohort.obs["sex_expressed"].tolist() == truth + [""] * len(truth)
+    table = sex_table(cohort.obs)
+    assert table["contradicts"].tolist()[:4] == ["sex", "", "tissue", ""]
+    assert "2 sample(s) express another sex" in caplog.text and names[0] in caplog.text
+    table.to_csv(tmp_path / "sex.tsv", sep="\t", index=False)
+    facts = sex_facts(tmp_path / "sex.tsv")
+    assert (facts["samples"], facts["expressed"], facts["stated"]) == (14, 4, 2)
+    assert [row["sample"] for row in facts["contradicted"]] == [names[0], names[2]]
+    assert facts["contradicted"][1]["contradicts"] == "tissue"
+
+
+def test_the_sex_of_samples_from_reads_is_known(tmp_path):
+    counts = sex_counts()
+    names = [f"s{number}" for number in range(len(counts))]
+    for name, values in zip(names, counts.to_numpy(int), strict=True):
+        lines = [f"{gene}\tc\t1\t2\t+\t2\t{n}" for gene, n in zip(counts, values, strict=True)]
+        header = f"# Program:featureCounts\nGeneid\tChr\tStart\tEnd\tStrand\tLength\tx/{name}.bam"
+        (tmp_path / f"{name}.tsv").write_text("\n".join([header, *lines, ""]))
+    samples = sheet([(name, "lab", "", "count", "train") for name in names])
+    cohort, _ = assemble_cohort(
+        samples, sex_gene_map(), {name: tmp_path / f"{name}.tsv" for name in names}
+    )
+    assert cohort.obs["sex_expressed"].tolist() == [sex for _, _, sex in PEOPLE.values()]

@@ -260,7 +260,7 @@ def test_the_figures_are_drawn_and_say_what_the_tables_say(simulated, tmp_path):
     ]
     columns = ["split", "kind", "missing", "head", "accuracy", "new", "loss", "n"]
     figures = [
-        figure_trust.set_coverage(coverage),
+        figure_trust.set_coverage(coverage, {}),
         figure_trust.wrong_answers(
             abstention_curve(table, CLASSES, np.zeros(len(table), bool), {})
         ),

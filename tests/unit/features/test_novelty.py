@@ -85,3 +85,18 @@ def test_the_threshold_leaves_out_few_and_with_few_donors_none(fitted):
     assert 0.99 < novelty.score(few).max() < 1
     again = Novelty.from_arrays(novelty.to_arrays())
     np.testing.assert_array_equal(again.score(values), novelty.score(values))
+
+
+def test_novelty_is_the_distance_to_the_nearest_class():
+    rng = np.random.default_rng(5)
+    centres = rng.normal(0, 4, (3, 12))
+    names = np.repeat(["brain|neoplastic", "kidney|neoplastic", "liver|neoplastic"], 30)
+    X = np.repeat(centres, 30, axis=0) + rng.normal(0, 1, (90, 12))
+    novelty = Novelty().fit(X, names).calibrate(X, np.arange(90))
+    distances = novelty.distances(X)
+    assert novelty.classes_[distances.argmin(axis=1)].tolist() == names.tolist()
+    np.testing.assert_array_equal(distances.min(axis=1), novelty.score(X))
+    again = Novelty.from_arrays(novelty.to_arrays())
+    np.testing.assert_array_equal(again.distances(X), distances)
+    earlier = {key: value for key, value in novelty.to_arrays().items() if key != "classes"}
+    assert Novelty.from_arrays(earlier).classes_.tolist() == ["", "", ""]

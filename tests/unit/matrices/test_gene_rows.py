@@ -121,7 +121,7 @@ def test_training_and_calls_add_up_the_same_numbers(table, unit, tmp_path):
     bundle = [*rng.permutation(SYMBOLS[:20] + SYMBOLS[140:]), "not in the table"]
     read = read_matrix(tmp_path / "m.tsv", dict(zip(frame.index, frame.index, strict=True)))
     given = pd.DataFrame(read.values, read.samples, read.ids)
-    called, _ = Genes.of(given, bundle, GENE_MAP).gather(read.values, [unit] * 3)
+    called, *_ = Genes.of(given, bundle, GENE_MAP).gather(read.values, [unit] * 3)
     np.testing.assert_array_equal(called[:, :-1], trained[bundle[:-1]])
     assert np.isnan(called[:, -1]).all()
 
@@ -133,6 +133,7 @@ def sheet(path, samples, unit):
         matrix=str(path),
         unit=unit,
         source="a",
+        sex="",
         study="a",
         laboratory="a",
         project="",

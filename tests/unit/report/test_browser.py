@@ -1,14 +1,14 @@
-"""The pages in a real browser: alone and offline, without errors, readable on a phone."""
+"""The pages in a real browser: alone and offline, without errors, readable on phone and paper."""
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tissuestate.classification.page import Background, PlanePicture, sample_facts
-from tissuestate.report.figures.expression import embedding, tissue_marks
-from tissuestate.report.render import figure_bytes, render
+from tissuestate.classification.page import Background, index_facts, sample_facts
+from tissuestate.report.render import render
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +19,9 @@ HEADS = {
     "tissue": {"head_and_neck": 0.62, "oesophagus": 0.31, "lung": 0.07, "kidney": 0.0},
     "subtype": {"a-subtype-with-a-long-name": 0.8, "another": 0.2},
 }
+
+
+FEW = "Only 15,000 of 17,993 genes have a value; the others were estimated from them."
 
 
 def record(**changes) -> dict:
@@ -37,21 +40,22 @@ def record(**changes) -> dict:
         "refused": "",
         "tumour": {"call": "yes", "probability": 0.991, "abstained": ""},
         "heads": heads,
-        "warnings": ["Only 15,000 of 17,993 genes have a value; the others count as average."],
+        "warnings": [FEW],
+        "doubts": {},
+        "notes": [],
         "genes_found": 15000,
         "genes_expected": 17993,
         "recognition": "15,000 of 17,993 genes found as Ensembl ids",
         "unit": "count",
+        "sex_expressed": "XX",
         "mrin": -0.05,
         "novelty": 0.4,
-        "point": [1.0, 2.0],
+        "nearest": [
+            {"tissue": "head_and_neck", "state": "neoplastic", "distance": 0.4},
+            {"tissue": "oesophagus", "state": "neoplastic", "distance": 1.3},
+        ],
         **changes,
     }
-
-
-def plane(training: pd.DataFrame) -> PlanePicture:
-    figure = embedding(training)
-    return PlanePicture.of(figure, figure_bytes(figure), tissue_marks(training))
 
 
 def sample_page(*given) -> str:
@@ -60,13 +64,18 @@ def sample_page(*given) -> str:
 
 @pytest.fixture(scope="module")
 def background() -> Background:
-    rng = np.random.default_rng(0)
-    tissues = np.array(sorted({*HEADS["tissue"], *(f"tissue_{i}" for i in range(10))}))
-    training = pd.DataFrame(rng.normal(size=(300, 2)), columns=["x", "y"]).assign(
-        tissue=rng.choice(tissues, 300), disease_state=rng.choice(list(HEADS["disease_state"]), 300)
-    )
-    contrasts = [{"first": "non-neoplastic", "second": "neoplastic", "studies": ""}]
-    return Background(plane(training), rng.normal(0, 0.05, 200), contrasts)
+    contrasts = [
+        {"head": "disease_state", "first": "non-neoplastic", "second": "neoplastic", "studies": ""}
+    ]
+    counts = ("train", "laboratories", "test", "test_right", "outside", "outside_answered")
+    record = {**dict.fromkeys(counts, 12), "outside_right": 11}
+    known = {
+        "tumour": {"yes": record},
+        "tissue": {"head_and_neck": record},
+        "subtype": {"a-subtype-with-a-long-name": record},
+    }
+    mrin = np.random.default_rng(0).normal(0, 0.05, 200)
+    return Background(mrin, contrasts, known, date="2026-11-30")
 
 
 GENES = pd.DataFrame(
@@ -78,6 +87,8 @@ GENES = pd.DataFrame(
         "contribution": np.linspace(2, -1, 12),
         "expression": 5.0,
         "average": np.linspace(4, 6, 12),
+        "range_low": 4.0,
+        "range_high": 6.0,
         "difference": 9.0,
     }
 )
@@ -118,12 +129,13 @@ PAGES = {
         ),
         background,
     ),
-    "far away": lambda background: sample_page(record(point=[1e6, -1e6]), background),
+    "degraded": lambda background: sample_page(record(doubts={"degraded RNA": FEW}), background),
     "refused": lambda background: sample_page(
         record(
             refused="3 of the model's 17,993 genes have a value.",
             heads={},
-            point=None,
+            tumour=None,
+            nearest=[],
             novelty=None,
         ),
         background,
@@ -162,31 +174,65 @@ def test_a_page_loads_alone_without_errors_and_fits(kind, width, background, bro
     context.close()
 
 
-def test_the_call_is_seen_first_and_the_star_lies_on_its_place(background, browser, tmp_path):
+def test_all_but_the_folds_fits_one_screen_of_a_phone_and_half_a_sheet(
+    background, browser, tmp_path
+):
     file = tmp_path / "sample.html"
     file.write_text(PAGES["called"](background), encoding="utf-8")
-    page = browser.new_page(viewport={"width": 375, "height": 700})
+    page = browser.new_page(viewport={"width": 390, "height": 844})
     page.goto(file.as_uri())
-    for call in ("neoplastic", "head_and_neck", "a-subtype-with-a-long-name"):
-        box = page.locator(".answer strong", has_text=call).first.bounding_box()
-        assert box["y"] + box["height"] < 700, call
-    picture = page.locator(".map img").bounding_box()
-    star = page.locator(".star").bounding_box()
-    left, top, _ = background.plane.place(1.0, 2.0)
-    middle = star["x"] + star["width"] / 2, star["y"] + star["height"] / 2
-    assert middle[0] == pytest.approx(picture["x"] + left * picture["width"], abs=3)
-    assert middle[1] == pytest.approx(picture["y"] + top * picture["height"], abs=5)
+    fold = page.locator("details").first
+    assert fold.bounding_box()["y"] < 844
+    assert not page.get_by_text("more class under").first.is_visible()
+    page.set_viewport_size({"width": 703, "height": 1032})  # A4 within margins of 12 mm
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert fold.bounding_box()["y"] < 1032 / 2
+    assert page.get_by_text("more class under").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollHeight") <= 1032
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.get_by_text("more class under").first.is_visible()
     page.close()
 
 
-def test_a_point_is_placed_where_matplotlib_draws_it():
-    training = pd.DataFrame(
-        {"x": [0.0, 4], "y": [1.0, 3], "tissue": ["lung", "liver"], "disease_state": "neoplastic"}
-    )
-    figure = embedding(training)
-    figure_bytes(figure)
-    axes = figure.axes[0]
-    made = plane(training)
-    at = figure.transFigure.inverted().transform(axes.transData.transform((3.0, 1.5)))
-    assert made.place(3.0, 1.5) == pytest.approx((at[0], 1 - at[1], False), abs=1e-6)
-    assert made.place(1e9, 1.5)[2]
+@pytest.fixture(scope="module")
+def index(background, tmp_path_factory) -> Path:
+    """The index of 5,000 samples; every tenth is degraded, every hundredth has no answer."""
+    records = []
+    for number in range(5000):
+        doubts = {} if number % 10 else {"degraded RNA": "Degraded."}
+        others = {"tumour": {"call": "", "probability": 0.99, "abstained": "even"}}
+        others["heads"] = {
+            head: {**answer, "call": "", "abstained": "even"}
+            for head, answer in record()["heads"].items()
+        }
+        kind = {} if number % 100 else others
+        records.append(record(sample=f"TCGA-{number:04}", doubts=doubts, **kind))
+    file = tmp_path_factory.mktemp("index") / "index.html"
+    file.write_text(render("index.html.j2", index_facts(records, background)), encoding="utf-8")
+    return file
+
+
+def test_the_index_of_many_samples_is_filtered_and_sorted_by_keyboard(index, browser):
+    assert index.stat().st_size < 2_000_000
+    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(index.as_uri())
+    rows, count = page.locator("#samples tbody tr"), page.locator("#count")
+    assert rows.first.inner_text().split()[0] == "TCGA-0000", "without an answer"
+    page.get_by_label("Needs a look").select_option("degraded RNA")
+    assert count.inner_text() == "500 of 5,000 shown"
+    page.get_by_label("Tissue", exact=True).select_option("-")
+    assert count.inner_text() == "50 of 5,000 shown"
+    page.get_by_label("Tissue", exact=True).select_option("head_and_neck")
+    page.get_by_label("Find").fill("tcga-0010")
+    assert count.inner_text() == "1 of 5,000 shown"
+    assert page.locator("#samples tbody tr:visible a").get_attribute("href") == "TCGA-0010.html"
+    page.get_by_label("Find").fill("")
+    page.get_by_role("button", name="Sample").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    head = page.locator("th", has_text="Sample")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert page.locator("#samples tbody tr:visible").first.inner_text().startswith("TCGA-4990")
+    context.close()

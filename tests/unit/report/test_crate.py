@@ -32,7 +32,7 @@ def description():
                 "low": value,
                 "high": value,
             }
-            for head, v in (("tissue", 1.0), ("subtype", None))
+            for head, value in (("tissue", 1.0), ("subtype", None))
         ],
         "trust": {"sets": [], "answered": []},
         "data": {

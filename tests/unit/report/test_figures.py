@@ -13,7 +13,6 @@ from tissuestate.report.figures.confusion import confusion_matrices
 from tissuestate.report.figures.evaluation import class_areas, reliability
 from tissuestate.report.figures.expression import (
     correction_diagnostics,
-    embedding,
     principal_components,
     project,
 )
@@ -31,6 +30,7 @@ CLASSES = {
     "tissue": TISSUES,
     "subtype": ["kirc", "kirp"],
 }
+NAMES = {"kirc": "clear cell renal cell carcinoma (KIRC)"}
 
 
 def texts(figure: Figure) -> list[str]:
@@ -70,7 +70,7 @@ def test_confusion_cells_show_counts_and_rows_how_many_are_right(tmp_path):
             ("tissue", TISSUES[0], TISSUES[13]): 7,
         }
     )
-    figure = confusion_matrices(table, CLASSES)
+    figure = confusion_matrices(table, CLASSES, NAMES)
     shown = texts(figure)
     assert {"3", "1", "7", "3 of 4", "0 of 7", "no sample"} <= set(shown)
     assert "Subtype" not in shown  # no row of that head
@@ -81,7 +81,7 @@ def test_confusion_cells_show_counts_and_rows_how_many_are_right(tmp_path):
 def test_confusion_panels_stand_in_order_and_their_labels_overlap_nothing(tissues):
     classes = {**CLASSES, "tissue": [f"tissue {number}" for number in range(tissues)]}
     table = confusion({(head, names[0], names[0]): 1234 for head, names in classes.items()})
-    figure = confusion_matrices(table, classes)
+    figure = confusion_matrices(table, classes, NAMES)
     figure.canvas.draw()
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         "Disease state",
@@ -103,13 +103,14 @@ def test_areas_of_classes_stand_below_their_mean_and_are_hollow_if_few(tmp_path)
     means = pd.DataFrame(
         [("subtype", "auc", 0.75, 0.6, 0.9)], columns=["head", "metric", "value", "low", "high"]
     )
-    figure = class_areas(per_class, means, CLASSES)
+    figure = class_areas(per_class, means, CLASSES, NAMES)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["mean of the classes", "kirc (12)", "kirp (9)"]
+    assert labels == ["mean of the classes", "KIRC (12)", "kirp (9)"]
     dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in dots] == [0.75, 1.0, 0.5]
     assert [line.get_markerfacecolor() == "white" for line in dots] == [False, False, True]
-    assert "kirp: AUC 0.500, 9 test samples" in hovered(figure, tmp_path)
+    said = "clear cell renal cell carcinoma (KIRC): AUC 1.000, 12 test samples"
+    assert said in hovered(figure, tmp_path)
 
 
 def test_learning_curves_mark_the_epoch_of_least_validation_loss(tmp_path):
@@ -185,7 +186,7 @@ def points(n: int = 60) -> pd.DataFrame:
 
 
 def test_each_of_many_classes_has_its_own_colour_and_marker(tmp_path):
-    figure = principal_components(points(400), points(401), {"before": (0.3, 0.1)})
+    figure = principal_components(points(400), points(401), {"before": (0.3, 0.1)}, {})
     handles = figure.axes[3].get_legend().legend_handles[: len(TISSUES)]
     looks = {(to_rgb(handle.get_color()), handle.get_marker()) for handle in handles}
     assert len(looks) == len(TISSUES)
@@ -194,7 +195,7 @@ def test_each_of_many_classes_has_its_own_colour_and_marker(tmp_path):
 
 def test_samples_that_were_not_corrected_are_drawn_once():
     same = points(40)
-    assert len(principal_components(same, same.copy()).axes) == 2
+    assert len(principal_components(same, same.copy(), {}, {}).axes) == 2
 
 
 def test_mrin_shows_kept_and_dropped_samples_and_counts_those_without_reads(tmp_path):
@@ -297,8 +298,8 @@ def test_empty_tables_give_a_figure_with_a_message(tmp_path):
     no_metrics = pd.DataFrame(columns=["head", "metric", "value", "low", "high"])
     no_qc = pd.DataFrame({"sample": ["a"], "mrin": [np.nan], "kept": [True], "reason": [""]})
     for figure in (
-        confusion_matrices(empty, CLASSES),
-        class_areas(no_areas, no_metrics, CLASSES),
+        confusion_matrices(empty, CLASSES, NAMES),
+        class_areas(no_areas, no_metrics, CLASSES, NAMES),
         mrin_distribution(no_qc, -0.11),
         gis_histogram(pd.DataFrame({"gis": [np.nan]})),
         correction_diagnostics(pd.DataFrame(columns=["stage", "measure", "value"])),
@@ -308,7 +309,8 @@ def test_empty_tables_give_a_figure_with_a_message(tmp_path):
 
 
 def test_equal_figures_are_equal_bytes(tmp_path):
-    first, second = (drawn(embedding(points()), tmp_path) for _ in range(2))
+    given = points(), points(), {}, {}
+    first, second = (drawn(principal_components(*given), tmp_path) for _ in range(2))
     assert first == second
 
 

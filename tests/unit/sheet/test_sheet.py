@@ -76,6 +76,21 @@ def test_sheet_is_read_with_defaults(write, classes):
     }
 
 
+def test_the_sex_may_be_stated(write):
+    rows = [
+        f"{row} {sex}"
+        for row, sex in zip(ROWS, ["female", "male", "-", "-", "male", "-"], strict=True)
+    ]
+    sheet = read_sheet(write(tsv(rows, f"{HEADER} sex")))
+    assert list(sheet["sex"]) == ["female", "male", "", "", "male", ""]
+    new = read_sheet(write("sample\tbam\tsex\nx\tx.bam\tmale\n"), labelled=False)
+    assert list(new["sex"]) == ["male"]
+    for labelled in (True, False):
+        path = write(tsv([f"{row} F" for row in ROWS], f"{HEADER} sex"))
+        with pytest.raises(InputError, match="row 2, column sex: found 'F'; expected female or"):
+            read_sheet(path, labelled=labelled)
+
+
 @pytest.mark.parametrize(
     "disguise",
     [
@@ -412,3 +427,10 @@ def test_classes_have_plain_names(tmp_path):
     table.write_text(table.read_text() + "kidney\t\tKidneys\n")
     with pytest.raises(InputError, match=r"row 5, column name: 'kidney' is named 'Kidneys'"):
         ClassTable.read(table)
+
+
+def test_a_new_sample_is_not_named_as_the_page_of_all(tmp_path):
+    sheet = tmp_path / "new.tsv"
+    sheet.write_text("sample\tmatrix\nIndex\tcounts.tsv\n")
+    with pytest.raises(InputError, match=r"row 2, column sample: 'Index' is the name of the page"):
+        read_sheet(sheet, labelled=False)

@@ -40,6 +40,7 @@ def test_every_row_that_is_read_fits_the_schema(root: Path, schema, classes) -> 
         ("sample", "$(reboot)"),
         ("sample", ""),
         ("donor", "-rf"),
+        ("sex", "m"),
         ("specimen", "x;y"),
         ("disease_state", "cancer"),
         ("fastq_1", "reads`id`.fastq.gz"),

@@ -34,7 +34,7 @@ LIMITS = {
     "report/render.py": 9,
     "report/figures/style.py": 9,
     "report/figures/evaluation.py": 1,
-    "report/templates/base.html.j2": 6,
+    "report/templates/base.html.j2": 8,
     "report/templates/sample.html.j2": 1,
     "report/templates/model_card.md.j2": 1,
     "report/templates/tripod.md.j2": 1,

@@ -13,12 +13,8 @@ NEOPLASTIC = STATES[-1]
 HEADS = ("disease_state", "tissue", "subtype")  # the questions, each one softmax
 TUMOUR = "tumour"  # the question before the state: whether the sample is neoplastic
 ANSWERS = ("no", "yes")  # to it
-QUESTIONS = (
-    TUMOUR,
-    "tissue",
-    "disease_state",
-    "subtype",
-)  # in the order in which they are answered
+QUESTIONS = (TUMOUR, "tissue", "disease_state", "subtype")  # in the order of a call
+SEXES = {"female": "XX", "male": "XY"}  # what a sheet states, and what is expressed then
 UNITS = ("count", "normalised", "log2")
 SPLITS = ("train", "validation", "test")
 OTHER = "other"  # the tissue of a sample of no class

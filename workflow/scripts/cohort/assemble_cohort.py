@@ -9,6 +9,7 @@ from tissuestate.refusals import paths_by_sample
 with log_to(snakemake.log[0]):
     from tissuestate.cohort.laboratories import laboratory_table
     from tissuestate.cohort.merge import assemble_cohort, keep_samples, training_classes
+    from tissuestate.cohort.sex import sex_table
     from tissuestate.h5ad import write_h5ad
     from tissuestate.matrices.gene_map import GeneMap
     from tissuestate.sheet.classes import ClassTable
@@ -36,5 +37,7 @@ with log_to(snakemake.log[0]):
         genes.to_csv(temporary, sep="\t", index=False)
     with atomic(snakemake.output.laboratories) as temporary:
         laboratory_table(samples).to_csv(temporary, sep="\t", index=False)
+    with atomic(snakemake.output.sex) as temporary:
+        sex_table(cohort.obs).to_csv(temporary, sep="\t", index=False)
     with atomic(snakemake.output.classes) as temporary:
         temporary.write_text(json.dumps(classes, indent=2) + "\n")

@@ -11,15 +11,15 @@ with log_to(snakemake.log[0]):
     from tissuestate.report.wording import model_title
     from tissuestate.tables import read_table
 
-    source, output = snakemake.input, snakemake.output
+    source, output, page = snakemake.input, snakemake.output, snakemake.params.page
     classes = read_classes(source.classes)
     heads = {head: classes[head] for head in HEADS}
     metrics, per_class = read_table(source.metrics), read_table(source.per_class)
     figures = {
-        "confusion": confusion_matrices(read_table(source.confusion), heads),
-        "auc": class_areas(per_class, metrics, heads),
+        "confusion": confusion_matrices(read_table(source.confusion), heads, page["names"]),
+        "auc": class_areas(per_class, metrics, heads, page["names"]),
         "reliability": reliability(read_predictions(source.predictions), classes),
     }
     model = model_title(snakemake.wildcards.model)
     for name, figure in figures.items():
-        save(figure, output[name], of=model, simulated=snakemake.params.simulated)
+        save(figure, output[name], of=model, simulated=page["simulated"])

@@ -13,6 +13,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.report.figures.style import save
     from tissuestate.tables import read_table
 
+    page = snakemake.params.page
     tables, explained = {}, {}
     for stage, path in (
         ("before", snakemake.input.normalised),
@@ -23,8 +24,8 @@ with log_to(snakemake.log[0]):
         points, explained[stage] = project(expression.X)
         labels = expression.obs[["study", "tissue", "disease_state"]].astype(str)
         tables[stage] = labels.assign(x=points[:, 0], y=points[:, 1])
-    figure = principal_components(tables["before"], tables["after"], explained)
-    save(figure, snakemake.output.pca, simulated=snakemake.params.simulated)
+    figure = principal_components(tables["before"], tables["after"], explained, page["names"])
+    save(figure, snakemake.output.pca, simulated=page["simulated"])
     diagnostics = read_table(snakemake.input.diagnostics, text=["value"])
     figure = correction_diagnostics(diagnostics)
-    save(figure, snakemake.output.diagnostics, simulated=snakemake.params.simulated)
+    save(figure, snakemake.output.diagnostics, simulated=page["simulated"])

@@ -3,6 +3,8 @@
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
+    from functools import partial
+
     from tissuestate.report.figures.style import save
     from tissuestate.report.figures.trust import (
         missing_genes,
@@ -14,12 +16,13 @@ with log_to(snakemake.log[0]):
     from tissuestate.tables import read_table
 
     model = model_title(snakemake.wildcards.model)
+    page = snakemake.params.page
     source, output = snakemake.input, snakemake.output
     for name, draw in (
-        ("sets", set_coverage),
+        ("sets", partial(set_coverage, names=page["names"])),
         ("answers", wrong_answers),
         ("novelty", novelty_scores),
         ("missing", missing_genes),
     ):
         figure = draw(read_table(source[name]))
-        save(figure, output[name], of=model, simulated=snakemake.params.simulated)
+        save(figure, output[name], of=model, simulated=page["simulated"])

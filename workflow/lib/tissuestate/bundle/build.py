@@ -9,11 +9,13 @@ from typing import Any
 
 from tissuestate.arrays import save_arrays
 from tissuestate.bundle.format import CARD, describe_data, metric_records, versions, write_bundle
+from tissuestate.bundle.record import class_record
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.evaluation.missing_genes import least_genes
 from tissuestate.evaluation.outside import EVEN
-from tissuestate.features.plane import TrainingMap
+from tissuestate.expression.levels import ClassLevels
+from tissuestate.laboratories.calls import read_calls
 from tissuestate.tables import plain_labels, read_table
 
 OF_RIDGE = ("limits", "confounded_subtypes", "calibration")  # parts of calibration.json
@@ -25,21 +27,23 @@ class BundleSources:
     """The files that a bundle is made from; names are those of the workflow.
 
     `multitask` and `subtype` are the files of one network each (network.json,
-    weights.safetensors), `left_out` the scores on laboratories left out. Empty is what a bundle
-    lacks: novelty and networks or ridge and left_out, subtype, integrity and transcripts.
+    weights.safetensors), `left_out` and `left_out_calls` the scores and calls on laboratories left
+    out. Empty is what a bundle lacks: novelty and networks or ridge, left_out and left_out_calls,
+    subtype, integrity and transcripts.
     """
 
     normaliser: str
     imputation: str
     correction: str
     transformer: str
-    features: str
+    normalised: str
     genes: str
     cohort: str
     samples: str
     classes: str
     calibration: str
     metrics: str
+    confusion: str
     sets: str
     abstention: str
     missing_genes: str
@@ -48,6 +52,7 @@ class BundleSources:
     subtype: Sequence[str] = ()
     ridge: str = ""
     left_out: str = ""
+    left_out_calls: str = ""
     integrity: str = ""
     transcripts: str = ""
 
@@ -76,6 +81,12 @@ def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[s
         **{name: calibration[name] for name in OF_RIDGE if name in calibration},
         "left_out": _left_out(sources.left_out),
         "metrics": metric_records(read_table(sources.metrics)),
+        "record": class_record(
+            kept,
+            read_table(sources.confusion, text=("true", "called")),
+            classes,
+            read_calls(sources.left_out_calls) if sources.left_out_calls else None,
+        ),
         "trust": _trust(sources.sets, sources.abstention),
         "data": {
             **describe_data(kept, classes),
@@ -93,8 +104,8 @@ def build_bundle(
 ) -> None:
     """Write the bundle into `folder`: its files, its model card and its description.
 
-    Everything in it was fitted before; this adds a plane on which new samples can be shown. The
-    gene map is complete: names of unused genes also decide which gene an id means.
+    Everything in it was fitted before; this adds the usual levels of genes in each class. The gene
+    map is complete: names of unused genes also decide which gene an id means.
     """
     with TemporaryDirectory() as parts:
         files: dict[str, str | Path | bytes] = {
@@ -102,7 +113,7 @@ def build_bundle(
             "imputation.npz": sources.imputation,
             "correction.npz": sources.correction,
             "features.npz": sources.transformer,
-            "training.npz": _training_map(sources.features, Path(parts) / "training.npz"),
+            "levels.npz": _class_levels(sources.normalised, Path(parts) / "levels.npz"),
             "genes.tsv.gz": sources.genes,
             **_network("multitask", sources.multitask),
             **_network("subtype", sources.subtype),
@@ -144,10 +155,10 @@ def _left_out(scores: str) -> list[dict[str, Any]]:
     return metric_records(kept[columns])
 
 
-def _training_map(features: str | Path, path: Path) -> Path:
+def _class_levels(normalised: str | Path, path: Path) -> Path:
     from tissuestate.h5ad import read_features
 
-    values, labels = read_features(features)
+    values, labels = read_features(normalised)
     training = (labels["split"] == "train").to_numpy()
-    save_arrays(path, TrainingMap().fit(values[training], labels[training]).to_arrays())
+    save_arrays(path, ClassLevels().fit(values[training], labels[training]).to_arrays())
     return path

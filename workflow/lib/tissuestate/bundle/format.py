@@ -38,7 +38,6 @@ REQUIRED = (
     "imputation.npz",
     "correction.npz",
     "features.npz",
-    "training.npz",
     "genes.tsv.gz",
 )
 MODELS = (  # either of the two groups
@@ -49,6 +48,8 @@ OPTIONAL = (
     *(name for group in MODELS for name in group),
     "subtype/network.json",
     "subtype/weights.safetensors",
+    "levels.npz",
+    "training.npz",  # of earlier releases
     "integrity.npz",
     "transcripts.bed",
     CARD,  # not checked in bundles of earlier releases

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tissuestate.arrays import load_arrays
 from tissuestate.bundle.format import Bundle, read_bundle
 from tissuestate.classification.inputs import (
     Block,
@@ -23,6 +22,7 @@ from tissuestate.classification.inputs import (
     resolve_units,
 )
 from tissuestate.classification.result import Predictions
+from tissuestate.classification.sex import warn_of_tissue
 from tissuestate.errors import InputError
 from tissuestate.evaluation.abstention import Limits
 from tissuestate.evaluation.calls import CallRules, tabulate_calls
@@ -33,7 +33,6 @@ from tissuestate.evaluation.support import (
     training_doubts,
 )
 from tissuestate.evaluation.tandem import apply_tandem
-from tissuestate.features.plane import TrainingMap
 from tissuestate.labels import HEADS, TASKS, UNITS
 from tissuestate.laboratories.answers import read_ridge_chain
 from tissuestate.laboratories.calibration import Calibration
@@ -47,9 +46,11 @@ from tissuestate.matrices.screening import (
     zeros_and_below,
 )
 from tissuestate.models.architecture import WEIGHTS
+from tissuestate.remarks import Doubt, Note
 
 __all__ = ["Classifier", "Predictions"]
 
+FEW_GENES, DEGRADED = "few genes", "degraded RNA"  # doubts
 MANY_GENES = 0.9  # share of the genes below which a sample gets a warning
 LEARNT_FROM_COUNTS = (
     "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called "
@@ -74,7 +75,6 @@ class Classifier:
             confounded_subtypes(bundle.description),
             Limits.from_dict(bundle.description.get("limits", {})),
         )
-        self.map = TrainingMap.from_arrays(load_arrays(bundle.path("training.npz")))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -114,7 +114,6 @@ class Classifier:
             ("coefficients", chain.correction.coefficients_.shape, loadings.shape),
             ("features", chain.features.mean_.shape, (genes,)),
             ("scale", chain.features.scale_.shape, (genes,)),
-            ("training samples", self.map.axes_.shape, (features, 2)),
             *(("model", (n.n_features,), (features,)) for n in chain.networks),
             *(
                 (head, tuple(classes), tuple(self.description["classes"][head]))
@@ -196,16 +195,17 @@ class Classifier:
         """Values and facts of one block of samples."""
         given, unread = read_numbers(part)
         unit_of, stated, unfit = resolve_units(given, units.tolist(), part.index)
-        values, once = genes.gather(given, unit_of.tolist())
+        values, once, sex = genes.gather(given, unit_of.tolist())
         reasons, warnings = [], []
         before = {**unfit, **unread, **refused}
         for row, name in enumerate(part.index):
             reason, of_values = self._screen(given[row], values[row], unit_of[row], genes)
             if once[row]:
-                of_values.append(
+                sentence = (
                     f"{once[row]:,} genes are in several rows with the same values, as after a "
                     "join of tables; these rows count once."
                 )
+                of_values.append(Note(sentence))
             reasons.append(before.get(name) or reason)
             warnings.append(of_values)
         zeros, below = zip(*map(zeros_and_below, values), strict=True)
@@ -217,6 +217,7 @@ class Classifier:
                 "unit_stated": stated,
                 "zeros": zeros,
                 "below": below,
+                "sex_expressed": np.where(np.array(reasons) == "", sex, ""),
                 "refused": reasons,
             },
             index=part.index,
@@ -229,11 +230,14 @@ class Classifier:
         names = samples.index
         novelty = np.full(len(names), np.nan)
         probabilities = self._empty_probabilities(names)
-        points = pd.DataFrame(np.nan, index=names, columns=["x", "y"])
+        classes = [name for name in self.chain.novelty.classes_ if name]
+        distances = pd.DataFrame(np.nan, names, classes)
         if called.any():
             features = self.chain.transform(*block.accepted_values())
-            novelty[called] = self.chain.novelty.score(features)
-            points.loc[called] = self.map.transform(features)
+            by_class = self.chain.novelty.distances(features)
+            novelty[called] = by_class.min(axis=1)
+            if classes:
+                distances.loc[called] = by_class
             for head, shares in self._probabilities(features).items():
                 probabilities[head].loc[called] = shares
         calls = self._calls(probabilities, novelty > 1)
@@ -249,7 +253,8 @@ class Classifier:
         tissues = probabilities["tissue"].loc[called & (novelty <= 1)].idxmax(axis=1)
         for name, found in calls.loc[tissues.index].to_dict("index").items():
             warnings[name] += training_doubts(found, tissues[name], self.description)
-        return Predictions(calls, probabilities, points, samples, warnings, len(self.genes))
+            warnings[name] += warn_of_tissue(samples.at[name, "sex_expressed"], found["tissue"])
+        return Predictions(calls, probabilities, distances, samples, warnings, len(self.genes))
 
     @property
     def _least_share(self) -> float:
@@ -282,7 +287,7 @@ class Classifier:
         if BY_LENGTH in warnings:
             warnings.remove(BY_LENGTH)
             if "normalised" not in self.description["data"].get("units", {}):
-                warnings += [f"{BY_LENGTH} {LEARNT_FROM_COUNTS}"]
+                warnings += [Note(f"{BY_LENGTH} {LEARNT_FROM_COUNTS}")]
         return "", warnings
 
     def _empty_probabilities(self, samples: pd.Index) -> dict[str, pd.DataFrame]:
@@ -305,23 +310,24 @@ class Classifier:
         """Warnings about this sample's call; empty for a refused sample."""
         if about["refused"]:
             return []
-        warnings = []
+        warnings: list[str] = []
         if about["genes_found"] < MANY_GENES * len(self.genes):
-            warnings.append(
+            sentence = (
                 f"Only {about['genes_found']:,} of {len(self.genes):,} genes have a value; the "
                 "others were estimated from them. If the file should hold all, it may be cut short."
             )
+            warnings.append(Doubt(FEW_GENES, sentence))
         if not about["unit_stated"]:
-            warnings.append(
-                f"The unit was not stated; {about['unit']} was inferred from the values."
-            )
+            sentence = f"The unit was not stated; {about['unit']} was inferred from the values."
+            warnings.append(Note(sentence))
         warnings += of_values
         least = self.description["thresholds"].get("mrin")
         if least is not None and about["mrin"] < least:
-            warnings.append(
+            sentence = (
                 f"The RNA looks degraded (mRIN {about['mrin']:.3f}, below {least:g}); samples like "
                 "this were excluded from training."
             )
+            warnings.append(Doubt(DEGRADED, sentence))
         return warnings
 
 

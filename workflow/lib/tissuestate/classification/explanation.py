@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tissuestate.arrays import load_arrays
 from tissuestate.evaluation.predictions import read_predictions
+from tissuestate.expression.levels import ClassLevels
 from tissuestate.features.transformers import PrincipalComponents
 from tissuestate.labels import HEADS, TASKS
 from tissuestate.laboratories.answers import RidgeModel
@@ -33,7 +35,7 @@ BLOCK = 64  # samples explained at once
 ROWS = 4096  # of the network's input at once
 COLUMNS = (
     *("sample", "head", "class", "rank", "gene", "contribution", "expression", "average"),
-    "difference",
+    *("range_low", "range_high", "difference"),
 )
 
 
@@ -58,6 +60,14 @@ class Explainer:
         self.networks = _differentiable(classifier)
         self.average = self.chain.correction.mean_
         self.baseline = self.chain.project(self.average[None, :])
+        levels = classifier.folder / "levels.npz"
+        self.levels = ClassLevels.from_arrays(load_arrays(levels)) if levels.exists() else None
+
+    def usual_range(self, head: str, name: str, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ends of the usual levels of genes (by number) in a class; NaN if they are not known."""
+        if self.levels is None:
+            return np.full(len(genes), np.nan), np.full(len(genes), np.nan)
+        return self.levels.range_of(head, name, genes)
 
     def explain(self, expression: np.ndarray, head: str, classes: Sequence[str]) -> Explanation:
         """The explanation of `classes` (one per sample) compared with their competitors.
@@ -157,25 +167,28 @@ def top_genes(
 
     calls: one row per sample, with the called class of each head ('' = none). expression: blocks as
     `Classifier.expression` gives them. contribution and difference (the sum over all genes) are in
-    logits; expression and average (of the training samples) are in log2 after normalisation, before
-    correction.
+    logits; expression, average (of the training samples) and range (of nearly all training samples
+    of the class) are in log2 after normalisation, before correction.
     """
     parts = []
     for head, samples, values, found in _explain_blocks(explainer, calls, expression):
         order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :GENES]
         for row, sample in enumerate(samples):
-            genes = order[row]
+            genes, called = order[row], str(calls.at[sample, head])
+            low, high = explainer.usual_range(head, called, genes)
             parts.append(
                 pd.DataFrame(
                     {
                         "sample": sample,
                         "head": head,
-                        "class": calls.at[sample, head],
+                        "class": called,
                         "rank": np.arange(1, len(genes) + 1),
                         "gene": np.array(explainer.classifier.genes)[genes],
                         "contribution": found.contributions[row, genes],
                         "expression": values[row, genes],
                         "average": explainer.average[genes],
+                        "range_low": low,
+                        "range_high": high,
                         "difference": found.difference[row],
                     }
                 )

@@ -14,6 +14,7 @@ from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.genes import KINDS, Recognition
 from tissuestate.matrices.screening import find_dates, guess_unit
+from tissuestate.matrices.sex import express_sex, find_genes
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Genes:
 
     mapped: MappedRows  # the columns, all genes of the map
     places: np.ndarray  # position of each symbol among the bundle's genes, or -1
+    sex: np.ndarray  # position of each gene that tells the sex among the symbols, or -1
     count: int  # genes of the bundle
     sentence: str
     problem: Callable[[], str]  # advice if too few genes are found
@@ -64,19 +66,28 @@ class Genes:
             return describe_id_problem(ids, mapped.recognition)
 
         sentence = _recognition_sentence(found, len(genes), mapped.recognition, ids, added)
-        return cls(mapped, places, len(genes), sentence, problem)
+        return cls(mapped, places, find_genes(mapped.symbols), len(genes), sentence, problem)
 
     @property
     def found(self) -> int:
         """Number of the bundle's genes in the table."""
         return int((self.places >= 0).sum())
 
-    def gather(self, given: np.ndarray, units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Samples × the bundle's genes, float32, NaN = missing; see `GeneRows.collapse`."""
-        result = np.full((len(given), self.count), np.nan, dtype=np.float32)
-        wanted = np.flatnonzero(self.places >= 0)
-        result[:, self.places[wanted]], once = self.mapped.rows.collapse(given, units, wanted)
-        return result, once
+    def gather(
+        self, given: np.ndarray, units: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Samples × the bundle's genes, float32, NaN = missing; see `GeneRows.collapse`.
+
+        Also of how many genes of each sample equal rows count once, and its expressed sex.
+        """
+        beyond = np.setdiff1d(self.sex[self.sex >= 0], np.flatnonzero(self.places >= 0))
+        places = self.places.copy()
+        places[beyond] = self.count + np.arange(len(beyond))
+        result = np.full((len(given), self.count + len(beyond)), np.nan, dtype=np.float32)
+        wanted = np.flatnonzero(places >= 0)
+        result[:, places[wanted]], once = self.mapped.rows.collapse(given, units, wanted)
+        sex = express_sex(result, np.append(places, -1)[self.sex], given, units)
+        return result[:, : self.count], once, sex
 
 
 def read_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:

@@ -11,13 +11,15 @@ import pandas as pd
 
 from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
+from tissuestate.classification.sex import warn_of_sheet
 from tissuestate.errors import InputError
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import find_shortfalls, read_quality
 from tissuestate.refusals import read_refusal
+from tissuestate.remarks import Doubt, Note
 
 LEAST_READS = 1000
-NO_MRIN = (
+NO_MRIN = Note(
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
     "mRIN to compare with."
 )
@@ -72,7 +74,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
             continue
         refused |= matrix.refusals
         for sample, column in matrix.sole_columns.items():
-            warnings[sample] = f"Its values are those of the file's only column, {column!r}."
+            warnings[sample] = Note(f"Its values are those of the file's only column, {column!r}.")
         if matrix.lacks_line_end:
             cut_short |= dict.fromkeys(wanted, f"{path}: {CUT_SHORT}")
         known_unit = unit or ("count" if matrix.layout in COUNTED else "")
@@ -122,6 +124,9 @@ def call_samples(
     if mrin is None:
         for sample in quality.index.difference(list(refused)):
             found.warnings[sample].append(NO_MRIN)
+    expressed = found.samples["sex_expressed"]
+    for sample, stated in zip(sheet["sample"], sheet["sex"], strict=True):
+        found.warnings[sample] += warn_of_sheet(expressed[sample], stated)
     return found
 
 
@@ -133,8 +138,9 @@ def _unit_doubts(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
     sentences: dict[str, str] = {}
     for file, group in units.groupby(unstated["matrix"].reindex(units.index)):
         if group.nunique() > 1:
-            sentence = (
-                f"Several units were inferred from the values of {file}; state them in the sheet."
+            sentence = Doubt(
+                "uncertain unit",
+                f"Several units were inferred from the values of {file}; state them in the sheet.",
             )
             sentences |= dict.fromkeys(group.index, sentence)
     return sentences
@@ -221,8 +227,9 @@ def describe_calls(
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The table of calls and its records for JSON, each with its inputs and bundle."""
     table = found.table().set_index("sample").join(quality).join(origin)
+    table.insert(table.columns.get_loc("sex_expressed"), "sex", sheet["sex"].to_numpy())
     records = []
-    for name in sheet["sample"]:
+    for name, sex in zip(sheet["sample"], sheet["sex"], strict=True):
         about = origin.loc[name]
         files, sums = about["input"].split(","), about["input_sha256"].split(",")
         if len(sums) != len(files):
@@ -231,6 +238,7 @@ def describe_calls(
         records.append(
             {
                 **found.record(name),
+                "sex": sex,
                 **{key: None if math.isnan(value) else value for key, value in figures.items()},
                 "input": [
                     {"file": f, "sha256": s or None} for f, s in zip(files, sums, strict=True)

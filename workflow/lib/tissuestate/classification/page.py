@@ -1,6 +1,6 @@
-"""Facts of a sample's page: call, probabilities, genes, warnings (`sample.html.j2`)."""
+"""Facts of a sample's page (`sample.html.j2`) and of the index of samples (`index.html.j2`)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -8,76 +8,48 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.arrays import load_arrays
-from tissuestate.bundle.format import Bundle, page_facts
+from tissuestate.bundle.format import VERSION, Bundle, page_facts
 from tissuestate.cohort.composition import pairs_without_common_batch
-from tissuestate.features.plane import TrainingMap
-from tissuestate.labels import TUMOUR
+from tissuestate.labels import NEOPLASTIC, STATES, TUMOUR
 
 LEAST_SHOWN = 0.005
 GENES = 8  # shown of each head
 BINS = 24
-
-
-def training_samples(bundle: Bundle) -> pd.DataFrame:
-    """The training samples of a bundle on their plane: x, y, disease_state, tissue, subtype."""
-    return TrainingMap.from_arrays(load_arrays(bundle.path("training.npz"))).frame()
-
-
-@dataclass(frozen=True)
-class PlanePicture:
-    """A picture of the training samples on their plane.
-
-    png: its bytes. marks: the character and colour of each tissue. corner, size: of the axes, as
-    shares of the picture from its top left. limits: the coordinates at the axes' left, right,
-    bottom and top.
-    """
-
-    png: bytes
-    marks: Mapping[str, tuple[str, str]]
-    corner: tuple[float, float]
-    size: tuple[float, float]
-    limits: tuple[float, float, float, float]
-
-    @classmethod
-    def of(cls, figure: Any, png: bytes, marks: Mapping[str, tuple[str, str]]) -> Self:
-        """The picture of a matplotlib figure of one plot that has been drawn, and so laid out."""
-        axes = figure.axes[0]
-        box = axes.get_position()
-        limits = (*axes.get_xlim(), *axes.get_ylim())
-        return cls(png, marks, (box.x0, 1 - box.y1), (box.width, box.height), limits)
-
-    def place(self, x: float, y: float) -> tuple[float, float, bool]:
-        """Place of a point in the picture (shares from left and top), and whether it is outside."""
-        left, right, bottom, top = self.limits
-        across, down = (x - left) / (right - left), (top - y) / (top - bottom)
-        inside = min(max(across, 0.0), 1.0), min(max(down, 0.0), 1.0)
-        return (
-            self.corner[0] + inside[0] * self.size[0],
-            self.corner[1] + inside[1] * self.size[1],
-            inside != (across, down),
-        )
+HIGH, MODERATE = 0.95, 0.8  # least probabilities of confidence with these names
+# Reasons to look at a sample, beside its doubts
+NEW, UNDECIDED, REFUSED = "unlike training", "no tissue", "refused"
+SCALE = 1.25  # of the axis of distances, at least: the limit of novelty is 1
 
 
 @dataclass(frozen=True)
 class Background:
     """The facts that the pages of all samples share.
 
-    mrin: of the training samples (empty if they had no reads). contrasts: of the bundle's data.
-    page: see `page_facts`.
+    mrin: of the training samples (empty if they had no reads). contrasts, record: of the bundle
+    (see `contrasts`, `class_record`). is_calibrated_outside: whether probabilities were learnt on
+    laboratories left out. page: see `page_facts`. date: of the calls, '' if not known.
     """
 
-    plane: PlanePicture
-    mrin: np.ndarray
-    contrasts: list[Mapping[str, Any]]
+    mrin: np.ndarray = field(default_factory=lambda: np.empty(0))
+    contrasts: Sequence[Mapping[str, Any]] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+    is_calibrated_outside: bool = False
     page: Mapping[str, Any] = field(default_factory=lambda: page_facts({}))
+    date: str = ""
 
     @classmethod
-    def of(cls, bundle: Bundle, plane: PlanePicture) -> Self:
-        """The background of a bundle; `plane` shows its `training_samples`."""
-        integrity = bundle.has("integrity.npz")
+    def of(cls, bundle: Bundle, date: str = "") -> Self:
+        """The background of a bundle."""
+        integrity, description = bundle.has("integrity.npz"), bundle.description
         mrin = load_arrays(bundle.path("integrity.npz"))["mrin"] if integrity else np.empty(0)
-        contrasts, page = bundle.description["data"]["contrasts"], page_facts(bundle.description)
-        return cls(plane, mrin[np.isfinite(mrin)], contrasts, page)
+        return cls(
+            mrin[np.isfinite(mrin)],
+            description["data"]["contrasts"],
+            description.get("record", {}),
+            "calibration" in description,
+            page_facts(description),
+            date,
+        )
 
 
 def sample_facts(
@@ -88,37 +60,156 @@ def sample_facts(
     `record` is that of `Predictions.record`; `genes` this sample's rows of `top_genes`, None if
     calls are not explained.
     """
-    heads = record["heads"]
     return {
         **background.page,
         "sample": record["sample"],
         "refused": record["refused"],
-        "warnings": record["warnings"],
-        "tumour": record[TUMOUR],
-        "answers": heads,
+        **_verdict(record),
+        **{name: record[name] for name in ("doubts", "notes")},
+        "cautions": _cautions(record),
+        "confounded": _confounded_with(record, background.contrasts),
+        "questions": _questions(record, background.record),
+        "has_record": bool(background.record),
+        "is_calibrated_outside": background.is_calibrated_outside,
+        "nearest": record["nearest"],
+        "scale": max([SCALE, *(1.1 * row["distance"] for row in record["nearest"])]),
         "heads": _heads(record),
         "is_explained": genes is not None and not genes.empty,
-        "drivers": [] if genes is None else _drivers(heads, genes),
-        "plane": background.plane,
-        "place": _place(record["point"], background.plane),
-        **{name: record[name] for name in ("recognition", "unit", "novelty", "mrin")},
-        **{name: record.get(name) for name in ("reads", "aligned", "assigned")},
+        "drivers": [] if genes is None else _drivers(record["heads"], genes),
+        **{
+            name: record[name]
+            for name in ("recognition", "unit", "novelty", "mrin", "sex_expressed")
+        },
+        **{name: record.get(name) for name in ("reads", "aligned", "assigned", "sex")},
         "integrity": _integrity(record["mrin"], background.mrin),
         "inputs": record.get("input", ()),
         "bundle": record.get("bundle"),
-        "confounded": pairs_without_common_batch(background.contrasts, "disease_state"),
+        "version": VERSION,
+        "date": background.date,
     }
 
 
+def index_facts(records: Sequence[Mapping[str, Any]], background: Background) -> dict[str, Any]:
+    """Facts of the index of samples: a row for each, those that need a look first."""
+    rows = [
+        {"sample": record["sample"], **_verdict(record), "reasons": _reasons(record)}
+        for record in records
+    ]
+    rows.sort(key=lambda row: (not row["reasons"], row["confidence"] or 0))
+    tissues = {row["verdict"]["tissue"] for row in rows} - {""}
+    return {
+        **background.page,
+        "rows": rows,
+        "tissues": sorted(tissues),
+        "states": sorted({row["verdict"]["state"] for row in rows} - {""}),
+        "reasons": sorted({reason for row in rows for reason in row["reasons"]}),
+        "with_reason": sum(bool(row["reasons"]) for row in rows),
+        "bundle": next((record.get("bundle") for record in records), None),
+        "version": VERSION,
+        "date": background.date,
+    }
+
+
+def _verdict(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sample is called, '' for no answer, and how sure the least sure part of it is.
+
+    state: a disease state, or 'no tumour' if healthy and adjacent are not told apart. level: of
+    the confidence; both are None without an answer.
+    """
+    heads, tumour = record["heads"], record[TUMOUR] or {"call": ""}
+    calls = {head: heads[head]["call"] if head in heads else "" for head in ("tissue", "subtype")}
+    state = heads["disease_state"]["call"] if heads else ""
+    if not state and tumour["call"] == "no":
+        state = "no tumour"
+    parts = [heads[head]["probability"] for head, call in calls.items() if call]
+    if state == "no tumour":
+        parts.append(1 - tumour["probability"])
+    elif state:
+        parts.append(heads["disease_state"]["probability"])
+    confidence = min(parts) if parts else None
+    return {
+        "verdict": {**calls, "state": state, TUMOUR: tumour["call"], "refused": record["refused"]},
+        "is_new": (record["novelty"] or 0) > 1,
+        "confidence": confidence,
+        "level": None if confidence is None else confidence_level(confidence),
+    }
+
+
+def confidence_level(probability: float) -> str:
+    """A probability as high, moderate or low confidence."""
+    return "high" if probability >= HIGH else "moderate" if probability >= MODERATE else "low"
+
+
+def _reasons(record: Mapping[str, Any]) -> list[str]:
+    """Why a sample needs a look, in brief."""
+    if record["refused"]:
+        return [REFUSED]
+    found = list(record["doubts"])
+    if (record["novelty"] or 0) > 1:
+        return [*found, NEW]
+    return [*found, UNDECIDED] if not record["heads"]["tissue"]["call"] else found
+
+
+def _cautions(record: Mapping[str, Any]) -> list[str]:
+    """The warnings that concern the class called."""
+    others = {*record["doubts"].values(), *record["notes"]}
+    return [text for text in record["warnings"] if text not in others]
+
+
+def _confounded_with(
+    record: Mapping[str, Any], contrasts: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """The states that never came from one batch with the state called, if it may be due to that.
+
+    A tumour is told from adjacent tissue, if a batch holds both, and so not by its batch alone.
+    """
+    called = record["heads"]["disease_state"]["call"] if record["heads"] else ""
+    pairs = pairs_without_common_batch(contrasts, "disease_state")
+    others = [b if a == called else a for a, b in pairs if called and called in (a, b)]
+    states = {row[key] for row in contrasts for key in ("first", "second")} & set(STATES)
+    return others if called != NEOPLASTIC or set(others) == states - {called} else []
+
+
+def _questions(record: Mapping[str, Any], known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Call, confidence and record of each question, tumour or not first.
+
+    status: called, none (no answer), or senseless (a subtype of what is no tumour). The state of
+    a tumour is no question of its own.
+    """
+    if not record["heads"]:
+        return []
+    tumour = record[TUMOUR]
+    rows = [
+        {
+            "question": TUMOUR,
+            "call": tumour["call"],
+            "why": tumour["abstained"],
+            "probability": max(tumour["probability"], 1 - tumour["probability"]),
+        }
+    ]
+    for head in ("disease_state", "tissue", "subtype"):
+        answer = record["heads"].get(head)
+        if answer is None or (head == "disease_state" and tumour["call"] != "no"):
+            continue
+        keys = {"call": "call", "why": "abstained", "probability": "probability"}
+        rows.append({"question": head, **{new: answer[old] for new, old in keys.items()}})
+    for row in rows:
+        senseless = row["question"] == "subtype" and tumour["call"] == "no"
+        row["status"] = "called" if row["call"] else "senseless" if senseless else "none"
+        row["level"] = confidence_level(row["probability"])
+        row["record"] = known.get(row["question"], {}).get(row["call"])
+    return rows
+
+
 def _heads(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Shown probabilities and set of each head, and the number of classes not shown."""
+    """Probabilities of each head worth showing, and the number of classes not shown."""
     rows = []
     for head, found in record["heads"].items():
         if head == "subtype" and record[TUMOUR]["call"] == "no":
             continue
         shown = _shown(found["probabilities"])
         hidden = len(found["probabilities"]) - len(shown)
-        rows.append({"head": head, "shown": shown, "set": found["set"], "hidden": hidden})
+        rows.append({"head": head, "call": found["call"], "shown": shown, "hidden": hidden})
     return rows
 
 
@@ -139,18 +230,14 @@ def _drivers(heads: Mapping[str, Any], genes: pd.DataFrame) -> list[dict[str, An
         if rows.empty:
             continue
         rows = rows.sort_values("contribution", ascending=False)
+        levels = rows[["expression", "range_low", "range_high"]].to_numpy(float)
         drivers.append(
             {
                 "head": head,
                 "call": str(rows["class"].iloc[0]),
-                "genes": [
-                    {
-                        "gene": row.gene,
-                        "higher": row.expression > row.average,
-                        "contribution": row.contribution,
-                    }
-                    for row in rows.itertuples()
-                ],
+                "genes": [_gene(row) for row in rows.to_dict("records")],
+                "has_ranges": bool(np.isfinite(levels).all()),
+                "highest": float(np.nanmax(levels, initial=1e-9)),
                 "largest": max(float(rows["contribution"].abs().max()), 1e-9),
                 "together": float(rows["contribution"].sum()),
                 "whole": float(rows["difference"].iloc[0]),
@@ -159,11 +246,15 @@ def _drivers(heads: Mapping[str, Any], genes: pd.DataFrame) -> list[dict[str, An
     return drivers
 
 
-def _place(point: list[float] | None, plane: PlanePicture) -> dict[str, Any] | None:
-    if point is None:
-        return None
-    left, top, outside = plane.place(*point)
-    return {"left": left, "top": top, "outside": outside}
+def _gene(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "gene": row["gene"],
+        "contribution": row["contribution"],
+        "level": row["expression"],
+        "low": max(row["range_low"], 0.0),
+        "high": row["range_high"],
+        "is_usual": row["range_low"] <= row["expression"] <= row["range_high"],
+    }
 
 
 def _integrity(mrin: float | None, cohort: np.ndarray) -> dict[str, Any] | None:

@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from tissuestate.labels import TUMOUR
+from tissuestate.remarks import Doubt, Note
+
+NEAREST = 4  # classes whose distances are told
 
 
 @dataclass(frozen=True)
@@ -21,17 +25,18 @@ class Predictions:
     ('a|b'), and why no class is called ('{head}_abstained'; '' = one is, or the head has no
     probabilities).
     probabilities: for each head samples × classes, NaN if the head has none for the sample.
-    points: x and y of each sample on the plane of the training samples.
+    distances: of samples to classes of training ('tissue' or 'tissue|state'); above 1 it is too
+    far. No columns if an earlier release made the bundle.
     samples: genes_found, recognition (how its gene ids were understood), unit, unit_stated, zeros
-    (share of the found genes that are not expressed) and below (share below 0), mrin (NaN = not
-    known), novelty (above 1: the sample is like nothing in training), refused (why there is no
-    call; '' = not refused).
-    warnings: of each sample, in sentences.
+    (share of the found genes that are not expressed) and below (share below 0), sex_expressed (XX,
+    XY, '' = not known), mrin (NaN = not known), novelty (above 1: the sample is like nothing in
+    training), refused (why there is no call; '' = not refused).
+    warnings: of each sample, in sentences; some are doubts or notes (see `tissuestate.remarks`).
     """
 
     calls: pd.DataFrame
     probabilities: dict[str, pd.DataFrame]
-    points: pd.DataFrame
+    distances: pd.DataFrame
     samples: pd.DataFrame
     warnings: dict[str, list[str]]
     genes_expected: int
@@ -45,7 +50,7 @@ class Predictions:
                 head: pd.concat([p.probabilities[head] for p in parts])
                 for head in parts[0].probabilities
             },
-            pd.concat([part.points for part in parts]),
+            pd.concat([part.distances for part in parts]),
             pd.concat([part.samples for part in parts]),
             {name: texts for part in parts for name, texts in part.warnings.items()},
             parts[0].genes_expected,
@@ -59,7 +64,7 @@ class Predictions:
             probabilities={
                 head: shares.loc[samples] for head, shares in self.probabilities.items()
             },
-            points=self.points.loc[samples],
+            distances=self.distances.loc[samples],
             samples=self.samples.loc[samples],
             warnings={name: self.warnings[name] for name in samples},
         )
@@ -103,21 +108,38 @@ class Predictions:
             else None,
             "heads": heads,
             "warnings": self.warnings[sample],
+            "doubts": {d.label: d for d in self.warnings[sample] if isinstance(d, Doubt)},
+            "notes": [text for text in self.warnings[sample] if isinstance(text, Note)],
             "genes_found": about["genes_found"],
             "genes_expected": self.genes_expected,
             "recognition": about["recognition"],
             "unit": about["unit"],
+            "sex_expressed": about["sex_expressed"],
             "mrin": None if math.isnan(about["mrin"]) else about["mrin"],
             "novelty": None if math.isnan(about["novelty"]) else about["novelty"],
-            "point": None if math.isnan(about["x"]) else [about["x"], about["y"]],
+            "nearest": self._nearest[sample],
         }
 
     # Rows as dictionaries: looking up a thousand samples in frames takes longer than calling them.
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, Any]]:
-        parts = [self.calls, self.samples, self.points]
+        parts = [self.calls, self.samples]
         return pd.concat(parts, axis=1).to_dict("index")  # type: ignore[return-value]
+
+    @cached_property
+    def _nearest(self) -> dict[str, list[dict[str, Any]]]:
+        """The nearest classes of each sample with their distances; none for a refused sample."""
+        values, names = self.distances.to_numpy(float), self.distances.columns.to_numpy(str)
+        order = np.argsort(values, axis=1, kind="stable")[:, :NEAREST]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for sample, row, places in zip(self.distances.index, values, order, strict=True):
+            found[sample] = []
+            for place in places[np.isfinite(row[places])].tolist():
+                tissue, _, state = names[place].partition("|")
+                distance = float(row[place])
+                found[sample].append({"tissue": tissue, "state": state, "distance": distance})
+        return found
 
     @cached_property
     def _shares(self) -> dict[str, dict[str, dict[str, float]]]:

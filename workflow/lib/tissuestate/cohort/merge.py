@@ -1,8 +1,6 @@
 """Counts and matrices of many sources merged into one cohort on the genes that they share."""
 
-import hashlib
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tissuestate.cohort.checks import check_copies, check_measured, screen_cohort, screen_file
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS, has_class
 from tissuestate.matrices.gene_ids import describe_id_problem
@@ -19,32 +18,21 @@ from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.genes import KINDS, Recognition
 from tissuestate.matrices.read import Missing, read_counts, read_matrix
-from tissuestate.matrices.screening import (
-    Screened,
-    screen_expression,
-    screen_transcripts,
-    screen_values,
-)
+from tissuestate.matrices.sex import express_sex, find_genes
 from tissuestate.sheet.classes import ClassTable
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 OBS = (
-    *("donor", "specimen", "study", "project", "laboratory", "source"),
+    *("donor", "sex", "specimen", "study", "project", "laboratory", "source"),
     *("disease_state", "tissue", "subtype", "origin", "unit", "split"),
 )
 LEAST_RECOGNISED = 0.2  # share of a file's gene ids: fewer are of another species, or no gene ids
-MANY_EXPRESSED = 100  # genes expressed, above which two samples are not equal by chance
 # `most` keeps the genes that this share of the training samples measure. Of samples left out by
 # laboratory, genes that fewer measure told no more, and made every stage slower.
 MOST = 0.8
-# Share of the kept genes that a sample must measure. From .46 the rest is estimated well; from .18
-# the tissue is right in .84 (benchmarks/missing_genes.tsv); a panel's .08 made lungs "cervix".
-LEAST_MEASURED = 0.3
 READS = "reads"  # the data set of all samples counted by this workflow
-
-_NUMBERS = re.compile(r"[0-9][0-9.,]*")
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +46,7 @@ class _Part:
     values: np.ndarray  # rows × symbols, float32
     symbols: np.ndarray  # sorted, unique
     recognition: Recognition
+    sex: np.ndarray  # of each row, as it is expressed
 
 
 def keep_samples(samples: pd.DataFrame, quality: pd.DataFrame | None) -> pd.DataFrame:
@@ -119,12 +108,12 @@ def assemble_cohort(
     counts = counts or {}
     reader = _Reader(gene_map, missing)
     parts = reader.read_matrices(samples)
-    rows = np.flatnonzero(samples["sample"].isin(list(counts)))
+    rows = np.flatnonzero(samples["sample"].isin(list(counts))).tolist()
     reads = samples["sample"].iloc[rows].tolist()
     absent = samples.loc[(samples["origin"] != "matrix") & ~samples["sample"].isin(reads), "sample"]
     if len(absent):
         raise InputError(f"sample {absent.iloc[0]!r} comes from reads and has no count table.")
-    first = reader.read_count_table(reads[0], Path(counts[reads[0]])) if reads else None
+    first = reader.read_count_table(reads[0], Path(counts[reads[0]]), rows[0]) if reads else None
     files = [*parts, *([first] if first else [])]
     table = _gene_table(files)
     if genes == "common":
@@ -134,21 +123,20 @@ def assemble_cohort(
     else:
         trains = (samples["split"] == "train").to_numpy()
         if first:
-            first.rows = rows
+            first.rows = np.array(rows)
         symbols = choose_genes([p.symbols for p in files], [trains[p.rows].sum() for p in files])
 
     values = np.full((len(samples), len(symbols)), np.nan, dtype=np.float32)
+    sex = np.full(len(samples), "", dtype=object)
     files.clear()  # a part is freed once its values are in the cohort
     while parts:
-        part = parts.pop()
-        _place(values, part.rows, part, symbols)
+        _place(values, sex, parts.pop(), symbols)
     for row, name in zip(rows, reads, strict=True):
-        part = reader.read_count_table(name, Path(counts[name]))
-        _place(values, np.array([row]), part, symbols)
-    _check_measured(values, samples, counts)
-    _screen_cohort(values, samples, counts)
-    _check_copies(values, samples)
-    obs = samples.set_index("sample")[list(OBS)].rename_axis(None)
+        _place(values, sex, reader.read_count_table(name, Path(counts[name]), row), symbols)
+    check_measured(values, samples, counts)
+    screen_cohort(values, samples, counts)
+    check_copies(values, samples)
+    obs = samples.set_index("sample")[list(OBS)].rename_axis(None).assign(sex_expressed=sex)
     cohort = anndata.AnnData(values, obs=obs, var=gene_map.annotate(symbols.tolist()))
     return cohort, table
 
@@ -170,11 +158,12 @@ def choose_genes(genes: Sequence[np.ndarray], samples: Sequence[int]) -> np.ndar
     return kept
 
 
-def _place(values: np.ndarray, rows: np.ndarray, part: _Part, genes: np.ndarray) -> None:
-    """Write a part's values of `genes` into `rows` of the cohort's values."""
+def _place(values: np.ndarray, sex: np.ndarray, part: _Part, genes: np.ndarray) -> None:
+    """Write a part's values of `genes`, and its sexes, into its rows of the cohort's."""
     where = np.searchsorted(part.symbols, genes).clip(max=len(part.symbols) - 1)
     present = np.flatnonzero(part.symbols[where] == genes)
-    values[np.ix_(rows, present)] = part.values[:, where[present]]
+    values[np.ix_(part.rows, present)] = part.values[:, where[present]]
+    sex[part.rows] = part.sex
 
 
 def training_classes(cohort: "AnnData", classes: ClassTable) -> dict:
@@ -207,16 +196,21 @@ class _Reader:
                 strandedness=strandedness,
             )
             mapped = self._map(matrix.ids)
-            _screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
+            screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
             _check_ids(Path(path), mapped)
             values = _collapse_rows(Path(path), mapped, matrix.values, unit)
+            sex = express_sex(
+                values, find_genes(mapped.symbols), matrix.values, [unit] * len(values)
+            )
             parts.append(
-                _Part(source, group.index.to_numpy(), values, mapped.symbols, mapped.recognition)
+                _Part(
+                    source, group.index.to_numpy(), values, mapped.symbols, mapped.recognition, sex
+                )
             )
         return parts
 
-    def read_count_table(self, sample: str, path: Path) -> _Part:
-        """One row of counts; every table must list the same genes."""
+    def read_count_table(self, sample: str, path: Path, row: int) -> _Part:
+        """The counts of one row of the cohort; every table must list the same genes."""
         ids, values = read_counts(path)
         if self._counted is None:
             mapped = self._map(ids.to_numpy(zero_copy_only=False).astype(str))
@@ -228,8 +222,9 @@ class _Reader:
                 "count all samples with one annotation."
             )
         mapped = self._counted[1]
-        row = _collapse_rows(path, mapped, values[None], "count")
-        return _Part(READS, np.zeros(1, dtype=int), row, mapped.symbols, mapped.recognition)
+        counts = _collapse_rows(path, mapped, values[None], "count")
+        sex = express_sex(counts, find_genes(mapped.symbols), values[None], ["count"])
+        return _Part(READS, np.array([row]), counts, mapped.symbols, mapped.recognition, sex)
 
     def _map(self, ids: np.ndarray) -> MappedRows:
         key = ids.tobytes()
@@ -266,92 +261,6 @@ def _collapse_rows(path: Path, mapped: MappedRows, values: np.ndarray, unit: str
             f"{once.max():,}",
         )
     return result
-
-
-def _screen_file(
-    path: Path, names: list[str], values: np.ndarray, unit: str, mapped: MappedRows
-) -> None:
-    """Raise InputError for the first sample that cannot be used; warn of each doubt once."""
-    doubts = _Doubts(f"{path}: ")
-    for name, row in zip(names, values, strict=True):
-        where = f"{path}, column {name!r}, stated as {unit}"
-        doubts.add(name, where, screen_values(row, unit))
-        placed = screen_transcripts(row, unit, mapped.transcripts, mapped.known)
-        doubts.add(name, where, placed)
-    doubts.log_all()
-
-
-def _screen_cohort(
-    values: np.ndarray, samples: pd.DataFrame, counts: Mapping[str, str | Path]
-) -> None:
-    """Raise InputError for the first sample unusable on the genes in use; warn of doubts once."""
-    doubts = _Doubts("")
-    about = samples[["sample", "matrix", "column", "unit"]].to_numpy(dtype=object)
-    for (name, matrix, column, unit), row in zip(about, values, strict=True):
-        where = f"{matrix}, column {column or name!r}" if matrix else str(counts[name])
-        doubts.add(name, f"{where}, sample {name!r}", screen_expression(row, unit))
-    doubts.log_all()
-
-
-def _check_measured(
-    values: np.ndarray, samples: pd.DataFrame, counts: Mapping[str, str | Path]
-) -> None:
-    """Raise InputError for a file whose samples measure too few of the genes in use."""
-    measured = np.isfinite(values).sum(axis=1)
-    few = np.flatnonzero(measured < LEAST_MEASURED * values.shape[1])
-    if len(few):
-        name, matrix = samples[["sample", "matrix"]].iloc[few[0]]
-        raise InputError(
-            f"{matrix or counts[name]}: sample {name!r} has {measured[few[0]]:,} of the "
-            f"{values.shape[1]:,} genes that most training samples have, at least "
-            f"{LEAST_MEASURED:.0%} are needed; leave the file's samples out of the sheet."
-        )
-
-
-class _Doubts:
-    """Samples by what is doubtful about them, whatever the numbers are."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self._samples: dict[str, list[str]] = {}
-        self._sentences: dict[str, str] = {}
-
-    def add(self, name: str, where: str, screened: Screened) -> None:
-        """Note a sample's warnings. Raises InputError if it is refused."""
-        if screened.refusal:
-            raise InputError(f"{where}: {screened.refusal}")
-        for sentence in screened.warnings:
-            kind = _NUMBERS.sub("#", sentence)
-            self._samples.setdefault(kind, []).append(name)
-            self._sentences.setdefault(kind, sentence)
-
-    def log_all(self) -> None:
-        """Log each doubt once."""
-        for kind, names in self._samples.items():
-            some = f"{len(names):,} samples, such as {names[0]}"
-            log.warning("%s%s: %s", self.where, some, self._sentences[kind])
-
-
-def _check_copies(values: np.ndarray, samples: pd.DataFrame) -> None:
-    """Raise InputError if two donors have the same values: a copy in the test set is no test.
-
-    Equal values of one donor are logged as a warning.
-    """
-    first_of: dict[bytes, int] = {}
-    names, donors = samples["sample"].tolist(), samples["donor"].tolist()
-    for row, expression in enumerate(values):
-        if np.count_nonzero(np.nan_to_num(expression)) < MANY_EXPRESSED:
-            continue
-        first = first_of.setdefault(hashlib.blake2b(expression.tobytes()).digest(), row)
-        if first == row:
-            continue
-        if donors[first] != donors[row]:
-            raise InputError(
-                f"sample {names[row]!r} of donor {donors[row]!r} has the same value as sample "
-                f"{names[first]!r} of donor {donors[first]!r} in each gene; one of them is a copy: "
-                "leave it out, or correct its matrix and column in the sheet."
-            )
-        log.warning("sample %s has the same values as %s", names[row], names[first])
 
 
 def _gene_table(parts: list[_Part]) -> pd.DataFrame:

@@ -30,10 +30,18 @@ class Model(Protocol):
 
 
 class NoveltyScore(Protocol):
-    """What says how unlike the training samples a sample is; above 1 it is new."""
+    """What says how unlike the training samples a sample is; above 1 it is new.
+
+    `distances` says so of each class of `classes_` ('tissue' or 'tissue|state'), samples × classes.
+    """
 
     @property
     def n_features(self) -> int: ...
+
+    @property
+    def classes_(self) -> np.ndarray: ...
+
+    def distances(self, X: np.ndarray, /) -> np.ndarray: ...
 
     def score(self, X: np.ndarray, /) -> np.ndarray: ...
 

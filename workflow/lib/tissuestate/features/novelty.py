@@ -25,8 +25,8 @@ class Novelty:
     """Distance of a sample from the training samples; above 1 it is new.
 
     Fitted: `center_` (features), `axes_` (features × directions, the discriminant ones first),
-    `centroids_` (classes × discriminant directions) by `fit` on training samples; `limits_` of the
-    two distances by `calibrate` on validation samples.
+    `centroids_` (classes × discriminant directions) and `classes_` (their labels) by `fit` on
+    training samples; `limits_` of the two distances by `calibrate` on validation samples.
     """
 
     def __init__(self, components: int = COMPONENTS, level: float = LEVEL) -> None:
@@ -43,6 +43,7 @@ class Novelty:
         from sklearn.utils.extmath import randomized_svd
 
         names, codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+        self.classes_ = names
         self.center_ = np.mean(X, axis=0, dtype=np.float64)
         centred = (X - self.center_).astype(np.float32)
         components = max(1, min(self.components, len(X) // 4, X.shape[1]))
@@ -64,7 +65,10 @@ class Novelty:
         With too few donors for the level they are the largest distances among them.
         """
         level = min(self.level, 1 - 1 / (len(set(donors)) + 1))
-        near, outside = (donor_quantile(part, donors, level) for part in self._distances(X))
+        by_class, rest = self._distances(X)
+        near, outside = (
+            donor_quantile(part, donors, level) for part in (by_class.min(axis=1), rest)
+        )
         # slightly above, so that rounding does not decide about the sample that set a limit
         self.limits_ = np.array([near, WIDE * outside]) * 1.001
         return self
@@ -75,26 +79,32 @@ class Novelty:
         return len(self.axes_)
 
     def score(self, X: np.ndarray) -> np.ndarray:
-        """The larger of the two distances, each divided by its limit; each sample on its own."""
+        """The distance to the nearest class, of `distances`."""
+        return self.distances(X).min(axis=1)
+
+    def distances(self, X: np.ndarray) -> np.ndarray:
+        """Distance of each sample to each class (samples × classes); above 1 it is too far.
+
+        The larger of the two distances, each divided by its limit; each sample on its own.
+        """
         with np.errstate(divide="ignore"):
             # no distance is no novelty, even if a limit is 0 (a single class has no directions)
             near, outside = (
-                np.divide(part, limit, out=np.zeros(len(part)), where=part > 0)
+                np.divide(part, limit, out=np.zeros(part.shape), where=part > 0)
                 for part, limit in zip(self._distances(X), self.limits_, strict=True)
             )
-        return np.maximum(near, outside)
+        return np.maximum(near, outside[:, None])
 
     def is_new(self, X: np.ndarray) -> np.ndarray:
         """Whether each sample is unlike the training samples."""
         return self.score(X) > 1
 
     def _distances(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances to the nearest class within the discriminant space, and from that space."""
+        """Distances to the classes within the discriminant space, and from that space."""
         places = (np.asarray(X, dtype=np.float64) - self.center_) @ self.axes_
         within, rest = np.split(places, [self.centroids_.shape[1]], axis=1)
         gaps = within[:, None, :] - self.centroids_[None]
-        near = (gaps**2).sum(axis=2).min(axis=1)
-        return np.sqrt(near), np.sqrt((rest**2).sum(axis=1))
+        return np.sqrt((gaps**2).sum(axis=2)), np.sqrt((rest**2).sum(axis=1))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as plain arrays."""
@@ -104,6 +114,7 @@ class Novelty:
             "axes": self.axes_,
             "centroids": self.centroids_,
             "limits": self.limits_,
+            "classes": self.classes_,
         }
 
     @classmethod
@@ -113,4 +124,7 @@ class Novelty:
         novelty.center_, novelty.axes_ = arrays["center"], arrays["axes"]
         novelty.centroids_ = arrays["centroids"]
         novelty.limits_ = arrays["limits"]
+        # bundles of earlier releases do not name the classes
+        unnamed = np.full(len(novelty.centroids_), "")
+        novelty.classes_ = arrays.get("classes", unnamed)
         return novelty

@@ -13,7 +13,6 @@ from tissuestate.expression.normaliser import Normaliser
 from tissuestate.features.transformers import load_transformer
 from tissuestate.labels import HEADS
 from tissuestate.laboratories.calibration import Calibration
-from tissuestate.laboratories.limits import tissue_margins
 from tissuestate.laboratories.ridge import Ridge
 
 
@@ -40,9 +39,18 @@ class RidgeModel:
         """Logits by head, samples × classes, before their temperature."""
         return self.calibration.logits(self.ridge.scores(x), self.heads)
 
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes of `distances`: the tissues."""
+        return np.array(self.heads["tissue"])
+
     def score(self, features: np.ndarray) -> np.ndarray:
         """Novelty of each sample; above 1 it is new."""
-        return novelty_of(self.ridge.scores_of("tissue", features), self.calibration.margin)
+        return self.distances(features).min(axis=1)
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """Novelty of each sample if it were of each tissue (samples × tissues)."""
+        return distances_of(self.ridge.scores_of("tissue", features), self.calibration.margin)
 
     def is_new(self, features: np.ndarray) -> np.ndarray:
         """Whether each sample is unlike the training samples."""
@@ -51,7 +59,12 @@ class RidgeModel:
 
 def novelty_of(tissue_scores: np.ndarray, margin: float) -> np.ndarray:
     """Novelty from scores of samples × (tissues, none) and the margin between known and new."""
-    over_none, _ = tissue_margins(tissue_scores)
+    return distances_of(tissue_scores, margin).min(axis=1)
+
+
+def distances_of(tissue_scores: np.ndarray, margin: float) -> np.ndarray:
+    """The same for each tissue, samples × tissues."""
+    over_none = tissue_scores[:, :-1] - tissue_scores[:, -1:]
     return np.maximum(1 + (margin - over_none) / max(1 - margin, 1e-6), 0)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tissuestate.matrices.units import linear_scale
+from tissuestate.remarks import Doubt, Note
 
 LARGEST_LOG = 30.0  # 2³⁰ reads of one gene
 FEW = 1000  # number of values below which sums and shares show nothing
@@ -38,8 +39,10 @@ LEAST_LOG = 7.5  # largest log2 value of any sample: 11 to 23
 CENTRED, FLOOR = 0.25, 0.01
 UNPLACED, MOST_UNPLACED = 0.01, 0.5  # share of reads on unknown transcripts: warned, refused
 FEW_ROWS = 100  # below which ids that count 1, 2, 3 may be genes
+# Reasons to doubt a call
+SHALLOW, TRANSFORMED, UNKNOWN_ROWS = "shallow", "transformed values", "unknown transcripts"
 SCALED = "its values look centred or scaled; give values that were not."
-BY_LENGTH = (
+BY_LENGTH = Note(
     "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts if "
     "you have them."
 )
@@ -62,7 +65,7 @@ _RODENT = re.compile(r"[A-Z][a-z]+[a-z0-9]*(-[a-z0-9]+)?")
 
 @dataclass(frozen=True)
 class Screened:
-    """The sentence that refuses a sample ('' = it can be used), and sentences of doubt."""
+    """The sentence that refuses a sample ('' = it can be used), and warnings about it."""
 
     refusal: str = ""
     warnings: tuple[str, ...] = ()
@@ -73,15 +76,16 @@ def screen_values(values: np.ndarray, unit: str) -> Screened:
     refused = find_unit_conflict(values, unit)
     if refused:
         return Screened(refused)
-    warnings = [BY_LENGTH] if may_be_length_normalised(values, unit) else []
+    warnings: list[str] = [BY_LENGTH] if may_be_length_normalised(values, unit) else []
     known = values[np.isfinite(values)]
     if unit == "log2" and len(known) >= FEW and known.min() >= 1:
         share = float((known == known.min()).mean())
         if share >= 2 * FLOOR:
-            warnings.append(
+            sentence = (
                 f"The smallest value, {known.min():.3g}, is that of {share:.0%} of the genes, as "
                 "after variance stabilisation (VST), where log2(value + 1) has 0; give counts."
             )
+            warnings.append(Doubt(TRANSFORMED, sentence))
     return Screened("", tuple(warnings))
 
 
@@ -108,18 +112,20 @@ def screen_expression(values: np.ndarray, unit: str, average: np.ndarray | None 
             f"{zeros:.0%} of the genes are zero, as in a single cell or a library that failed; "
             "bulk tissue is expected (add up the cells of a sample)."
         )
-    warnings = []
+    warnings: list[str] = []
     if zeros >= MANY_ZEROS:
-        warnings.append(
+        sentence = (
             f"{zeros:.0%} of the genes are zero, as in shallow or single-cell libraries; bulk "
             "tissue is expected."
         )
+        warnings.append(Doubt(SHALLOW, sentence))
     if below >= MANY_BELOW and unit == "log2":
-        warnings.append(
+        sentence = (
             f"{below:.0%} of the logarithms are below 0, which those of a value + 1 cannot be; all "
             f"were read as log2(value + {2.0**least:.3g}), so that the smallest value is 0. Give "
             "log2(value + 1), or the values themselves."
         )
+        warnings.append(Note(sentence))
     return Screened("", tuple(warnings))
 
 
@@ -140,7 +146,7 @@ def screen_transcripts(
     )
     if share > MOST_UNPLACED:
         return Screened(sentence)
-    return Screened("", (sentence,) if share >= UNPLACED else ())
+    return Screened("", (Doubt(UNKNOWN_ROWS, sentence),) if share >= UNPLACED else ())
 
 
 def zeros_and_below(values: np.ndarray) -> tuple[float, float]:

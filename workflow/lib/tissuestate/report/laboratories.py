@@ -22,6 +22,7 @@ from tissuestate.evaluation.outside import (
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.evaluation.support import sort_pairs
 from tissuestate.labels import BACKGROUND, HEADS, NEOPLASTIC, STATES, TUMOUR, has_class
+from tissuestate.laboratories.calls import read_calls
 from tissuestate.laboratories.limits import ENOUGH, FALSE_TUMOURS, HELD, NEW_ANSWERED, RIGHT
 from tissuestate.report.outside import outside_facts, score_over_all
 from tissuestate.tables import read_table
@@ -53,14 +54,6 @@ class LeftOut:
     predictions: pd.DataFrame
     classes: Mapping[str, Any]
     samples: pd.DataFrame
-
-
-def read_calls(path: str | Path) -> pd.DataFrame:
-    """The calls of samples left out, by sample, with laboratory, unit and `{head}_true`."""
-    asked = (TUMOUR, *HEADS)
-    text = [f"{name}{ending}" for name in asked for ending in ("", "_set", "_abstained")]
-    table = read_table(path, text=[*text, "refused", "laboratory", "unit"])
-    return table.set_index("sample")
 
 
 def read_left_out(

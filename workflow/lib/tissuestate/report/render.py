@@ -52,6 +52,8 @@ def _environment() -> jinja2.Environment:
         "percent": percent,
         "share_of": _share_of,
         "cell": cell,
+        "upper_first": lambda text: text[:1].upper() + text[1:],
+        "pairs_of_same": lambda values: [(value, value) for value in values],
     }
     return environment
 

@@ -60,6 +60,11 @@ def class_title(name: str, names: Mapping[str, str]) -> str:
     return names.get(name, name.replace("_", " "))
 
 
+def class_label(name: str, names: Mapping[str, str]) -> str:
+    """Short name of a class for a figure: the abbreviation of its plain name, if that has one."""
+    return class_title(name, names).removesuffix(")").rpartition(" (")[2]
+
+
 def model_title(model: str) -> str:
     """Name of a model of the benchmark."""
     return MODELS.get(model, model.replace("_", " "))

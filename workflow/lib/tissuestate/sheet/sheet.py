@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError, suggest_nearest
-from tissuestate.labels import HEADS, OTHER, STATES, UNITS
+from tissuestate.labels import HEADS, OTHER, SEXES, STATES, UNITS
 from tissuestate.sheet.checks import check_class_sizes, check_name, check_names, check_unique
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.rows import EMPTY_WORDS, ORIGIN_COLUMNS, UNLABELLED, read_rows
@@ -17,9 +17,9 @@ STRANDEDNESS = ("auto", "none", "forward", "reverse")
 ORIGINS = {"fastq": "fastq_1", "bam": "bam", "sra": "sra", "matrix": "matrix"}
 
 LABELS = ("donor", "study", "source", "disease_state", "tissue", "subtype")
-OPTIONAL = ("specimen", "project", "laboratory", "column", "unit", "strandedness")
+OPTIONAL = ("specimen", "sex", "project", "laboratory", "column", "unit", "strandedness")
 COLUMNS = (
-    *("sample", "donor", "specimen", "study", "project", "laboratory", "source"),
+    *("sample", "donor", "sex", "specimen", "study", "project", "laboratory", "source"),
     *("disease_state", "tissue", "subtype"),
     *("origin", *ORIGIN_COLUMNS, "column", "unit", "strandedness"),
 )
@@ -53,7 +53,13 @@ def read_sheet(
     for path in sheets:
         for number, row in read_rows(path, required, (*LABELS, *ORIGIN_COLUMNS, *OPTIONAL)):
             check_name(path, number, "sample", row["sample"])
+            if not labelled and row["sample"].lower() == "index":
+                raise InputError(
+                    f"{path}, row {number}, column sample: {row['sample']!r} is the name of the "
+                    "page that lists all samples; give the sample another name."
+                )
             _complete(row, labelled)
+            _check_sex(path, number, row)
             if labelled:
                 _check_labels(path, number, row, classes)
             _check_origin(path, number, row, labelled)
@@ -79,6 +85,14 @@ def _complete(row: dict[str, str], labelled: bool) -> None:
     if not labelled:
         row.update(dict.fromkeys(("study", "laboratory", "source", *HEADS), ""))
         row["donor"] = row["specimen"] = row["sample"]
+
+
+def _check_sex(path: str | Path, number: int, row: dict[str, str]) -> None:
+    if row["sex"] not in ("", *SEXES):
+        raise InputError(
+            f"{path}, row {number}, column sex: found {row['sex']!r}; expected "
+            f"{' or '.join(SEXES)}, or leave it empty."
+        )
 
 
 def _check_labels(

@@ -20,18 +20,20 @@ from tissuestate.report.figures.style import (
     new_figure,
     show_message,
 )
-from tissuestate.report.wording import head_title
+from tissuestate.report.wording import class_label, class_title, head_title
 
 CELL = 0.3  # inches at most
 LETTER, SPACE, RECORD = 0.067, 0.22, 0.8  # inches: a letter of a name, beside names, "12 of 13"
 TOP, HEADING = 0.55, 0.35  # inches: above the panels, and above each
 
 
-def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> Figure:
+def confusion_matrices(
+    confusion: pd.DataFrame, classes: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> Figure:
     """Confusion matrices, one panel per head: counts in the cells, coloured by share of the row.
 
-    `confusion` has the columns head, true, called, count. Panels follow each other from left to
-    right, and in a new row if the figure is full.
+    `confusion` has the columns head, true, called, count; `names` are plain names of classes.
+    Panels follow each other from left to right, and in a new row if the figure is full.
     """
     heads = [head for head in classes if (confusion["head"] == head).any()]
     title = "Classes called on test samples"
@@ -40,7 +42,8 @@ def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[s
             figure = new_figure(6, 2, title)
             show_message(figure.subplots(), "no test sample to show")
             return figure
-        boxes, height = _place_panels({head: classes[head] for head in heads})
+        labels = {head: [class_label(name, names) for name in classes[head]] for head in heads}
+        boxes, height = _place_panels(labels)
         figure = Figure(figsize=(WIDTH, height))
         figure.suptitle(title, x=0.06 / WIDTH, y=1 - 0.06 / height, ha="left", va="top")
         figure.text(
@@ -54,20 +57,22 @@ def confusion_matrices(confusion: pd.DataFrame, classes: Mapping[str, Sequence[s
             box = (left / WIDTH, 1 - (top + size) / height, size / WIDTH, size / height)
             axes = figure.add_axes(box)
             rows = confusion[confusion["head"] == head]
-            _draw_panel(axes, rows, list(classes[head]), size / len(classes[head]))
+            counts = _count_calls(rows, classes[head])
+            titles = [class_title(name, names) for name in classes[head]]
+            _draw_panel(axes, counts, labels[head], titles, size / len(counts))
             axes.set_title(head_title(head))
     return figure
 
 
 def _place_panels(
-    classes: Mapping[str, Sequence[str]],
+    labels: Mapping[str, Sequence[str]],
 ) -> tuple[dict[str, tuple[float, float, float]], float]:
     """Left, top and size of each panel in inches, and the height of the figure."""
     boxes: dict[str, tuple[float, float, float]] = {}
-    rooms = {head: SPACE + LETTER * max(map(len, names)) for head, names in classes.items()}
+    rooms = {head: SPACE + LETTER * max(map(len, names)) for head, names in labels.items()}
     room = max(rooms.values())
     left, top, bottom = 0.0, TOP, TOP
-    for head, names in classes.items():
+    for head, names in labels.items():
         size = len(names) * min(CELL, (WIDTH - room - RECORD) / len(names))
         width = room + max(size, 3 * CELL) + RECORD
         if left + width > WIDTH:
@@ -77,15 +82,16 @@ def _place_panels(
     return boxes, bottom
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, names: list[str], cell: float) -> None:
+def _count_calls(rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Samples by true class (rows) and class called (columns)."""
+    table = rows.pivot_table(index="true", columns="called", values="count", aggfunc="sum")
+    return table.reindex(index=classes, columns=classes).fillna(0).to_numpy(int)
+
+
+def _draw_panel(
+    axes: Axes, counts: np.ndarray, labels: Sequence[str], titles: Sequence[str], cell: float
+) -> None:
     """Draw one matrix, and beside it how many of each row are right; `cell` is in inches."""
-    labels = [name.replace("_", " ") for name in names]
-    counts = (
-        rows.pivot_table(index="true", columns="called", values="count", aggfunc="sum")
-        .reindex(index=names, columns=names)
-        .fillna(0)
-        .to_numpy(int)
-    )
     support = counts.sum(axis=1)
     letters = 8 if cell > 0.28 else 6.5
     for row, column in zip(*np.nonzero(counts), strict=True):
@@ -93,19 +99,19 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, names: list[str], cell: float) -
         fill = shade(KEPT if row == column else DROPPED, share)
         patch = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="white")
         said = f"{count} of {support[row]} ({share:.0%})"
-        text = f"true {labels[row]}, called {labels[column]}: {said}"
+        text = f"true {titles[row]}, called {titles[column]}: {said}"
         hover(axes.add_patch(patch), text)
         number = axes.text(column, row, str(count), ha="center", va="center", color=ink_on(fill))
         number.set_fontsize(letters)
         hover(number, text)
     for row, of in enumerate(support):
         record = f"{counts[row, row]} of {of}" if of else "no sample"
-        axes.text(len(names) - 0.35, row, record, va="center", fontsize=8, color=TEXT_GREY)
+        axes.text(len(labels) - 0.35, row, record, va="center", fontsize=8, color=TEXT_GREY)
     axes.set_facecolor("#F5F5F5")
-    axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xticks(range(len(names)), labels, rotation=90)
-    axes.set_yticks(range(len(names)), labels)
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xticks(range(len(labels)), labels, rotation=90)
+    axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(length=0, labelsize=9 if cell > 0.2 else 7)
     axes.spines[:].set_visible(False)
 

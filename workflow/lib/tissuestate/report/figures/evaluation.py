@@ -25,17 +25,21 @@ from tissuestate.report.figures.style import (
     show_message,
 )
 from tissuestate.report.shares import exact_interval
-from tissuestate.report.wording import head_title
+from tissuestate.report.wording import class_label, class_title, head_title
 
 FEW = 10  # samples; what rests on fewer is drawn hollow
 
 
 def class_areas(
-    per_class: pd.DataFrame, metrics: pd.DataFrame, classes: Mapping[str, Sequence[str]]
+    per_class: pd.DataFrame,
+    metrics: pd.DataFrame,
+    classes: Mapping[str, Sequence[str]],
+    names: Mapping[str, str],
 ) -> Figure:
     """Area under the ROC curve of each class against the rest, and the mean with its interval.
 
-    per_class: head, class, auc, support. metrics: of `auc`, head, value, low, high.
+    per_class: head, class, auc, support. metrics: of `auc`, head, value, low, high. names: plain
+    names of classes.
     """
     means = metrics[metrics["metric"] == "auc"].set_index("head")
     known = per_class.dropna(subset=["auc"])
@@ -50,7 +54,8 @@ def class_areas(
         panels = figure.subplots(len(heads), 1, squeeze=False, sharex=True, height_ratios=sizes)
         lowest = min(known["auc"].min(), means.loc[heads, "low"].min())
         for axes, head in zip(panels[:, 0], heads, strict=True):
-            _draw_areas(axes, known[known["head"] == head].set_index("class"), means.loc[head])
+            rows = known[known["head"] == head].set_index("class")
+            _draw_areas(axes, rows, means.loc[head], names)
             axes.set_title(head_title(head))
         axes.set_xlim(min(0.9, np.floor(20 * lowest) / 20), 1)
         axes.set_xlabel(
@@ -59,20 +64,20 @@ def class_areas(
     return figure
 
 
-def _draw_areas(axes: Axes, rows: pd.DataFrame, mean: pd.Series) -> None:
+def _draw_areas(axes: Axes, rows: pd.DataFrame, mean: pd.Series, names: Mapping[str, str]) -> None:
     """A dot for each class in their order, above them the mean with its interval."""
-    names = ["mean of the classes"]
+    labels = ["mean of the classes"]
     interval = f"95 % interval {mean['low']:.3f} to {mean['high']:.3f}"
     draw_row(axes, 0, mean, f"mean of the classes: AUC {mean['value']:.3f} ({interval})")
     for place, (name, row) in enumerate(rows.iterrows(), start=1):
-        label = str(name).replace("_", " ")
-        names.append(f"{label} ({row['support']:.0f})")
-        text = f"{label}: AUC {row['auc']:.3f}, {row['support']:.0f} test samples"
+        labels.append(f"{class_label(str(name), names)} ({row['support']:.0f})")
+        text = f"{class_title(str(name), names)}: AUC {row['auc']:.3f}, "
+        text += f"{row['support']:.0f} test samples"
         one = pd.Series({"value": row["auc"]})
         draw_row(axes, -place, one, text, TEXT_GREY, "white" if row["support"] < FEW else None)
-    axes.set_yticks(-np.arange(len(names)), names)
+    axes.set_yticks(-np.arange(len(labels)), labels)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-len(names) + 0.4, 0.6)
+    axes.set_ylim(-len(labels) + 0.4, 0.6)
     axes.grid(axis="x")
 
 

@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from tissuestate.labels import STATES
 from tissuestate.report.figures.style import (
     GREY,
-    MARKERS,
     STYLE,
     WIDTH,
     class_colour,
@@ -24,7 +23,7 @@ from tissuestate.report.figures.style import (
     show_message,
 )
 from tissuestate.report.measures import STAGES, before_and_after
-from tissuestate.report.wording import measure_title
+from tissuestate.report.wording import class_label, measure_title
 
 
 def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -47,13 +46,14 @@ def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
 def principal_components(
     before: pd.DataFrame,
     after: pd.DataFrame,
-    explained: Mapping[str, Sequence[float]] | None = None,
+    explained: Mapping[str, Sequence[float]],
+    names: Mapping[str, str],
 ) -> Figure:
     """First two principal components before and after correction: by study, and by biology.
 
     Both tables have the columns x, y, study, tissue, disease_state, one row per sample. `explained`
     gives for `before` and `after` the share of variance of the two components. Only one column is
-    drawn if the correction changed nothing.
+    drawn if the correction changed nothing. names: plain names of tissues.
     """
     stages = {"before": before} if before.equals(after) else {"before": before, "after": after}
     studies = sorted(before["study"].unique())
@@ -71,7 +71,7 @@ def principal_components(
             _scatter_by_study(by_study, table, studies)
             by_biology.set_title("By tissue and state" + named)
             _scatter_by_biology(by_biology, table, tissues, states)
-            shares = (explained or {}).get(stage)
+            shares = explained.get(stage)
             for axes in (by_study, by_biology):
                 for component, label in enumerate((axes.set_xlabel, axes.set_ylabel)):
                     share = f" ({shares[component]:.0%})" if shares is not None else ""
@@ -80,7 +80,7 @@ def principal_components(
                 axes.set_yticks([])
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
         grid[0][-1].legend(handles=_class_keys(studies), title="study", **place)
-        keys = _class_keys(tissues) + _state_keys(states)
+        keys = _class_keys([class_label(name, names) for name in tissues]) + _state_keys(states)
         grid[1][-1].legend(handles=keys, title="tissue and state", **place)
     return figure
 
@@ -155,42 +155,6 @@ def _state_look(state: str, colour: str) -> dict[str, Any]:
 def _pale(colour: str) -> str:
     parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{255 - (255 - part) * 2 // 5:02X}" for part in parts)
-
-
-def tissue_marks(training: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """The mark (as a character) and colour that `embedding` gives each tissue."""
-    characters = dict(zip(MARKERS, "●▲■◆▼✚", strict=True))
-    return {
-        tissue: (characters[class_marker(index)], class_colour(index))
-        for index, tissue in enumerate(sorted(training["tissue"].unique()))
-    }
-
-
-def embedding(training: pd.DataFrame) -> Figure:
-    """The training samples on two principal components; `tissue_marks` is the legend.
-
-    `training` has the columns x, y, tissue, disease_state.
-    """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-        axes = figure.subplots()
-        for index, tissue in enumerate(sorted(training["tissue"].unique())):
-            chosen = training[training["tissue"] == tissue]
-            for state, part in chosen.groupby("disease_state"):
-                axes.scatter(
-                    part["x"],
-                    part["y"],
-                    s=14,
-                    alpha=0.55,
-                    marker=class_marker(index),
-                    linewidths=0.8,
-                    **_state_look(str(state), class_colour(index)),
-                )
-        axes.set_xlabel("component 1")
-        axes.set_ylabel("component 2")
-        axes.set_xticks([])
-        axes.set_yticks([])
-    return figure
 
 
 def correction_diagnostics(diagnostics: pd.DataFrame) -> Figure:

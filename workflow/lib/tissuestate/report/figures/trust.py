@@ -1,5 +1,7 @@
 """Figures on how far the calls can be trusted: sets, wrong answers, novelty, missing genes."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
@@ -21,7 +23,7 @@ from tissuestate.report.figures.style import (
     show_message,
 )
 from tissuestate.report.wording import HEADS as TITLES
-from tissuestate.report.wording import head_title
+from tissuestate.report.wording import class_label, head_title
 
 KINDS = {
     "random": ("random genes", KEPT, "o", "-"),
@@ -33,8 +35,11 @@ def _heads(table: pd.DataFrame) -> list[str]:
     return [head for head in TITLES if (table["head"] == head).any()]
 
 
-def set_coverage(sets: pd.DataFrame) -> Figure:
-    """Coverage of the sets with its interval, by head and tissue, and the sets' size."""
+def set_coverage(sets: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Coverage of the sets with its interval, by head and tissue, and the sets' size.
+
+    names: plain names of tissues.
+    """
     heads = _heads(sets)
     sizes = [int((sets["head"] == head).sum()) for head in heads]
     with rc_context(STYLE):
@@ -45,13 +50,16 @@ def set_coverage(sets: pd.DataFrame) -> Figure:
         )[:, 0]
         for axes, head in zip(panels, heads, strict=True):
             rows = sets[sets["head"] == head].rename(columns={"coverage": "value"})
-            names = rows["tissue"].str.replace("_", " ").replace("", "all samples")
+            labels = [class_label(x, names) if x else "all samples" for x in rows["tissue"]]
             axes.axvline(LEVEL, color=DROPPED, linewidth=1.4, linestyle="--")
-            for place, (name, (_, row)) in enumerate(zip(names, rows.iterrows(), strict=True)):
+            for place, (name, (_, row)) in enumerate(zip(labels, rows.iterrows(), strict=True)):
                 text = f"{name}: {row['value']:.1%} of {row['samples']} (95 % interval "
                 text += f"{row['low']:.1%} to {row['high']:.1%})"
                 draw_row(axes, -place, row, text, TEXT_GREY if row["tissue"] else KEPT)
-            axes.set_yticks(-np.arange(len(rows)), names + rows["samples"].map(" ({})".format))
+            axes.set_yticks(
+                -np.arange(len(rows)),
+                [f"{x} ({n})" for x, n in zip(labels, rows["samples"], strict=True)],
+            )
             axes.tick_params(axis="y", length=0)
             axes.set_title(f"{head_title(head)}: {rows['size'].iloc[0]:.2f} classes per set")
             axes.set_ylim(0.4 - len(rows), 0.6)
