@@ -1,5 +1,6 @@
 # What a run says at its end: the calls, or how many are right; and where to look.
 import shutil
+from html import unescape
 
 
 def result_path(path):
@@ -9,14 +10,18 @@ def result_path(path):
 
 def report_calls():
     """Log the calls and where they are; exit with code 1 if a sample has none."""
-    from tissuestate.report.ending import call_lines
+    from tissuestate.bundle.format import page_facts
+    from tissuestate.classification.page import Background
+    from tissuestate.report.ending import call_facts
+    from tissuestate.report.render import render
 
     file = result_path("<results>/calls.json")
     if not file.is_file():
         return
     records = json.loads(file.read_text(encoding="utf-8"))
     description = json.loads(find_description(BUNDLE).read_text(encoding="utf-8"))
-    logger.info("\n".join(call_lines(records, description.get("names", {}))))
+    facts = call_facts(records, Background(page=page_facts(description)))
+    logger.info(unescape(render("calls.txt.j2", facts)).strip("\n"))
     accepted = [record["heads"] for record in records if not record["refused"]]
     refused = [record for record in records if record["refused"]]
     # A subtype may be missing for a reason: only tumours have one.
@@ -37,7 +42,8 @@ def report_run():
     from tissuestate.report.wording import model_title
     from tissuestate.tables import read_table
 
-    if not any(job.rule.name == "summarise_run" for job in workflow.dag.jobs):
+    summarised = any(job.rule.name == "summarise_run" for job in workflow.dag.jobs)
+    if workflow.touch or not summarised:
         return
     metrics = read_table(result_path(f"<results>/evaluation/{BUNDLED}/metrics.tsv"))
     samples = "simulated test samples" if DEMO else "test samples"

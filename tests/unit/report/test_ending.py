@@ -1,65 +1,52 @@
 """The last lines of a run: calls of new samples, and how many test samples are right."""
 
-import json
-
 import pandas as pd
-from conftest import ROOT
-from tissuestate.report.ending import (
-    LISTED,
-    call_lines,
-    describe_call,
-    left_out_answers,
-    right_answers,
-)
+from tissuestate.classification.page import Background, page_facts
+from tissuestate.report.ending import LISTED, call_facts, left_out_answers, right_answers
+from tissuestate.report.render import render
 
 NAMES = {"kirc": "clear cell carcinoma"}
 
 
 def record(sample: str = "P1", **changes: object) -> dict:
-    """A tumour of the kidney; the subtype is open."""
+    """A tumour of the kidney, of an uncertain subtype."""
     heads = {
         "disease_state": {"call": "neoplastic", "probability": 0.999},
         "tissue": {"call": "kidney", "probability": 0.914},
-        "subtype": {"call": "kirc", "probability": 0.8},
+        "subtype": {"call": "kirc", "probability": 0.81},
     }
     tumour = {"call": "yes", "probability": 0.97}
-    found = {"sample": sample, "refused": "", "tumour": tumour, "heads": heads, "warnings": []}
-    return {**found, **changes}
+    found = {"sample": sample, "refused": "", "tumour": tumour, "heads": heads, "novelty": 0.2}
+    return {**found, "doubts": {}, **changes}
 
 
-def test_a_call_is_told_with_its_probabilities_and_doubts() -> None:
-    called = record(warnings=["few reads"])
-    words = "kidney 91%, neoplastic 99%, clear cell carcinoma 80%; 1 warning"
-    assert describe_call(called, NAMES) == words
-    for head in called["heads"].values():
-        head["call"] = ""
-    assert describe_call(called, NAMES) == "tumour 97%; 1 warning"
-    called["tumour"] = {"call": "no", "probability": 0.03}
-    assert describe_call(called, NAMES) == "no tumour 97%; 1 warning"
-    called["tumour"] = {"call": "", "probability": 0.5}
-    assert describe_call(called, NAMES) == "no answer; 1 warning"
-    refused = record(refused="no gene is known", heads={}, tumour=None)
-    assert describe_call(refused, NAMES) == "refused: no gene is known"
+def lines_of(records: list[dict]) -> list[str]:
+    background = Background(page=page_facts({"names": NAMES}))
+    return render("calls.txt.j2", call_facts(records, background)).splitlines()
 
 
-def test_few_samples_are_listed_and_many_are_counted() -> None:
-    records = json.loads((ROOT / "tests" / "data" / "calls.json").read_text())
-    for called in records:
-        called.setdefault("tumour", None)
-    few = call_lines(records[:LISTED], {})
-    assert [line.split()[0] for line in few] == [called["sample"] for called in records[:LISTED]]
-    many = call_lines(records * 100, {})
-    assert len(many) < LISTED
-    assert sum(int(line.split()[0]) for line in many) == 100 * len(records)
+def test_a_call_is_told_with_its_confidence_and_doubts() -> None:
+    few = record("few", doubts={"few reads": "The sample has few reads."})
+    refused = record("refused", refused="no gene is known", heads={}, tumour=None)
+    assert sorted(lines_of([record(), few, refused])) == [
+        "P1       Clear cell carcinoma: moderate confidence, 81 %",
+        "few      Clear cell carcinoma: moderate confidence, 81 %; few reads",
+        "refused  No call: no gene is known",
+    ]
 
 
-def test_many_different_calls_take_no_more_lines_than_few_samples() -> None:
-    records = [record(f"P{n}", refused="") for n in range(3 * LISTED)]
-    for number, called in enumerate(records):
-        called["heads"]["subtype"]["call"] = f"subtype{number // 2}"
-    lines = call_lines(records, {})
+def test_of_many_samples_verdicts_are_counted() -> None:
+    records = [record(f"P{n}") for n in range(2 * LISTED)]
+    records += [record(f"bad{n}", refused=f"row {n}", heads={}, tumour=None) for n in range(LISTED)]
+    assert [line.split(maxsplit=1) for line in lines_of(records)] == [
+        [str(2 * LISTED), "Clear cell carcinoma"],
+        [str(LISTED), "No call"],
+    ]
+    for number, called in enumerate(records[: 2 * LISTED]):
+        called["heads"]["subtype"]["call"] = f"subtype{number}"
+    lines = lines_of(records)
     assert len(lines) == LISTED + 1
-    assert lines[-1].split() == [str(LISTED), "other", "calls"]
+    assert lines[-1].split() == [str(LISTED + 1), "other", "calls"]
 
 
 def test_right_answers_are_counts_of_samples() -> None:

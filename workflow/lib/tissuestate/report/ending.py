@@ -1,4 +1,4 @@
-"""The last lines of a run on the terminal: the calls, or how many are right."""
+"""The last lines of a run on the terminal: the calls (`calls.txt.j2`), or how many are right."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,58 +6,30 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.labels import ANSWERS, HEADS, TUMOUR
-from tissuestate.report.wording import class_title, head_title
+from tissuestate.classification.page import Background, index_facts
+from tissuestate.labels import HEADS, TUMOUR
+from tissuestate.report.wording import head_title
 
-LISTED = 20  # samples with a line each; of more, the most frequent calls are counted
+LISTED = 20  # samples with a line each; of more, the most frequent verdicts are counted
 
 
-def call_lines(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
-    """One line per sample, or per call if the samples are many.
+def call_facts(records: Sequence[Mapping[str, Any]], background: Background) -> dict[str, Any]:
+    """The rows of the index of samples if they are few, else how many samples have each verdict.
 
-    records: those of calls.json. names: the plain names of classes.
+    records: those of calls.json. counts: the most frequent verdicts with their numbers; others: the
+    number of samples with another one.
     """
-    if len(records) <= LISTED:
-        width = max((len(record["sample"]) for record in records), default=0)
-        return [f"{r['sample']:<{width}}  {describe_call(r, names)}" for r in records]
-    counts = Counter(describe_call(record, names, with_shares=False) for record in records)
-    width = len(str(len(records)))
-    lines = [f"{number:>{width}}  {call}" for call, number in counts.most_common(LISTED)]
-    rest = counts.total() - sum(number for _, number in counts.most_common(LISTED))
-    return [*lines, f"{rest:>{width}}  other calls"] if rest else lines
-
-
-def describe_call(
-    record: Mapping[str, Any], names: Mapping[str, str], with_shares: bool = True
-) -> str:
-    """The classes that a sample is called, with their probabilities, and the number of warnings."""
-    if record["refused"]:
-        return f"refused: {record['refused']}" if with_shares else "refused"
-
-    def words(name: str, share: float) -> str:
-        return f"{name} {share_in_words(share)}" if with_shares else name
-
-    heads = record["heads"]
-    called = [
-        words(class_title(heads[head]["call"], names), heads[head]["probability"])
-        for head in ("tissue", "disease_state", "subtype")
-        if head in heads and heads[head]["call"]
+    facts = index_facts(records, background)
+    verdicts = [
+        {**row["verdict"], "refused": bool(row["verdict"]["refused"])} for row in facts["rows"]
     ]
-    tumour = record[TUMOUR]
-    if tumour and tumour["call"] and not heads["disease_state"]["call"]:
-        is_tumour = tumour["call"] == ANSWERS[1]
-        share = tumour["probability"] if is_tumour else 1 - tumour["probability"]
-        called.append(words("tumour" if is_tumour else "no tumour", share))
-    text = ", ".join(called) or "no answer"
-    warnings = len(record["warnings"])
-    if warnings and with_shares:
-        text += f"; {warnings} warning{'s' if warnings > 1 else ''}"
-    return text
-
-
-def share_in_words(share: float) -> str:
-    """A probability in whole per cent, never 100."""
-    return f"{min(round(100 * share), 99)}%"
+    counts = Counter(tuple(verdict.items()) for verdict in verdicts).most_common(LISTED)
+    return {
+        **facts,
+        "is_short": len(records) <= LISTED,
+        "counts": [(dict(verdict), number) for verdict, number in counts],
+        "others": len(records) - sum(number for _, number in counts),
+    }
 
 
 def right_answers(metrics: pd.DataFrame) -> list[str]:
