@@ -41,10 +41,12 @@ from tissuestate.labels import read_classes
 from tissuestate.report.laboratories import read_calls
 from tissuestate.report.outside import outside_facts
 from tissuestate.report.render import render
+from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.sheet import read_sheet
 from tissuestate.tables import read_strings
 
 DOUBTS = Path(__file__).with_name("external_doubts.tsv")
+CLASSES = Path(__file__).parents[1] / "resources" / "classes.tsv"
 UNITS = {
     "count": "count",
     "tpm": "normalised",
@@ -187,8 +189,9 @@ def main() -> None:
     name = given.name or str(given.bundle)
     append_rows(given.table, name, pd.concat([scores, reason_rows(reasons, labels)]))
     answers = tabulate_answers(calls, labels, classes)
+    names = dict(ClassTable.read(CLASSES).names)
     facts = outside_facts(name, calls, labels, scores, reasons, answers, development)
-    page = render("outside.html.j2", {**facts, "simulated": False, "names": {}})
+    page = render("outside.html.j2", {**facts, "simulated": False, "names": names})
     with atomic(given.page) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"{len(calls)} samples scored; see {given.table} and {given.page}")

@@ -1,6 +1,7 @@
 """Tables between stages: names keep their type, and tables cut short are refused."""
 
 import gzip
+import json
 import re
 
 import anndata
@@ -14,9 +15,9 @@ from tissuestate.errors import InputError
 from tissuestate.evaluation.predictions import read_predictions, tabulate_predictions
 from tissuestate.evaluation.scores import score_predictions
 from tissuestate.h5ad import read_features, write_h5ad
-from tissuestate.integrity.multiqc import write_multiqc_mrin
 from tissuestate.labels import encode
 from tissuestate.quality.decisions import decide_quality
+from tissuestate.quality.multiqc import write_multiqc_mrin
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.samples import read_samples
 from tissuestate.sheet.sheet import COLUMNS, read_sheet
@@ -106,8 +107,8 @@ def test_rejected_samples_are_left_out_whatever_their_names(sheet, tmp_path):
     kept = keep_samples(samples, qc)
     assert not set(kept["sample"]) & {*rejected, "8"}
     assert len(kept) == len(NAMES) - 6
-    write_multiqc_mrin(tmp_path / "mqc.tsv", qc.set_index("sample")["mrin"], -0.11)
-    assert re.search(r"\nTRUE\t\d+\t-0.4\n", (tmp_path / "mqc.tsv").read_text())
+    write_multiqc_mrin(tmp_path / "mrin_mqc.json", qc, -0.11)
+    assert json.loads((tmp_path / "mrin_mqc.json").read_text())["data"]["TRUE"]["y"] == -0.4
 
 
 def test_gene_body_coverage_keeps_its_samples(tmp_path):

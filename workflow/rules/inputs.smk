@@ -258,7 +258,7 @@ def run_products():
     if LEFT_OUT:
         products["<results>/report/laboratories.html"] = "Calls of laboratories left out"
     if protocol_predictions():
-        products["<results>/protocols/protocols.html"] = "The models under other protocols"
+        products["<results>/protocols/protocols.html"] = "Calls of other donors and other studies"
     return products
 
 

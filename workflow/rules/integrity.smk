@@ -45,8 +45,6 @@ if not CLASSIFYING:
             gis="<results>/integrity/gis.tsv",
             reference="<results>/integrity/reference.npz",
             coverage="<results>/integrity/coverage.tsv",
-            multiqc_mrin="<results>/integrity/mrin_mqc.tsv",
-            multiqc_coverage="<results>/integrity/coverage_mqc.tsv",
         log:
             "<logs>/score_integrity.log",
         benchmark:
@@ -60,7 +58,6 @@ if not CLASSIFYING:
         params:
             code=code_digest("integrity/score_integrity.py"),
             fit_on=lookup("fit_on", within=config),
-            min_mrin=lookup("quality/min_mrin", within=config),
         message:
             "Scoring RNA integrity of every sample"
         script:

@@ -5,10 +5,14 @@ rule decide_quality:
     input:
         samples="<results>/cohort/samples.tsv",
         mrin="<results>/integrity/mrin.tsv",
+        coverage="<results>/integrity/coverage.tsv",
         star_logs=per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
     output:
         qc="<results>/quality/samples.tsv",
+        multiqc_decisions="<results>/quality/decisions_mqc.json",
+        multiqc_mrin="<results>/quality/mrin_mqc.json",
+        multiqc_coverage="<results>/quality/coverage_mqc.json",
     log:
         "<logs>/decide_quality.log",
     conda:
@@ -37,8 +41,10 @@ rule summarise_quality:
             then=per_sample("<results>/alignment/{sample}.fastp.json", origins=("fastq", "sra")),
             otherwise=[],
         ),
-        mrin="<results>/integrity/mrin_mqc.tsv",
-        coverage="<results>/integrity/coverage_mqc.tsv",
+        decisions="<results>/quality/decisions_mqc.json",
+        mrin="<results>/quality/mrin_mqc.json",
+        coverage="<results>/quality/coverage_mqc.json",
+        config=packaged_path("resources/multiqc.yaml"),
     output:
         report(
             "<results>/quality/multiqc.html",
@@ -56,19 +62,17 @@ rule summarise_quality:
         runtime=minutes(30),
     params:
         results=subpath(input.mrin, ancestor=2),
-        ending=r"'\.(Log\.final\.out|tsv\.summary|fastp\.json)$'",
+        title="tissuestate: quality of the samples" + (" (simulated)" if DEMO else ""),
+        comment="Simulated. The reads were made by a computer." if DEMO else "",
     message:
         "Writing the MultiQC page"
     shell:
         # Names folders, not samples, so that the command stays short for any number of samples. Plots of
         # thousands stay interactive (images need a browser); tables of all points are not kept.
-        # A sample's name is that of its file without the ending, whatever it looks like.
         "multiqc --force --no-ansi --quiet --interactive --no-data-dir"
         " --module custom_content --module star --module featurecounts --module fastp"
-        ' --cl-config "use_filename_as_sample_name: [star, featurecounts, fastp]"'
-        ' --cl-config "fn_clean_trim: []"'
-        ' --cl-config "fn_clean_exts: [{{type: regex, pattern: {params.ending}}}]"'
-        " --title tissuestate --filename {output:q} {input.mrin:q} {input.coverage:q}"
+        " --config {input.config:q} --title {params.title:q} --comment {params.comment:q}"
+        " --filename {output:q} {input.decisions:q} {input.mrin:q} {input.coverage:q}"
         " $(for folder in alignment counts; do"
         " [ -d {params.results:q}/$folder ] && echo {params.results:q}/$folder; done)"
         " > {log:q} 2>&1"

@@ -156,10 +156,6 @@ rule compare_paper:
         benchmark="<results>/benchmark/benchmark.tsv",
         leaks="<results>/protocols/leaks.tsv" if protocol_predictions() else [],
         paper=packaged_path("resources/paper_results.tsv"),
-        confusion="<results>/report/figures/evaluation/dl_pca.confusion.svg",
-        auc="<results>/report/figures/evaluation/dl_pca.auc.svg",
-        accuracy="<results>/report/figures/benchmark/accuracy.svg",
-        cost="<results>/report/figures/benchmark/cost.svg",
     output:
         table=report(
             "<results>/report/paper.tsv",

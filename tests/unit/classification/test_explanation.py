@@ -8,6 +8,7 @@ import pytest
 import torch
 from reading import MARKUP, Page, render_page
 from tissuestate.classification.explanation import (
+    LEADING,
     SHOWN,
     Explainer,
     class_gene_facts,
@@ -207,6 +208,10 @@ def test_the_simulated_markers_of_a_class_come_out_on_top(model, explainer, simu
         if own[0] in MARKERS:
             found[own[0]] = truth[rows["gene"].iloc[:10]].isin(own).mean()
         assert rows["contribution"].is_monotonic_decreasing
+        assert rows["rank"].iloc[:20].tolist() == list(range(1, 21))
+        others = table[(table["head"] == head) & (table["rank"] <= LEADING)]
+        assert set(others["gene"]) <= set(rows["gene"])
+        assert abs(rows["difference"].iloc[0]) > rows["contribution"].iloc[0]
     print(found)
     shares = list(found.values())
     assert len(shares) == 10
@@ -238,28 +243,31 @@ def test_top_genes_of_samples_are_named_with_their_levels(model, explainer, simu
 
 
 def class_table(name: str = "kidney") -> pd.DataFrame:
-    """Two classes of one head, one of another, with more genes than are shown."""
+    """Two classes of one head, one of another without a rival, with more genes than are shown."""
     rows = [
-        (head, label, rank, f"{name}{rank}", 13.0 - rank, "lower" if rank == 2 else "higher", 1500)
+        (head, label, rank, f"{name}{rank}", 13.0 - rank, "lower" if rank == 2 else "higher")
         for head, label in (("tissue", "liver"), ("tissue", name), ("disease_state", "neoplastic"))
         for rank in range(12, 0, -1)
     ]
-    columns = ["head", "class", "rank", "gene", "contribution", "level", "samples"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["head", "class", "rank", "gene", "contribution", "level"]
+    table = pd.DataFrame(rows, columns=columns).assign(samples=1500)
+    table.loc[(table["class"] == "liver") & (table["rank"] == 1), "gene"] = "ALB"
+    return table.assign(difference=np.where(table["head"] == "tissue", 240.0, 0.0))
 
 
 def test_the_first_genes_of_each_class_are_shown_by_rank():
-    heads = class_gene_facts(class_table())["heads"]
-    assert {head: [row["name"] for row in rows] for head, rows in heads.items()} == {
-        "tissue": ["kidney", "liver"],
-        "disease_state": ["neoplastic"],
-    }
-    genes = heads["tissue"][0]["genes"]
+    facts = class_gene_facts(class_table())
+    tissue = facts["heads"]["tissue"]
+    assert [row["name"] for row in tissue["classes"]] == ["kidney", "liver"]
+    genes = tissue["classes"][0]["genes"]
     assert [gene["gene"] for gene in genes] == [f"kidney{rank}" for rank in range(1, SHOWN + 1)]
-    assert genes[0] == {"gene": "kidney1", "contribution": 12.0, "higher": True}
+    assert genes[0]["cells"] == {"kidney": 12 / 240, "liver": None}  # liver has another first gene
+    assert genes[1]["cells"] == {"kidney": 11 / 240, "liver": 11 / 240}
     assert [gene["higher"] for gene in genes].count(False) == 1
-    page = Page(render_page("genes.html.j2", class_gene_facts(class_table())))
-    assert "kidney1 +12.00, (kidney2 +11.00), kidney3" in page.text
+    assert tissue["classes"][0]["part"] == facts["median_part"] == pytest.approx(50 / 240)
+    assert facts["heads"]["disease_state"]["alone"] == ["neoplastic"]
+    page = Page(render_page("genes.html.j2", facts))
+    assert "kidney1 ↑ 5.0%, kidney2 ↓ 4.6%, kidney3 ↑" in page.text
     assert "1,500" in page.text
 
 
@@ -269,4 +277,4 @@ def test_no_name_of_a_class_or_gene_becomes_markup():
         for name in ("A", MARKUP)
     )
     assert marked.elements == plain.elements
-    assert marked.text.count(MARKUP) == 3 * SHOWN + 1
+    assert MARKUP in marked.text

@@ -1,9 +1,5 @@
 """mRIN of a cohort: the original code's outputs, frozen reference, degenerate cohorts, files."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +14,6 @@ from tissuestate.integrity.mrin import (
     score_samples,
     truncated_normal,
 )
-from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.integrity.profiles import Profile, save_profile
 from tissuestate.refusals import write_refusal
 
@@ -249,33 +244,3 @@ def test_missing_reference_and_other_transcripts_are_refused(files, tmp_path):
         score_samples(profiles, other, model)
     with pytest.raises(InputError, match="made with other transcripts"):
         score_cohort(profiles, other, set(profiles))
-
-
-@pytest.mark.slow
-def test_multiqc_shows_mrin_and_coverage(files, tmp_path):
-    bed, profiles, _ = files
-    result = score_cohort(profiles, bed, set(profiles))
-    folder = tmp_path / "report"
-    write_multiqc_mrin(folder / "mrin_mqc.tsv", result.mrin.set_index("sample")["mrin"], -0.11)
-    write_multiqc_coverage(folder / "coverage_mqc.tsv", result.coverage)
-    subprocess.run(
-        [sys.executable, "-m", "multiqc", "--no-ansi", "--outdir", folder, folder],
-        check=True,
-        capture_output=True,
-    )
-    plots = json.loads((folder / "multiqc_data" / "multiqc_data.json").read_text())[
-        "report_plot_data"
-    ]
-    assert set(plots) >= {"mrin_plot", "gene_body_coverage_plot"}
-    html = (folder / "multiqc_report.html").read_text()
-    assert "RNA integrity (mRIN)" in html
-    assert "Gene-body coverage" in html
-    points = plots["mrin_plot"]["datasets"][0]["points"]
-    expected = result.mrin.set_index("sample")["mrin"].dropna()
-    assert {p["name"]: p["y"] for p in points} == pytest.approx(expected.to_dict(), abs=1e-5)
-    axes = plots["mrin_plot"]["datasets"][0]["layout"]
-    assert [shape["y0"] for shape in axes["shapes"]] == [-0.11]
-    assert axes["yaxis"]["range"][0] < -0.11 < axes["yaxis"]["range"][1]
-    lines = plots["gene_body_coverage_plot"]["datasets"][0]["lines"]
-    assert {line["name"] for line in lines} == set(profiles) - {"s7.x"}
-    assert len(lines[0]["pairs"]) == 100

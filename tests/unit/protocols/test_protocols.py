@@ -1,5 +1,7 @@
 """Evaluation protocols: splits, gain by leaks, and scores outside."""
 
+from typing import Any
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -14,6 +16,8 @@ from tissuestate.protocols.features import prepare_features
 from tissuestate.protocols.models import Training, predict_models
 from tissuestate.protocols.page import protocol_facts, summarise_protocols
 from tissuestate.protocols.splits import FITTED_ON_ALL, split_for_protocol
+from tissuestate.report.figures.intervals import left_out_intervals
+from tissuestate.report.render import with_interval
 
 STATES = ("non-neoplastic", "peri-neoplastic", "neoplastic")
 CLASSES = {
@@ -167,7 +171,7 @@ def test_without_training_samples_nothing_is_called(cohort, tmp_path):
     tables["outside_false_tumours"] = results.count_false_tumours(called)
     facts = protocol_facts(tables, searched=False)
     assert not any(facts[name] for name in ("crossvalidation", "leaks", "outside", "seen"))
-    assert "<h2>" not in render_page("protocols.html.j2", facts)
+    assert "<h2>" not in page_of(facts)
 
 
 def test_only_the_leak_lets_test_samples_into_a_fit(cohort):
@@ -251,20 +255,41 @@ def tables_of(calls: pd.DataFrame, resamples: int = 100) -> dict[str, pd.DataFra
     }
 
 
+def page_of(facts: dict[str, Any]) -> str:
+    """The page with its pictures."""
+    pictures = {row["column"]: left_out_intervals(row["accuracies"]) for row in facts["outside"]}
+    return render_page("protocols.html.j2", {**facts, "pictures": pictures})
+
+
+def test_samples_called_right_are_counted_by_part_left_out(calls):
+    facts = protocol_facts(tables_of(calls, resamples=20), searched=False)
+    (section,) = facts["outside"]
+    table = section["accuracies"].set_index(["head", "part", "model"])
+    ours = calls[(calls["model"] == "dl_pca") & (calls["part"] == "TCGA")]
+    right = (ours["tissue_call"] == ours["tissue_true"]).sum()
+    assert table.loc[("tissue", "TCGA", "dl_pca"), "right"] == right
+    assert table.loc[("tissue", "", "dl_pca"), "samples"] == 90
+    (other,) = facts["totals"]["study"]  # no part left out scores states or subtypes
+    parts_left_out = table.loc["tissue"].drop("").xs("dl_pca", level="model")
+    assert other == {"head": "tissue", **parts_left_out.sum().to_dict()}
+    assert "TCGA, DL PCA" in page_of(facts)
+
+
 def test_the_page_shows_every_score_and_recall(calls):
     tables = tables_of(calls)
     facts = protocol_facts(tables, searched=False)
     found = {(row["part"], row["head"]): row for row in facts["seen"]}["GTEx", "tissue"]
     recall = tables["outside_classes"].set_index(["part", "model", "class"])["recall"]
     kidney = next(row for row in found["classes"] if row["name"] == "kidney")
-    assert (kidney["recall"], kidney["samples"]) == (recall["GTEx", "dl_pca", "kidney"], 6)
-    text = Page(render_page("protocols.html.j2", facts)).text
-    assert f"kidney {kidney['recall']:.2f} of 6" in text
+    right = round(6 * recall["GTEx", "dl_pca", "kidney"])
+    assert (kidney["right"], kidney["samples"]) == (right, 6)
+    text = Page(page_of(facts)).text
+    assert f"kidney {right} of 6" in text
     for row in facts["crossvalidation"]["scores"]:
-        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in text
+        assert with_interval(row["value"], row["low"], row["high"]) in text
     leak = facts["leaks"]["cells"]["random"]["tissue"]
     assert leak["has_leak"] and f"{leak['difference']:+.3f} (" in text
-    assert Page(render_page("protocols.html.j2", facts | {"searched": True})).text != text
+    assert Page(page_of(facts | {"searched": True})).text != text
 
 
 def test_healthy_tissue_called_tumour_is_counted_by_part(calls):
@@ -279,7 +304,7 @@ def test_healthy_tissue_called_tumour_is_counted_by_part(calls):
         wrong = (own["disease_state_call"] == STATES[2]).sum()
         assert row["samples"] == len(own) == samples and row["called"]["dl_pca"] == wrong
         assert sum(called for _, called, _ in row["tissues"]) == wrong
-    text = Page(render_page("protocols.html.j2", facts)).text
+    text = Page(page_of(facts)).text
     assert f"{gtex['called']['logreg']} of 18" in text
     assert results.count_false_tumours(calls.drop(columns="disease_state_true")).empty
 
@@ -314,9 +339,7 @@ def test_calls_beyond_the_most_frequent_are_summed(calls):
     kidney = next(row for row in facts["seen"][0]["classes"] if row["name"] == "kidney")
     assert [name for name, _ in kidney["wrong"]["named"]] == list("abcde")
     assert kidney["wrong"]["others"] == 7
-    assert (
-        "(a 9, b 8, c 7, d 6, e 5, others 7)" in Page(render_page("protocols.html.j2", facts)).text
-    )
+    assert "(a 9, b 8, c 7, d 6, e 5, others 7)" in Page(page_of(facts)).text
 
 
 def test_a_head_that_the_network_lacks_has_only_other_models(calls):
@@ -326,7 +349,7 @@ def test_a_head_that_the_network_lacks_has_only_other_models(calls):
     facts = protocol_facts(tables_of(fewer, resamples=50), searched=False)
     row = next(row for row in facts["outside"][0]["rows"] if row["part"] == "GTEx")
     assert row["head"] == "tissue" and list(row["scores"]) == ["logreg"]
-    assert "<td></td>" in render_page("protocols.html.j2", facts)
+    assert "<td>not trained</td>" in page_of(facts)
 
 
 def test_markup_in_names_is_shown_as_text(calls):
@@ -335,7 +358,7 @@ def test_markup_in_names_is_shown_as_text(calls):
         tables = tables_of(named, resamples=20)
         for table in ("outside_classes", "outside_mistakes"):
             tables[table] = tables[table].replace({"kidney": name})
-        return Page(render_page("protocols.html.j2", protocol_facts(tables, searched=False)))
+        return Page(page_of(protocol_facts(tables, searched=False)))
 
     plain, marked = page("ANAME"), page(f"A{MARKUP}")
     assert marked.elements == plain.elements

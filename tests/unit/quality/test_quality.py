@@ -1,6 +1,9 @@
 """The quality decision: real logs of the tools, every criterion, every reason."""
 
+import json
 import re
+import subprocess
+import sys
 from dataclasses import astuple
 
 import numpy as np
@@ -8,7 +11,6 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from tissuestate.errors import InputError
-from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
 from tissuestate.quality.decisions import (
     COLUMNS,
     ReadQuality,
@@ -16,6 +18,13 @@ from tissuestate.quality.decisions import (
     read_count_summary,
     read_quality,
     read_star_log,
+)
+from tissuestate.quality.multiqc import (
+    KEPT,
+    LEFT_OUT,
+    write_multiqc_coverage,
+    write_multiqc_decisions,
+    write_multiqc_mrin,
 )
 from tissuestate.refusals import write_refusal
 
@@ -134,6 +143,19 @@ def test_a_sample_without_figures_is_refused(tmp_path):
         decide_quality(samples, mrin, {}, {})
 
 
+def write_sections(folder, names, left_out):
+    """The sections of MultiQC for these samples, one of them degraded."""
+    found = pd.DataFrame({"sample": names, "reads": 100, "aligned": 0.9, "assigned": 0.8})
+    found["mrin"] = [-0.3 if name == left_out else 0.1 for name in names]
+    found["kept"] = found["sample"] != left_out
+    found["reason"] = ["" if kept else "mRIN -0.300 < -0.110" for kept in found["kept"]]
+    least = {"aligned": 0.4, "assigned": 0.01, "mrin": -0.11}
+    write_multiqc_decisions(folder / "decisions_mqc.json", found, least)
+    write_multiqc_mrin(folder / "mrin_mqc.json", found, -0.11)
+    curves = pd.DataFrame(1.0, names, [str(place) for place in range(1, 13)])
+    write_multiqc_coverage(folder / "coverage_mqc.json", found, curves)
+
+
 @pytest.mark.slow
 def test_multiqc_has_one_row_per_sample_whatever_the_names_end_in(snakemake, demo_folder):
     """The rule itself, on files of its inputs: MultiQC would take such endings off."""
@@ -143,17 +165,42 @@ def test_multiqc_has_one_row_per_sample_whatever_the_names_end_in(snakemake, dem
     (demo_folder / "resources").mkdir()  # a file there stands for the workflow's own
     rows.to_csv(demo_folder / "resources/demo.tsv", sep="\t", index=False)
     results = demo_folder / "results"
-    for folder in ("alignment", "counts", "integrity"):
+    for folder in ("alignment", "counts", "quality"):
         (results / folder).mkdir(parents=True)
     for name in names:
         (results / f"alignment/{name}.Log.final.out").write_text(STAR_LOG.format(**DEFAULTS))
         text = SUMMARY.format(**DEFAULTS).replace("x.bam", name)
         (results / f"counts/{name}.tsv.summary").write_text(text)
-    write_multiqc_mrin(results / "integrity/mrin_mqc.tsv", pd.Series(0.1, names), -0.11)
-    curves = pd.DataFrame(1.0, names, ["1", "2"])
-    write_multiqc_coverage(results / "integrity/coverage_mqc.tsv", curves)
+    write_sections(results / "quality", names, left_out="P2")
     target = "results/quality/multiqc.html"
     run = snakemake(demo_folder, "--allowed-rules", "summarise_quality", "--", target)
     assert run.returncode == 0, run.stdout[-3000:]
-    shown = re.findall(r'data-original-sn="([^"]*)"', (demo_folder / target).read_text())
-    assert set(shown) == set(names)
+    page = (demo_folder / target).read_text()
+    assert set(re.findall(r'data-original-sn="([^"]*)"', page)) == set(names)
+    assert len(re.findall(">left out<", page)) == 1
+    assert "Simulated" in page
+    assert str(demo_folder) not in page
+    assert "Summarize report" not in page  # the button of a language model
+
+
+@pytest.mark.slow
+def test_multiqc_draws_samples_that_leave_in_another_colour(tmp_path):
+    write_sections(tmp_path, ["a", "b", "c"], left_out="b")
+    subprocess.run(
+        [sys.executable, "-m", "multiqc", "--no-ansi", "--outdir", tmp_path, tmp_path],
+        check=True,
+        capture_output=True,
+    )
+    plots = json.loads((tmp_path / "multiqc_data/multiqc_data.json").read_text())[
+        "report_plot_data"
+    ]
+    mrin = plots["mrin_plot"]["datasets"][0]
+    assert {point["name"]: (point["y"], point["color"]) for point in mrin["points"]} == {
+        "a": (0.1, KEPT),
+        "b": (-0.3, LEFT_OUT),
+        "c": (0.1, KEPT),
+    }
+    assert [shape["y0"] for shape in mrin["layout"]["shapes"]] == [-0.11]
+    lines = plots["gene_body_coverage_plot"]["datasets"][0]["lines"]
+    assert {line["name"]: line["color"] for line in lines} == {"a": KEPT, "b": LEFT_OUT, "c": KEPT}
+    assert [place for place, _ in lines[0]["pairs"]] == list(range(1, 13))

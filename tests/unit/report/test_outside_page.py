@@ -1,6 +1,7 @@
 """The page on calls in other laboratories, and the program that makes it."""
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -18,7 +19,7 @@ from tissuestate.evaluation.outside import (
     tabulate_answers,
 )
 from tissuestate.labels import STATES
-from tissuestate.report.figures.outside import laboratory_shares
+from tissuestate.report.figures.intervals import laboratory_intervals
 from tissuestate.report.outside import outside_facts
 from tissuestate.report.shares import exact_interval
 from tissuestate.tables import read_strings
@@ -97,14 +98,26 @@ def test_a_page_is_made_though_every_file_is_refused():
     assert "40 were refused" in page
 
 
-def test_a_laboratory_without_answers_says_so():
-    answers = pd.DataFrame(
-        {"answered": [True, False], "right": [True, True], "accepted": True}, index=["a", "b"]
-    )
-    figure = laboratory_shares(answers, pd.Series({"a": "first", "b": "second"}))
-    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert texts == ["none answered"]
-    assert figure.axes[0].get_yticklabels()[0].get_text() in ("first (1)", "second (1)")
+def test_a_laboratory_without_answers_has_no_share_of_them_right():
+    answers = pd.DataFrame({"answered": [True, False], "right": True}, index=["a", "b"])
+    svg = laboratory_intervals(answers, pd.Series({"a": "first", "b": "second"}))
+    assert re.findall(r"<title>(.*?), \d+\.\d%", svg) == [
+        "first, Answered: 1 of 1",
+        "second, Answered: 0 of 1",
+        "first, Right, of the answered: 1 of 1",
+    ]
+    assert "the model that calls" not in svg
+
+
+def test_counts_are_those_of_the_calls():
+    verdict = make_page_facts()["verdict"]
+    right = verdict["tissue_right"]
+    assert (right["hits"], right["samples"]) == (29, 30)
+    assert right["even"] == pytest.approx((14 / 15 + 1) / 2)
+    assert (verdict["new_answered"]["hits"], verdict["new_answered"]["samples"]) == (10, 10)
+    assert verdict["subtype_right"]["samples"] == 0  # the model has none
+    page = render_page("outside.html.j2", make_page_facts())
+    assert "<strong>29 of 30</strong>" in page and "<td>Subtype</td>" not in page
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from conftest import DEFAULTS, ROOT
 from reading import MARKUP, Page, render_page
+from tissuestate.report.figures.paper import paper_intervals
 from tissuestate.report.paper import (
     PAPER,
     RunResults,
@@ -45,13 +46,14 @@ def results(name: str = "liver", **changes) -> RunResults:
         ),
         "comparison": compared.assign(metric="balanced_accuracy"),
         "benchmark": pd.DataFrame({"model": ["dl_pca", "dl_all"], "fit_seconds": [10.0, 27.0]}),
-        "figures": dict.fromkeys(("confusion", "auc", "accuracy", "cost"), "<svg></svg>"),
     }
     return RunResults(**(parts | changes))
 
 
-def page_of(run: RunResults) -> Page:
-    return Page(render_page("paper.html.j2", paper_facts(run)))
+def page_of(run: RunResults, **more) -> Page:
+    facts = paper_facts(run)
+    picture = paper_intervals(facts["totals"])
+    return Page(render_page("paper.html.j2", {**facts, "picture": picture, **more}))
 
 
 def test_the_comparison_is_in_the_order_of_the_paper():
@@ -75,9 +77,30 @@ def test_the_result_with_the_papers_protocol_is_shown_if_measured():
     assert "again" not in compare_with_paper(METRICS, PRINTED, leaks[leaks["leak"] != "paper"])
 
 
-def test_every_figure_and_number_is_on_the_page():
+def test_a_run_lies_above_within_or_below_the_paper_by_its_interval():
+    bounds = [(0.95, 0.9, 0.96), (0.98, 0.975, 0.99), (0.9, 0.89, 0.91), (1.0, 1.0, 1.0)]
+    metrics = pd.DataFrame(bounds, columns=["value", "low", "high"]).assign(
+        head=["disease_state", "tissue", "subtype", "tumour"], metric="accuracy", n=13
+    )
+    paper = metrics[["head", "metric"]].assign(value=0.955)
+    table = compare_with_paper(metrics, paper, NO_LEAKS)
+    totals = paper_facts(results(table=table))["totals"]
+    assert [row["place"] for row in totals] == ["within", "above", "below", "within"]
+    assert totals[-1]["low"] == pytest.approx(0.025 ** (1 / 13))  # exact: 13 of 13
+    auc = compare_with_paper(metrics.assign(metric="auc"), paper.assign(metric="auc"), NO_LEAKS)
+    assert paper_facts(results(table=auc))["places"] == {"above": 1, "within": 1, "below": 1, "": 1}
+
+
+def test_simulated_samples_are_not_compared():
+    page = page_of(results(), simulated=True)
+    assert "svg" not in [tag for tag, *_ in page.elements]
+    assert "0.800" not in page.text and "2.7 times" not in page.text
+    assert "0.0012" in page.text  # what the search chose
+
+
+def test_every_number_is_on_the_page():
     page = page_of(results())
-    assert [tag for tag, *_ in page.elements].count("svg") == 4
+    assert [tag for tag, *_ in page.elements].count("circle") == 1  # of two figures one is known
     for shown in ("0.800 (0.780–0.820)", "not computed", "-0.170", "0.0012", "64, 32"):
         assert shown in page.text
     for shown in ("+0.200 (+0.100 to +0.300)", "-0.010 (-0.040 to +0.030)", "2.7 times"):

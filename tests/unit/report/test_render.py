@@ -1,11 +1,13 @@
 """Templates and their filters: numbers as text, and markup in facts shown as text."""
 
+import re
+
 import jinja2
 import numpy as np
 import pandas as pd
 import pytest
 from reading import MARKUP, Page
-from tissuestate.report.render import _environment, number, render, signed, with_interval
+from tissuestate.report.render import TEMPLATES, _environment, number, render, signed, with_interval
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,11 @@ def test_numbers_are_aligned_to_the_right():
 def test_one_is_followed_by_the_singular(things, text):
     parts = _environment().get_template("parts.html.j2").module
     assert str(parts.count(things, "study", "studies")) == text
+
+
+def test_no_template_loads_a_file():
+    """A page is one file: what it shows is in it."""
+    templates = sorted(path for path in TEMPLATES.iterdir() if path.suffix in (".j2", ".css"))
+    assert len(templates) > 10
+    loads = re.compile(r"<link|@import|url\(|\bsrc=\"(?!data:)|\bsrc=[^\"]|fetch\(|import\(")
+    assert {path.name for path in templates if loads.search(path.read_text())} == set()

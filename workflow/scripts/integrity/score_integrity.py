@@ -6,7 +6,6 @@ with log_to(snakemake.log[0]):
     from tissuestate.arrays import save_arrays
     from tissuestate.files import atomic
     from tissuestate.integrity.mrin import score_cohort
-    from tissuestate.integrity.multiqc import write_multiqc_coverage, write_multiqc_mrin
     from tissuestate.labels import rows_to_fit
     from tissuestate.refusals import paths_by_sample
     from tissuestate.sheet.samples import read_samples
@@ -24,6 +23,3 @@ with log_to(snakemake.log[0]):
         cohort.gis.to_csv(path, sep="\t", index=False)
     with atomic(out.coverage) as path:
         cohort.coverage.to_csv(path, sep="\t")
-    mrin = cohort.mrin.set_index("sample")["mrin"]
-    write_multiqc_mrin(out.multiqc_mrin, mrin, snakemake.params.min_mrin)
-    write_multiqc_coverage(out.multiqc_coverage, cohort.coverage)

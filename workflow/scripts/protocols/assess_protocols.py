@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.labels import read_classes
     from tissuestate.protocols import results
     from tissuestate.protocols.page import protocol_facts
+    from tissuestate.report.figures.intervals import left_out_intervals
     from tissuestate.report.render import render
 
     params, output = snakemake.params, snakemake.output
@@ -26,5 +27,8 @@ with log_to(snakemake.log[0]):
         with atomic(Path(output[0]).with_name(f"{name}.tsv")) as temporary:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     facts = {**protocol_facts(tables, bool(params.searched)), **params.page}
+    facts["pictures"] = {
+        section["column"]: left_out_intervals(section["accuracies"]) for section in facts["outside"]
+    }
     with atomic(output.page) as temporary:
         temporary.write_text(render("protocols.html.j2", facts), encoding="utf-8")

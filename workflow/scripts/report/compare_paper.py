@@ -10,6 +10,7 @@ with log_to(snakemake.log[0]):
     import pandas as pd
     from tissuestate.files import atomic
     from tissuestate.labels import has_class
+    from tissuestate.report.figures.paper import paper_intervals
     from tissuestate.report.paper import RunResults, compare_with_paper, paper_facts, read_settings
     from tissuestate.report.render import render
     from tissuestate.tables import read_table
@@ -30,13 +31,11 @@ with log_to(snakemake.log[0]):
         per_class=table("per_class"),
         comparison=table("comparison"),
         benchmark=table("benchmark"),
-        figures={
-            name: Path(source[name]).read_text(encoding="utf-8")
-            for name in ("confusion", "auc", "accuracy", "cost")
-        },
     )
     with atomic(output.table) as temporary:
         run.table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
     with atomic(output.html) as temporary:
-        page = render("paper.html.j2", {**paper_facts(run), **snakemake.params.page})
+        facts = paper_facts(run)
+        facts |= {"picture": paper_intervals(facts["totals"]), **snakemake.params.page}
+        page = render("paper.html.j2", facts)
         temporary.write_text(page, encoding="utf-8")

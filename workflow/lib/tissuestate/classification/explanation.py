@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 STEPS = (32, 128, 512, 2048, 8192)  # of the integral; more if fewer do not suffice
 WITHIN = 0.005  # share of the difference by which the contributions' sum may differ from it
 GENES = 20  # shown of each sample and head
-SHOWN = 10  # of each class on the report's page
+SHOWN = 10  # of each class in the table of the report's page
+LEADING = 5  # of each class in its map
 EXAMPLES = 50  # test samples per class, at most
 BLOCK = 64  # samples explained at once
 ROWS = 4096  # of the network's input at once
@@ -200,9 +201,10 @@ def class_genes(
 ) -> pd.DataFrame:
     """The genes with the largest mean contributions to each class, one row per gene.
 
-    Columns: head, class, rank, gene, contribution (mean over the samples of the class, logits),
-    share (of those samples in which it speaks for the class), level ('higher' or 'lower' than in
-    the average training sample), samples.
+    Of each class also those that are among the first of another class of its head. Columns: head,
+    class, rank, gene, contribution (mean over the samples of the class, logits), share (of those
+    samples in which it speaks for the class), level ('higher' or 'lower' than in the average
+    training sample), difference (the sum over all genes, logits), samples.
     """
     genes = np.array(explainer.classifier.genes)
     sums: dict[tuple[str, str], list[Any]] = {}
@@ -217,19 +219,27 @@ def class_genes(
             sums[head, name] = (
                 new if old is None else [a + b for a, b in zip(old, new, strict=True)]
             )
+    orders = {key: np.argsort(-found[0], kind="stable") for key, found in sums.items()}
+    leading: dict[str, set[int]] = {}
+    for (head, _), order in orders.items():
+        leading.setdefault(head, set()).update(order[:LEADING].tolist())
     parts = []
     for (head, name), (total, speaking, deviation, count) in sums.items():
-        order = np.argsort(-total, kind="stable")[:GENES]
+        order = orders[head, name]
+        is_shown = np.isin(order, list(leading[head]))
+        is_shown[:GENES] = True
+        ranks, order = np.flatnonzero(is_shown), order[is_shown]
         parts.append(
             pd.DataFrame(
                 {
                     "head": head,
                     "class": name,
-                    "rank": np.arange(1, len(order) + 1),
+                    "rank": ranks + 1,
                     "gene": genes[order],
                     "contribution": total[order] / count,
                     "share": speaking[order] / count,
                     "level": np.where(deviation[order] > 0, "higher", "lower"),
+                    "difference": total.sum() / count,
                     "samples": int(count),
                 }
             )
@@ -264,26 +274,44 @@ def correct_calls(
 
 
 def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
-    """Facts of the page on `class_genes` (`genes.html.j2`): the first genes of each class."""
-    heads = {
-        head: [
+    """Facts of the page on `class_genes`: by head its classes and the map of their first genes.
+
+    Contributions are parts of the difference of their class. A class has its first genes, each with
+    whether it is higher than average and what it contributes to each class of the head (None if
+    unknown); part: what the leading ones make up. largest: of the contributions of a head. alone:
+    classes without a competitor, which have no difference. median_part: over all classes.
+    """
+    heads = {head: _head_genes(rows) for head, rows in table.groupby("head", sort=False)}
+    parts = [row["part"] for found in heads.values() for row in found["classes"]]
+    median = float(np.median(parts)) if parts else 0.0
+    return {"heads": heads, "median_part": median, "leading": LEADING}
+
+
+def _head_genes(rows: pd.DataFrame) -> dict[str, Any]:
+    """The classes of a head with their first genes, and what these contribute to each class."""
+    compared = rows[rows["difference"] != 0]
+    parts = (compared["contribution"] / compared["difference"]).rename("part")
+    compared = compared.assign(part=parts)
+    cells = compared.pivot(index="gene", columns="class", values="part")
+    cells = cells.astype(object).where(cells.notna(), None)
+    classes = []
+    for name, own in compared.groupby("class"):
+        first = own.nsmallest(SHOWN, "rank")
+        genes = [
             {
-                "name": name,
-                "genes": [
-                    {
-                        "gene": row.gene,
-                        "contribution": row.contribution,
-                        "higher": row.level == "higher",
-                    }
-                    for row in own.nsmallest(SHOWN, "rank").itertuples()
-                ],
-                "samples": int(own["samples"].iloc[0]),
+                "gene": row.gene,
+                "higher": row.level == "higher",
+                "part": row.part,
+                "cells": cells.loc[row.gene].to_dict(),
             }
-            for name, own in rows.groupby("class")
+            for row in first.itertuples()
         ]
-        for head, rows in table.groupby("head", sort=False)
-    }
-    return {"heads": heads}
+        part = float(first["part"].iloc[:LEADING].sum())
+        samples = int(own["samples"].iloc[0])
+        classes.append({"name": name, "genes": genes, "part": part, "samples": samples})
+    largest = float(compared["part"].abs().max()) if len(compared) else 1.0
+    alone = sorted(set(rows["class"]) - set(compared["class"]))
+    return {"classes": classes, "largest": largest, "alone": alone}
 
 
 def _explain_blocks(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.labels import HEADS, PAPER_MODEL
+from tissuestate.labels import HEADS, PAPER_MODEL, TUMOUR
 
 WORST = 5  # wrong calls listed of a class
 
@@ -22,6 +22,7 @@ def protocol_facts(tables: Mapping[str, pd.DataFrame], searched: bool) -> dict[s
         "crossvalidation": _crossvalidation(tables["crossvalidation"]),
         "leaks": _leaks(tables["leaks"]),
         "outside": _outside(tables),
+        "totals": _totals(tables),
         "false_tumours": _false_tumours(tables["outside_false_tumours"]),
         "seen": seen,
         "unseen": unseen,
@@ -116,8 +117,9 @@ def _leaks(table: pd.DataFrame) -> dict[str, Any] | None:
 def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """Scores of all models for each column whose values were left out in turn.
 
-    A row has the part left out ('' for none, cross-validated), head, samples, scores by model, and
-    the scored classes (None for all). not_scored: heads with the parts that have no score of them.
+    accuracies: of `_accuracies`. A row has the part left out ('' for none, cross-validated), head,
+    samples, scores by model, and the scored classes (None for all). not_scored: heads with the
+    parts that have no score of them.
     """
     found = _balanced(tables["outside"])
     if found.empty:
@@ -138,6 +140,7 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
         sections.append(
             {
                 "column": column,
+                "accuracies": _accuracies(tables, str(column)),
                 "models": list(dict.fromkeys(model for row in rows for model in row["scores"])),
                 "rows": rows,
                 "not_scored": _parts_not_scored(
@@ -146,6 +149,35 @@ def _outside(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
             }
         )
     return sections
+
+
+def _accuracies(tables: Mapping[str, pd.DataFrame], column: str) -> pd.DataFrame:
+    """Samples called right by each model, in cross-validation (part '') and of each part left out.
+
+    Columns: head (tumour or one of `HEADS`), part, model, right, samples; in this order.
+    """
+    outside = tables["outside"]
+    rows = [tables["crossvalidation"].assign(part=""), outside[outside["protocol"] == column]]
+    table = pd.concat([found[found["metric"] == "accuracy"] for found in rows if len(found)])
+    asked = [TUMOUR, *HEADS]
+    table = table[table["head"].isin(asked)]
+    right = (table["value"] * table["n"]).round().astype(int)  # of repetitions: their mean
+    table = table.assign(right=right, samples=table["n"].astype(int))
+    table = table.iloc[np.argsort(table["head"].map(asked.index), kind="stable")]
+    return table[["head", "part", "model", "right", "samples"]].reset_index(drop=True)
+
+
+def _totals(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """DL PCA's right calls and samples by head: of the column '' (other donors) and each other."""
+    columns = tables["outside"]["protocol"].unique() if len(tables["outside"]) else []
+    found: dict[str, list[dict[str, Any]]] = {}
+    for column in columns:
+        rows = _accuracies(tables, column)
+        rows = rows[(rows["model"] == PAPER_MODEL) & rows["head"].isin(HEADS)]
+        for name, own in ((column, rows[rows["part"] != ""]), ("", rows[rows["part"] == ""])):
+            sums = own.groupby("head", sort=False)[["right", "samples"]].sum().reset_index()
+            found[name] = sums.to_dict("records")
+    return found
 
 
 def _scores(scored: pd.DataFrame, **about: Any) -> dict[str, Any]:
@@ -199,8 +231,8 @@ def _calls(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """DL PCA's calls of classes that were in training and of those that were not.
 
-    The former: column, part, head and classes with recall, samples and wrong calls; the latter:
-    column, part, head, class and calls.
+    The former: column, part, head and classes with right calls, samples and wrong calls; the
+    latter: column, part, head, class and calls.
     """
     if mistakes.empty and classes.empty:
         return [], []
@@ -215,7 +247,7 @@ def _calls(
         known = [
             {
                 "name": name,
-                "recall": recall,
+                "right": round(recall * support),
                 "samples": support,
                 "wrong": wrong.pop((column, part, head, name), None),
             }

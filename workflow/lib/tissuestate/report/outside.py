@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.evaluation.outside import EVEN, GROUPS, NEW, POOLED
+from tissuestate.report.figures.intervals import laboratory_intervals
 from tissuestate.report.figures.outside import (
     known_and_new,
-    laboratory_shares,
     outside_curves,
     outside_reliability,
 )
 from tissuestate.report.render import figure_bytes
+from tissuestate.report.shares import count_hits
 
 # question, metric, whether a higher value is better, goal (of the mean over laboratories)
 GOALS = (
@@ -27,6 +28,18 @@ GOALS = (
     ("tissue", "calibration_error", False, 0.05),
     ("tumour", "calibration_error", False, 0.05),
 )
+VERDICT = {  # the scores that the page begins with: question, metric
+    "tissue_answered": ("tissue", "answered"),
+    "tissue_right": ("tissue", "right_of_answered"),
+    "tumour_answered": ("tumour", "answered"),
+    "tumour_right": ("tumour", "right_of_answered"),
+    "state_answered": ("disease_state", "answered"),
+    "state_right": ("disease_state", "right_of_answered"),
+    "subtype_answered": ("subtype", "answered"),
+    "subtype_right": ("subtype", "right_of_answered"),
+    "new_answered": (NEW, "answered"),
+    "healthy_tumour": ("tumour", "healthy_likeliest_tumour"),
+}
 PART_COLUMNS = (
     *(
         (question, metric)
@@ -52,11 +65,6 @@ def outside_facts(
     areas = whole[whole["question"] == NEW].set_index("metric")["value"].filter(like="auroc_")
     laboratories = labels["laboratory"]
     figures = {
-        **{
-            question: laboratory_shares(answers[question], laboratories)
-            for question in ("tissue", "tumour")
-            if len(answers.get(question, ()))
-        },
         "reliability": outside_reliability(answers),
         "curves": outside_curves(answers, development),
         NEW: known_and_new(
@@ -76,6 +84,12 @@ def outside_facts(
         "doubtful": labels.loc[labels["doubt"] != "", ["laboratory", "doubt"]].reset_index(),
         "has_development": bool(development),
         "goals": [_goal(scores, *goal) for goal in GOALS],
+        "verdict": {key: _counts(scores, *asked) for key, asked in VERDICT.items()},
+        "by_laboratory": {
+            question: laboratory_intervals(answers[question], laboratories)
+            for question in ("tissue", "tumour")
+            if len(answers.get(question, ()))
+        },
         "pictures": {key: figure_bytes(figure) for key, figure in figures.items()},
         "parts_of": {part: _by_part(scores, part) for part in GROUPS if part in labels},
         "main": _main_scores(scores),
@@ -99,6 +113,17 @@ def score_over_all(
         return np.nan, 0, 0
     value, samples, laboratories = rows[["value", "samples", "laboratories"]].iloc[0]
     return float(value), int(samples), int(laboratories)
+
+
+def _counts(scores: pd.DataFrame, question: str, metric: str) -> dict[str, Any]:
+    """Samples behind a score over all, and the mean of the score over laboratories."""
+    value, samples, laboratories = score_over_all(scores, "all", POOLED, question, metric)
+    return {
+        "hits": count_hits(value, samples),
+        "samples": samples,
+        "laboratories": laboratories,
+        "even": score_over_all(scores, "all", EVEN, question, metric)[0],
+    }
 
 
 def _goal(

@@ -1,4 +1,4 @@
-"""The paper's results beside those of a run, in the order of its tables and figures."""
+"""The paper's results beside those of a run, and its claims checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import pandas as pd
 
 from tissuestate.labels import HEADS
 from tissuestate.report.claims import CHEAPER, FAILS, HOLDS, check_claims, check_cost
+from tissuestate.report.shares import count_hits, exact_interval
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class RunResults:
     """Results of a run that the page shows; column names are those of the stages.
 
     hyperparameters: those that the search chose, by task. table: of `compare_with_paper`.
-    per_class: of DL PCA. comparison, benchmark: of all models. figures: SVGs by name: confusion,
-    auc, accuracy and cost.
+    per_class: of DL PCA. comparison, benchmark: of all models.
     """
 
     settings: Settings
@@ -63,7 +63,6 @@ class RunResults:
     per_class: pd.DataFrame
     comparison: pd.DataFrame
     benchmark: pd.DataFrame
-    figures: Mapping[str, str]
 
 
 def read_settings(
@@ -110,15 +109,19 @@ def compare_with_paper(
 
 
 def paper_facts(run: RunResults) -> dict[str, Any]:
-    """Facts of the page: settings of both runs, then each table and figure of the paper."""
+    """Facts of the page: claims, figures of both runs, and how the runs differ."""
+    totals = _totals(run.table)
     return {
         "settings": {"paper": PAPER, "run": run.settings},
         "hyperparameters": run.hyperparameters,
         "parameters": list(
             dict.fromkeys(name for found in run.hyperparameters.values() for name in found)
         ),
-        "figures": run.figures,
-        "totals": _totals(run.table),
+        "totals": totals,
+        "places": {
+            place: sum(row["place"] == place for row in totals)
+            for place in ("above", "within", "below", "")
+        },
         "has_paper_protocol": "again" in run.table,
         "per_class": _per_class(run.per_class),
         "claims": _claims(run.comparison),
@@ -128,11 +131,24 @@ def paper_facts(run: RunResults) -> dict[str, Any]:
 
 
 def _totals(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of `compare_with_paper`; samples is None if the run lacks the metric."""
-    return [
-        {**row, "samples": None if np.isnan(row["n"]) else int(row["n"])}
-        for row in table.to_dict("records")
-    ]
+    """The rows of `compare_with_paper`; samples is None if the run lacks the metric.
+
+    An accuracy without spread, as all calls are right, has its exact interval. place: where the
+    interval lies, above, within (around) or below the paper's figure; '' without an interval.
+    """
+    rows = []
+    for found in table.to_dict("records"):
+        row: dict[str, Any] = {str(name): value for name, value in found.items()}
+        samples = None if np.isnan(row["n"]) else int(row["n"])
+        if samples and row["metric"] == "accuracy" and row["low"] == row["high"]:
+            hits = count_hits(row["ours"], samples)
+            row["low"], row["high"] = exact_interval(hits, samples)
+        place = ""
+        if row["low"] < row["high"]:
+            place = "above" if row["low"] > row["paper"] else "within"
+            place = "below" if row["high"] < row["paper"] else place
+        rows.append({**row, "samples": samples, "place": place})
+    return rows
 
 
 def _per_class(per_class: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:

@@ -31,52 +31,6 @@ from tissuestate.report.shares import exact_interval
 TITLES = {"tissue": "Tissue of origin", "tumour": "Tumour or not", "disease_state": "Three states"}
 
 
-def laboratory_shares(answers: pd.DataFrame, laboratories: pd.Series) -> Figure:
-    """Shares answered, right of answered and right if all were answered, by laboratory.
-
-    answers: of one question (see `tabulate_answers`); laboratories: of each sample.
-    """
-    own = laboratories[answers.index]
-    panels = (
-        ("answered", answers["answered"]),
-        ("right, of answered", answers.loc[answers["answered"], "right"]),
-        ("most probable right", answers.loc[answers["accepted"], "right"]),
-    )
-    names = own.value_counts().index[::-1]
-    with rc_context(STYLE):
-        figure = new_figure(WIDTH, 1.5 + 0.27 * len(names), "Calls by laboratory")
-        for axes, (title, values) in zip(
-            figure.subplots(1, len(panels), sharey=True), panels, strict=True
-        ):
-            _draw_shares(axes, values.astype(bool), own[values.index], list(names))
-            axes.set_title(title)
-        figure.axes[0].set_yticks(
-            range(len(names)), [f"{name} ({(own == name).sum()})" for name in names]
-        )
-    return figure
-
-
-def _draw_shares(axes: Axes, values: pd.Series, laboratories: pd.Series, names: list[str]) -> None:
-    """A dot and its exact interval for each laboratory, and a line at their mean."""
-    shares = []
-    for place, name in enumerate(names):
-        rows = values[laboratories == name]
-        if rows.empty:
-            axes.text(0.02, place, "none answered", va="center", fontsize=8, color=TEXT_GREY)
-            continue
-        low, high = exact_interval(int(rows.sum()), len(rows))
-        shares.append(rows.mean())
-        axes.plot([low, high], [place, place], color=KEPT, linewidth=1.2)
-        axes.plot(shares[-1], place, "o", color=KEPT, markersize=5, clip_on=False)
-    if shares:
-        mean = float(np.mean(shares))
-        axes.axvline(mean, color=DROPPED, linestyle="--", linewidth=1)
-        axes.set_xlabel(f"dashed: their mean, {mean:.3f}")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(-0.7, len(names) - 0.3)
-    axes.grid(axis="x")
-
-
 def outside_reliability(answers: Mapping[str, pd.DataFrame]) -> Figure:
     """Share right by confidence, one panel per question, with exact intervals and numbers."""
     asked = [question for question in TITLES if question in answers]
