@@ -30,7 +30,7 @@ def test_a_call_is_told_with_its_confidence_and_doubts() -> None:
     refused = record("refused", refused="no gene is known", heads={}, tumour=None)
     assert sorted(lines_of([record(), few, refused])) == [
         "P1       Clear cell carcinoma: moderate confidence, 81 %",
-        "few      Clear cell carcinoma: moderate confidence, 81 %; few reads",
+        "few      Clear cell carcinoma: doubtful (few reads), 81 %",
         "refused  No call: no gene is known",
     ]
 
