@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -128,3 +129,36 @@ def write_config(folder: Path, base: str = "config/config.yaml", **changes: obje
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by playwright; tests that need it are skipped if it is absent."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed (envs/debian-dev.txt)")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(
+            executable_path=program,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+                *("--disable-background-networking", "--disable-component-update"),
+                "--disable-sync",
+            ],
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def accessibility() -> Callable[[Any], list[str]]:
+    """What axe-core finds wrong with an open page, a line for each kind of fault."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def faults(page: Any) -> list[str]:
+        page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+        found = axe.run(page).response["violations"]
+        return [f"{fault['id']}: {fault['nodes'][0]['html'][:100]}" for fault in found]
+
+    return faults

@@ -387,3 +387,30 @@ def test_the_report_is_one_file_with_every_category(snakemake, demo: Path) -> No
     for category in ("Summary", "Quality", "Cohort", "Correction", "Training", "Evaluation"):
         assert category in text, category
     assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?://', text)
+
+
+def pages_of(demo: Path) -> list[Path]:
+    """The pages that this workflow writes itself, for the run and for three new samples."""
+    folders = ("report", "report/run", "protocols", "bundle", "classification/pages")
+    return [page for name in folders for page in sorted((demo / "results" / name).glob("*.html"))]
+
+
+def test_every_page_is_simulated_stands_alone_and_is_open_to_all_readers(
+    demo: Path, browser, accessibility
+) -> None:
+    pages = pages_of(demo)
+    names = {page.name for page in pages}
+    expected = ("summary", "paper", "genes", "protocols", "MODEL_CARD", "TRIPOD-AI", "index")
+    assert {f"{name}.html" for name in expected} <= names
+    for path in pages:
+        assert path.stat().st_size < 2_000_000, path
+        context = browser.new_context(offline=True, viewport={"width": 390, "height": 844})
+        page = context.new_page()
+        requests: list[str] = []
+        page.on("request", lambda request, seen=requests: seen.append(request.url))
+        page.goto(path.as_uri())
+        assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
+        assert "Simulated" in page.inner_text("main"), path
+        assert accessibility(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        context.close()

@@ -194,6 +194,7 @@ rule summarise_run:
         **left_out_results(),
         qc="<results>/quality/samples.tsv" if FROM_READS else [],
         genes="<results>/cohort/genes.tsv",
+        sex="<results>/cohort/sex.tsv",
         cohort="<results>/cohort/cohort.h5ad",
         diagnostics="<results>/expression/diagnostics.tsv",
         classes="<results>/cohort/classes.json",

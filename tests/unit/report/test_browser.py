@@ -1,7 +1,5 @@
 """The pages in a real browser: alone and offline, without errors, readable on phone and paper."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,6 @@ from tissuestate.classification.page import Background, index_facts, sample_fact
 from tissuestate.report.render import render
 
 pytestmark = pytest.mark.slow
-
-playwright = pytest.importorskip("playwright.sync_api")
 
 HEADS = {
     "disease_state": {"neoplastic": 0.991, "peri-neoplastic": 0.008, "non-neoplastic": 0.001},
@@ -94,24 +90,6 @@ GENES = pd.DataFrame(
 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is not installed (envs/debian-dev.txt)")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(
-            executable_path=program,
-            args=[
-                *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-                *("--disable-background-networking", "--disable-component-update"),
-                "--disable-sync",
-            ],
-        )
-        yield found
-        found.close()
-
-
 PAGES = {
     "called": lambda background: sample_page(record(), background, GENES),
     "not explained": lambda background: sample_page(record(mrin=None), background),
@@ -145,7 +123,9 @@ PAGES = {
 
 @pytest.mark.parametrize("width", [375, 1280])
 @pytest.mark.parametrize("kind", PAGES)
-def test_a_page_loads_alone_without_errors_and_fits(kind, width, background, browser, tmp_path):
+def test_a_page_loads_alone_without_errors_and_fits(
+    kind, width, background, browser, accessibility, tmp_path
+):
     file = tmp_path / "sample.html"
     file.write_text(PAGES[kind](background), encoding="utf-8")
     context = browser.new_context(offline=True, viewport={"width": width, "height": 700})
@@ -171,6 +151,7 @@ def test_a_page_loads_alone_without_errors_and_fits(kind, width, background, bro
         ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
     )
     assert smallest >= 11
+    assert accessibility(page) == []
     context.close()
 
 

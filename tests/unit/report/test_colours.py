@@ -4,9 +4,10 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from tissuestate.report.figures import style
 from tissuestate.report.figures.confusion import ink_on, luminance, shade
+from tissuestate.report.figures.expression import OPACITY
 from tissuestate.report.figures.style import DROPPED, GREY, KEPT, PALETTE, TEXT_GREY
 
 # Linear RGB as seen with each deficiency (Machado, Oliveira & Fernandes 2009, severity 1).
@@ -58,7 +59,10 @@ def test_the_measures_are_right():
 
 
 def test_marks_stand_out_from_white_and_texts_can_be_read():
-    for mark in (*PALETTE, GREY):
+    seen_through = [
+        to_hex([1 - OPACITY * (1 - value) for value in to_rgb(colour)]) for colour in PALETTE
+    ]
+    for mark in (*PALETTE, GREY, *seen_through):
         assert contrast(mark, "#FFFFFF") >= 3, mark
     for text in (TEXT_GREY, style.STYLE["axes.labelcolor"]):
         assert contrast(text, "#FFFFFF") >= 4.5, text

@@ -309,9 +309,16 @@ def test_empty_tables_give_a_figure_with_a_message(tmp_path):
 
 
 def test_equal_figures_are_equal_bytes(tmp_path):
-    given = points(), points(), {}, {}
-    first, second = (drawn(principal_components(*given), tmp_path) for _ in range(2))
-    assert first == second
+    trials = pd.DataFrame({"number": [0, 1], "loss": [1.0, 0.5]})
+    for name, draw in (
+        ("figure.png", lambda: principal_components(points(), points(), {}, {})),
+        ("figure.svg", lambda: tuning_history(trials)),
+    ):
+        for folder in ("first", "second"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            save(draw(), tmp_path / folder / name)
+        first, second = (tmp_path / folder / name for folder in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_figure_for_a_page_has_a_name_and_notes_and_no_ids_of_its_own(tmp_path):

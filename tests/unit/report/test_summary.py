@@ -89,6 +89,7 @@ def run():
             columns=["head", "true", "called", "count"],
         ),
         comparison=comparison,
+        sex={"samples": 12, "expressed": 0, "stated": 0, "contradicted": []},
     )
 
 
@@ -222,6 +223,14 @@ def test_few_samples_and_holes_are_named(run):
     assert summary_facts(many)["few"] == []
 
 
+def test_samples_of_another_sex_than_stated_are_named(run):
+    row = {"sample": "s7", "tissue": "kidney", "sex": "female", "sex_expressed": "XY"}
+    swapped = replaced(run, sex=run.sex | {"expressed": 12, "contradicted": [row]})
+    assert "s7 kidney female XY" in page_of(swapped).text
+    assert item(swapped, "sex", "samples that contradict it or their tissue") == 1
+    assert "s7" not in page_of(run).text
+
+
 def test_only_pages_of_this_run_are_linked(run):
     page = write_page(summary_facts(run))
     assert page.count("<a href=") == 1 and 'href="paper.html"' in page
@@ -332,7 +341,8 @@ def test_laboratories_left_out_are_in_the_summary_or_their_absence_is_said(run):
         "healthy": healthy,
     }
     facts = summary_facts(run) | {"left_out": brief}
-    text = Page(write_page(facts)).text
+    accuracy = facts["accuracy"] | {"left_out": [{"kind": "x", "counts": [None] * 2, "weaker": []}]}
+    text = Page(write_page(facts | {"accuracy": accuracy})).text
     for shown in ("0.875", "0.011", "0.044", "2 of 9 of Ulm"):
         assert shown in text
     assert "No laboratory was left out" not in text

@@ -8,6 +8,7 @@ with log_to(snakemake.log[0]):
 
     import anndata
     from markupsafe import Markup
+    from tissuestate.cohort.sex import sex_facts
     from tissuestate.files import atomic
     from tissuestate.labels import read_classes
     from tissuestate.report.figures.intervals import accuracy_intervals
@@ -36,6 +37,7 @@ with log_to(snakemake.log[0]):
             metrics=read_metrics(source.metrics),
             confusion=table(source.confusion),
             comparison=table(source.comparison),
+            sex=sex_facts(source.sex),
             sets=table(source.sets),
             abstention=table(source.abstention),
             protocols={Path(path).stem: table(path) for path in source.get("protocols", [])},

@@ -1,5 +1,6 @@
 """A document that is kept as Markdown and read as a page."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,8 @@ def _to_html(text: str) -> Markup:
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
     parser.add_render_rule("th_open", _render_heading)
-    return Markup(parser.render(text))
+    # Counts such as "37 of 37" stay on one line of a narrow column.
+    return Markup(re.sub(r"(?<=\d) of (?=\d)", "&nbsp;of&nbsp;", parser.render(text)))
 
 
 def _render_heading(

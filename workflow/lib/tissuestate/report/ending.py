@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tissuestate.classification.page import Background, index_facts
-from tissuestate.labels import HEADS, TUMOUR
+from tissuestate.labels import QUESTIONS, measured_head
 from tissuestate.report.wording import head_title
 
 LISTED = 20  # samples with a line each; of more, the most frequent verdicts are counted
@@ -33,12 +33,14 @@ def call_facts(records: Sequence[Mapping[str, Any]], background: Background) -> 
 
 
 def right_answers(metrics: pd.DataFrame) -> list[str]:
-    """How many test samples are called right by each head, from the metrics of a model."""
-    accuracy = metrics[metrics["metric"] == "accuracy"].set_index("head")
+    """How many test samples are called right by question, from the metrics of a model."""
+    rows = metrics[metrics["metric"] == "accuracy"].to_dict("records")
+    found = {row["head"]: row for row in rows}
+    heads = {question: measured_head(question, found) for question in QUESTIONS}
     return [
-        f"{head_title(head).lower()} {round(row['value'] * row['n'])} of {row['n']:.0f}"
-        for head, row in accuracy.iterrows()
-        if head in HEADS
+        f"{head_title(question).lower()} {round(row['value'] * row['n'])} of {row['n']:.0f}"
+        for question, head in heads.items()
+        if (row := found.get(head))
     ]
 
 
@@ -47,7 +49,7 @@ def left_out_answers(scores: pd.DataFrame) -> list[str]:
     pooled = scores[(scores["labels"] == "all") & (scores["member"] == "pooled")]
     found = pooled.set_index(["question", "metric"])[["value", "samples"]].to_dict("index")
     lines = []
-    for question in (TUMOUR, *HEADS):
+    for question in QUESTIONS:
         right = found.get((question, "right_of_answered"))
         if right and right["samples"]:
             number, answered = round(right["value"] * right["samples"]), int(right["samples"])

@@ -47,9 +47,9 @@ class Run:
     samples: labels of the samples in the cohort (index sample). genes: their number. qc is None if
     no sample came from reads, truth if nothing is simulated. called: the model that calls. metrics:
     of all models, with a column model. confusion: of the model that calls. comparison: of all
-    models with DL PCA (`compare_predictions`). sets, abstention: of the model that calls
-    (`evaluation.trust`), None if not measured. protocols: the tables crossvalidation, leaks and
-    outside of `protocols.results`, or none. left_out: None if no laboratory was left out.
+    models with DL PCA (`compare_predictions`). sex: of `sex_facts`. sets, abstention: of the model
+    that calls (`evaluation.trust`), None if not measured. protocols: the tables crossvalidation,
+    leaks and outside of `protocols.results`, or none. left_out: None if no laboratory was left out.
     """
 
     samples: pd.DataFrame
@@ -62,6 +62,7 @@ class Run:
     metrics: pd.DataFrame
     confusion: pd.DataFrame
     comparison: pd.DataFrame
+    sex: Mapping[str, Any]
     sets: pd.DataFrame | None = None
     abstention: pd.DataFrame | None = None
     protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -88,6 +89,7 @@ def summary_facts(run: Run) -> dict[str, Any]:
         "tumour": _tumour(run),
         **caveats(run.samples, run.classes, called, run.diagnostics),
         "quality": _quality(run),
+        "sex": run.sex,
         "datasets": run.datasets,
         "correction": _correction(run),
         "truth": _truth(run),

@@ -45,6 +45,11 @@ def tabulate_summary(summary: Mapping[str, Any]) -> pd.DataFrame:
         ),
         "laboratories left out": _left_out_items(summary["left_out"] or {}),
         "quality": _quality_items(summary["quality"] or {}),
+        "sex": (
+            ("samples of known sex by expression", summary["sex"]["expressed"]),
+            ("samples of stated sex", summary["sex"]["stated"]),
+            ("samples that contradict it or their tissue", len(summary["sex"]["contradicted"])),
+        ),
         "genes": (
             (f"recognised, {row.dataset}", row.recognised)
             for row in summary["datasets"].itertuples()

@@ -23,7 +23,7 @@ from tissuestate.report.figures.style import (
 from tissuestate.report.wording import class_label, class_title, head_title
 
 CELL = 0.3  # inches at most
-LETTER, SPACE, RECORD = 0.067, 0.22, 0.8  # inches: a letter of a name, beside names, "12 of 13"
+LETTER, SPACE = 0.067, 0.22  # inches: a letter, and beside a name
 TOP, HEADING = 0.55, 0.35  # inches: above the panels, and above each
 
 
@@ -43,7 +43,12 @@ def confusion_matrices(
             show_message(figure.subplots(), "no test sample to show")
             return figure
         labels = {head: [class_label(name, names) for name in classes[head]] for head in heads}
-        boxes, height = _place_panels(labels)
+        counts = {
+            head: _count_calls(confusion[confusion["head"] == head], classes[head])
+            for head in heads
+        }
+        most = max(table.sum(axis=1).max() for table in counts.values())
+        boxes, height = _place_panels(labels, len(_record(most, most)))
         figure = Figure(figsize=(WIDTH, height))
         figure.suptitle(title, x=0.06 / WIDTH, y=1 - 0.06 / height, ha="left", va="top")
         figure.text(
@@ -56,25 +61,27 @@ def confusion_matrices(
         for head, (left, top, size) in boxes.items():
             box = (left / WIDTH, 1 - (top + size) / height, size / WIDTH, size / height)
             axes = figure.add_axes(box)
-            rows = confusion[confusion["head"] == head]
-            counts = _count_calls(rows, classes[head])
             titles = [class_title(name, names) for name in classes[head]]
-            _draw_panel(axes, counts, labels[head], titles, size / len(counts))
+            _draw_panel(axes, counts[head], labels[head], titles, size / len(titles))
             axes.set_title(head_title(head))
     return figure
 
 
 def _place_panels(
-    labels: Mapping[str, Sequence[str]],
+    labels: Mapping[str, Sequence[str]], letters: int
 ) -> tuple[dict[str, tuple[float, float, float]], float]:
-    """Left, top and size of each panel in inches, and the height of the figure."""
+    """Left, top and size of each panel in inches, and the height of the figure.
+
+    letters: of the longest text beside a row.
+    """
+    beside = SPACE + LETTER * letters
     boxes: dict[str, tuple[float, float, float]] = {}
     rooms = {head: SPACE + LETTER * max(map(len, names)) for head, names in labels.items()}
     room = max(rooms.values())
     left, top, bottom = 0.0, TOP, TOP
     for head, names in labels.items():
-        size = len(names) * min(CELL, (WIDTH - room - RECORD) / len(names))
-        width = room + max(size, 3 * CELL) + RECORD
+        size = len(names) * min(CELL, (WIDTH - room - beside) / len(names))
+        width = room + max(size, 3 * CELL) + beside
         if left + width > WIDTH:
             left, top = 0.0, bottom
         boxes[head] = (left + room, top + HEADING, size)
@@ -88,24 +95,28 @@ def _count_calls(rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
     return table.reindex(index=classes, columns=classes).fillna(0).to_numpy(int)
 
 
+def _record(right: int, of: int) -> str:
+    """What stands beside a row: how many of its samples are right."""
+    return f"{right:,} of {of:,}" if of else "no sample"
+
+
 def _draw_panel(
     axes: Axes, counts: np.ndarray, labels: Sequence[str], titles: Sequence[str], cell: float
 ) -> None:
     """Draw one matrix, and beside it how many of each row are right; `cell` is in inches."""
     support = counts.sum(axis=1)
-    letters = 8 if cell > 0.28 else 6.5
     for row, column in zip(*np.nonzero(counts), strict=True):
         count, share = counts[row, column], counts[row, column] / support[row]
         fill = shade(KEPT if row == column else DROPPED, share)
         patch = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="white")
-        said = f"{count} of {support[row]} ({share:.0%})"
+        said = f"{count:,} of {support[row]:,} ({share:.0%})"
         text = f"true {titles[row]}, called {titles[column]}: {said}"
         hover(axes.add_patch(patch), text)
         number = axes.text(column, row, str(count), ha="center", va="center", color=ink_on(fill))
-        number.set_fontsize(letters)
+        number.set_fontsize(min(8, 95 * cell / max(3, len(str(count)))))  # four digits fit, too
         hover(number, text)
     for row, of in enumerate(support):
-        record = f"{counts[row, row]} of {of}" if of else "no sample"
+        record = _record(counts[row, row], of)
         axes.text(len(labels) - 0.35, row, record, va="center", fontsize=8, color=TEXT_GREY)
     axes.set_facecolor("#F5F5F5")
     axes.set_xlim(-0.5, len(labels) - 0.5)

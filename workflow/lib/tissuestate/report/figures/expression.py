@@ -25,6 +25,8 @@ from tissuestate.report.figures.style import (
 from tissuestate.report.measures import STAGES, before_and_after
 from tissuestate.report.wording import class_label, measure_title
 
+OPACITY = 0.85  # of marks: samples below others show, and every colour stands out from white
+
 
 def project(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """Coordinates (samples × 2) on the first two principal components of samples × genes.
@@ -94,7 +96,7 @@ def _scatter_by_study(axes: Axes, table: pd.DataFrame, studies: list[str]) -> No
             chosen["x"],
             chosen["y"],
             s=12,
-            alpha=0.6,
+            alpha=OPACITY,
             linewidths=0,
             color=class_colour(index),
             marker=class_marker(index),
@@ -114,7 +116,7 @@ def _scatter_by_biology(
                 part["x"],
                 part["y"],
                 s=18,
-                alpha=0.7,
+                alpha=OPACITY,
                 marker=class_marker(index),
                 linewidths=0.9,
                 **_state_look(state, class_colour(index)),
@@ -140,7 +142,7 @@ def _state_keys(states: Sequence[str]) -> list[Line2D]:
             label=state,
             markeredgecolor="#444444",
             markerfacecolor=_state_look(state, "#444444")["facecolors"],
-            alpha=0.7,
+            alpha=OPACITY,
         )
         for state in states
     ]

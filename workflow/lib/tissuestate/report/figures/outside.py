@@ -129,10 +129,10 @@ def known_and_new(calls: pd.DataFrame, is_new: pd.Series, areas: Mapping[str, fl
 def _draw_distributions(
     axes: Axes, scores: pd.Series, is_new: np.ndarray, bins: np.ndarray
 ) -> None:
-    """Histograms of known and new samples, each adding up to 1."""
-    for rows, name, colour, fill in (
-        (~is_new, "known classes", KEPT, True),
-        (is_new, "no class", DROPPED, False),
+    """Outlined histograms of known and new samples, each adding up to 1."""
+    for rows, name, colour, line in (
+        (~is_new, "known classes", KEPT, "-"),
+        (is_new, "no class", DROPPED, "--"),
     ):
         if rows.any():
             axes.hist(
@@ -141,7 +141,7 @@ def _draw_distributions(
                 weights=np.full(rows.sum(), 1 / rows.sum()),
                 label=f"{name} ({rows.sum()})",
                 color=colour,
-                alpha=0.35 if fill else 1,
-                histtype="stepfilled" if fill else "step",
+                linestyle=line,
+                histtype="step",
                 linewidth=1.6,
             )
