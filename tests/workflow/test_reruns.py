@@ -244,10 +244,9 @@ def test_another_trim_setting_aligns_again(run: Run) -> None:
 
 
 def test_a_threshold_is_applied_again(run: Run) -> None:
-    with run.configured("quality", min_aligned=0.5):
-        assert run.planned() == run.after("decide_quality")
-    with run.configured("quality", min_mrin=-0.2):
-        assert run.planned() == run.after("decide_quality", "score_integrity")
+    for limit in ({"min_aligned": 0.5}, {"min_mrin": -0.2}):
+        with run.configured("quality", **limit):
+            assert run.planned() == run.after("decide_quality")
 
 
 def test_another_class_table_starts_at_the_split(run: Run) -> None:

@@ -252,6 +252,7 @@ def class_table(name: str = "kidney") -> pd.DataFrame:
     columns = ["head", "class", "rank", "gene", "contribution", "level"]
     table = pd.DataFrame(rows, columns=columns).assign(samples=1500)
     table.loc[(table["class"] == "liver") & (table["rank"] == 1), "gene"] = "ALB"
+    table.loc[(table["class"] == "liver") & (table["rank"] == 3), "contribution"] = -6.0
     return table.assign(difference=np.where(table["head"] == "tissue", 240.0, 0.0))
 
 
@@ -264,11 +265,14 @@ def test_the_first_genes_of_each_class_are_shown_by_rank():
     assert genes[0]["cells"] == {"kidney": 12 / 240, "liver": None}  # liver has another first gene
     assert genes[1]["cells"] == {"kidney": 11 / 240, "liver": 11 / 240}
     assert [gene["higher"] for gene in genes].count(False) == 1
-    assert tissue["classes"][0]["part"] == facts["median_part"] == pytest.approx(50 / 240)
+    assert [row["part"] for row in tissue["classes"]] == pytest.approx([50 / 240, 34 / 240])
+    assert facts["median_part"] == pytest.approx(42 / 240)
+    assert tissue["largest"] == 12 / 240
     assert facts["heads"]["disease_state"]["alone"] == ["neoplastic"]
     page = Page(render_page("genes.html.j2", facts))
     assert "kidney1 ↑ 5.0%, kidney2 ↓ 4.6%, kidney3 ↑" in page.text
     assert "1,500" in page.text
+    assert ">−2.5</td>" in render_page("genes.html.j2", facts)  # against liver
 
 
 def test_no_name_of_a_class_or_gene_becomes_markup():

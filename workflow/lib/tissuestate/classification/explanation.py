@@ -278,8 +278,8 @@ def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
 
     Contributions are parts of the difference of their class. A class has its first genes, each with
     whether it is higher than average and what it contributes to each class of the head (None if
-    unknown); part: what the leading ones make up. largest: of the contributions of a head. alone:
-    classes without a competitor, which have no difference. median_part: over all classes.
+    unknown); part: what the leading ones make up. largest: of what the leading ones contribute.
+    alone: classes without a competitor, which have no difference. median_part: over all classes.
     """
     heads = {head: _head_genes(rows) for head, rows in table.groupby("head", sort=False)}
     parts = [row["part"] for found in heads.values() for row in found["classes"]]
@@ -290,8 +290,7 @@ def class_gene_facts(table: pd.DataFrame) -> dict[str, Any]:
 def _head_genes(rows: pd.DataFrame) -> dict[str, Any]:
     """The classes of a head with their first genes, and what these contribute to each class."""
     compared = rows[rows["difference"] != 0]
-    parts = (compared["contribution"] / compared["difference"]).rename("part")
-    compared = compared.assign(part=parts)
+    compared = compared.assign(part=compared["contribution"] / compared["difference"])
     cells = compared.pivot(index="gene", columns="class", values="part")
     cells = cells.astype(object).where(cells.notna(), None)
     classes = []
@@ -309,7 +308,8 @@ def _head_genes(rows: pd.DataFrame) -> dict[str, Any]:
         part = float(first["part"].iloc[:LEADING].sum())
         samples = int(own["samples"].iloc[0])
         classes.append({"name": name, "genes": genes, "part": part, "samples": samples})
-    largest = float(compared["part"].abs().max()) if len(compared) else 1.0
+    shown = [one["cells"].values() for row in classes for one in row["genes"][:LEADING]]
+    largest = max((abs(part) for parts in shown for part in parts if part), default=1.0)
     alone = sorted(set(rows["class"]) - set(compared["class"]))
     return {"classes": classes, "largest": largest, "alone": alone}
 
