@@ -834,12 +834,12 @@ def test_correct_calls_of_test_samples_are_explained(trained, classifier, tmp_pa
     table = class_genes(Explainer(classifier), calls, classifier.expression(frame, units))
     first = table[table["rank"] == 1].set_index(["head", "class"])["gene"]
     assert first["tissue", "kidney"] in GENES[:10]
-    shown = {row["name"]: row for row in class_gene_facts(table)["heads"]["tissue"]}
+    shown = {row["name"]: row for row in class_gene_facts(table)["heads"]["tissue"]["classes"]}
     assert list(shown) == ["kidney", "liver"]
     assert shown["kidney"]["samples"] == (calls["tissue"] == "kidney").sum()
     gene = shown["kidney"]["genes"][0]
     assert gene["gene"] == first["tissue", "kidney"]
-    assert gene["higher"] and gene["contribution"] > 0
+    assert gene["higher"] and gene["part"] > 0
 
 
 @pytest.fixture(scope="module")
