@@ -92,7 +92,12 @@ def sample_facts(
 def index_facts(records: Sequence[Mapping[str, Any]], background: Background) -> dict[str, Any]:
     """Facts of the index of samples: a row for each, those that need a look first."""
     rows = [
-        {"sample": record["sample"], **_verdict(record), "reasons": _reasons(record)}
+        {
+            "sample": record["sample"],
+            **_verdict(record),
+            "reasons": _reasons(record),
+            "is_doubtful": bool(record["doubts"]),
+        }
         for record in records
     ]
     rows.sort(key=lambda row: (not row["reasons"], row["confidence"] or 0))
