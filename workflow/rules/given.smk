@@ -99,8 +99,18 @@ def check_user_files():
         stop(error)
 
 
+def reference_fingerprints(*files):
+    """Checksums of files of the reference, the same in training and classification, which share it.
+
+    The demo makes its own, which are not here before its first run.
+    """
+    is_made = lambda file: config["demo"] and Path(file).is_relative_to("results/demo")
+    given = [file for file in files if file and is_on_disk(file) and not is_made(file)]
+    return [checksum for checksum in map(CHECKSUMS.sampled_checksum, given) if checksum]
+
+
 def reference_digest():
-    return digest_of(file_checksums(filter(None, REFERENCE)), config["reference"]["star_overhang"])
+    return digest_of(reference_fingerprints(*REFERENCE), config["reference"]["star_overhang"])
 
 
 def reads_digest(sample):

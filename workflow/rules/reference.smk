@@ -65,7 +65,7 @@ rule prepare_reference:
         runtime=minutes(10, per_gb=20),
     params:
         code=code_digest("reference/prepare_reference.py"),
-        fingerprints=input_fingerprints(*REFERENCE[:2]),
+        fingerprints=reference_fingerprints(*REFERENCE[:2]),
     message:
         "Preparing genome and annotation"
     script:
@@ -140,7 +140,7 @@ rule derive_transcripts:
         runtime=minutes(20),
     params:
         code=code_digest("reference/derive_transcripts.py"),
-        fingerprints=input_fingerprints(*REFERENCE[2:]),
+        fingerprints=reference_fingerprints(*REFERENCE[2:]),
         bundle=bundle_to_match,
     message:
         "Choosing a transcript of each gene to measure RNA integrity"

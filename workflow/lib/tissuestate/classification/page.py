@@ -141,8 +141,9 @@ def _verdict(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def confidence_level(probability: float) -> str:
-    """A probability as high, moderate or low confidence."""
-    return "high" if probability >= HIGH else "moderate" if probability >= MODERATE else "low"
+    """A probability as high, moderate or low confidence, as it is shown: in whole percents."""
+    shown = round(probability, 2)
+    return "high" if shown >= HIGH else "moderate" if shown >= MODERATE else "low"
 
 
 def _reasons(record: Mapping[str, Any]) -> list[str]:
