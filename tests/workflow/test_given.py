@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT, simulate_two, write_config
 from tissuestate.errors import InputError
-from tissuestate.startup.fingerprints import Checksums, remove_outdated
+from tissuestate.startup.fingerprints import LARGE, Checksums, remove_outdated
 
 LABELS = {"study": "A", "source": "A", "disease_state": "neoplastic", "tissue": "liver"}
 TARGETS = [f"results/counts/{name}.tsv" for name in ("x", "y", "z")]
@@ -178,6 +178,23 @@ def test_a_reference_replaced_by_an_older_file_is_prepared_again(
     assert run.returncode == 0, run.stdout[-3000:]
     assert "Removed results" in run.stdout
     assert (folder / target).read_text().count("\n") == before.count("\n") - 1
+
+
+def test_classification_takes_the_reference_that_training_prepared(
+    snakemake, given: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "user"
+    shutil.copytree(given, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    with (folder / "annotation.gtf").open("a") as file:
+        file.write("#" * 99 + "\n" + ("# large\n" * (LARGE // 8)))
+    arguments = ("--configfile", str(folder / "config.yaml"))
+    target = "results/reference/annotation.gtf"
+    assert snakemake(folder, *arguments, "--", target).returncode == 0
+    bundle = ("--config", f"bundle={ROOT}/tests/data/bundle", "samples=config/samples.tsv")
+    for options in (bundle, ()):
+        run = snakemake(folder, *arguments, *options, "--", target)
+        assert run.returncode == 0 and "Nothing to be done" in run.stdout, run.stdout[-3000:]
+        assert "Removed results" not in run.stdout
 
 
 @pytest.mark.parametrize("how", ["link", "absolute"])
