@@ -136,7 +136,9 @@ def test_the_bundle_repeats_the_call_of_training(snakemake, demo: Path) -> None:
     genes = table(demo / "results/classification/genes.tsv", dtype={"sample": str})
     for sample in chosen.index:
         page = (demo / f"results/classification/pages/{sample}.html").read_text()
-        assert "Tissue of origin" in page and "training samples" in page and "Simulated" in page
+        assert (
+            "Tissue of origin" in page and "of the training cohort" in page and "Simulated" in page
+        )
         assert ("Genes that weigh most" in page) == (sample in set(genes["sample"]))
     index = (demo / "results/classification/pages/index.html").read_text()
     assert all(f'href="{sample}.html"' in index for sample in chosen.index)

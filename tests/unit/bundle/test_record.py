@@ -1,7 +1,7 @@
 """The record of each class against counts made by hand."""
 
 import pandas as pd
-from tissuestate.bundle.record import class_record
+from tissuestate.bundle.record import OUTSIDE, class_record
 
 CLASSES = {
     "disease_state": ["non-neoplastic", "neoplastic"],
@@ -29,7 +29,7 @@ CONFUSION = pd.DataFrame(
     ],
     columns=["head", "true", "called", "count"],
 )
-NOT_LEFT_OUT = {"outside": 0, "outside_answered": 0, "outside_right": 0}
+NOT_LEFT_OUT = dict.fromkeys(OUTSIDE, 0)
 
 
 def test_the_record_counts_training_test_and_calls():
@@ -69,7 +69,7 @@ def test_the_record_counts_calls_of_laboratories_left_out():
     def outside(question: str, name: str) -> list[int]:
         return [found[question][name][key] for key in NOT_LEFT_OUT]
 
-    assert outside("tissue", "kidney") == [2, 2, 1]
-    assert outside("tissue", "liver") == [1, 0, 0]
-    assert outside("tumour", "yes") == [2, 1, 1]
-    assert outside("tumour", "no") == [1, 1, 0]
+    assert outside("tissue", "kidney") == [2, 2, 1, 1, 1]
+    assert outside("tissue", "liver") == [1, 0, 0, 1, 0]
+    assert outside("tumour", "yes") == [2, 1, 1, 2, 1]
+    assert outside("tumour", "no") == [1, 1, 0, 0, 0]

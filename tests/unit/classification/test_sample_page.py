@@ -106,8 +106,9 @@ def test_the_verdict_names_the_class_and_the_least_sure_part():
     assert facts["verdict"]["subtype"] == "kirc" and facts["verdict"]["state"] == "neoplastic"
     assert facts["confidence"] == 0.6 and facts["level"] == "low"
     text = page_of(record(), background()).text
-    assert "Clear cell carcinoma (KIRC) A tumour of the kidney. Low confidence , 60 %" in text
-    assert "62 training samples of 2 laboratories. Right before: 6 of 8 test samples." in text
+    assert "Clear cell carcinoma (KIRC) A tumour of the kidney." in text
+    assert "Low confidence : 60 % for the least sure answer." in text
+    assert "62 training samples of 2 laboratories. Test samples: 6 of 8 right." in text
     why = "no tumour (98%), but healthy and adjacent tissue cannot be told apart (52% and 46%)"
     changes = {"disease_state": {"call": "", "abstained": why}, "subtype": {"call": ""}}
     healthy = sample_facts(record(changes, tumour=NO_TUMOUR), background())
@@ -131,9 +132,10 @@ def test_without_an_answer_the_page_has_no_result():
 
 def test_a_doubtful_sample_is_called_doubtful_wherever_it_was_called_sure():
     page = page_of(DEGRADED_SAMPLE, background())
-    assert "Doubtful (degraded RNA); the model itself gives 60 %" in page.text
-    assert DEGRADED in page.text and "confidence, " not in page.text
-    assert "doubtful, over 99 %" in page.text and "high" not in page.text.split("All classes")[0]
+    before, _ = page.text.split("All classes")
+    assert "Doubtful : degraded RNA." in before and DEGRADED in before
+    assert before.count("doubtful") == 3, "each of its answers"
+    assert "high" not in before and "%" not in before
 
 
 def test_notes_are_folded_and_cautions_stand_at_the_call():
@@ -152,6 +154,37 @@ def test_a_state_that_may_be_a_study_is_a_caution_of_that_state_alone():
     healthy = record({"disease_state": {"call": "non-neoplastic"}}, tumour=NO_TUMOUR)
     assert sample_facts(healthy, Background(contrasts=both))["confounded"] == ["neoplastic"]
     assert "where they were made" in page_of(healthy, background()).text
+
+
+def test_a_class_that_did_badly_elsewhere_is_no_high_confidence():
+    shares = {"tissue": {"probability": 0.97}, "subtype": {"probability": 0.98}}
+    facts = sample_facts(record(shares), background())
+    assert facts["level"] == "high" and facts["weak"] == []
+    never = {**RECORD, "outside": 14}
+    often = {**RECORD, "outside": 40, "outside_answered": 30, "outside_called": 20}
+    for found, said in (
+        (never, "never called in laboratories left out (14 such samples got no answer)"),
+        ({**often, "outside_called_right": 18}, "of 20 such calls in laboratories left out, 2"),
+    ):
+        changed = Background(record={"subtype": {"kirc": found}})
+        facts = sample_facts(record(shares), changed)
+        assert facts["level"] == "moderate" and facts["confidence"] == 0.97
+        assert said in page_of(record(shares), changed).text
+    fine = Background(record={"subtype": {"kirc": {**often, "outside_called_right": 19}}})
+    assert sample_facts(record(shares), fine)["weak"] == []
+
+
+def test_a_sample_between_two_tissues_may_be_a_mixture():
+    even = record({"tissue": {"call": "", "abstained": "even"}, "subtype": {"call": ""}})
+    assert sample_facts(even, background())["mixed"] == ["kidney", "liver"]
+    text = page_of(even, background()).text
+    assert "Between kidney and liver, as a mixture is" in text
+    assert "Only whether it is a tumour is answered (high confidence, over 99 %)" in text
+    assert index_facts([even], background())["reasons"] == ["two tissues"]
+    assert sample_facts({**even, "novelty": 2.0}, background())["mixed"] == []
+    shares = {"kidney": 0.6, "liver": 0.19, "lung": 0.18, "thyroid": 0.03}
+    even["heads"]["tissue"]["probabilities"] = shares
+    assert sample_facts(even, background())["mixed"] == []
 
 
 def test_classes_of_little_probability_are_counted_not_shown():

@@ -8,6 +8,10 @@ import pandas as pd
 from tissuestate.evaluation.outside import tabulate_answers
 from tissuestate.labels import ANSWERS, HEADS, NEOPLASTIC, TUMOUR
 
+OUTSIDE = (
+    *("outside", "outside_answered", "outside_right"),
+    *("outside_called", "outside_called_right"),
+)
 Record = dict[str, dict[str, dict[str, int]]]  # by question and class
 
 
@@ -22,7 +26,9 @@ def class_record(
     train: training samples, and laboratories: how many those come from. test, test_right: test
     samples of the class, and how many of them were given it. called, called_right: test samples
     that were given the class, and how many of them are of it. outside, outside_answered,
-    outside_right: the same for samples whose laboratory was left out (0 if none was).
+    outside_right: samples of the class whose laboratory was left out, how many of them got an
+    answer, and the right one; outside_called, outside_called_right: of those, how many were given
+    the class, and how many of these are of it (0 if none was left out).
 
     samples: labels, laboratory and split of the cohort. confusion: head, true, called, count of the
     model that calls. left_out: the calls of samples left out, with `{head}_true`.
@@ -69,19 +75,20 @@ def _tested(counts: pd.DataFrame, name: str) -> dict[str, int]:
 
 def _outside(answers: pd.DataFrame | None, name: str) -> dict[str, int]:
     if answers is None:
-        return dict.fromkeys(("outside", "outside_answered", "outside_right"), 0)
-    own = answers[answers["true"] == name]
-    right = own["answered"] & own["right"]
-    return {
-        "outside": len(own),
-        "outside_answered": int(own["answered"].sum()),
-        "outside_right": int(right.sum()),
-    }
+        return dict.fromkeys(OUTSIDE, 0)
+    own, answered = answers["true"] == name, answers["answered"].astype(bool)
+    right = own & answered & answers["right"].astype(bool)
+    # without the right answer, a sample of another class was given this one if it is likeliest
+    called = right | (~own & answered & (answers["likeliest"] == name))
+    counted = (own, own & answered, right, called, right)
+    return {key: int(rows.sum()) for key, rows in zip(OUTSIDE, counted, strict=True)}
 
 
 def _answers_outside(calls: pd.DataFrame, classes: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     labels = pd.DataFrame({head: calls[f"{head}_true"] for head in HEADS})
     answers = tabulate_answers(calls, labels, classes)
     if TUMOUR in answers:
-        answers[TUMOUR] = answers[TUMOUR].assign(true=_is_tumour(answers[TUMOUR]["true"]))
+        tumour = answers[TUMOUR]
+        likeliest = tumour["likeliest"].replace({"tumour": "yes", "no tumour": "no"})
+        answers[TUMOUR] = tumour.assign(true=_is_tumour(tumour["true"]), likeliest=likeliest)
     return answers

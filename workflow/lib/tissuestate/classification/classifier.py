@@ -272,9 +272,12 @@ class Classifier:
         if not count and genes.found >= self._least_share * genes.count:
             return f"all its values are missing ({genes.found:,} genes are known).", []
         if count < self._least_share * genes.count:
+            known = genes.found >= self._least_share * genes.count
+            advice = f"{genes.found - count:,} more are in the table without one: give their values"
             return (
                 f"{count:,} of the model's {genes.count:,} genes ({count / genes.count:.0%}) have "
-                f"a value, at least {self._least_share:.0%} are needed; {genes.problem()}."
+                f"a value, at least {self._least_share:.0%} are needed; "
+                f"{advice if known else genes.problem()}."
             ), []
         warnings = [*placed.warnings]
         for found in (

@@ -16,8 +16,11 @@ LEAST_SHOWN = 0.005
 GENES = 8  # shown of each head
 BINS = 24
 HIGH, MODERATE = 0.95, 0.8  # least probabilities of confidence with these names
+BEST, MIDDLE = "high", "moderate"
+MANY, RIGHT = 10, 0.95  # samples left out from which on a class is weak; right of them, at least
+MIXED = 0.2  # share of the second tissue from which a sample may be a mixture
 # Reasons to look at a sample, beside its doubts
-NEW, UNDECIDED, REFUSED = "unlike training", "no tissue", "refused"
+NEW, UNDECIDED, TWO, REFUSED = "unlike training", "no tissue", "two tissues", "refused"
 SCALE = 1.25  # of the axis of distances, at least: the limit of novelty is 1
 
 
@@ -26,13 +29,15 @@ class Background:
     """The facts that the pages of all samples share.
 
     mrin: of the training samples (empty if they had no reads). contrasts, record: of the bundle
-    (see `contrasts`, `class_record`). is_calibrated_outside: whether probabilities were learnt on
-    laboratories left out. page: see `page_facts`. date: of the calls, '' if not known.
+    (see `contrasts`, `class_record`). tissues: that the model knows. is_calibrated_outside: whether
+    probabilities were learnt on laboratories left out. page: see `page_facts`. date: of the calls,
+    '' if not known.
     """
 
     mrin: np.ndarray = field(default_factory=lambda: np.empty(0))
     contrasts: Sequence[Mapping[str, Any]] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
+    tissues: Sequence[str] = ()
     is_calibrated_outside: bool = False
     page: Mapping[str, Any] = field(default_factory=lambda: page_facts({}))
     date: str = ""
@@ -46,6 +51,7 @@ class Background:
             mrin[np.isfinite(mrin)],
             description["data"]["contrasts"],
             description.get("record", {}),
+            description["classes"]["tissue"],
             "calibration" in description,
             page_facts(description),
             date,
@@ -64,7 +70,9 @@ def sample_facts(
         **background.page,
         "sample": record["sample"],
         "refused": record["refused"],
-        **_verdict(record),
+        **_verdict(record, background.record),
+        "mixed": _mixed(record),
+        "tissues": background.tissues,
         **{name: record[name] for name in ("doubts", "notes")},
         "cautions": _cautions(record),
         "confounded": _confounded_with(record, background.contrasts),
@@ -94,7 +102,7 @@ def index_facts(records: Sequence[Mapping[str, Any]], background: Background) ->
     rows = [
         {
             "sample": record["sample"],
-            **_verdict(record),
+            **_verdict(record, background.record),
             "reasons": _reasons(record),
             "is_doubtful": bool(record["doubts"]),
         }
@@ -115,11 +123,12 @@ def index_facts(records: Sequence[Mapping[str, Any]], background: Background) ->
     }
 
 
-def _verdict(record: Mapping[str, Any]) -> dict[str, Any]:
+def _verdict(record: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """What a sample is called, '' for no answer, and how sure the least sure part of it is.
 
     state: a disease state, or 'no tumour' if healthy and adjacent are not told apart. level: of
-    the confidence; both are None without an answer.
+    the confidence; both are None without an answer. weak: the classes called that did badly in
+    laboratories left out (see `_is_weak`), which make no high confidence.
     """
     heads, tumour = record["heads"], record[TUMOUR] or {"call": ""}
     calls = {head: heads[head]["call"] if head in heads else "" for head in ("tissue", "subtype")}
@@ -132,18 +141,43 @@ def _verdict(record: Mapping[str, Any]) -> dict[str, Any]:
     elif state:
         parts.append(heads["disease_state"]["probability"])
     confidence = min(parts) if parts else None
+    called = {TUMOUR: tumour["call"], **calls}
+    weak = [
+        {"question": question, "call": call, **found}
+        for question, call in called.items()
+        if _is_weak(found := known.get(question, {}).get(call, {}))
+    ]
+    level = None if confidence is None else confidence_level(confidence)
     return {
         "verdict": {**calls, "state": state, TUMOUR: tumour["call"], "refused": record["refused"]},
         "is_new": (record["novelty"] or 0) > 1,
         "confidence": confidence,
-        "level": None if confidence is None else confidence_level(confidence),
+        "level": MIDDLE if weak and level == BEST else level,
+        "weak": weak,
     }
+
+
+def _is_weak(found: Mapping[str, int]) -> bool:
+    """Whether calls of a class were often wrong in laboratories left out, or never made there."""
+    if found.get("outside", 0) >= MANY and not found["outside_answered"]:
+        return True
+    called = found.get("outside_called", 0)
+    return called >= MANY and found["outside_called_right"] < RIGHT * called
+
+
+def _mixed(record: Mapping[str, Any]) -> list[str]:
+    """The two tissues between which a sample lies, if both are likely; [] if it does not."""
+    tissue = record["heads"].get("tissue")
+    if tissue is None or tissue["call"] or (record["novelty"] or 0) > 1:
+        return []
+    first, second = sorted(tissue["probabilities"].items(), key=lambda item: -item[1])[:2]
+    return [first[0], second[0]] if second[1] >= MIXED else []
 
 
 def confidence_level(probability: float) -> str:
     """A probability as high, moderate or low confidence, as it is shown: in whole percents."""
     shown = round(probability, 2)
-    return "high" if shown >= HIGH else "moderate" if shown >= MODERATE else "low"
+    return BEST if shown >= HIGH else MIDDLE if shown >= MODERATE else "low"
 
 
 def _reasons(record: Mapping[str, Any]) -> list[str]:
@@ -153,7 +187,9 @@ def _reasons(record: Mapping[str, Any]) -> list[str]:
     found = list(record["doubts"])
     if (record["novelty"] or 0) > 1:
         return [*found, NEW]
-    return [*found, UNDECIDED] if not record["heads"]["tissue"]["call"] else found
+    if record["heads"]["tissue"]["call"]:
+        return found
+    return [*found, TWO if _mixed(record) else UNDECIDED]
 
 
 def _cautions(record: Mapping[str, Any]) -> list[str]:
@@ -211,7 +247,9 @@ def _heads(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Probabilities of each head worth showing, and the number of classes not shown."""
     rows = []
     for head, found in record["heads"].items():
-        if head == "subtype" and record[TUMOUR]["call"] == "no":
+        if head == "subtype" and not (
+            record["heads"]["tissue"]["call"] and record[TUMOUR]["call"] != "no"
+        ):
             continue
         shown = _shown(found["probabilities"])
         hidden = len(found["probabilities"]) - len(shown)

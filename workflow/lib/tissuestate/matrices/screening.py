@@ -40,7 +40,7 @@ CENTRED, FLOOR = 0.25, 0.01
 UNPLACED, MOST_UNPLACED = 0.01, 0.5  # share of reads on unknown transcripts: warned, refused
 FEW_ROWS = 100  # below which ids that count 1, 2, 3 may be genes
 # Reasons to doubt a call
-SHALLOW, TRANSFORMED, UNKNOWN_ROWS = "shallow", "transformed values", "unknown transcripts"
+SHALLOW, TRANSFORMED, UNKNOWN_ROWS = "few reads", "transformed values", "unknown transcripts"
 SCALED = "its values look centred or scaled; give values that were not."
 BY_LENGTH = Note(
     "The values may be divided by gene length, as TPM, FPKM and RPKM are; give counts if "
