@@ -45,6 +45,8 @@ for kind in ("genome", "annotation"):
                 "../scripts/reference/fetch_file.py"
 
 
+# Training and classification share the reference, its timings among it: Snakemake takes a result for
+# as old as its benchmark.
 rule prepare_reference:
     input:
         genome=after_removing_outdated(reference_file("genome")),
@@ -56,7 +58,7 @@ rule prepare_reference:
     log:
         "<logs>/prepare_reference.log",
     benchmark:
-        "<benchmarks>/prepare_reference.tsv"
+        "<reference>/timings/prepare_reference.tsv"
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -103,7 +105,7 @@ rule index_genome:
     log:
         "<logs>/index_genome.log",
     benchmark:
-        "<benchmarks>/index_genome.tsv"
+        "<reference>/timings/index_genome.tsv"
     conda:
         "../../envs/star.yaml"
     threads: 8
