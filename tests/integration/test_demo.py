@@ -35,7 +35,8 @@ def test_the_run_is_told_in_few_lines_and_ends_with_what_to_read(demo: Path) -> 
     lines = (demo / "terminal.txt").read_text().splitlines()
     print(len(lines), "lines")
     assert len(lines) <= 150 and max(map(len, lines)) <= 300
-    assert re.search(r"on simulated test samples: disease state \d+ of \d+, tissue", lines[-3])
+    said = r"on simulated test samples: tumour or not \d+ of \d+, tissue of origin \d+ of \d+"
+    assert re.search(said, lines[-3])
     assert lines[-1] == "Start with results/report/summary.html"
 
 
