@@ -51,14 +51,11 @@ def drawn(name: str) -> str:
     frame = pd.DataFrame({name: [name], "count": [1234], "share": [0.5]})
     return "".join(
         (
-            *(part(name) for part in (parts.warning, parts.note, parts.small)),
+            *(part(name) for part in (parts.warning, parts.small)),
             parts.table(frame, name),
             parts.cells([name, 1234]),
             parts.count(2, name),
-            parts.bars({name: 0.5}),
-            parts.signed_bar(name, name, -0.5, 1.0),
             parts.picture(b"", name),
-            parts.legend({name: ("●", "#000000")}),
         )
     )
 
