@@ -38,7 +38,7 @@ from tissuestate.evaluation.outside import (
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.files import atomic
 from tissuestate.labels import read_classes
-from tissuestate.report.laboratories import read_calls
+from tissuestate.laboratories.calls import read_calls
 from tissuestate.report.outside import outside_facts
 from tissuestate.report.render import render
 from tissuestate.sheet.classes import ClassTable

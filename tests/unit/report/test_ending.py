@@ -58,5 +58,5 @@ def test_right_answers_are_counts_of_samples() -> None:
     rows += [("all", "pooled", "tissue", "right_of_answered", 5 / 6, 6)]
     rows += [("undoubted", "pooled", "tissue", "answered", 1.0, 5)]
     columns = ["labels", "member", "question", "metric", "value", "samples"]
-    scores = pd.DataFrame(rows, columns=columns)
+    scores = pd.DataFrame(rows, columns=columns).assign(group="all", laboratories=2)
     assert left_out_answers(scores) == ["tissue of origin 5 of 6 answered (8 asked)"]

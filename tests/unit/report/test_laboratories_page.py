@@ -19,12 +19,12 @@ from tissuestate.evaluation.outside import NEW, score_outside
 from tissuestate.evaluation.predictions import tabulate_predictions
 from tissuestate.labels import HEADS, OTHER, STATES, encode
 from tissuestate.laboratories.calibration import head_probabilities
+from tissuestate.laboratories.calls import read_calls
 from tissuestate.laboratories.choice import call_left_out, judge, left_out_labels
 from tissuestate.report.laboratories import (
     LeftOut,
     laboratories_facts,
     left_out_summary,
-    read_calls,
     read_left_out,
 )
 from tissuestate.tables import read_strings

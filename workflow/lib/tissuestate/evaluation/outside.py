@@ -322,3 +322,20 @@ def _generalise(sentence: str, any_class: re.Pattern[str]) -> str:
     without_files = re.sub(r"\S*/\S+?(?=[:;,.]?(\s|$))", "FILE", sentence)
     without_classes = any_class.sub("CLASS", without_files)
     return re.sub(r"[-−]?\d[\d,.]*\d|\d", "#", re.sub(r"'[^']*'", "'…'", without_classes))
+
+
+def score_over_all(
+    scores: pd.DataFrame, kept: str, member: str, question: str, metric: str
+) -> tuple[float, int, int]:
+    """A score over all samples, and how many samples and laboratories it comes from."""
+    rows = scores[
+        (scores["labels"] == kept)
+        & (scores["group"] == "all")
+        & (scores["member"] == member)
+        & (scores["question"] == question)
+        & (scores["metric"] == metric)
+    ]
+    if rows.empty:
+        return np.nan, 0, 0
+    value, samples, laboratories = rows[["value", "samples", "laboratories"]].iloc[0]
+    return float(value), int(samples), int(laboratories)

@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from tissuestate.evaluation.outside import POOLED
+from tissuestate.evaluation.outside import POOLED, score_over_all
 from tissuestate.labels import HEADS, NEOPLASTIC, QUESTIONS, TUMOUR, measured_head
-from tissuestate.report.outside import score_over_all
 from tissuestate.report.shares import count_hits, exact_interval
 
 WORST = 5  # confusions that are named

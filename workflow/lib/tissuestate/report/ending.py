@@ -8,6 +8,7 @@ import pandas as pd
 
 from tissuestate.classification.page import Background, index_facts
 from tissuestate.labels import QUESTIONS, measured_head
+from tissuestate.report.shares import count_hits
 from tissuestate.report.wording import head_title
 
 LISTED = 20  # samples with a line each; of more, the most frequent verdicts are counted
@@ -38,7 +39,7 @@ def right_answers(metrics: pd.DataFrame) -> list[str]:
     found = {row["head"]: row for row in rows}
     heads = {question: measured_head(question, found) for question in QUESTIONS}
     return [
-        f"{head_title(question).lower()} {round(row['value'] * row['n'])} of {row['n']:.0f}"
+        f"{head_title(question).lower()} {count_hits(row['value'], row['n'])} of {row['n']:.0f}"
         for question, head in heads.items()
         if (row := found.get(head))
     ]
@@ -46,14 +47,11 @@ def right_answers(metrics: pd.DataFrame) -> list[str]:
 
 def left_out_answers(scores: pd.DataFrame) -> list[str]:
     """How many samples of laboratories left out are answered, and how many of those right."""
-    pooled = scores[(scores["labels"] == "all") & (scores["member"] == "pooled")]
-    found = pooled.set_index(["question", "metric"])[["value", "samples"]].to_dict("index")
-    lines = []
-    for question in QUESTIONS:
-        right = found.get((question, "right_of_answered"))
-        if right and right["samples"]:
-            number, answered = round(right["value"] * right["samples"]), int(right["samples"])
-            asked = int(found[question, "answered"]["samples"])
-            question = head_title(question).lower()
-            lines.append(f"{question} {number} of {answered} answered ({asked} asked)")
-    return lines
+    from tissuestate.report.accuracy import answers_outside  # slow to import, and no call needs it
+
+    return [
+        f"{head_title(row['question']).lower()} {row['right']} of {row['answered']} answered "
+        f"({row['samples']} asked)"
+        for row in answers_outside(scores)
+        if row["answered"]
+    ]

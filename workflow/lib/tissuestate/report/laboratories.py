@@ -16,6 +16,7 @@ from tissuestate.evaluation.outside import (
     NEW,
     count_reasons,
     development_answers,
+    score_over_all,
     tabulate_answers,
     weighted_calibration_error,
 )
@@ -24,7 +25,7 @@ from tissuestate.evaluation.support import sort_pairs
 from tissuestate.labels import BACKGROUND, HEADS, NEOPLASTIC, STATES, TUMOUR, has_class
 from tissuestate.laboratories.calls import read_calls
 from tissuestate.laboratories.limits import ENOUGH, FALSE_TUMOURS, HELD, NEW_ANSWERED, RIGHT
-from tissuestate.report.outside import outside_facts, score_over_all
+from tissuestate.report.outside import outside_facts
 from tissuestate.tables import read_table
 
 BRIEF = {  # the scores of the summary: question, metric

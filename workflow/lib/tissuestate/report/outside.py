@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tissuestate.evaluation.outside import EVEN, GROUPS, NEW, POOLED
+from tissuestate.evaluation.outside import EVEN, GROUPS, NEW, POOLED, score_over_all
 from tissuestate.report.figures.intervals import laboratory_intervals
 from tissuestate.report.figures.outside import (
     known_and_new,
@@ -96,23 +96,6 @@ def outside_facts(
         "mistakes": _mistakes(calls, labels, answers, is_new),
         "reasons": reasons,
     }
-
-
-def score_over_all(
-    scores: pd.DataFrame, kept: str, member: str, question: str, metric: str
-) -> tuple[float, int, int]:
-    """A score over all samples, and how many samples and laboratories it comes from."""
-    rows = scores[
-        (scores["labels"] == kept)
-        & (scores["group"] == "all")
-        & (scores["member"] == member)
-        & (scores["question"] == question)
-        & (scores["metric"] == metric)
-    ]
-    if rows.empty:
-        return np.nan, 0, 0
-    value, samples, laboratories = rows[["value", "samples", "laboratories"]].iloc[0]
-    return float(value), int(samples), int(laboratories)
 
 
 def _counts(scores: pd.DataFrame, question: str, metric: str) -> dict[str, Any]:

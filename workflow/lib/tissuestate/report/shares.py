@@ -2,13 +2,13 @@
 
 import math
 
-from scipy.stats import binomtest
-
 MANY = 500  # samples, from which on an interval is written with one decimal
 
 
 def exact_interval(hits: int, samples: int) -> tuple[float, float]:
     """The 95 % interval of a share after Clopper and Pearson."""
+    from scipy.stats import binomtest  # slow to import, and not all that count need it
+
     found = binomtest(hits, samples).proportion_ci(0.95, "exact")
     return float(found.low), float(found.high)
 
