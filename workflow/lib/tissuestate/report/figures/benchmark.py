@@ -55,16 +55,12 @@ def accuracy_dots(benchmark: pd.DataFrame, called_by: str) -> Figure:
             axes.set_title(head_title(head))
             axes.set_xlim(np.floor(10 * min(lowest, 0.9)) / 10, 1)
         _name_models(panels[0], models, called_by)
-        hollow = (
-            ""
-            if not known.get("is_linear", pd.Series(dtype=bool)).any()
-            else (
+        below = "balanced accuracy, with 95 % intervals"
+        if known.get("is_linear", pd.Series(dtype=bool)).any():
+            below += (
                 "\nhollow: training was no gain, and the logistic regression it began as was kept"
             )
-        )
-        figure.supxlabel(
-            f"balanced accuracy, with 95 % intervals{hollow}", fontsize=9, color=TEXT_GREY
-        )
+        figure.supxlabel(below, fontsize=9, color=TEXT_GREY)
     return figure
 
 

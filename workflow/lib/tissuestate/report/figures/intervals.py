@@ -14,12 +14,8 @@ from tissuestate.report.shares import exact_interval
 from tissuestate.report.wording import head_title, model_title
 
 ROW, LINE = 22, 14  # px: a row, and a second line of its name
-HEADING, GAP, AXIS, SIDE = (
-    22,
-    12,
-    42,
-    22,
-)  # px: above and below a heading, below and beside the axis
+HEADING, GAP = 22, 12  # px: above and below a heading
+AXIS, SIDE = 42, 22  # px: below and beside the axis
 NAME, LETTER = 20, 8  # letters of a name before it is broken; px of a letter
 
 
