@@ -122,6 +122,21 @@ def test_of_many_failures_the_last_ones_end_the_run(shown, tmp_path: Path) -> No
     assert last[-2] == f"*Error: align (sample x{LISTED + 2}) failed."
 
 
+def test_an_early_failure_is_told_again_after_a_late_one(shown, tmp_path: Path) -> None:
+    progress, stream = shown
+    begin(progress, align=3)
+    for job in range(3):
+        (tmp_path / f"{job}.log").write_text(f"Error: sample {job}\n")
+        start(progress, "align", job)
+    fail(progress, 0, str(tmp_path / "0.log"))
+    send(progress, None, "Waiting for a lock", level=logging.WARNING)
+    fail(progress, 1, str(tmp_path / "1.log"))
+    fail(progress, 2, str(tmp_path / "2.log"))
+    progress.close()
+    last = stream.getvalue().splitlines()[-6:]
+    assert last[::2] == [f"*Error: sample {job}" for job in range(3)]
+
+
 def test_jobs_that_the_user_ends_did_not_fail(shown) -> None:
     progress, stream = shown
     begin(progress, align=1)

@@ -66,7 +66,7 @@ class Progress(logging.Handler):
         self.started: Counter[str] = Counter()
         self.names: dict[int, str] = {}  # of the jobs that started, in words
         self.failures: dict[int, Failure] = {}
-        self.failure_is_last = False
+        self.last: set[int] = set()  # the failures that the last lines tell
         self.killed: int | None = None  # the thread whose job was killed last
         self.stderr = -1  # a copy of the descriptor while a run has another
 
@@ -149,8 +149,9 @@ class Progress(logging.Handler):
         """Tell it now, for others may run for hours; `close` has it last."""
         if not self.cancelled:
             self.failures[job] = failure
+            last = self.last | {job}
             self.write(*failure.lines(), level=logging.ERROR)
-            self.failure_is_last = True
+            self.last = last
 
     def show_sentence(self, record: logging.LogRecord) -> None:
         """Sentences of the workflow's own, warnings, errors and what a person waits for."""
@@ -176,11 +177,11 @@ class Progress(logging.Handler):
             text = self.terminal.decorate(record, text)
         self.terminal.stream.write(f"{text}\n")
         self.terminal.flush()
-        self.failure_is_last = False
+        self.last = set()
 
     def close(self) -> None:
         """Failures are the last lines, also if other jobs went on after them."""
-        if self.failures and not self.failure_is_last:
+        if not self.last >= self.failures.keys():
             failures = list(self.failures.values())
             if len(failures) > LISTED:
                 self.write(f"{len(failures)} jobs failed; the last {LISTED}:", level=logging.ERROR)
