@@ -33,6 +33,8 @@ FORMAT = 1
 VERSION = "0.1.0"
 DESCRIPTION = "bundle.json"
 CARD = "MODEL_CARD.md"
+# The bundle that comes with the code: resources/bundle, also in an installed package.
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 REQUIRED = (
     "normaliser.npz",
     "imputation.npz",
