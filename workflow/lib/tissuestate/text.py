@@ -24,6 +24,7 @@ _UTF8 = "save it as tab-separated UTF-8 text"
 _AGAIN = "download or copy the file again"
 _FROM_R = "write the table in R with write.table(x, FILE, sep = '\\t', quote = FALSE)"
 _AS_PARQUET = "write it as Parquet or as text separated by tabs"
+_IN_SHEET = "name it in a sample sheet, under"
 _BY_GZIP = "or pack it with gzip instead"
 # First bytes of the files of each kind. Letters alone count only if other bytes are not text.
 _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
@@ -51,8 +52,8 @@ _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"%PDF-",), "a PDF document", "give the table itself as text"),
     ((b"{\\rtf",), "a document of a word processor", _AS_TEXT),
     ((b"\x89PNG\r\n", b"\xff\xd8\xff"), "a picture", "give the table itself as text"),
-    ((b"BAM\x01",), BAM, "name it under bam"),
-    ((b"CRAM",), CRAM, "name it under bam"),
+    ((b"BAM\x01",), BAM, f"{_IN_SHEET} bam"),
+    ((b"CRAM",), CRAM, f"{_IN_SHEET} bam"),
     ((b".sra", b"NCBI.sra"), "an SRA archive", "make FASTQ of it with fasterq-dump"),
     ((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-32 text", _UTF8),
     ((b"\xff\xfe", b"\xfe\xff"), "UTF-16 text", _UTF8),
@@ -71,7 +72,7 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"(?i)\s*(<!doctype html|<html|<head|<body)"), "a web page", _AGAIN),
     (re.compile(rb"\s*<(\?xml|Error>)"), "an XML file", f"{_AGAIN}, or {_AS_TEXT}"),
     (re.compile(rb"@(HD|SQ|RG|PG|CO)\t"), SAM, "make BAM of it with samtools view -b"),
-    (re.compile(rb"@[^\n]*\r?\n[A-Za-z.*-]*\r?\n\+"), FASTQ, "name it under fastq_1"),
+    (re.compile(rb"@[^\n]*\r?\n[A-Za-z.*-]*\r?\n\+"), FASTQ, f"{_IN_SHEET} fastq_1"),
     (re.compile(rb">[^\n]*\r?\n[A-Za-z*-]+\r?(\n|\Z)"), FASTA, _AS_TEXT),
     (re.compile(rb"\s*[{\[]\s*[\"{\[]"), "a JSON file", _AS_TEXT),
     (re.compile(rb"(?s).{257}ustar"), "a tar archive", "unpack it with tar -x"),

@@ -196,6 +196,24 @@ def top_genes(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
+def explain_calls(
+    classifier: "Classifier", frames: Sequence[tuple[pd.DataFrame, str]], calls: pd.DataFrame
+) -> pd.DataFrame:
+    """The genes behind each call, with the checksum of its input and the bundle's fingerprint.
+
+    frames: samples × ids with their unit. calls: one row per sample, as in the table of calls.
+    """
+    explainer = Explainer(classifier)
+    called = calls.index[calls["refused"] == ""]
+    found = [pd.DataFrame(columns=list(COLUMNS))]
+    for frame, unit in frames:
+        part = frame.loc[frame.index.isin(called)]
+        if len(part):
+            found.append(top_genes(explainer, calls, classifier.expression(part, unit)))
+    table = pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+    return table.join(calls[["input_sha256", "bundle_fingerprint"]], on="sample")
+
+
 def class_genes(
     explainer: Explainer, calls: pd.DataFrame, expression: Iterator[pd.DataFrame]
 ) -> pd.DataFrame:
