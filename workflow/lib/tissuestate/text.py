@@ -15,7 +15,8 @@ HEAD = 4096  # bytes from which the kind is recognised
 BOM = b"\xef\xbb\xbf"
 PARQUET, HDF5 = "a Parquet file", "an HDF5 file"
 BAM, CRAM, SAM = "a BAM file", "a CRAM file", "a SAM file"
-FASTQ, FASTA = "a FASTQ file", "a FASTA file"
+FASTQ, FASTA, SRA = "a FASTQ file", "a FASTA file", "an SRA archive"
+READS = (BAM, CRAM, SAM, FASTQ, SRA)
 _GZIP = b"\x1f\x8b"
 _END_OF_BLOCKS = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -54,7 +55,7 @@ _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"\x89PNG\r\n", b"\xff\xd8\xff"), "a picture", "give the table itself as text"),
     ((b"BAM\x01",), BAM, f"{_IN_SHEET} bam"),
     ((b"CRAM",), CRAM, f"{_IN_SHEET} bam"),
-    ((b".sra", b"NCBI.sra"), "an SRA archive", "make FASTQ of it with fasterq-dump"),
+    ((b".sra", b"NCBI.sra"), SRA, "make FASTQ of it with fasterq-dump"),
     ((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-32 text", _UTF8),
     ((b"\xff\xfe", b"\xfe\xff"), "UTF-16 text", _UTF8),
     ((b"%%MatrixMarket",), "a MatrixMarket file, which names no genes", f"{_AS_TEXT}, ids first"),

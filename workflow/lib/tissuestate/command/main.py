@@ -41,15 +41,19 @@ def main() -> None:
     """Run the command; the process ends with its exit code."""
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no reason
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    try:
-        code = command.main(standalone_mode=False)
+    try:  # not command.main(), which takes a closed pipe for a failure
+        with command.make_context("tissuestate", sys.argv[1:]) as context:
+            code = command.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        code = end.exit_code
     except click.ClickException as error:
         error.show()
         code = UNUSABLE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; nothing was written.", err=True)
-        code = INTERRUPTED
+        click.echo("\n" * sys.stderr.isatty() + "Interrupted; nothing was written.", err=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # a reading thread of pyarrow would abort the usual end
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = CALLED
@@ -262,11 +266,12 @@ def _print_text(template: str, facts: dict[str, Any]) -> None:
     """A text of lines, long ones broken on a terminal and indented below their second column."""
     import shutil
     import textwrap
+    from html import unescape
 
     from tissuestate.report.render import render
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for line in render(template, facts).splitlines():
+    for line in unescape(render(template, facts)).splitlines():
         line = "".join(c if c.isprintable() else "?" for c in line)
         if width and len(line) > width:
             indent = " " * min(len(line) - len(line.lstrip()) + 9, width // 2)
@@ -276,10 +281,13 @@ def _print_text(template: str, facts: dict[str, Any]) -> None:
 
 def _end(calls: "Calls", quiet: bool) -> int:
     """The exit code; that samples were refused is said, with the first reason."""
+    from tissuestate.report.ending import LISTED
+
     refused = [record for record in calls.records if record["refused"]]
     if not refused:
         return CALLED
-    if not (quiet or sys.stdout.isatty()):
+    is_listed = sys.stdout.isatty() and len(calls.records) <= LISTED
+    if not (quiet or is_listed):
         first = f"{refused[0]['sample']!r}: {refused[0]['refused']}"
         more = f" (and {len(refused) - 1} more: column 'refused')" if refused[1:] else ""
         click.echo(

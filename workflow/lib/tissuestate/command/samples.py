@@ -12,6 +12,7 @@ from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.layouts import name_of_sample
 from tissuestate.matrices.read import Contents, list_contents
 from tissuestate.sheet.sheet import COLUMNS
+from tissuestate.text import READS, detect_kind
 
 # Columns of a table of differential expression, without signs and case.
 _RESULTS = {"log2foldchange", "logfc", "lfcse", "basemean", "pvalue", "padj", "adjpval", "fdr"}
@@ -58,6 +59,11 @@ def _list_columns(file: GivenFile, unit: str, gene_map: GeneMap) -> Contents:
     """The layout and columns of samples of a file. Raises InputError if it has none."""
     if file.flaw:
         raise InputError(file.flaw)
+    if file.path.is_file() and (kind := detect_kind(file.path)).name in READS:
+        raise InputError(
+            f"{file.name}: {kind}; counts are expected: name the reads in a sample sheet, and run "
+            "snakemake classify."
+        )
     contents = list_contents(file.path, unit)
     columns = contents.columns
     if not columns:
