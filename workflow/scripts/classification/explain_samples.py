@@ -4,7 +4,7 @@ from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
     from tissuestate.classification.classifier import Classifier
-    from tissuestate.classification.explanation import explain_calls
+    from tissuestate.classification.explanation import Explainer, explain_calls
     from tissuestate.classification.new_samples import read_new_samples
     from tissuestate.classification.output import write_genes
     from tissuestate.refusals import paths_by_sample
@@ -19,4 +19,4 @@ with log_to(snakemake.log[0]):
     calls = read_strings(source.calls, samples=sheet["sample"]).set_index("sample")
     counts = paths_by_sample(source.get("counts", []), ".tsv")
     new = read_new_samples(sheet, counts)
-    write_genes(explain_calls(classifier, new.frames, calls), snakemake.output.genes)
+    write_genes(explain_calls(Explainer(classifier), new.frames, calls), snakemake.output.genes)

@@ -18,6 +18,7 @@ from tissuestate.errors import InputError
 if TYPE_CHECKING:
     from tissuestate.advance import Advance
     from tissuestate.classification.classifier import Classifier
+    from tissuestate.classification.explanation import Explainer
     from tissuestate.command.calls import Calls
 
 CALLED, SOME_REFUSED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130  # exit codes
@@ -118,18 +119,20 @@ def classify(
     Exit code: 0, or 1 if some samples were refused, or 2 if nothing could be called.
     """
     _check_unit(unit)
-    if explain:
-        _check_explaining(out)
+    if explain and out is None:
+        raise click.UsageError("--explain writes a table of genes; name a folder with --out.")
+    classifier = _load(bundle)
     if out is None:
         with Progress(quiet, steps=2) as progress:
-            calls = _call(files, bundle, unit, progress)[1]
+            calls = _call(classifier, files, unit, progress)
         _print_calls(calls)
         return _end(calls, quiet)
     from tissuestate.command.folder import replaced_results
 
+    explainer = _explainer(classifier) if explain else None
     with replaced_results(Path(out)) as folder, Progress(quiet, steps=3) as progress:
-        classifier, calls = _call(files, bundle, unit, progress)
-        _write(folder, classifier, calls, explain, progress.advance)
+        calls = _call(classifier, files, unit, progress)
+        _write(folder, classifier, calls, explainer, progress.advance)
     if not quiet:
         if sys.stdout.isatty():
             _print_calls(calls)
@@ -153,7 +156,7 @@ def check(files: tuple[str, ...], bundle: str | None, unit: str, as_json: bool, 
 
     _check_unit(unit)
     with Progress(quiet, steps=2) as progress:
-        calls = _call(files, bundle, unit, progress)[1]
+        calls = _call(_load(bundle), files, unit, progress)
     facts = recognition_facts(calls)
     if as_json:
         click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
@@ -190,17 +193,6 @@ def _check_unit(unit: str) -> None:
         raise click.UsageError(f"--unit: found {unit!r}, expected one of {', '.join(UNITS)}.")
 
 
-def _check_explaining(out: str | None) -> None:
-    from importlib.util import find_spec
-
-    if out is None:
-        raise click.UsageError("--explain writes a table of genes and needs --out.")
-    if missing := [name for name in ("captum", "torch") if find_spec(name) is None]:
-        raise click.UsageError(
-            f"--explain needs {' and '.join(missing)}; install the extra: tissuestate[explain]."
-        )
-
-
 def _find_bundle(folder: str | None) -> str | Path:
     """The folder of the bundle that was named, or of the one that comes along."""
     from tissuestate.bundle.format import DESCRIPTION, PRETRAINED
@@ -210,22 +202,36 @@ def _find_bundle(folder: str | None) -> str | Path:
     return PRETRAINED if folder is None else folder
 
 
-def _call(
-    files: tuple[str, ...], bundle: str | None, unit: str, progress: "Progress"
-) -> "tuple[Classifier, Calls]":
-    """The opened bundle, and the calls of all samples of the files."""
+def _load(bundle: str | None) -> "Classifier":
     from tissuestate.classification.classifier import Classifier
+
+    return Classifier.load(_find_bundle(bundle))
+
+
+def _explainer(classifier: "Classifier") -> "Explainer":
+    from tissuestate.classification.explanation import Explainer
+
+    return Explainer(classifier)
+
+
+def _call(
+    classifier: "Classifier", files: tuple[str, ...], unit: str, progress: Progress
+) -> "Calls":
+    """The calls of all samples of the files."""
     from tissuestate.command.calls import call_files
     from tissuestate.command.files import find_files
 
-    classifier = Classifier.load(_find_bundle(bundle))
     with TemporaryDirectory(prefix="tissuestate-") as folder:
         given = find_files(files, Path(folder), progress.show_download)
-        return classifier, call_files(classifier, given, unit, progress.begin)
+        return call_files(classifier, given, unit, progress.begin)
 
 
 def _write(
-    folder: Path, classifier: "Classifier", calls: "Calls", explain: bool, advance: "Advance"
+    folder: Path,
+    classifier: "Classifier",
+    calls: "Calls",
+    explainer: "Explainer | None",
+    advance: "Advance",
 ) -> None:
     """Write tables and pages into an empty folder."""
     from datetime import date
@@ -238,10 +244,10 @@ def _write(
 
     write_calls(calls.table, calls.records, folder / CALLS, folder / AS_JSON)
     genes = None
-    if explain:
+    if explainer is not None:
         from tissuestate.classification.explanation import explain_calls
 
-        genes = explain_calls(classifier, calls.new.frames, calls.table)
+        genes = explain_calls(explainer, calls.new.frames, calls.table)
         write_genes(genes, folder / GENES)
     background = Background.of(read_bundle(classifier.folder), f"{date.today()}")
     write_pages(folder / PAGES, calls.records, background, genes, advance)
