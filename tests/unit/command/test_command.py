@@ -184,6 +184,7 @@ def test_a_broken_file_or_sample_does_not_stop_the_others(run: Run, counts: pd.D
         ("r.fastq", b"@r\nACGT\n+\nIIII\n", "snakemake classify"),
         ("r.bam", b"BAM\x01\0\0", "snakemake classify"),
         ("de.csv", b"gene,baseMean,log2FoldChange,padj\nTP53,1,2,3\n", "differential expression"),
+        ("new.tsv", b"sample\tmatrix\nP1\tP1.tsv\nP2\tP2.tsv\n", "a sample sheet"),
         ("ftp://host/m.tsv", None, "http or https"),
         ("http://127.0.0.1:9/m.tsv", None, "cannot be downloaded"),
     ],
@@ -339,7 +340,7 @@ def test_check_says_what_was_recognised_and_calls_nothing(run: Run, counts: pd.D
     assert found.code == 1
     some, lost = json.loads(found.out)
     assert (some["file"], some["layout"], some["samples"]) == ("some.tsv", "matrix", 3)
-    assert some["units"] == [["count", False, 3]]
+    assert some["units"] == [["count", "inferred", 3]]
     assert some["genes"][0][0].startswith("197 of 200 genes found")
     assert [samples for _, samples in some["refusals"]] == [["S67"]]
     assert (lost["layout"], lost["genes"]) == ("", [])

@@ -157,7 +157,7 @@ def check(files: tuple[str, ...], bundle: str | None, unit: str, as_json: bool, 
     _check_unit(unit)
     with Progress(quiet, steps=2) as progress:
         calls = _call(_load(bundle), files, unit, progress)
-    facts = recognition_facts(calls)
+    facts = recognition_facts(calls, unit)
     if as_json:
         click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
     else:

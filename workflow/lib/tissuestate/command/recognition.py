@@ -6,14 +6,16 @@ from typing import Any
 from tissuestate.command.calls import Calls
 
 
-def recognition_facts(calls: Calls) -> list[dict[str, Any]]:
-    """One entry per file, in order.
+def recognition_facts(calls: Calls, unit: str) -> list[dict[str, Any]]:
+    """One entry per file, in order; `unit` is the one that was stated for all.
 
     layout: '' of a file that cannot be read, whose refusal says why. samples: their number. units:
-    [unit, whether it was stated, number of samples]; genes: [how the ids were understood, number of
-    samples]; warnings and refusals: [sentence, its samples], of values and ids, not of a call.
+    [unit, how it is known (stated, layout or inferred), number of samples]; genes: [how the ids
+    were understood, number of samples]; warnings and refusals: [sentence, its samples], of values
+    and ids, not of a call.
     """
-    about = calls.predictions.samples
+    has_unit = calls.predictions.samples["unit_stated"].to_dict()
+    source = "stated" if unit else "layout"
     read = {sample for frame, _ in calls.new.frames for sample in frame.index}
     files: dict[str, list[dict[str, Any]]] = {}
     for record in calls.records:
@@ -29,7 +31,8 @@ def recognition_facts(calls: Calls) -> list[dict[str, Any]]:
             for sentence in [*record["doubts"].values(), *record["notes"]]:
                 warnings.setdefault(sentence, []).append(record["sample"])
         units = Counter(
-            (record["unit"], bool(about.at[record["sample"], "unit_stated"])) for record in known
+            (record["unit"], source if has_unit[record["sample"]] else "inferred")
+            for record in known
         )
         found.append(
             {

@@ -12,7 +12,7 @@ from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.layouts import name_of_sample
 from tissuestate.matrices.read import Contents, list_contents
 from tissuestate.sheet.sheet import COLUMNS
-from tissuestate.text import READS, detect_kind
+from tissuestate.text import READS, detect_kind, open_content
 
 # Columns of a table of differential expression, without signs and case.
 _RESULTS = {"log2foldchange", "logfc", "lfcse", "basemean", "pvalue", "padj", "adjpval", "fdr"}
@@ -22,6 +22,7 @@ _MEASURE = re.compile(
     r"(?i)(raw|read|gene|expected|est|normali[sz]ed|unstranded|log2?)?[\W_]*"
     r"(counts?|reads?|tpm|fpkm|rpkm|cpm|expression|expr|values?|abundance)"
 )
+_LONGEST = 1 << 16  # bytes of the first line of a sample sheet
 MANY = 50  # columns from which on names of genes are no names of samples
 _SUFFIXES = re.compile(r"(?i)(\.(gz|tsv|txt|csv|tab|gct|parquet|h5ad|sf|results|out))+$")
 
@@ -64,6 +65,11 @@ def _list_columns(file: GivenFile, unit: str, gene_map: GeneMap) -> Contents:
             f"{file.name}: {kind}; counts are expected: name the reads in a sample sheet, and run "
             "snakemake classify."
         )
+    if file.path.is_file() and _is_sheet(file.path):
+        raise InputError(
+            f"{file.name}: a sample sheet; give the files that it names, or run snakemake classify "
+            "--config samples=FILE."
+        )
     contents = list_contents(file.path, unit)
     columns = contents.columns
     if not columns:
@@ -83,6 +89,13 @@ def _list_columns(file: GivenFile, unit: str, gene_map: GeneMap) -> Contents:
                 "column per sample: transpose the table."
             )
     return contents
+
+
+def _is_sheet(path: Path) -> bool:
+    """Whether a table has the columns of a sample sheet."""
+    with open_content(path) as stream:
+        cells = stream.readline(_LONGEST).decode(errors="replace").split()
+    return "sample" in cells and not {"matrix", "fastq_1", "bam", "sra"}.isdisjoint(cells)
 
 
 def _possible_names(file: GivenFile, column: str, is_only: bool) -> list[str]:

@@ -121,6 +121,7 @@ class Request:
                 "moved by one; write 'gene' above the ids, and each name above its values."
             )
         chosen: dict[str, int] = {}
+        taken: set[int] = set()
         for sample, written in self.wanted_columns.items():
             name = written or sample
             position = available.get(name, others.get(name))
@@ -138,10 +139,11 @@ class Request:
                     )
                 else:
                     self.refuse(sample, self._describe_absence(name, available, ids, nameless))
-            elif position in chosen.values():
+            elif position in taken:
                 self.refuse(sample, f"{self.path}: the same column is wanted twice, {name!r}.")
             else:
                 chosen[sample] = position
+                taken.add(position)
                 self.columns[sample] = name
         return chosen
 
