@@ -97,7 +97,7 @@ def test_the_same_table_in_every_form_gets_the_same_calls(
     described.insert(0, "Description", "")
     Path("m.gct").write_text(gct + described.to_csv(sep="\t"))
     os.mkfifo("pipe")
-    Thread(target=lambda: Path("pipe").write_bytes(text)).start()
+    Thread(target=lambda: Path("pipe").write_bytes(text), daemon=True).start()
     for name in (
         "windows.tsv",
         "packed.tsv.gz",
@@ -108,7 +108,7 @@ def test_the_same_table_in_every_form_gets_the_same_calls(
         "pipe",
     ):
         found = run("classify", name)
-        assert found.code == 0, (name, found.err)
+        assert (found.code, found.err) == (0, ""), name
         pd.testing.assert_frame_equal(
             found.table.drop(columns=["input", "input_sha256"]), expected, obj=name
         )

@@ -4,6 +4,7 @@ Heavy modules are imported by the functions that need them, so that --help answe
 """
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -42,6 +43,8 @@ def main() -> None:
     """Run the command; the process ends with its exit code."""
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no reason
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    logging.captureWarnings(True)
+    logging.getLogger().addHandler(logging.NullHandler())  # what matters is said of each sample
     try:  # not command.main(), which takes a closed pipe for a failure
         with command.make_context("tissuestate", sys.argv[1:]) as context:
             code = command.invoke(context)
@@ -116,7 +119,7 @@ def classify(
 
     Without --out the calls go to the terminal as text, and to a pipe or a file as a table (TSV).
 
-    Exit code: 0, or 1 if some samples were refused, or 2 if nothing could be called.
+    Exit code: 0, or 1 if some samples were refused, or 2 if no file can be read.
     """
     _check_unit(unit)
     if explain and out is None:
