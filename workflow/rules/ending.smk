@@ -27,7 +27,8 @@ def report_calls():
     # A subtype may be missing for a reason: only tumours have one.
     unanswered = [h for h in accepted if not (h["disease_state"]["call"] and h["tissue"]["call"])]
     remark = f" ({len(unanswered)} without a disease state or tissue)" if unanswered else ""
-    logger.info(f"{len(accepted)} of {len(records)} samples called{remark}.")
+    by = f"{records[0]['bundle']['name']} (fingerprint {records[0]['bundle']['fingerprint'][:12]})"
+    logger.info(f"{len(accepted)} of {len(records)} samples called by {by}{remark}.")
     places = [result_path(f"<results>/{name}") for name in ("pages/index.html", "calls.tsv")]
     logger.info(f"Start with {' and '.join(str(place) for place in places if place.is_file())}")
     if refused:

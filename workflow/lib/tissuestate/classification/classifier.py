@@ -63,7 +63,7 @@ class Classifier:
     """A bundle ready to classify. `load` verifies and opens it; `predict` calls samples."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.folder = bundle.folder
+        self.folder, self.name = bundle.folder, bundle.name
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))

@@ -204,8 +204,8 @@ def tabulate_origins(
     """The inputs and the bundle of each call: one row per sample of the sheet.
 
     Columns: input (the files, as the sheet names them, or the run), input_sha256 (of each file, ''
-    if it is not known), both joined by ','; bundle (its folder) and bundle_fingerprint. `here` has
-    the path of each matrix in this job, `reads` the checksums of a sample's files.
+    if it is not known), both joined by ','; bundle (its folder), bundle_name, bundle_fingerprint.
+    `here` has the path of each matrix in this job, `reads` the checksums of a sample's files.
     """
     checksums = {name: file_checksum(path) for name, path in here.items() if Path(path).is_file()}
     rows = {}
@@ -218,7 +218,9 @@ def tabulate_origins(
         rows[row.sample] = {"input": files, "input_sha256": sums}
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.assign(
-        bundle=str(classifier.folder), bundle_fingerprint=classifier.description["checksum"]
+        bundle=str(classifier.folder),
+        bundle_name=classifier.name,
+        bundle_fingerprint=classifier.description["checksum"],
     )
 
 
@@ -243,7 +245,11 @@ def describe_calls(
                 "input": [
                     {"file": f, "sha256": s or None} for f, s in zip(files, sums, strict=True)
                 ],
-                "bundle": {"folder": about["bundle"], "fingerprint": about["bundle_fingerprint"]},
+                "bundle": {
+                    "name": about["bundle_name"],
+                    "folder": about["bundle"],
+                    "fingerprint": about["bundle_fingerprint"],
+                },
             }
         )
     return table, records
