@@ -250,6 +250,19 @@ def test_a_map_from_annotation_and_database(database, tmp_path):
     assert found.to_symbols(ids)[0].tolist() == ["TWNK", "TWNK", "SIM1", "Q7x", "A1BG"]
 
 
+@pytest.mark.parametrize(
+    ("shared", "symbol"),
+    [
+        ("ENSG00000114374", "USP9Y"),  # and TTTY15
+        ("ENSG00000143384", "MCL1"),  # and ADAMTSL4-AS1
+        ("ENSG00000159216", "RUNX1"),  # and LOC100506403
+        ("ENSG00000100197", "CYP2D6"),  # and two predicted genes that code for a protein
+    ],
+)
+def test_an_ensembl_id_of_several_genes_is_that_of_the_main_one(human, shared, symbol):
+    assert human.to_symbols([shared])[0].tolist() == [symbol]
+
+
 def test_transcripts_of_the_database_alone_are_not_recognised(human):
     """The database names some transcripts of a gene, which would get a part of its reads."""
     assert human.to_symbols(["ENST00000373020", "ENST00000494424"])[1].n_recognised == 0
