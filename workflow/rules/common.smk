@@ -216,6 +216,7 @@ SHEET = load_sheet()
 ROWS = {} if SHEET is None else SHEET.to_dict("index")
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
 MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
+TX2GENE = user_path(config["tx2gene"]) if config["tx2gene"] and MATRICES else []
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
 # Explaining takes longer than classifying: by default only if the sheet is short.
 EXPLAINED = config["classify"]["explain"]

@@ -119,7 +119,7 @@ def test_a_symbol_takes_precedence_over_an_alias(gene_map):
         (["A1BG", "C10orf2", "x"], "symbol", "2 of 3 genes found as gene symbols"),
         (["ENSG00000121410.1", "ENSG00000000000"], "ensembl", "1 of 2 genes found as Ensembl ids"),
         (["1", "8085"], "entrez", "2 of 2 genes found as Entrez ids"),
-        (["ENST00000301067"], "transcript", "1 of 1 genes found as Ensembl transcript ids"),
+        (["ENST00000301067"], "transcript", "1 of 1 genes found as transcript ids"),
         (["A1BG", "ENSG00000167548"], "mixed", "2 of 2 genes found as ids of several kinds"),
         (["ENSMUSG00000000001"], "ensembl", "0 of 1 genes found as Ensembl ids"),
         (["x", "y"], "unknown", "0 of 2 genes found as ids of no known kind"),

@@ -45,6 +45,7 @@ from tissuestate.matrices.screening import (
     screen_values,
     zeros_and_below,
 )
+from tissuestate.matrices.tx2gene import read_tx2gene
 from tissuestate.models.architecture import WEIGHTS
 from tissuestate.remarks import Doubt, Note
 
@@ -77,12 +78,17 @@ class Classifier:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Open the bundle in a folder. Raises InputError for one that is damaged or altered."""
+    def load(cls, path: str | Path, tx2gene: str | Path | None = None) -> Self:
+        """Open the bundle in a folder. Raises InputError for one that is damaged or altered.
+
+        tx2gene: a table of transcripts and their genes, or a GTF, for tables of transcripts.
+        """
         bundle = read_bundle(path)
         try:
             classifier = cls(bundle)
             classifier._check()
+            if tx2gene is not None:
+                classifier.gene_map = classifier.gene_map.with_transcripts(read_tx2gene(tx2gene))
         except InputError:
             raise
         except (

@@ -141,8 +141,9 @@ def screen_transcripts(
     share = float(linear[lost[transcripts]].sum()) / total if total > 0 else 1.0
     sentence = (
         f"{lost.sum():,} of its {transcripts.sum():,} transcripts, with {share:.0%} of the reads, "
-        "cannot be placed on a gene, whose own values are then too low; give a file of genes, "
-        "transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their annotation (GTF)."
+        "cannot be placed on a gene, whose own values are then too low; name a table of "
+        "transcripts and their genes, or their annotation (GTF), as tx2gene, or give a file of "
+        "genes."
     )
     if share > MOST_UNPLACED:
         return Screened(sentence)
