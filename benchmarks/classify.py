@@ -1,12 +1,14 @@
-"""From counts to calls with a bundle of the paper's size: time from process start, and memory.
+"""From counts to calls by the command `tissuestate`: time from process start, and memory.
 
-Usage: classify.py OUTPUT.tsv [GENES COMPONENTS]
+Usage: classify.py OUTPUT.tsv [BUNDLE]
 
-A bundle of random numbers (what it says means nothing, what it costs does) classifies 1, 1,000 and
-10,000 samples, read from a table as the workflow reads them and written as it writes them, each in
-a process of its own. What cannot be saved is measured beside it, again in a process of its own:
-read_seconds, pyarrow reading the table, and product_seconds, numpy multiplying as many samples by
-the components, in double precision as a call does.
+Two bundles classify 1, 1,000 and 10,000 samples from a table, each in a process of its own: one of
+the paper's size with random numbers (what it says means nothing, what it costs does), and BUNDLE or
+the one that comes along. pages says whether pages were written, too. What cannot be saved is
+measured beside it, again in processes of their own: import_seconds, Python importing pandas,
+pyarrow and scipy.special; read_seconds, pyarrow reading the table; and product_seconds, numpy
+multiplying as many samples by the components (of a regression, its outputs), in double precision as
+a call does.
 """
 
 import json
@@ -23,7 +25,6 @@ import pandas as pd
 
 GENES, COMPONENTS = 17993, 2000  # the paper's
 KNOWN = 60000  # genes that the map knows, as org.Hs.eg.db and GENCODE together do
-TRAINING = 7081
 SURROGATES, FACTORS = 20, 100
 WIDTHS = (1024, 512, 256, 128, 64)
 HEADS = {
@@ -31,7 +32,15 @@ HEADS = {
     "tissue": tuple(f"tissue{number}" for number in range(14)),
     "subtype": tuple(f"subtype{number}" for number in range(11)),
 }
-CASES = {"1 sample, TSV": 1, "1,000 samples, TSV": 1000, "10,000 samples, Parquet": 10000}
+# samples, file, and whether pages are written
+CASES = (
+    (1, "tsv", False),
+    (1, "tsv", True),
+    (1000, "tsv", False),
+    (1000, "tsv", True),
+    (10000, "parquet", False),
+)
+IMPORTS = "import pandas, pyarrow.csv, scipy.special"
 
 
 def write_bundle(folder: Path, genes: int, components: int) -> None:
@@ -43,7 +52,6 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     from tissuestate.expression.imputation import ConditionalMean
     from tissuestate.expression.normaliser import Normaliser
     from tissuestate.features.novelty import Novelty
-    from tissuestate.features.plane import TrainingMap
     from tissuestate.features.transformers import PrincipalComponents
     from tissuestate.matrices.gene_map import COLUMNS, GeneMap
     from tissuestate.models.architecture import Architecture
@@ -72,17 +80,12 @@ def write_bundle(folder: Path, genes: int, components: int) -> None:
     features.explained_variance_ = features.explained_variance_ratio_ = np.ones(components)
     x = features.transform(values)
     novelty = Novelty().fit(x, labels["tissue"]).calibrate(x, np.arange(len(x)).astype(str))
-    training = rng.normal(size=(TRAINING, components)).astype("f4")
-    plane = TrainingMap().fit(
-        training, pd.DataFrame({head: rng.choice(HEADS[head], TRAINING) for head in HEADS})
-    )
     for name, part in {
         "normaliser": normaliser,
         "imputation": ConditionalMean(FACTORS).fit(values),
         "correction": correction,
         "features": features,
         "novelty": novelty,
-        "training": plane,
     }.items():
         save_arrays(parts / f"{name}.npz", part.to_arrays())
     for task, heads in (("multitask", ("disease_state", "tissue")), ("subtype", ("subtype",))):
@@ -114,16 +117,13 @@ def expression(rng: np.random.Generator, samples: int, genes: int) -> np.ndarray
     return rng.poisson(means * rng.gamma(4, 0.25, (samples, genes))).astype("f4")
 
 
-def write_samples(folder: Path, samples: int, genes: int) -> Path:
-    """A table of genes × samples, and the sheet that names them."""
+def write_samples(path: Path, samples: int, ids: list[str]) -> None:
+    """A table of genes × samples."""
     rng = np.random.default_rng(3)
     names = [f"S{number}" for number in range(samples)]
-    ids = pd.Index([f"ENSG{number:011d}.3" for number in range(genes)], name="gene")
-    values = np.concatenate(
-        [expression(rng, min(500, samples - i), genes) for i in range(0, samples, 500)]
-    )
-    frame = pd.DataFrame(values.T.astype("i4"), ids, names)
-    path = folder / f"{samples}.{'parquet' if samples > 1000 else 'tsv'}"
+    parts = range(0, samples, 500)
+    values = np.concatenate([expression(rng, min(500, samples - i), len(ids)) for i in parts])
+    frame = pd.DataFrame(values.T.astype("i4"), pd.Index(ids, name="gene"), names)
     if path.suffix == ".parquet":
         frame.to_parquet(path)
     else:
@@ -132,28 +132,28 @@ def write_samples(folder: Path, samples: int, genes: int) -> Path:
 
         options = pyarrow.csv.WriteOptions(delimiter="\t")
         pyarrow.csv.write_csv(pa.Table.from_pandas(frame.reset_index()), path, options)
-    sheet = folder / f"{samples}.sheet"
-    rows = pd.DataFrame({"sample": names, "matrix": str(path), "unit": "count"})
-    rows.to_csv(sheet, sep="\t", index=False)
-    return sheet
 
 
-def classify(bundle: str, sheet: str, output: str) -> None:
-    """What the workflow does with a sheet of new samples."""
-    from tissuestate.classification.classifier import Classifier, Predictions
-    from tissuestate.classification.new_samples import read_new_samples
-    from tissuestate.sheet.sheet import read_sheet
+def known_ids(bundle: Path) -> list[str]:
+    """Ids of the genes of a bundle, and of others of its map, as many as the paper's in all."""
+    from tissuestate.matrices.gene_map import GeneMap
 
-    classifier = Classifier.load(bundle)
-    groups = read_new_samples(read_sheet(sheet, labelled=False), {}).frames
-    found = Predictions.concat([classifier.predict(frame, unit) for frame, unit in groups])
-    table = found.table()
-    table.to_csv(f"{output}.tsv", sep="\t", index=False)
-    records = [found.record(sample) for sample in table["sample"]]
-    Path(f"{output}.json").write_text(json.dumps(records))
-    # the most that was resident; what wait4 tells includes the parent's from before exec
-    status = Path("/proc/self/status").read_text()
-    Path(f"{output}.peak").write_text(status.partition("VmHWM:")[2].split()[0])
+    genes = json.loads((bundle / "bundle.json").read_text())["genes"]
+    symbols = GeneMap.read(bundle / "genes.tsv.gz").table["symbol"]
+    return [*genes, *symbols[~symbols.isin(genes)]][:GENES]
+
+
+def classify(*words: str) -> None:
+    """The command; at its end the most memory that it took goes to a file."""
+    from tissuestate.command.main import main
+
+    *sys.argv[1:], peak = words
+    try:
+        main()
+    finally:
+        # the most that was resident; what wait4 tells includes the parent's from before exec
+        status = Path("/proc/self/status").read_text()
+        Path(peak).write_text(status.partition("VmHWM:")[2].split()[0])
 
 
 def bare(path: str, samples: int, genes: int, components: int) -> dict[str, float]:
@@ -174,31 +174,54 @@ def bare(path: str, samples: int, genes: int, components: int) -> dict[str, floa
     return {"read_seconds": read, "product_seconds": time.perf_counter() - start}
 
 
-def main(output: str, genes: int, components: int) -> None:
+def measure(bundle: Path, ids: list[str], components: int, case: tuple[int, str, bool]) -> dict:
+    """Seconds and memory of one case, and what of it cannot be saved."""
+    samples, suffix, pages = case
+    with TemporaryDirectory() as name:
+        table, peak = Path(name, f"counts.{suffix}"), Path(name, "peak")
+        write_samples(table, samples, ids)
+        call = [sys.executable, __file__, "--classify", "classify", table, "--bundle", bundle]
+        call += ["--out", Path(name, "calls")] if pages else []
+        start = time.perf_counter()
+        with Path(name, "calls.tsv").open("w") as output:
+            process = subprocess.Popen([*map(str, call), str(peak)], stdout=output)
+            _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            raise SystemExit(f"{case}: failed")
+        limits = [sys.executable, __file__, "--bare", table, samples, len(ids), components]
+        bare_seconds = json.loads(subprocess.check_output([str(word) for word in limits]))
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", IMPORTS], check=True)
+        return {
+            "seconds": seconds,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "peak_memory_mb": int(peak.read_text()) / 1024,
+            "cores": os.cpu_count(),
+            "import_seconds": time.perf_counter() - start,
+            **bare_seconds,
+        }
+
+
+def main(output: str, pretrained: Path) -> None:
     """Measure every case and write the table."""
     rows = []
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        write_bundle(folder, genes, components)
-        for case, samples in CASES.items():
-            sheet = write_samples(folder, samples, genes)
-            call = [sys.executable, __file__, "--classify", str(folder / "bundle"), str(sheet)]
-            start = time.perf_counter()
-            process = subprocess.Popen([*call, str(folder / "calls")])
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.perf_counter() - start
-            if status:
-                raise SystemExit(f"{case}: failed")
-            row = {"case": case, "samples": samples, "genes": genes, "components": components}
-            row |= {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime}
-            peak = int((folder / "calls.peak").read_text()) / 1024
-            row |= {"peak_memory_mb": peak, "cores": os.cpu_count()}
-            table = pd.read_csv(sheet, sep="\t", nrows=1).at[0, "matrix"]
-            limits = [sys.executable, __file__, "--bare", table, samples, genes, components]
-            row |= json.loads(subprocess.check_output([str(word) for word in limits]))
-            rows.append(row | {"load": os.getloadavg()[0], "machine": platform.machine()})
-            print(rows[-1], flush=True)
-            pd.DataFrame(rows).to_csv(output, sep="\t", index=False, float_format="%.4g")
+        write_bundle(Path(name), GENES, COMPONENTS)
+        ids = [f"ENSG{number:011d}.3" for number in range(GENES)]
+        bundles = {"of the paper's size": (Path(name, "bundle"), ids, COMPONENTS)}
+        if (pretrained / "bundle.json").is_file():
+            classes = json.loads((pretrained / "bundle.json").read_text())["classes"]
+            outputs = sum(map(len, classes.values()))
+            bundles["pretrained"] = (pretrained, known_ids(pretrained), outputs)
+        for bundle, sizes in bundles.items():
+            for case in CASES:
+                samples, suffix, pages = case
+                row = {"bundle": bundle, "samples": samples, "file": suffix, "pages": pages}
+                row |= {"genes": GENES, "components": sizes[2], **measure(*sizes, case)}
+                rows.append(row | {"load": os.getloadavg()[0], "machine": platform.machine()})
+                print(rows[-1], flush=True)
+                pd.DataFrame(rows).to_csv(output, sep="\t", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":
@@ -207,5 +230,6 @@ if __name__ == "__main__":
     elif sys.argv[1] == "--bare":
         print(json.dumps(bare(sys.argv[2], *map(int, sys.argv[3:]))))
     else:
-        sizes = [int(word) for word in sys.argv[2:4]] or [GENES, COMPONENTS]
-        main(sys.argv[1], *sizes)
+        from tissuestate.bundle.format import PRETRAINED
+
+        main(sys.argv[1], Path(sys.argv[2]) if sys.argv[2:] else PRETRAINED)

@@ -15,9 +15,9 @@ PACKAGES = (
     *("sheet", "startup", "demo"),
     *("reference", "alignment", "integrity", "counts", "quality", "matrices", "cohort"),
     *("expression", "features", "models", "evaluation", "benchmark", "protocols"),
-    *("laboratories", "bundle", "classification", "report"),
+    *("laboratories", "bundle", "classification", "report", "command"),
 )
-WITHOUT_RULES = {"sheet", "startup"}
+WITHOUT_RULES = {"sheet", "startup", "command"}
 FACE = "classify"  # what other programs import
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 

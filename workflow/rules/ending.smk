@@ -22,13 +22,7 @@ def report_calls():
     description = json.loads(find_description(BUNDLE).read_text(encoding="utf-8"))
     facts = call_facts(records, Background(page=page_facts(description)))
     logger.info(unescape(render("calls.txt.j2", facts)).strip("\n"))
-    accepted = [record["heads"] for record in records if not record["refused"]]
     refused = [record for record in records if record["refused"]]
-    # A subtype may be missing for a reason: only tumours have one.
-    unanswered = [h for h in accepted if not (h["disease_state"]["call"] and h["tissue"]["call"])]
-    remark = f" ({len(unanswered)} without a disease state or tissue)" if unanswered else ""
-    by = f"{records[0]['bundle']['name']} (fingerprint {records[0]['bundle']['fingerprint'][:12]})"
-    logger.info(f"{len(accepted)} of {len(records)} samples called by {by}{remark}.")
     places = [result_path(f"<results>/{name}") for name in ("pages/index.html", "calls.tsv")]
     logger.info(f"Start with {' and '.join(str(place) for place in places if place.is_file())}")
     if refused:

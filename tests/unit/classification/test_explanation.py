@@ -1,6 +1,7 @@
 """Contributions of genes: they add up, follow from first principles, and find simulated markers."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from tissuestate.classification.explanation import (
     Explainer,
     class_gene_facts,
     class_genes,
+    integrate_gradients,
     top_genes,
 )
 from tissuestate.demo.genome import synthesise_genome
@@ -168,7 +170,7 @@ def test_for_a_linear_network_a_contribution_is_weight_times_deviation(explainer
     )
     linear.double()
     explained = Explainer(model)
-    explained.networks["tissue"] = linear
+    explained.integrals["tissue"] = partial(integrate_gradients, linear, "tissue")
     y = values[:1].astype(np.float64)
     found = explained.explain(y, "tissue", ["lung"]).contributions[0]
 

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from laboratory_samples import CLASSES, FEATURES, features, labels
 from tissuestate.laboratories.answers import RidgeModel, novelty_of
 from tissuestate.laboratories.calibration import calibrate
-from tissuestate.laboratories.differentiable import RidgeModule
 from tissuestate.laboratories.ridge import Ridge
 
 
@@ -43,18 +41,30 @@ COHORTS = [
 
 
 @pytest.mark.parametrize("classes", COHORTS, ids=["all", "two states", "no subtypes"])
-def test_genes_are_explained_by_the_logits_that_call(classes):
+def test_mean_slopes_are_the_integral_of_the_gradients(classes):
     model, x = fitted_model(classes)
-    expected = model.logits(x)
-    module = RidgeModule(model)
-    inputs = torch.from_numpy(x).requires_grad_()
-    found = module(inputs)
-    assert set(found) == set(expected) == set(model.heads)
-    for head, logits in expected.items():
-        assert logits.shape == (len(x), len(classes[head]))
-        np.testing.assert_allclose(found[head].detach().numpy(), logits, atol=1e-10, rtol=1e-10)
-    sum(logits.sum() for logits in found.values()).backward()
-    assert np.isfinite(inputs.grad.numpy()).all()
+    rng = np.random.default_rng(0)
+    start, ends = x.mean(axis=0), x[:4]
+    ends[3] = start  # a path of no length has the gradient at its place
+    for head, names in model.heads.items():
+        contrasts = rng.normal(size=(len(ends), len(names)))
+
+        def contrast(points, head=head, contrasts=contrasts):
+            return (model.logits(points)[head] * contrasts).sum(axis=1)
+
+        slopes, difference = model.mean_slopes(head, start, ends, contrasts)
+        begin = np.tile(start, (len(ends), 1))
+        np.testing.assert_allclose(difference, contrast(ends) - contrast(begin), atol=1e-9)
+        np.testing.assert_allclose((slopes * (ends - start)).sum(axis=1), difference, atol=1e-6)
+        steps, expected = 400, np.zeros(ends.shape)
+        for share in (np.arange(steps) + 0.5) / steps:
+            middle = begin + share * (ends - begin)
+            for feature in (0, 5):
+                nudge = 1e-5 * (np.arange(FEATURES) == feature)
+                rise = contrast(middle + nudge) - contrast(middle - nudge)
+                expected[:, feature] += rise / (2e-5 * steps)
+        found = slopes[:, [0, 5]]
+        np.testing.assert_allclose(found, expected[:, [0, 5]], atol=1e-3 * np.abs(found).max())
 
 
 def test_it_calls_what_it_was_trained_on():

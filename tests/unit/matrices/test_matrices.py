@@ -25,7 +25,7 @@ from matrix_files import (
     tsv,
 )
 from tissuestate.errors import InputError
-from tissuestate.matrices.read import read_counts, read_matrix, sample_names
+from tissuestate.matrices.read import list_contents, read_counts, read_matrix
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_layouts_with_many_samples(layout, zipped, write):
     assert [name.split("|")[0] for name in matrix.ids] == GENES
     assert matrix.values.dtype == np.float32
     np.testing.assert_array_equal(matrix.values, FRAME.T.to_numpy(dtype=np.float32))
-    assert sample_names(path) == matrix.samples
+    assert list_contents(path).columns == matrix.samples
     swapped = read_matrix(path, {"s3": "", "s1": "s1"})
     assert swapped.samples == ["s3", "s1"]
     np.testing.assert_array_equal(swapped.values, matrix.values[[2, 0]])

@@ -28,7 +28,9 @@ def lines_of(records: list[dict]) -> list[str]:
 def test_a_call_is_told_with_its_confidence_and_doubts() -> None:
     few = record("few", doubts={"few reads": "The sample has few reads."})
     refused = record("refused", refused="no gene is known", heads={}, tumour=None)
-    assert sorted(lines_of([record(), few, refused])) == [
+    *lines, last = lines_of([record(), few, refused])
+    assert last == "2 of 3 samples called."
+    assert sorted(lines) == [
         "P1       Clear cell carcinoma: moderate confidence, 81 %",
         "few      Clear cell carcinoma: doubtful (few reads), 81 %",
         "refused  No call: no gene is known",
@@ -38,13 +40,15 @@ def test_a_call_is_told_with_its_confidence_and_doubts() -> None:
 def test_of_many_samples_verdicts_are_counted() -> None:
     records = [record(f"P{n}") for n in range(2 * LISTED)]
     records += [record(f"bad{n}", refused=f"row {n}", heads={}, tumour=None) for n in range(LISTED)]
-    assert [line.split(maxsplit=1) for line in lines_of(records)] == [
+    *lines, last = lines_of(records)
+    assert last == f"{2 * LISTED} of {3 * LISTED} samples called."
+    assert [line.split(maxsplit=1) for line in lines] == [
         [str(2 * LISTED), "Clear cell carcinoma"],
         [str(LISTED), "No call"],
     ]
     for number, called in enumerate(records[: 2 * LISTED]):
         called["heads"]["subtype"]["call"] = f"subtype{number}"
-    lines = lines_of(records)
+    *lines, _ = lines_of(records)
     assert len(lines) == LISTED + 1
     assert lines[-1].split() == [str(LISTED + 1), "other", "calls"]
 

@@ -15,7 +15,8 @@ HEAD = 4096  # bytes from which the kind is recognised
 BOM = b"\xef\xbb\xbf"
 PARQUET, HDF5 = "a Parquet file", "an HDF5 file"
 BAM, CRAM, SAM = "a BAM file", "a CRAM file", "a SAM file"
-FASTQ, FASTA = "a FASTQ file", "a FASTA file"
+FASTQ, FASTA, SRA = "a FASTQ file", "a FASTA file", "an SRA archive"
+READS = (BAM, CRAM, SAM, FASTQ, SRA)
 _GZIP = b"\x1f\x8b"
 _END_OF_BLOCKS = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -24,6 +25,7 @@ _UTF8 = "save it as tab-separated UTF-8 text"
 _AGAIN = "download or copy the file again"
 _FROM_R = "write the table in R with write.table(x, FILE, sep = '\\t', quote = FALSE)"
 _AS_PARQUET = "write it as Parquet or as text separated by tabs"
+_IN_SHEET = "name it in a sample sheet, under"
 _BY_GZIP = "or pack it with gzip instead"
 # First bytes of the files of each kind. Letters alone count only if other bytes are not text.
 _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
@@ -51,9 +53,9 @@ _MAGIC: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"%PDF-",), "a PDF document", "give the table itself as text"),
     ((b"{\\rtf",), "a document of a word processor", _AS_TEXT),
     ((b"\x89PNG\r\n", b"\xff\xd8\xff"), "a picture", "give the table itself as text"),
-    ((b"BAM\x01",), BAM, "name it under bam"),
-    ((b"CRAM",), CRAM, "name it under bam"),
-    ((b".sra", b"NCBI.sra"), "an SRA archive", "make FASTQ of it with fasterq-dump"),
+    ((b"BAM\x01",), BAM, f"{_IN_SHEET} bam"),
+    ((b"CRAM",), CRAM, f"{_IN_SHEET} bam"),
+    ((b".sra", b"NCBI.sra"), SRA, "make FASTQ of it with fasterq-dump"),
     ((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-32 text", _UTF8),
     ((b"\xff\xfe", b"\xfe\xff"), "UTF-16 text", _UTF8),
     ((b"%%MatrixMarket",), "a MatrixMarket file, which names no genes", f"{_AS_TEXT}, ids first"),
@@ -71,7 +73,7 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"(?i)\s*(<!doctype html|<html|<head|<body)"), "a web page", _AGAIN),
     (re.compile(rb"\s*<(\?xml|Error>)"), "an XML file", f"{_AGAIN}, or {_AS_TEXT}"),
     (re.compile(rb"@(HD|SQ|RG|PG|CO)\t"), SAM, "make BAM of it with samtools view -b"),
-    (re.compile(rb"@[^\n]*\r?\n[A-Za-z.*-]*\r?\n\+"), FASTQ, "name it under fastq_1"),
+    (re.compile(rb"@[^\n]*\r?\n[A-Za-z.*-]*\r?\n\+"), FASTQ, f"{_IN_SHEET} fastq_1"),
     (re.compile(rb">[^\n]*\r?\n[A-Za-z*-]+\r?(\n|\Z)"), FASTA, _AS_TEXT),
     (re.compile(rb"\s*[{\[]\s*[\"{\[]"), "a JSON file", _AS_TEXT),
     (re.compile(rb"(?s).{257}ustar"), "a tar archive", "unpack it with tar -x"),

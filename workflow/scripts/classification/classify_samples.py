@@ -3,8 +3,6 @@
 from tissuestate.logs import log_to
 
 with log_to(snakemake.log[0]):
-    import json
-
     from tissuestate.classification.classifier import Classifier
     from tissuestate.classification.new_samples import (
         call_samples,
@@ -13,7 +11,7 @@ with log_to(snakemake.log[0]):
         read_qualities,
         tabulate_origins,
     )
-    from tissuestate.files import atomic
+    from tissuestate.classification.output import write_calls
     from tissuestate.refusals import paths_by_sample, read_refusal
     from tissuestate.sheet.samples import with_local_matrices
     from tissuestate.sheet.sheet import read_sheet
@@ -39,7 +37,4 @@ with log_to(snakemake.log[0]):
     table, records = describe_calls(
         found, sheet, quality, tabulate_origins(sheet, here, params.reads, classifier)
     )
-    with atomic(output.calls) as temporary:
-        table.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
-    with atomic(output.json) as temporary:
-        temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    write_calls(table, records, output.calls, output.json)

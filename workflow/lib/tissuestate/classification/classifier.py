@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from tissuestate.advance import Advance, say_nothing
 from tissuestate.bundle.format import Bundle, read_bundle
 from tissuestate.classification.inputs import (
     Block,
@@ -57,7 +58,7 @@ LEARNT_FROM_COUNTS = (
     "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called "
     "equally well, but 3 in 100 more got no answer."
 )
-BLOCK = 1024  # samples processed at once, which bounds memory
+BLOCK = 256  # samples processed at once, which bounds memory
 
 
 class Classifier:
@@ -142,6 +143,7 @@ class Classifier:
         unit: str | pd.Series = "auto",
         mrin: pd.Series | None = None,
         refused: Mapping[str, str] | None = None,
+        advance: Advance = say_nothing,
     ) -> Predictions:
         """Classify samples × genes; columns are gene ids, also of several kinds.
 
@@ -150,14 +152,17 @@ class Classifier:
         that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
         with too few genes is refused, and a class that is not clear is not called. refused: reasons
         why samples cannot be called, found when they were read. Text, infinite or negative values,
-        or an unknown unit refuse only their own sample.
+        or an unknown unit refuse only their own sample. advance: is told of samples that are done.
 
         Raises InputError for faults of the whole table: repeated samples, an unknown unit for all,
         mRIN that is no number.
         """
         known = read_mrin(mrin)
-        blocks = self._read(frame, unit, refused or {})
-        return Predictions.concat([self._predict(block, known) for block in blocks])
+        parts = []
+        for block in self._read(frame, unit, refused or {}):
+            parts.append(self._predict(block, known))
+            advance(len(block.samples))
+        return Predictions.concat(parts)
 
     def expression(
         self, frame: pd.DataFrame, unit: str | pd.Series = "auto"

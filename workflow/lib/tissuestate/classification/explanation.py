@@ -7,8 +7,10 @@ between two samples' features is that between their expressions, and the contrib
 follow exactly.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.arrays import load_arrays
+from tissuestate.errors import InputError
 from tissuestate.evaluation.predictions import read_predictions
 from tissuestate.expression.levels import ClassLevels
 from tissuestate.features.transformers import PrincipalComponents
@@ -38,6 +41,10 @@ COLUMNS = (
     *("range_low", "range_high", "difference"),
 )
 
+# Mean gradients of contrasts of logits on straight paths (samples × features), and the contrasts'
+# differences; takes the features of the start and of the ends, and the contrasts' weights.
+Integral = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -53,11 +60,11 @@ class Explanation:
 
 
 class Explainer:
-    """Explains the calls of a classifier; unlike calls, it needs torch and captum."""
+    """Explains the calls of a classifier; those of networks need torch and captum."""
 
     def __init__(self, classifier: "Classifier") -> None:
         self.classifier, self.chain = classifier, classifier.chain
-        self.networks = _differentiable(classifier)
+        self.integrals = _integrals(classifier)
         self.average = self.chain.correction.mean_
         self.baseline = self.chain.project(self.average[None, :])
         levels = classifier.folder / "levels.npz"
@@ -79,7 +86,7 @@ class Explainer:
         """
         x = self.chain.project(self.chain.imputation.transform(expression))
         contrasts = np.array([self._contrast(head, name) for name in classes])
-        slopes, difference = self._integrate(head, x, contrasts)
+        slopes, difference = self.integrals[head](self.baseline, x, contrasts)
         return Explanation(difference, self._to_genes(slopes, expression))
 
     def _contrast(self, head: str, name: str) -> np.ndarray:
@@ -93,40 +100,6 @@ class Explainer:
             weights[names.index(name)] = 1.0
             weights[[names.index(other) for other in others]] = -1.0 / len(others)
         return weights
-
-    def _integrate(
-        self, head: str, x: np.ndarray, contrasts: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean gradients between average sample and sample (samples × features); differences."""
-        import torch
-        from captum.attr import IntegratedGradients
-
-        network = self.networks[head]
-
-        def contrast(inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-            return (network(inputs)[head] * weights).sum(dim=1)
-
-        gradients = IntegratedGradients(contrast, multiply_by_inputs=False)
-        ends, weights = (torch.from_numpy(a.astype(np.float64)) for a in (x, contrasts))
-        start = torch.from_numpy(self.baseline.astype(np.float64))
-        with torch.no_grad():
-            difference = contrast(ends, weights) - contrast(start.expand_as(ends), weights)
-        slopes = torch.zeros_like(ends)
-        open_ = torch.arange(len(ends))
-        for steps in STEPS:
-            slopes[open_] = gradients.attribute(
-                ends[open_],
-                baselines=start,
-                additional_forward_args=weights[open_],
-                n_steps=steps,
-                method="riemann_middle",
-                internal_batch_size=max(ROWS, len(open_)),
-            )
-            total = (slopes * (ends - start)).sum(dim=1)
-            open_ = torch.nonzero((total - difference).abs() > WITHIN * difference.abs())[:, 0]
-            if not len(open_):
-                break
-        return slopes.numpy(), difference.numpy()
 
     def _to_genes(self, slopes: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Contributions of genes (samples × genes) from mean gradients of the features."""
@@ -143,21 +116,55 @@ class Explainer:
         return by_gene * np.nan_to_num(expression - self.average)
 
 
-def _differentiable(classifier: "Classifier") -> "dict[str, Any]":
-    """By head the model that gives its logits, as a module of torch in double precision."""
+def _integrals(classifier: "Classifier") -> dict[str, Integral]:
+    """By head the function that integrates the gradients of its logits; see `Integral`."""
     models = classifier.chain.networks
     if isinstance(models[0], RidgeModel):
-        from tissuestate.laboratories.differentiable import RidgeModule
-
-        module = RidgeModule(models[0])
-        return dict.fromkeys(models[0].heads, module)
+        return {head: partial(models[0].mean_slopes, head) for head in models[0].heads}
+    if missing := [name for name in ("captum", "torch") if find_spec(name) is None]:
+        raise InputError(
+            f"{classifier.folder}: networks are explained with {' and '.join(missing)}; install "
+            "the extra: tissuestate[explain]."
+        )
     from tissuestate.models.network import load_network
 
     return {
-        head: load_network(classifier.folder / task).double()
+        head: partial(integrate_gradients, load_network(classifier.folder / task).double(), head)
         for task, frozen in zip(TASKS, models, strict=False)
         for head in frozen.heads
     }
+
+
+def integrate_gradients(
+    network: Any, head: str, start: np.ndarray, ends: np.ndarray, contrasts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The integral of a network's head, in double precision."""
+    import torch
+    from captum.attr import IntegratedGradients
+
+    def contrast(inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return (network(inputs)[head] * weights).sum(dim=1)
+
+    gradients = IntegratedGradients(contrast, multiply_by_inputs=False)
+    first, last, weights = (torch.from_numpy(np.float64(a)) for a in (start, ends, contrasts))
+    with torch.no_grad():
+        difference = contrast(last, weights) - contrast(first.expand_as(last), weights)
+    slopes = torch.zeros_like(last)
+    open_ = torch.arange(len(last))
+    for steps in STEPS:
+        slopes[open_] = gradients.attribute(
+            last[open_],
+            baselines=first,
+            additional_forward_args=weights[open_],
+            n_steps=steps,
+            method="riemann_middle",
+            internal_batch_size=max(ROWS, len(open_)),
+        )
+        total = (slopes * (last - first)).sum(dim=1)
+        open_ = torch.nonzero((total - difference).abs() > WITHIN * difference.abs())[:, 0]
+        if not len(open_):
+            break
+    return slopes.numpy(), difference.numpy()
 
 
 def top_genes(
@@ -194,6 +201,23 @@ def top_genes(
                 )
             )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+
+
+def explain_calls(
+    explainer: Explainer, frames: Sequence[tuple[pd.DataFrame, str]], calls: pd.DataFrame
+) -> pd.DataFrame:
+    """The genes behind each call, with the checksum of its input and the bundle's fingerprint.
+
+    frames: samples × ids with their unit. calls: one row per sample, as in the table of calls.
+    """
+    called = calls.index[calls["refused"] == ""]
+    found = [pd.DataFrame(columns=list(COLUMNS))]
+    for frame, unit in frames:
+        part = frame.loc[frame.index.isin(called)]
+        if len(part):
+            found.append(top_genes(explainer, calls, explainer.classifier.expression(part, unit)))
+    table = pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+    return table.join(calls[["input_sha256", "bundle_fingerprint"]], on="sample")
 
 
 def class_genes(
@@ -321,7 +345,7 @@ def _explain_blocks(
     for block in expression:
         for start in range(0, len(block), BLOCK):
             part = block.iloc[start : start + BLOCK]
-            for head in explainer.networks:
+            for head in explainer.integrals:
                 called = part.loc[(calls.loc[part.index, head] != "").to_numpy()]
                 if len(called):
                     values = called.to_numpy(np.float64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tissuestate.advance import Advance, say_nothing
 from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
 from tissuestate.classification.sex import warn_of_sheet
@@ -48,10 +49,13 @@ class NewSamples:
     warnings: dict[str, str]
 
 
-def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> NewSamples:
+def read_new_samples(
+    sheet: pd.DataFrame, counts: Mapping[str, str | Path], advance: Advance = say_nothing
+) -> NewSamples:
     """Read all samples of a validated sheet; a fault of one does not affect the others.
 
-    `counts` has the count table of each sample that comes from reads, or its refusal.
+    `counts` has the count table of each sample that comes from reads, or its refusal. `advance`
+    is told of those read.
     """
     groups: dict[tuple[str, bytes], tuple[np.ndarray, list[str], list[np.ndarray]]] = {}
     refused: dict[str, str] = {}
@@ -65,6 +69,7 @@ def read_new_samples(sheet: pd.DataFrame, counts: Mapping[str, str | Path]) -> N
 
     rows = sheet[sheet["origin"] == "matrix"]
     for keys, group in rows.groupby(["matrix", "unit", "strandedness"], sort=False):
+        advance(len(group))
         path, unit, strandedness = (str(key) for key in keys)
         wanted = dict(zip(group["sample"], group["column"], strict=True))
         try:
@@ -100,23 +105,24 @@ def call_samples(
     new: NewSamples,
     quality: pd.DataFrame,
     mrin: pd.Series | None,
+    advance: Advance = say_nothing,
 ) -> Predictions:
     """The calls of all samples of the sheet, in its order; a sample without a call is refused.
 
     `quality` has reads, aligned and assigned of the samples from reads (see `read_qualities`), of
     which those below the thresholds of the bundle are refused; `mrin` their mRIN, None if the
-    bundle was trained on matrices and has no reference for it.
+    bundle was trained on matrices and has no reference for it. `advance` is told of those called.
     """
     refused = {**refuse_poor_reads(quality, classifier.description["thresholds"]), **new.refused}
     if mrin is not None:
         unknown = quality.index.difference(mrin.index)
         refused = {**dict.fromkeys(unknown, NO_PROFILE), **refused}
-    found = _predict(classifier, sheet, new, mrin, refused)
+    found = _predict(classifier, sheet, new, mrin, refused, advance)
     lacking = found.samples.index[found.samples["genes_found"] < found.genes_expected]
     cut = {name: new.cut_short[name] for name in lacking if name in new.cut_short}
     if set(cut) - set(refused):
         refused = {**cut, **refused}
-        found = _predict(classifier, sheet, new, mrin, refused)
+        found = _predict(classifier, sheet, new, mrin, refused, advance)
     doubts = [*_unit_doubts(sheet, found.samples).items(), *new.warnings.items()]
     for sample, sentence in doubts:
         if not found.samples.at[sample, "refused"]:
@@ -140,7 +146,7 @@ def _unit_doubts(sheet: pd.DataFrame, samples: pd.DataFrame) -> dict[str, str]:
         if group.nunique() > 1:
             sentence = Doubt(
                 "uncertain unit",
-                f"Several units were inferred from the values of {file}; state them in the sheet.",
+                f"Several units were inferred from the values of {file}; state the unit.",
             )
             sentences |= dict.fromkeys(group.index, sentence)
     return sentences
@@ -152,6 +158,7 @@ def _predict(
     new: NewSamples,
     mrin: pd.Series | None,
     refused: Mapping[str, str],
+    advance: Advance,
 ) -> Predictions:
     """The calls of all samples of the sheet, in its order."""
     read = {sample for frame, _ in new.frames for sample in frame.index}
@@ -159,7 +166,7 @@ def _predict(
     parts = []
     for frame, unit in new.frames:
         try:
-            parts.append(classifier.predict(frame, unit, mrin, refused))
+            parts.append(classifier.predict(frame, unit, mrin, refused, advance))
         except InputError as error:  # of the table as a whole
             refused = {**dict.fromkeys(frame.index, str(error)), **refused}
             unread += frame.index.tolist()
@@ -233,7 +240,9 @@ def describe_calls(
     records = []
     for name, sex in zip(sheet["sample"], sheet["sex"], strict=True):
         about = origin.loc[name]
-        files, sums = about["input"].split(","), about["input_sha256"].split(",")
+        files, sums = [about["input"]], [about["input_sha256"]]
+        if name in quality.index:  # of reads, in several files
+            files, sums = about["input"].split(","), about["input_sha256"].split(",")
         if len(sums) != len(files):
             sums = [""] * len(files)
         figures = quality.loc[name].to_dict() if name in quality.index else {}

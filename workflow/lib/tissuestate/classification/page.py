@@ -1,6 +1,7 @@
 """Facts of a sample's page (`sample.html.j2`) and of the index of samples (`index.html.j2`)."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,6 +13,8 @@ from tissuestate.bundle.format import VERSION, Bundle, page_facts
 from tissuestate.cohort.composition import pairs_without_common_batch
 from tissuestate.labels import NEOPLASTIC, STATES, TUMOUR
 
+INDEX = "index.html"
+LONGEST = 100  # characters of a page's file name
 LEAST_SHOWN = 0.005
 GENES = 8  # shown of each head
 BINS = 24
@@ -97,11 +100,31 @@ def sample_facts(
     }
 
 
+def page_files(samples: Iterable[str]) -> dict[str, str]:
+    """The file of each sample's page: its name without what a file's name may not hold.
+
+    Names that would be one file, also where case does not count, are numbered.
+    """
+    files: dict[str, str] = {}
+    taken = {INDEX}
+    for sample in samples:
+        stem = re.sub(r"[^\w.+=@-]+", "_", sample).lstrip(".-")[:LONGEST] or "_"
+        number, file = 1, f"{stem}.html"
+        while file.lower() in taken:
+            number += 1
+            file = f"{stem}-{number}.html"
+        taken.add(file.lower())
+        files[sample] = file
+    return files
+
+
 def index_facts(records: Sequence[Mapping[str, Any]], background: Background) -> dict[str, Any]:
     """Facts of the index of samples: a row for each, those that need a look first."""
+    pages = page_files(record["sample"] for record in records)
     rows = [
         {
             "sample": record["sample"],
+            "page": pages[record["sample"]],
             **_verdict(record, background.record),
             "reasons": _reasons(record),
             "is_doubtful": bool(record["doubts"]),

@@ -15,6 +15,14 @@ from tissuestate.labels import HEADS
 from tissuestate.laboratories.calibration import Calibration
 from tissuestate.laboratories.ridge import Ridge
 
+# The questions on whose scores the logits of each head depend.
+SCORES_OF = {
+    "disease_state": ("tumour", "adjacent"),
+    "tissue": ("tissue",),
+    "subtype": ("subtype",),
+}
+LEAST_STEP = 1e-6  # of a score; a slope over less is lost in rounding
+
 
 class RidgeModel:
     """Calibrated heads on standardised expression, and the score of novelty that goes with them.
@@ -38,6 +46,32 @@ class RidgeModel:
     def logits(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Logits by head, samples × classes, before their temperature."""
         return self.calibration.logits(self.ridge.scores(x), self.heads)
+
+    def mean_slopes(
+        self, head: str, start: np.ndarray, ends: np.ndarray, contrasts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean gradients of contrasts of logits on straight paths, and the contrasts' differences.
+
+        start: features of one point; ends: samples × features; contrasts: weights of the head's
+        logits, samples × classes. Gradients are samples × features. They are exact: logits are sums
+        of functions of one score each, and a score is linear in the features.
+        """
+        point = self.ridge.scores(start.reshape(1, -1))
+        first = {name: values.repeat(len(ends), axis=0) for name, values in point.items()}
+        last = self.ridge.scores(ends)
+        before = self.calibration.logits(first, self.heads)[head]
+        slopes, difference = np.zeros(ends.shape), np.zeros(len(ends))
+        for question in SCORES_OF[head]:
+            for output, coefficients in enumerate(self.ridge.coefficients_[question].T):
+                step = last[question][:, output] - first[question][:, output]
+                taken = np.where(np.abs(step) < LEAST_STEP, LEAST_STEP, step)
+                moved = first[question].copy()
+                moved[:, output] += taken
+                after = self.calibration.logits({**first, question: moved}, self.heads)[head]
+                slope = ((after - before) * contrasts).sum(axis=1) / taken
+                slopes += slope[:, None] * coefficients
+                difference += slope * step
+        return slopes, difference
 
     @property
     def classes_(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,7 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
         raise InputError(f"{path}: {file.metadata.num_rows:,} rows are more than there are genes.")
     schema = file.schema_arrow
     header = schema.names  # a property that makes the list at each access
-    kinds = [k.value_type if pa.types.is_dictionary(k) else k for k in schema.types]
-    texts = [i for i, kind in enumerate(kinds) if _is_text(kind)]
-    index = (schema.pandas_metadata or {}).get("index_columns", [])
-    named = [header.index(name) for name in index if isinstance(name, str) and name in header]
-    ids = _find_id_column(path, header, texts, named, kinds)
-    usable = [i for i, kind in enumerate(kinds) if _is_number(kind) and i != ids]
+    texts, ids, usable = _kinds_of_columns(path, schema)
     samples = [i for i in usable if not is_annotation(header[i])]
     available = positions_by_name(path, [header[i].strip() for i in samples], samples)
     others = {header[i]: i for i in range(len(header)) if i != ids and i not in samples}
@@ -86,6 +82,30 @@ def _read_parquet(path: Path, request: Request) -> Matrix:
                 column = column.cast(pa.float64(), safe=False)
             values[sample] = _as_float32(column.to_numpy(zero_copy_only=False))
     return request.build_matrix(values, genes, "Parquet")
+
+
+def parquet_samples(path: Path) -> list[str]:
+    """The columns of a Parquet file that hold samples, from its schema alone."""
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+        usable = _kinds_of_columns(path, schema)[2]
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: not a readable Parquet file ({error}); {_AGAIN}.") from error
+    names = [name.strip() for name in schema.names]
+    return [names[i] for i in usable if not is_annotation(names[i])]
+
+
+def _kinds_of_columns(path: Path, schema: pa.Schema) -> tuple[list[int], int, list[int]]:
+    """Positions of the columns of text, of the one that holds the ids, and of those of numbers."""
+    header = schema.names
+    kinds = [k.value_type if pa.types.is_dictionary(k) else k for k in schema.types]
+    texts = [i for i, kind in enumerate(kinds) if _is_text(kind)]
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    named = [header.index(name) for name in index if isinstance(name, str) and name in header]
+    ids = _find_id_column(path, header, texts, named, kinds)
+    return texts, ids, [i for i, kind in enumerate(kinds) if _is_number(kind) and i != ids]
 
 
 def _find_id_column(
@@ -127,11 +147,25 @@ def _as_float32(values: np.ndarray) -> np.ndarray:
 
 def read_h5ad(path: Path, request: Request) -> Matrix:
     """The samples wanted of an h5ad file, samples in obs: see `matrices.read_matrix`."""
+    with _open_h5ad(path) as file:
+        return _read_h5ad(path, file, request)
+
+
+def h5ad_samples(path: Path) -> list[str]:
+    """The samples of an h5ad file, from its obs alone."""
+    with _open_h5ad(path) as file:
+        _check_kind(path, file)
+        return _read_names(path, file, "obs")
+
+
+@contextmanager
+def _open_h5ad(path: Path) -> "Iterator[h5py.File]":
+    """The open file; faults that it has while it is read are InputErrors, too."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return _read_h5ad(path, file, request)
+            yield file
     except InputError:
         raise
     except Exception as error:  # h5py raises many kinds for a damaged file

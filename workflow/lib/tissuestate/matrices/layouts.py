@@ -295,6 +295,11 @@ def _gct_layout(path: Path, lines: list[bytes], skipped: int) -> Layout:
     return Layout("GCT", "\t", skip, header, (ids,), values, empty=empty, rows=rows_announced)
 
 
+def name_of_sample(path: Path) -> str:
+    """The name that a file gives to its only sample: its own, or that of its folder."""
+    return [path.name, *_possible_names(path.absolute())][-1]
+
+
 def _possible_names(path: Path) -> list[str]:
     """The names that a file of one sample may have for it."""
     stem = path.name.split(".")[0]

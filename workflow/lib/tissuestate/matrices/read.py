@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from tissuestate.errors import InputError
-from tissuestate.matrices.binary import read_h5ad, read_parquet
+from tissuestate.matrices.binary import h5ad_samples, parquet_samples, read_h5ad, read_parquet
 from tissuestate.matrices.columns import Matrix, Request
 from tissuestate.matrices.delimited import are_genes, column_values, parse_table, read_delimited
 from tissuestate.matrices.layouts import COUNTED, recognise_layout
 from tissuestate.matrices.screening import are_row_positions
 from tissuestate.text import HDF5, PARQUET, detect_kind
 
-__all__ = ["COUNTED", "Matrix", "Missing", "read_counts", "read_matrix", "sample_names"]
+__all__ = ["COUNTED", "Matrix", "Missing", "list_contents", "read_counts", "read_matrix"]
 
 Missing = Literal["error", "drop", "zero", "keep"]
 
@@ -51,20 +51,12 @@ def read_matrix(
     the `refusals` of the result, and the others are read.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such matrix; correct its path.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the matrix is empty (0 bytes); copy it again.")
     request = Request(path, wanted, missing == "keep")
-    kind = detect_kind(path)
-    if kind.name in (HDF5, PARQUET) and kind.zipped:
-        raise InputError(f"{path}: {kind}; unpack it with gunzip.")
-    if kind.name == HDF5:
+    kind = _detect_format(path)
+    if kind == HDF5:
         matrix = read_h5ad(path, request)
-    elif kind.name == PARQUET:
+    elif kind == PARQUET:
         matrix = read_parquet(path, request)
-    elif path.suffix.lower() in (".h5ad", ".parquet"):
-        raise InputError(f"{path}: not a readable {path.suffix[1:]} file (it holds {kind}).")
     else:
         matrix = read_delimited(path, request, unit, strandedness)
     known = (matrix.ids != "") | ~np.isnan(matrix.values).all(axis=0)
@@ -81,9 +73,43 @@ def read_matrix(
     return _fill_missing(path, _check_values(matrix, request, unit), missing)
 
 
-def sample_names(path: str | Path) -> list[str]:
-    """The samples of a text matrix, from its header alone."""
-    return list(recognise_layout(Path(path), "count", "auto").values)
+@dataclass(frozen=True)
+class Contents:
+    """Layout of a matrix file, and the columns that hold samples: [''] if it names no sample."""
+
+    layout: str
+    columns: list[str]
+
+
+def list_contents(path: str | Path, unit: str = "") -> Contents:
+    """What a matrix file holds, without reading its values.
+
+    `unit` as in `read_matrix`. Raises InputError for a file that is no matrix.
+    """
+    path = Path(path)
+    kind = _detect_format(path)
+    if kind == HDF5:
+        return Contents("h5ad", h5ad_samples(path))
+    if kind == PARQUET:
+        return Contents("Parquet", parquet_samples(path))
+    layout = recognise_layout(path, unit, "auto")
+    return Contents(layout.name, [""] if layout.nameless else list(layout.values))
+
+
+def _detect_format(path: Path) -> str:
+    """HDF5, PARQUET or '' for text. Raises InputError for a file that is not there or is none."""
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, expected a file; name the files in it.")
+    if not path.is_file():
+        raise InputError(f"{path}: no such matrix; correct its path.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the matrix is empty (0 bytes); copy it again.")
+    kind = detect_kind(path)
+    if kind.name in (HDF5, PARQUET) and kind.zipped:
+        raise InputError(f"{path}: {kind}; unpack it with gunzip.")
+    if kind.name not in (HDF5, PARQUET) and path.suffix.lower() in (".h5ad", ".parquet"):
+        raise InputError(f"{path}: not a readable {path.suffix[1:]} file (it holds {kind}).")
+    return kind.name if kind.name in (HDF5, PARQUET) else ""
 
 
 def read_counts(path: str | Path) -> tuple[pa.StringArray, np.ndarray]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.labels import HEADS
-from tissuestate.matrices.read import sample_names
+from tissuestate.matrices.read import list_contents
 from tissuestate.tables import read_strings
 
 LABELS = ("study", "source", *HEADS)
@@ -30,7 +30,7 @@ def rnaseqdb_sheet(matrices: Sequence[str | Path], table: pd.DataFrame) -> pd.Da
     for path in map(Path, matrices):
         if path.name not in table.index:
             raise InputError(f"{path}: not one of the table's files; add it with its labels.")
-        for barcode in sample_names(path):
+        for barcode in list_contents(path).columns:
             times[barcode] = times.get(barcode, 0) + 1
             rows.append(
                 {

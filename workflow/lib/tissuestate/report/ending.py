@@ -18,15 +18,21 @@ def call_facts(records: Sequence[Mapping[str, Any]], background: Background) -> 
     """The rows of the index of samples if they are few, else how many samples have each verdict.
 
     records: those of calls.json. counts: the most frequent verdicts with their numbers; others: the
-    number of samples with another one.
+    number of samples with another one. called: the number of samples that are not refused, and
+    unanswered: of them, those without a disease state or tissue.
     """
     facts = index_facts(records, background)
     verdicts = [
         {**row["verdict"], "refused": bool(row["verdict"]["refused"])} for row in facts["rows"]
     ]
     counts = Counter(tuple(verdict.items()) for verdict in verdicts).most_common(LISTED)
+    accepted = [record["heads"] for record in records if not record["refused"]]
+    # A subtype may be missing for a reason: only tumours have one.
+    answered = [h for h in accepted if h["disease_state"]["call"] and h["tissue"]["call"]]
     return {
         **facts,
+        "called": len(accepted),
+        "unanswered": len(accepted) - len(answered),
         "is_short": len(records) <= LISTED,
         "counts": [(dict(verdict), number) for verdict, number in counts],
         "others": len(records) - sum(number for _, number in counts),
