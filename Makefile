@@ -88,8 +88,9 @@ bench: setup-dev ## time correction, components, mRIN, training and calls and th
 	for name in novelty trust missing_genes tuning; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done && \
 	python benchmarks/length_normalised.py results/real/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/length_normalised.tsv && \
 	python benchmarks/expressed_sex.py results/real/results $(DATA) benchmarks/expressed_sex.tsv
-	@test -d results/laboratories/results/cohort || { echo "bench: front_end needs 'make laboratories' first"; exit 0; } && \
-	python benchmarks/front_end.py results/laboratories/results/cohort/cohort.h5ad benchmarks/front_end.tsv
+	@test -d results/laboratories/results/cohort || { echo "bench: front_end and units need 'make laboratories' first"; exit 0; } && \
+	python benchmarks/front_end.py results/laboratories/results/cohort/cohort.h5ad benchmarks/front_end.tsv && \
+	python benchmarks/units.py results/laboratories/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/units.tsv
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
 

@@ -34,7 +34,7 @@ from tissuestate.evaluation.support import (
     training_doubts,
 )
 from tissuestate.evaluation.tandem import apply_tandem
-from tissuestate.labels import HEADS, TASKS, UNITS
+from tissuestate.labels import HEADS, STATED_UNITS, TASKS, is_unit
 from tissuestate.laboratories.answers import read_ridge_chain
 from tissuestate.laboratories.calibration import Calibration
 from tissuestate.matrices.gene_map import GeneMap
@@ -147,8 +147,9 @@ class Classifier:
     ) -> Predictions:
         """Classify samples × genes; columns are gene ids, also of several kinds.
 
-        unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), or
-        auto (or '') to infer it from the values; one for all or one per sample. mrin: of samples
+        unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), a
+        logarithm such as log2(x+0.001) or ln(x+1), or auto (or '') to infer it from the values; one
+        for all or one per sample. mrin: of samples
         that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
         with too few genes is refused, and a class that is not clear is not called. refused: reasons
         why samples cannot be called, found when they were read. Text, infinite or negative values,
@@ -190,8 +191,8 @@ class Classifier:
                 f"unit is {type(unit).__name__}; expected one for all, or a pandas Series of a "
                 "unit per sample."
             )
-        if isinstance(unit, str) and unit not in ("", "auto", *UNITS):
-            raise InputError(f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}.")
+        if isinstance(unit, str) and not (unit in ("", "auto") or is_unit(unit)):
+            raise InputError(f"unit {unit!r} is unknown; use one of {STATED_UNITS}.")
         frame = frame.set_axis(frame.index.astype(str), axis=0)
         given_units = unit if isinstance(unit, str) else index_by_sample(unit, "unit")
         units = pd.Series(given_units, index=frame.index, dtype=object).fillna("").astype(str)

@@ -14,6 +14,7 @@ from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
 from tissuestate.classification.sex import warn_of_sheet
 from tissuestate.errors import InputError
+from tissuestate.labels import plain_unit
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import find_shortfalls, read_quality
 from tissuestate.refusals import read_refusal
@@ -82,7 +83,7 @@ def read_new_samples(
             warnings[sample] = Note(f"Its values are those of the file's only column, {column!r}.")
         if matrix.lacks_line_end:
             cut_short |= dict.fromkeys(wanted, f"{path}: {CUT_SHORT}")
-        known_unit = unit or ("count" if matrix.layout in COUNTED else "")
+        known_unit = plain_unit(unit) or ("count" if matrix.layout in COUNTED else "")
         add(known_unit, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         reason = read_refusal(counts[sample])

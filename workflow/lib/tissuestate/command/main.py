@@ -31,7 +31,8 @@ UNIT = click.option(
     "--unit",
     metavar="UNIT",
     default="",
-    help="Unit of all values: count, normalised (TPM, FPKM, CPM), or log2 (of those + 1). "
+    help="Unit of all values: count, normalised (TPM, FPKM, CPM), log2 (of those + 1), or a "
+    "logarithm such as 'log2(x+0.001)' or 'ln(x+1)'. "
     "[default: inferred from the values of each sample]",
 )
 TX2GENE = click.option(
@@ -202,10 +203,10 @@ def card(bundle: str | None, as_json: bool) -> int:
 
 
 def _check_unit(unit: str) -> None:
-    from tissuestate.labels import UNITS
+    from tissuestate.labels import STATED_UNITS, is_unit
 
-    if unit not in ("", *UNITS):
-        raise click.UsageError(f"--unit: found {unit!r}, expected one of {', '.join(UNITS)}.")
+    if unit and not is_unit(unit):
+        raise click.UsageError(f"--unit: found {unit!r}, expected one of {STATED_UNITS}.")
 
 
 def _find_bundle(folder: str | None) -> str | Path:
