@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo real laboratories check test test-cluster docs style lint bench external pin
+.PHONY: help setup setup-dev demo real laboratories bundle check test test-cluster docs style lint bench external pin
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA := $(or $(TISSUESTATE_DATA),../shared/data)
@@ -25,6 +25,13 @@ report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
 	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html; \
 	echo "The report is $(abspath $(1))/results/report.html"
 
+# The sheet names matrices by a path that is the same on every machine, and so is the bundle.
+define laboratories_sheet
+mkdir -p results/laboratories
+ln -sfn $(abspath $(DATA)) results/laboratories/data
+cd results/laboratories && python $(CURDIR)/tests/laboratories_sheet.py data samples.tsv
+endef
+
 demo: setup ## run the whole workflow on the simulated cohort
 	snakemake --cores $(CORES)
 	@$(call report,.)
@@ -38,10 +45,15 @@ real: setup ## train on real GTEx and TCGA matrices, if the data are there
 
 laboratories: setup ## train on TCGA, GTEx and other laboratories, if the data are there
 	@test -d $(DATA)/external || { echo "laboratories: no external in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
-	mkdir -p results/laboratories
-	python tests/laboratories_sheet.py $(abspath $(DATA)) results/laboratories/samples.tsv
+	$(laboratories_sheet)
 	snakemake --cores $(CORES) --directory results/laboratories --configfile config/laboratories.yaml
 	@$(call report,results/laboratories,--configfile config/laboratories.yaml)
+
+bundle: setup ## train the bundle of resources/bundle again, if the data are there
+	@test -d $(DATA)/external || { echo "bundle: no external in $(DATA); set TISSUESTATE_DATA" >&2; exit 1; }
+	$(laboratories_sheet)
+	snakemake bundle --cores $(CORES) --directory results/laboratories --configfile config/laboratories.yaml
+	python tests/pretrained_bundle.py results/laboratories/results resources/bundle
 
 test: setup-dev ## run every test
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
@@ -76,8 +88,9 @@ bench: setup-dev ## time correction, components, mRIN, training and calls and th
 	for name in novelty trust missing_genes tuning; do python benchmarks/$$name.py results/real/results benchmarks/$$name.tsv; done && \
 	python benchmarks/length_normalised.py results/real/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/length_normalised.tsv && \
 	python benchmarks/expressed_sex.py results/real/results $(DATA) benchmarks/expressed_sex.tsv
-	@test -d results/laboratories/results/cohort || { echo "bench: front_end needs 'make laboratories' first"; exit 0; } && \
-	python benchmarks/front_end.py results/laboratories/results/cohort/cohort.h5ad benchmarks/front_end.tsv
+	@test -d results/laboratories/results/cohort || { echo "bench: front_end and units need 'make laboratories' first"; exit 0; } && \
+	python benchmarks/front_end.py results/laboratories/results/cohort/cohort.h5ad benchmarks/front_end.tsv && \
+	python benchmarks/units.py results/laboratories/results $(DATA)/mrin/refGene.rep.uniq.hg19.bed.gz benchmarks/units.tsv
 	@test -d results/cohort || { echo "bench: planning needs 'make demo' first"; exit 0; } && \
 	python benchmarks/planning.py results benchmarks/planning.tsv
 

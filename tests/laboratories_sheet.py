@@ -30,7 +30,10 @@ def unit_of(name: str) -> str:
 
 
 def laboratories_sheet(data: str | Path) -> pd.DataFrame:
-    """The sheet of tcga_gtex, tcga_gtex_more and external, matrices by path under `data`."""
+    """The sheet of tcga_gtex, tcga_gtex_more and external, matrices by path under `data`.
+
+    With a path that is the same everywhere the sheet is, and so is the bundle trained on it.
+    """
     data, classes = Path(data), ClassTable.read(CLASSES)
     first = real_sheet(data / "tcga_gtex")
     sheets = [first.assign(laboratory=first["study"])]

@@ -188,7 +188,8 @@ def test_a_call_names_its_bundle_and_its_input(snakemake, demo: Path) -> None:
     assert set(genes["bundle_fingerprint"]) == {bundle}
     assert set(genes["input_sha256"]) == {checksum}
     record = json.loads((demo / "results/tried/calls.json").read_text())[0]
-    assert record["bundle"] == {"folder": "results/bundle", "fingerprint": bundle}
+    about = {"name": "results/bundle", "folder": "results/bundle", "fingerprint": bundle}
+    assert record["bundle"] == about
     assert record["input"] == [{"file": "march.tsv", "sha256": checksum}]
     page = (demo / "results/tried/pages/P1.html").read_text()
     assert bundle in page and checksum in page

@@ -169,8 +169,11 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it(
     assert not (demo_folder / "results").exists()
 
 
-def test_classify_without_a_bundle_says_what_it_needs(snakemake, demo_folder: Path) -> None:
+def test_classify_without_samples_says_what_it_needs(snakemake, demo_folder: Path) -> None:
     run = snakemake(demo_folder, "classify")
     assert run.returncode != 0
-    assert "classify needs a trained bundle" in run.stdout
+    assert (
+        "classify needs your samples: snakemake classify --cores 2 --config samples=SHEET"
+        in run.stdout
+    )
     assert "Traceback" not in run.stdout

@@ -23,6 +23,7 @@ rule build_bundle:
         genes="<results>/matrices/gene_ids.tsv.gz",
         integrity="<results>/integrity/reference.npz" if FROM_READS else [],
         bed="<reference>/transcripts.bed" if FROM_READS else [],
+        sources=packaged_path(config["bundle_sources"]) if config["bundle_sources"] else [],
     output:
         bundle_files(),
         "<results>/bundle/MODEL_CARD.md",
@@ -46,27 +47,12 @@ rule build_bundle:
     params:
         code=code_digest("bundle/build_bundle.py"),
         config=bundle_config(),
+        name=lookup("bundle_name", within=config),
         page=PAGE,
     message:
         "Building the bundle that classifies new samples"
     script:
         "../scripts/bundle/build_bundle.py"
-
-
-rule classify:
-    log:
-        "<logs>/classify.log",
-    conda:
-        "../../envs/python.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(100),
-        runtime=minutes(1),
-    message:
-        "Looking for a bundle and samples"
-    shell:
-        "echo 'Error: classify needs a trained bundle and your samples: snakemake classify --cores 2"
-        " --config bundle=results/bundle samples=new_samples.tsv' | tee {log:q} >&2; exit 1"
 
 
 rule bundle:

@@ -12,6 +12,7 @@ rule classify_samples:
         summaries=per_sample("<results>/counts/{sample}.tsv.summary"),
         star_logs=per_sample("<results>/alignment/{sample}.Log.final.out", origins=("fastq", "sra")),
         matrices=[user_path(matrix) for matrix in MATRICES],
+        tx2gene=TX2GENE,
         mrin="<results>/integrity/mrin.tsv" if FROM_READS and KNOWS_INTEGRITY else [],
         profiles=(
             per_sample("<results>/integrity/profiles/{sample}.npz") if KNOWS_INTEGRITY else []
@@ -30,7 +31,7 @@ rule classify_samples:
     params:
         code=code_digest("classification/classify_samples.py"),
         matrices=MATRICES,
-        fingerprints=input_fingerprints(SAMPLES, *MATRICES),
+        fingerprints=input_fingerprints(SAMPLES, *GENES, *MATRICES),
         bundle=bundle_fingerprint(),
         reads=lambda wildcards: {
             name: file_checksums(files_of_sample(name, READS)) for name in FROM_READS
@@ -48,6 +49,7 @@ rule explain_samples:
         sheet=SAMPLES,
         counts=per_sample("<results>/counts/{sample}.tsv"),
         matrices=[user_path(matrix) for matrix in MATRICES],
+        tx2gene=TX2GENE,
     output:
         genes="<results>/genes.tsv",
     log:
@@ -60,7 +62,7 @@ rule explain_samples:
         runtime=minutes(60),
     params:
         code=code_digest("classification/explain_samples.py"),
-        fingerprints=input_fingerprints(SAMPLES, *MATRICES),
+        fingerprints=input_fingerprints(SAMPLES, *GENES, *MATRICES),
         bundle=bundle_fingerprint(),
         matrices=MATRICES,
     message:

@@ -49,12 +49,27 @@ def stop(sentence):
     sys.exit(1)
 
 
+def name_pretrained_bundle():
+    """Let the target `classify` take the bundle that comes with the workflow if none is named.
+
+    Snakemake says what the targets are only after it has read the rules. Jobs are given the config of
+    the command line, but not its targets.
+    """
+    named = config.get("bundle") or (config.get("classify") or {}).get("bundle")
+    if named or "classify" not in sys.argv[1:]:
+        return
+    OVERRIDES["bundle"] = config["bundle"] = "resources/bundle"
+    settings = workflow.config_settings
+    settings.config_args = [*settings.config_args, "bundle=resources/bundle"]
+
+
 # Values of the command line and the config files; unknown for the config of a module.
-OVERRIDES = {} if MODIFIER.skip_configfile else workflow.config_settings.config
+OVERRIDES = {} if MODIFIER.skip_configfile else dict(workflow.config_settings.config)
 CONFIG_FILES = [] if MODIFIER.skip_configfile else workflow.configfiles
 try:
     for file in CONFIG_FILES:
         check_yaml(file)
+    name_pretrained_bundle()
     config = complete_config(config, WORKFLOW.parent / "config" / "defaults.yaml", OVERRIDES)
     check_config(
         config,
@@ -65,9 +80,8 @@ try:
 except InputError as error:
     stop(error)
 
-BUNDLE = config["classify"]["bundle"]
 # True if a trained bundle classifies new samples; else the workflow trains one.
-CLASSIFYING = BUNDLE is not None
+CLASSIFYING = config["classify"]["bundle"] is not None
 
 
 wildcard_constraints:
@@ -163,7 +177,7 @@ def load_sheet():
             SAMPLES is None or (config["demo"] and Path(SAMPLES) == Path(DEMO_SHEET))
         ):
             raise InputError(
-                "classify needs your samples beside the bundle: --config bundle=FOLDER samples=SHEET."
+                "classify needs your samples: snakemake classify --cores 2 --config samples=SHEET."
             )
         if SAMPLES is None:
             if not config["rnaseqdb"]:
@@ -190,6 +204,7 @@ def load_sheet():
         stop(error)
 
 
+BUNDLE = str(packaged_path(config["classify"]["bundle"])) if CLASSIFYING else None
 DEMO_SHEET = packaged_path("resources/demo.tsv")
 SAMPLES = config["classify"]["samples"] if CLASSIFYING else config["samples"]
 SAMPLES = None if SAMPLES is None else packaged_path(SAMPLES)
@@ -201,6 +216,7 @@ SHEET = load_sheet()
 ROWS = {} if SHEET is None else SHEET.to_dict("index")
 FROM_READS = [] if SHEET is None else list(SHEET.index[SHEET["origin"] != "matrix"])
 MATRICES = [] if SHEET is None else sorted(set(SHEET["matrix"]) - {""})
+TX2GENE = user_path(config["tx2gene"]) if config["tx2gene"] and MATRICES else []
 HAS_SUBTYPES = SHEET is None or ("subtype" in SHEET and any(SHEET["subtype"] != ""))
 # Explaining takes longer than classifying: by default only if the sheet is short.
 EXPLAINED = config["classify"]["explain"]

@@ -10,6 +10,7 @@ READS = ("fastq_1", "fastq_2", "bam")
 REFERENCE = [config["reference"][kind]["path"] for kind in ("genome", "annotation")]
 REFERENCE += [config["reference"]["transcripts"]] if config["reference"]["transcripts"] else []
 LABELS = [str(path) for path in (SAMPLES, CLASSES) if path]
+GENES = [config["tx2gene"]] if config["tx2gene"] else []
 
 
 def files_of_sample(sample, columns=(*READS, "matrix")):
@@ -51,7 +52,7 @@ def flaw_of_sample(wildcards):
 
 def user_files():
     """{file: place that names it} of every local file of config and sheet."""
-    named = dict.fromkeys(LABELS, "config")
+    named = dict.fromkeys([*LABELS, *GENES], "config")
     if FROM_READS:
         named |= dict.fromkeys(REFERENCE, "reference")
     for sample in ROWS:
@@ -141,7 +142,8 @@ def calls_digest():
     reads = [reads_digest(name) for name in FROM_READS]
     scripts = ("classification/classify_samples.py", "classification/write_pages.py")
     code = [script_digest(script) for script in scripts]
-    return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED)
+    genes = file_checksums(GENES)
+    return digest_of(bundle_fingerprint(), rows, files, reads, code, EXPLAINED, genes)
 
 
 def check_place_of_calls():
@@ -215,7 +217,7 @@ def remove_outdated_results():
         names += ("integrity/mrin.tsv", "integrity/reference.txt")
         products["calls"] = [path_in_run(f"<results>/{name}") for name in names]
     else:
-        made_from["cohort"] = digest_of(file_checksums([*LABELS, *MATRICES]))
+        made_from["cohort"] = digest_of(file_checksums([*LABELS, *GENES, *MATRICES]))
         products["cohort"] = [path_in_run("<results>/cohort/samples.tsv")]
         products["cohort"] += [path_in_run("<results>/cohort/cohort.h5ad")]
     records = [(path_in_run("<results>/made_from.json"), made_from, products, not CLASSIFYING)]

@@ -72,6 +72,7 @@ if not CLASSIFYING:
     rule map_genes:
         input:
             annotation="<reference>/annotation.gtf" if FROM_READS else [],
+            tx2gene=TX2GENE,
         output:
             genes="<results>/matrices/gene_ids.tsv.gz",
         log:
@@ -86,6 +87,7 @@ if not CLASSIFYING:
             runtime=minutes(20),
         params:
             code=code_digest("matrices/map_genes.py"),
+            fingerprints=input_fingerprints(*GENES),
         message:
             "Mapping gene names to Ensembl ids"
         script:

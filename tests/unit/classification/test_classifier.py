@@ -664,7 +664,7 @@ def test_transcripts_are_added_up_by_gene(classifier, frame):
     finally:
         classifier.gene_map = gene_map()
     equal(found, classifier.predict(frame), frame.index, 1e-5)
-    assert found.samples["recognition"].iloc[0].endswith("found as Ensembl transcript ids")
+    assert found.samples["recognition"].iloc[0].endswith("found as transcript ids")
 
 
 def test_unplaced_transcripts_are_reported_with_their_reads(classifier, frame):

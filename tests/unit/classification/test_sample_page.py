@@ -271,7 +271,7 @@ def test_no_name_becomes_markup():
         given |= {"unit": name, "input": [{"file": name, "sha256": name}], "notes": [name]}
         given |= {"warnings": [name, f"{name}."], "doubts": {name: f"{name}."}}
         given |= {"nearest": [{"tissue": name, "state": name, "distance": 1.0}]}
-        given |= {"bundle": {"folder": name, "fingerprint": name}}
+        given |= {"bundle": {"name": name, "fingerprint": name}}
         index = render("index.html.j2", index_facts([given], background()))
         return [page_of(given, background(), genes(name)), Page(index)]
 

@@ -394,7 +394,8 @@ def test_real_cohort(data, root, tmp_path):
     samples["split"] = split_samples(samples)
     cohort, table = assemble_cohort(samples, build_gene_map(found), missing="zero")
     assert cohort.shape[0] == 1825
-    assert 3262 <= cohort.shape[1] <= 3300  # 3,262 without looking at aliases and Entrez ids
+    # 3,262 without looking at aliases and Entrez ids, 3,291 with shared Ensembl ids by alphabet
+    assert cohort.shape[1] == 3306
     assert np.isfinite(cohort.X).all()
     kinds = dict(zip(table["dataset"], table["id_type"], strict=True))
     assert kinds == {

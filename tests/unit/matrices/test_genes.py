@@ -119,7 +119,7 @@ def test_a_symbol_takes_precedence_over_an_alias(gene_map):
         (["A1BG", "C10orf2", "x"], "symbol", "2 of 3 genes found as gene symbols"),
         (["ENSG00000121410.1", "ENSG00000000000"], "ensembl", "1 of 2 genes found as Ensembl ids"),
         (["1", "8085"], "entrez", "2 of 2 genes found as Entrez ids"),
-        (["ENST00000301067"], "transcript", "1 of 1 genes found as Ensembl transcript ids"),
+        (["ENST00000301067"], "transcript", "1 of 1 genes found as transcript ids"),
         (["A1BG", "ENSG00000167548"], "mixed", "2 of 2 genes found as ids of several kinds"),
         (["ENSMUSG00000000001"], "ensembl", "0 of 1 genes found as Ensembl ids"),
         (["x", "y"], "unknown", "0 of 2 genes found as ids of no known kind"),
@@ -248,6 +248,19 @@ def test_a_map_from_annotation_and_database(database, tmp_path):
     # an old name is the gene's alias: the database's symbol stays; another gene's name decides
     ids = ["ENSG00000107815", "ENST00000000009", "ENSG00000121410", "Q7x", "A1BG"]
     assert found.to_symbols(ids)[0].tolist() == ["TWNK", "TWNK", "SIM1", "Q7x", "A1BG"]
+
+
+@pytest.mark.parametrize(
+    ("shared", "symbol"),
+    [
+        ("ENSG00000114374", "USP9Y"),  # and TTTY15
+        ("ENSG00000143384", "MCL1"),  # and ADAMTSL4-AS1
+        ("ENSG00000159216", "RUNX1"),  # and LOC100506403
+        ("ENSG00000100197", "CYP2D6"),  # and two predicted genes that code for a protein
+    ],
+)
+def test_an_ensembl_id_of_several_genes_is_that_of_the_main_one(human, shared, symbol):
+    assert human.to_symbols([shared])[0].tolist() == [symbol]
 
 
 def test_transcripts_of_the_database_alone_are_not_recognised(human):

@@ -396,7 +396,7 @@ def test_names_with_a_common_beginning_are_different(write):
     ids=["no columns", "empty columns"],
 )
 def test_a_sheet_without_labels_is_refused_with_the_command_that_classifies(text, write, classes):
-    with pytest.raises(InputError, match="classify needs bundle=FOLDER beside samples=SHEET"):
+    with pytest.raises(InputError, match="snakemake classify --cores 2 --config samples=SHEET"):
         read_sheet(write(text), classes)
 
 

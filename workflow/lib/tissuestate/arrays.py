@@ -25,7 +25,7 @@ def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Read what `save_arrays` wrote; never executes code from the file.
+    """Read what `save_arrays` wrote, half precision as single; never executes code from the file.
 
     Sizes are compared with the file before memory is taken, and the checksums of zip with what is
     read. Raises InputError for a file that does not fit.
@@ -63,4 +63,5 @@ def _parse_array(content: bytes) -> np.ndarray:
     if announced != held:
         raise ValueError(f"an array announces {announced:,} bytes and has {held:,}")
     stream.seek(0)
-    return np.lib.format.read_array(stream, allow_pickle=False)
+    array = np.lib.format.read_array(stream, allow_pickle=False)
+    return array.astype(np.float32) if array.dtype == np.float16 else array

@@ -1,6 +1,7 @@
 """The words that every stage shares: states, questions, units, splits, tasks and models."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,30 @@ WITHIN = "_within_batch"
 PAPER_MODEL = "dl_pca"  # networks on principal components
 RIDGE_MODEL = "ridge"  # what a cohort of many laboratories is called with
 ON_COMPONENTS = ("logreg", "linear_svm", "boosting")  # the other classical models see all genes
+
+
+# What a sheet may state beside UNITS: the base of logarithms, and what was added to the values.
+_LOGARITHM = re.compile(r"(log2|ln|log10) ?\(x ?\+ ?([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\)", re.I)
+_BASES = {"log2": 2.0, "ln": np.e, "log10": 10.0}
+STATED_UNITS = f"{', '.join(UNITS)}, or a logarithm such as log2(x+0.001) or ln(x+1)"
+
+
+def parse_logarithm(unit: str) -> tuple[float, float] | None:
+    """Base and what was added, of a unit such as log2(x+0.001) or ln(x+1); None of another."""
+    found = _LOGARITHM.fullmatch(unit.strip())
+    if found is None or not 0 < float(found[2]) < np.inf:
+        return None
+    return _BASES[found[1].lower()], float(found[2])
+
+
+def is_unit(unit: str) -> bool:
+    """Whether a sheet may state this unit."""
+    return unit in UNITS or parse_logarithm(unit) is not None
+
+
+def plain_unit(unit: str) -> str:
+    """The unit that values have when they were read: log2 (of x + 1) for any stated logarithm."""
+    return "log2" if parse_logarithm(unit) else unit
 
 
 def has_class(samples: pd.DataFrame) -> pd.Series:

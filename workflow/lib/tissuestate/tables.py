@@ -21,7 +21,7 @@ TEXT = frozenset(
         *("sample", "donor", "study", "source", "split", "protocol", "part", "model", "leak"),
         *("head", "class", "tissue", "rule", "true", "called", "trained", "metric", "kind"),
         *("stage", "measure", "dataset", "id_type", "gene", "transcript", "level", "reason"),
-        *("input", "input_sha256", "bundle", "bundle_fingerprint"),
+        *("input", "input_sha256", "bundle", "bundle_name", "bundle_fingerprint"),
     )
 )
 _TEXT_ENDINGS = ("_true", "_call", "_trained")

@@ -36,11 +36,13 @@ with log_to(snakemake.log[0]):
         left_out_calls=source.get("left_out_calls") or "",
         integrity=source.get("integrity") or "",
         transcripts=source.get("bed") or "",
+        sources=source.get("sources") or "",
     )
     folder = Path(snakemake.output.bundle).parent
     description = {
         **describe_bundle(sources, snakemake.params.config),
         **snakemake.params.page,
+        "name": snakemake.params.name or "",
     }
     facts = {"title": "Model card", **card_facts(description)}
     card, page = render_document("model_card.md.j2", facts)

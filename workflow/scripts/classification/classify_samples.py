@@ -18,7 +18,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.tables import read_table
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params
-    classifier = Classifier.load(source.bundle)
+    classifier = Classifier.load(source.bundle, source.get("tx2gene") or None)
     sheet = read_sheet(source.sheet, labelled=False)
     here = dict(zip(params.matrices, source.get("matrices", []), strict=True))
     summaries = paths_by_sample(source.get("summaries", []), ".tsv.summary")

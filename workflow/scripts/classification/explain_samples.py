@@ -13,7 +13,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.tables import read_strings
 
     source = snakemake.input
-    classifier = Classifier.load(source.bundle)
+    classifier = Classifier.load(source.bundle, source.get("tx2gene") or None)
     sheet = read_sheet(source.sheet, labelled=False)
     sheet = with_local_matrices(sheet, snakemake.params.matrices, source.get("matrices", []))
     calls = read_strings(source.calls, samples=sheet["sample"]).set_index("sample")

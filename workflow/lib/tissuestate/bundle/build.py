@@ -10,6 +10,7 @@ from typing import Any
 from tissuestate.arrays import save_arrays
 from tissuestate.bundle.format import CARD, describe_data, metric_records, versions, write_bundle
 from tissuestate.bundle.record import class_record
+from tissuestate.bundle.sources import list_sources
 from tissuestate.checksums import file_checksum
 from tissuestate.errors import InputError
 from tissuestate.evaluation.missing_genes import least_genes
@@ -29,7 +30,7 @@ class BundleSources:
     `multitask` and `subtype` are the files of one network each (network.json,
     weights.safetensors), `left_out` and `left_out_calls` the scores and calls on laboratories left
     out. Empty is what a bundle lacks: novelty and networks or ridge, left_out and left_out_calls,
-    subtype, integrity and transcripts.
+    subtype, integrity, transcripts and sources.
     """
 
     normaliser: str
@@ -55,6 +56,7 @@ class BundleSources:
     left_out_calls: str = ""
     integrity: str = ""
     transcripts: str = ""
+    sources: str = ""
 
 
 def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def describe_bundle(sources: BundleSources, config: Mapping[str, Any]) -> dict[s
         "trust": _trust(sources.sets, sources.abstention),
         "data": {
             **describe_data(kept, classes),
+            "sources": list_sources(sources.sources, kept) if sources.sources else [],
             "fingerprints": {
                 "the sample sheet": file_checksum(sources.samples),
                 "the cohort": file_checksum(sources.cohort),

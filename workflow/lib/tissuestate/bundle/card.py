@@ -18,6 +18,8 @@ def card_facts(description: Mapping[str, Any]) -> dict[str, Any]:
     seen = data.get("states_of_tissue", {})
     return {
         **page_facts(description),
+        "name": description.get("name", ""),
+        "sources": data.get("sources", []),
         "classes": classes,
         "subtypes_of": description["subtypes_of"],
         "genes": len(description["genes"]),

@@ -83,6 +83,11 @@ class Bundle:
         """SHA-256 of its content: equal inputs give equal fingerprints, others different ones."""
         return self.description["checksum"]
 
+    @property
+    def name(self) -> str:
+        """The name that its config gave it, or the path of its folder."""
+        return self.description.get("name") or str(self.folder)
+
     def path(self, name: str) -> Path:
         """Path of the file `name` of the bundle."""
         return self.folder / name

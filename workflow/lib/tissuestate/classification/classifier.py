@@ -34,7 +34,7 @@ from tissuestate.evaluation.support import (
     training_doubts,
 )
 from tissuestate.evaluation.tandem import apply_tandem
-from tissuestate.labels import HEADS, TASKS, UNITS
+from tissuestate.labels import HEADS, STATED_UNITS, TASKS, is_unit
 from tissuestate.laboratories.answers import read_ridge_chain
 from tissuestate.laboratories.calibration import Calibration
 from tissuestate.matrices.gene_map import GeneMap
@@ -46,6 +46,7 @@ from tissuestate.matrices.screening import (
     screen_values,
     zeros_and_below,
 )
+from tissuestate.matrices.tx2gene import read_tx2gene
 from tissuestate.models.architecture import WEIGHTS
 from tissuestate.remarks import Doubt, Note
 
@@ -64,7 +65,7 @@ class Classifier:
     """A bundle ready to classify. `load` verifies and opens it; `predict` calls samples."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.folder = bundle.folder
+        self.folder, self.name = bundle.folder, bundle.name
         self.description = bundle.description
         self.genes = list(bundle.description["genes"])
         self.gene_map = GeneMap.read(bundle.path("genes.tsv.gz"))
@@ -78,12 +79,17 @@ class Classifier:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Open the bundle in a folder. Raises InputError for one that is damaged or altered."""
+    def load(cls, path: str | Path, tx2gene: str | Path | None = None) -> Self:
+        """Open the bundle in a folder. Raises InputError for one that is damaged or altered.
+
+        tx2gene: a table of transcripts and their genes, or a GTF, for tables of transcripts.
+        """
         bundle = read_bundle(path)
         try:
             classifier = cls(bundle)
             classifier._check()
+            if tx2gene is not None:
+                classifier.gene_map = classifier.gene_map.with_transcripts(read_tx2gene(tx2gene))
         except InputError:
             raise
         except (
@@ -141,8 +147,9 @@ class Classifier:
     ) -> Predictions:
         """Classify samples × genes; columns are gene ids, also of several kinds.
 
-        unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), or
-        auto (or '') to infer it from the values; one for all or one per sample. mrin: of samples
+        unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), a
+        logarithm such as log2(x+0.001) or ln(x+1), or auto (or '') to infer it from the values; one
+        for all or one per sample. mrin: of samples
         that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
         with too few genes is refused, and a class that is not clear is not called. refused: reasons
         why samples cannot be called, found when they were read. Text, infinite or negative values,
@@ -184,8 +191,8 @@ class Classifier:
                 f"unit is {type(unit).__name__}; expected one for all, or a pandas Series of a "
                 "unit per sample."
             )
-        if isinstance(unit, str) and unit not in ("", "auto", *UNITS):
-            raise InputError(f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}.")
+        if isinstance(unit, str) and not (unit in ("", "auto") or is_unit(unit)):
+            raise InputError(f"unit {unit!r} is unknown; use one of {STATED_UNITS}.")
         frame = frame.set_axis(frame.index.astype(str), axis=0)
         given_units = unit if isinstance(unit, str) else index_by_sample(unit, "unit")
         units = pd.Series(given_units, index=frame.index, dtype=object).fillna("").astype(str)

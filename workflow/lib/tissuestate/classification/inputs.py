@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.labels import UNITS
+from tissuestate.labels import STATED_UNITS, is_unit, plain_unit
 from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.genes import KINDS, Recognition
 from tissuestate.matrices.screening import find_dates, guess_unit
 from tissuestate.matrices.sex import express_sex, find_genes
+from tissuestate.matrices.units import to_plain_unit
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,21 @@ def read_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, str]]:
 def resolve_units(
     values: np.ndarray, stated: Sequence[str], samples: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    """The unit of each sample, whether it was stated, and refusals of impossible units."""
+    """The unit of each sample, whether it was stated, and refusals of impossible units.
+
+    Values in a stated logarithm, such as ln(x+1), become log2(x + 1) in place.
+    """
     known = ~np.isin(np.asarray(stated, dtype=object), ["", "auto"])
     units, refused = [], {}
     for name, row, unit, is_known in zip(samples, values, stated, known, strict=True):
-        if is_known and unit not in UNITS:
-            refused[name] = f"unit {unit!r} is unknown; use one of {', '.join(UNITS)}."
-        is_valid = is_known and unit in UNITS
-        units.append(unit if is_valid else guess_unit(row))
+        is_valid = is_known and is_unit(unit)
+        if is_known and not is_valid:
+            refused[name] = f"unit {unit!r} is unknown; use one of {STATED_UNITS}."
+        if is_valid:
+            (row[:],), reasons = to_plain_unit(row[None], unit)
+            if reasons:
+                refused[name] = reasons[0]
+        units.append(plain_unit(unit) if is_valid else guess_unit(row))
         if units[-1] != "log2" and (row < 0).any():
             refused.setdefault(
                 name,

@@ -14,6 +14,7 @@ from tissuestate.checksums import file_checksum
 from tissuestate.classification.classifier import Classifier, Predictions
 from tissuestate.classification.sex import warn_of_sheet
 from tissuestate.errors import InputError
+from tissuestate.labels import plain_unit
 from tissuestate.matrices.read import COUNTED, read_counts, read_matrix
 from tissuestate.quality.decisions import find_shortfalls, read_quality
 from tissuestate.refusals import read_refusal
@@ -82,7 +83,7 @@ def read_new_samples(
             warnings[sample] = Note(f"Its values are those of the file's only column, {column!r}.")
         if matrix.lacks_line_end:
             cut_short |= dict.fromkeys(wanted, f"{path}: {CUT_SHORT}")
-        known_unit = unit or ("count" if matrix.layout in COUNTED else "")
+        known_unit = plain_unit(unit) or ("count" if matrix.layout in COUNTED else "")
         add(known_unit, matrix.ids, matrix.samples, matrix.values)
     for sample in sheet.loc[sheet["origin"] != "matrix", "sample"]:
         reason = read_refusal(counts[sample])
@@ -211,8 +212,8 @@ def tabulate_origins(
     """The inputs and the bundle of each call: one row per sample of the sheet.
 
     Columns: input (the files, as the sheet names them, or the run), input_sha256 (of each file, ''
-    if it is not known), both joined by ','; bundle (its folder) and bundle_fingerprint. `here` has
-    the path of each matrix in this job, `reads` the checksums of a sample's files.
+    if it is not known), both joined by ','; bundle (its folder), bundle_name, bundle_fingerprint.
+    `here` has the path of each matrix in this job, `reads` the checksums of a sample's files.
     """
     checksums = {name: file_checksum(path) for name, path in here.items() if Path(path).is_file()}
     rows = {}
@@ -225,7 +226,9 @@ def tabulate_origins(
         rows[row.sample] = {"input": files, "input_sha256": sums}
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.assign(
-        bundle=str(classifier.folder), bundle_fingerprint=classifier.description["checksum"]
+        bundle=str(classifier.folder),
+        bundle_name=classifier.name,
+        bundle_fingerprint=classifier.description["checksum"],
     )
 
 
@@ -252,7 +255,11 @@ def describe_calls(
                 "input": [
                     {"file": f, "sha256": s or None} for f, s in zip(files, sums, strict=True)
                 ],
-                "bundle": {"folder": about["bundle"], "fingerprint": about["bundle_fingerprint"]},
+                "bundle": {
+                    "name": about["bundle_name"],
+                    "folder": about["bundle"],
+                    "fingerprint": about["bundle_fingerprint"],
+                },
             }
         )
     return table, records

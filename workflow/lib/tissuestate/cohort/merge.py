@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tissuestate.cohort.checks import check_copies, check_measured, screen_cohort, screen_file
 from tissuestate.errors import InputError
-from tissuestate.labels import HEADS, has_class
+from tissuestate.labels import HEADS, has_class, plain_unit
 from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
@@ -134,6 +134,7 @@ def assemble_cohort(
     for row, name in zip(rows, reads, strict=True):
         _place(values, sex, reader.read_count_table(name, Path(counts[name]), row), symbols)
     check_measured(values, samples, counts)
+    samples = samples.assign(unit=samples["unit"].map(plain_unit))
     screen_cohort(values, samples, counts)
     check_copies(values, samples)
     obs = samples.set_index("sample")[list(OBS)].rename_axis(None).assign(sex_expressed=sex)
@@ -195,7 +196,7 @@ class _Reader:
                 missing=self.missing,
                 strandedness=strandedness,
             )
-            mapped = self._map(matrix.ids)
+            mapped, unit = self._map(matrix.ids), plain_unit(unit)
             screen_file(Path(path), matrix.samples, matrix.values, unit, mapped)
             _check_ids(Path(path), mapped)
             values = _collapse_rows(Path(path), mapped, matrix.values, unit)

@@ -32,8 +32,14 @@ UNIT = click.option(
     "--unit",
     metavar="UNIT",
     default="",
-    help="Unit of all values: count, normalised (TPM, FPKM, CPM), or log2 (of those + 1). "
+    help="Unit of all values: count, normalised (TPM, FPKM, CPM), log2 (of those + 1), or a "
+    "logarithm such as 'log2(x+0.001)' or 'ln(x+1)'. "
     "[default: inferred from the values of each sample]",
+)
+TX2GENE = click.option(
+    "--tx2gene",
+    metavar="FILE",
+    help="The genes of transcripts, for tables of transcripts: two columns, or a GTF.",
 )
 QUIET = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -101,6 +107,7 @@ def command() -> None:
 @click.option("--out", metavar="DIR", help="Folder for calls.tsv, calls.json and pages/.")
 @BUNDLE
 @UNIT
+@TX2GENE
 @click.option("--explain", is_flag=True, help="Also the genes behind each call, with --out.")
 @QUIET
 def classify(
@@ -108,6 +115,7 @@ def classify(
     out: str | None,
     bundle: str | None,
     unit: str,
+    tx2gene: str | None,
     explain: bool,
     quiet: bool,
 ) -> int:
@@ -124,7 +132,7 @@ def classify(
     _check_unit(unit)
     if explain and out is None:
         raise click.UsageError("--explain writes a table of genes; name a folder with --out.")
-    classifier = _load(bundle)
+    classifier = _load(bundle, tx2gene)
     if out is None:
         with Progress(quiet, steps=2) as progress:
             calls = _call(classifier, files, unit, progress)
@@ -147,9 +155,17 @@ def classify(
 @FILES
 @BUNDLE
 @UNIT
+@TX2GENE
 @JSON
 @QUIET
-def check(files: tuple[str, ...], bundle: str | None, unit: str, as_json: bool, quiet: bool) -> int:
+def check(
+    files: tuple[str, ...],
+    bundle: str | None,
+    unit: str,
+    tx2gene: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """Say what is recognised in FILES, and what would be refused.
 
     Layout, number of samples, gene ids, unit, warnings and refusals of each file; no call. FILES
@@ -159,7 +175,7 @@ def check(files: tuple[str, ...], bundle: str | None, unit: str, as_json: bool, 
 
     _check_unit(unit)
     with Progress(quiet, steps=2) as progress:
-        calls = _call(_load(bundle), files, unit, progress)
+        calls = _call(_load(bundle, tx2gene), files, unit, progress)
     facts = recognition_facts(calls, unit)
     if as_json:
         click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
@@ -190,10 +206,10 @@ def card(bundle: str | None, as_json: bool) -> int:
 
 
 def _check_unit(unit: str) -> None:
-    from tissuestate.labels import UNITS
+    from tissuestate.labels import STATED_UNITS, is_unit
 
-    if unit not in ("", *UNITS):
-        raise click.UsageError(f"--unit: found {unit!r}, expected one of {', '.join(UNITS)}.")
+    if unit and not is_unit(unit):
+        raise click.UsageError(f"--unit: found {unit!r}, expected one of {STATED_UNITS}.")
 
 
 def _find_bundle(folder: str | None) -> str | Path:
@@ -205,10 +221,10 @@ def _find_bundle(folder: str | None) -> str | Path:
     return PRETRAINED if folder is None else folder
 
 
-def _load(bundle: str | None) -> "Classifier":
+def _load(bundle: str | None, tx2gene: str | None) -> "Classifier":
     from tissuestate.classification.classifier import Classifier
 
-    return Classifier.load(_find_bundle(bundle))
+    return Classifier.load(_find_bundle(bundle), tx2gene)
 
 
 def _explainer(classifier: "Classifier") -> "Explainer":

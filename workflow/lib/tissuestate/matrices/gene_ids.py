@@ -18,9 +18,9 @@ def describe_id_problem(ids: Sequence[str], recognition: Recognition) -> str:
         )
     if are_transcripts(ids).sum() > len(ids) / 2:
         return (
-            "the ids are transcripts, of which too few can be placed on a gene; give a file of "
-            "genes, transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their "
-            "annotation (GTF)"
+            "the ids are transcripts, of which too few can be placed on a gene; name a table of "
+            "transcripts and their genes, or their annotation (GTF), as tx2gene, or give a file of "
+            "genes"
         )
     found = f"found {recognition.unknown[0]!r}; " if recognition.unknown else ""
     return (

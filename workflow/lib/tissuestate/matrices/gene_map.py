@@ -4,7 +4,7 @@ import gzip
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -17,9 +17,12 @@ from tissuestate.files import atomic
 from tissuestate.matrices.genes import (
     ENSEMBL,
     NUMBER,
+    REFSEQ,
     Recognition,
     are_row_numbers,
+    are_transcripts,
     most_common_kind,
+    plain_id,
 )
 
 COLUMNS = ("symbol", "ensembl", "entrez", "aliases", "transcripts")
@@ -55,6 +58,32 @@ class GeneMap:
     @cached_property
     def _transcript(self) -> dict[str, str]:
         return self._look_up_table("transcripts")
+
+    def with_transcripts(self, genes: Mapping[str, str]) -> "GeneMap":
+        """This map with a user's transcripts, of which `genes` has the gene, an id or a symbol.
+
+        Its own transcripts of the same names go. A gene that the map lacks is its own symbol.
+        """
+        names = list(dict.fromkeys(genes.values()))
+        symbols, _ = self.to_symbols(names)
+        symbol_of = {name: symbol or name for name, symbol in zip(names, symbols, strict=True)}
+        found: dict[str, list[str]] = defaultdict(list)
+        for transcript, gene in genes.items():
+            found[symbol_of[gene]].append(transcript)
+        for transcript, symbol in self._transcript.items():
+            if transcript not in genes:
+                found[symbol].append(transcript)
+        new = pd.DataFrame({"symbol": [name for name in found if name not in self._row]}, dtype=str)
+        table = pd.concat([self.table, new.reindex(columns=list(COLUMNS), fill_value="")])
+        return GeneMap(
+            table.assign(transcripts=["|".join(found.get(name, ())) for name in table["symbol"]])
+        )
+
+    def are_transcripts(self, ids: Iterable[str]) -> np.ndarray:
+        """Mask of the ids that are, or begin with, those of transcripts, or are known as such."""
+        names = [str(name) for name in ids]
+        known = [name in self._transcript for name in names]
+        return are_transcripts(names) | np.array(known, dtype=bool)
 
     def _look_up_table(self, column: str) -> dict[str, str]:
         """{id: symbol}; for an id in two rows the first counts."""
@@ -170,6 +199,8 @@ class GeneMap:
             return self._entrez.get(number[1], ""), "entrez"
         if name in self._ensembl:  # the annotation's own ids have any form
             return self._ensembl[name], "ensembl"
+        if name in self._transcript or REFSEQ.fullmatch(name):
+            return self._transcript.get(plain_id(name), ""), "transcript"
         like = ENSEMBL.fullmatch(name)
         if not like:
             return "", "unknown"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tissuestate.matrices.gene_map import GeneMap
-from tissuestate.matrices.genes import Recognition, are_transcripts
+from tissuestate.matrices.genes import Recognition
 from tissuestate.matrices.units import added_before_log, linear_scale
 
 MOSTLY = 0.5  # share of the comparable genes with equal rows from which a table was doubled
@@ -126,6 +126,6 @@ class MappedRows:
         distinct, places = np.unique(np.array(names, dtype=str), return_inverse=True)
         if len(distinct) and distinct[0] == "":
             distinct, places = distinct[1:], places - 1
-        transcripts = are_transcripts(ids)
+        transcripts = gene_map.are_transcripts(ids)
         rows = GeneRows.from_ids(places, ids, transcripts)
         return cls(list(ids), distinct, rows, transcripts, known, found)

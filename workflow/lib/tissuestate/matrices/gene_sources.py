@@ -51,13 +51,18 @@ def build_gene_map(
 
 
 def _read_database(path: Path, add: Callable[..., None]) -> None:
-    """Add what the database knows: `add(symbol, column, *names)`."""
+    """Add what the database knows: `add(symbol, column, *names)`.
+
+    Of the genes that share an Ensembl id, it belongs to the one that codes for a protein, then to
+    the one with the smallest Entrez id: of RUNX1 and LOC100506403 to RUNX1.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such database; install r-bioc-org.hs.eg.db.")
     queries = {
         "entrez": "SELECT symbol, gene_id FROM genes JOIN gene_info USING (_id) ORDER BY _id",
-        "ensembl": "SELECT symbol, ensembl_id FROM gene_info JOIN ensembl USING (_id) ORDER BY _id,"
-        " ensembl_id",
+        "ensembl": "SELECT symbol, ensembl_id FROM genes JOIN gene_info USING (_id)"
+        " JOIN ensembl USING (_id) LEFT JOIN genetype USING (_id)"
+        " ORDER BY gene_type IS NOT 'protein-coding', CAST(gene_id AS INTEGER), ensembl_id",
         "aliases": "SELECT symbol, alias_symbol FROM gene_info JOIN alias USING (_id)"
         " WHERE symbol != alias_symbol ORDER BY _id, alias_symbol",
     }
@@ -65,8 +70,11 @@ def _read_database(path: Path, add: Callable[..., None]) -> None:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
             for column, query in queries.items():
+                owners: dict[str, str] = {}
                 for symbol, name in connection.execute(query):
                     if "|" in name:
+                        continue
+                    if column == "ensembl" and owners.setdefault(name, symbol) != symbol:
                         continue
                     add(symbol, column, name)
                     for written in (symbol, name):  # C1orf112 is often written C1ORF112

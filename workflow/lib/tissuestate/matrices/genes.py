@@ -11,7 +11,7 @@ KINDS = {
     "symbol": "gene symbols",
     "ensembl": "Ensembl ids",
     "entrez": "Entrez ids",
-    "transcript": "Ensembl transcript ids",
+    "transcript": "transcript ids",
     "mixed": "ids of several kinds",
     "unknown": "ids of no known kind",
 }
@@ -27,7 +27,8 @@ ENTREZ_KNOWN, ENTREZ_LARGE, FEW_NUMBERS = (0.6, 0.95), 100_000, 50
 # Of counts one number stands in more than this share of the rows, and in more rows than this; of
 # Entrez ids of transcripts none does.
 REPEATED, REPEATED_FEW = 0.005, 10
-_TRANSCRIPT = re.compile(r"ENS[A-Z]*?T[0-9]{11}", re.I)
+REFSEQ = re.compile(r"([NX][MR]_[0-9]{6,9})(?:\.[0-9]+)?", re.I)
+_TRANSCRIPT = re.compile(rf"ENS[A-Z]*?T[0-9]{{11}}|{REFSEQ.pattern}", re.I)
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,14 @@ class Recognition:
 
 
 def are_transcripts(ids: Iterable[str]) -> np.ndarray:
-    """Mask of the ids that are, or begin with, those of Ensembl transcripts."""
+    """Mask of the ids that are, or begin with, those of transcripts of Ensembl or RefSeq."""
     return np.array([_TRANSCRIPT.match(name.strip("\"' ")) is not None for name in ids], dtype=bool)
+
+
+def plain_id(name: str) -> str:
+    """An id of Ensembl or of a RefSeq transcript in capitals without its version, or the name."""
+    like = ENSEMBL.fullmatch(name) or REFSEQ.fullmatch(name)
+    return like[1].upper() if like else name
 
 
 def are_row_numbers(numbers: Sequence[str], found: np.ndarray, rows: int) -> bool:

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from tissuestate.errors import InputError
+from tissuestate.labels import plain_unit
 from tissuestate.matrices.binary import h5ad_samples, parquet_samples, read_h5ad, read_parquet
 from tissuestate.matrices.columns import Matrix, Request
 from tissuestate.matrices.delimited import are_genes, column_values, parse_table, read_delimited
 from tissuestate.matrices.layouts import COUNTED, recognise_layout
 from tissuestate.matrices.screening import are_row_positions
+from tissuestate.matrices.units import to_plain_unit
 from tissuestate.text import HDF5, PARQUET, detect_kind
 
 __all__ = ["COUNTED", "Matrix", "Missing", "list_contents", "read_counts", "read_matrix"]
@@ -40,8 +42,9 @@ def read_matrix(
     Layouts: TSV and CSV (genes in rows, ids first), RNAseqDB, featureCounts, STAR ReadsPerGene, GDC
     STAR counts, GCT, RSEM, salmon, kallisto, StringTie and htseq-count, each gzipped or not;
     Parquet (genes in rows); h5ad (samples × genes); recognised by content, not by name.
-    `unit` (count, normalised, log2, or '' if it is not stated) chooses between counts and TPM
-    if a file has both (counts for ''), and allows negative values for log2 and ''. Missing
+    `unit` (see `labels.is_unit`, or '' if it is not stated) chooses between counts and TPM
+    if a file has both (counts for ''), and allows negative values for logarithms and ''. A stated
+    logarithm such as ln(x+1) comes as log2(x + 1), see `labels.plain_unit`. Missing
     values are an `error`, or `drop` their gene, or mean `zero`, or are kept as NaN (`keep`).
     `strandedness` chooses STAR's column; auto takes the strand that has more than three quarters of
     the stranded counts, a stated one is refused if the other has three quarters or more.
@@ -70,7 +73,8 @@ def read_matrix(
             f"{path}: its first column numbers the rows ({matrix.ids[0]}, {matrix.ids[1]}, …); "
             "write the gene ids there (in pandas index=False, in R row.names = FALSE)."
         )
-    return _fill_missing(path, _check_values(matrix, request, unit), missing)
+    matrix = _check_values(matrix, request, plain_unit(unit))
+    return _fill_missing(path, _convert_values(matrix, request, unit), missing)
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,15 @@ def _check_values(matrix: Matrix, request: Request, unit: str) -> Matrix:
             request.refuse(sample, f"{path}: {values[row, gene]:g} for {place} {reason}")
             values[row] = np.nan
     return matrix
+
+
+def _convert_values(matrix: Matrix, request: Request, unit: str) -> Matrix:
+    """The matrix in the plain form of the unit stated; samples that cannot have it are refused."""
+    values, refused = to_plain_unit(matrix.values, unit)
+    for row, reason in refused.items():
+        request.refuse(matrix.samples[row], f"{request.path}: {reason}")
+        values[row] = np.nan
+    return replace(matrix, values=values)
 
 
 def _fill_missing(path: Path, matrix: Matrix, missing: Missing) -> Matrix:

@@ -141,8 +141,9 @@ def screen_transcripts(
     share = float(linear[lost[transcripts]].sum()) / total if total > 0 else 1.0
     sentence = (
         f"{lost.sum():,} of its {transcripts.sum():,} transcripts, with {share:.0%} of the reads, "
-        "cannot be placed on a gene, whose own values are then too low; give a file of genes, "
-        "transcripts named as GENCODE does (ENST…|ENSG…|…), or train with their annotation (GTF)."
+        "cannot be placed on a gene, whose own values are then too low; name a table of "
+        "transcripts and their genes, or their annotation (GTF), as tx2gene, or give a file of "
+        "genes."
     )
     if share > MOST_UNPLACED:
         return Screened(sentence)
@@ -163,14 +164,17 @@ def zeros_and_below(values: np.ndarray) -> tuple[float, float]:
 def guess_unit(values: np.ndarray) -> str:
     """The unit (count, normalised or log2) that one sample's values look like.
 
-    Whole numbers are counts; negative values, or none above 30 and these as even as logarithms
-    are, logarithms. Of other values those that add up to a round total (TPM, CPM) are normalised;
-    if most are whole, they are expected counts.
+    Whole numbers are counts; negative values are logarithms, and so are others of which none is
+    above 30, if they are as even as logarithms, or add up to a round total without one. Of other
+    values those that add up to a round total (TPM, CPM) are normalised; if most are whole, they are
+    expected counts.
     """
     known = values[np.isfinite(values)]
     if not len(known) or (known.min() >= 0 and (known == np.round(known)).all()):
         return "count"
-    if known.min() < 0 or (known.max() <= LARGEST_LOG and not _is_skewed(known)):
+    if known.min() < 0:
+        return "log2"
+    if known.max() <= LARGEST_LOG and (not _is_skewed(known) or _find_log_base(known)[0]):
         return "log2"
     if any(_is_near(float(known.sum(dtype=np.float64)), total) for total in TOTALS):
         return "normalised"
@@ -217,15 +221,13 @@ def _find_log_conflict(known: np.ndarray) -> str:
         )
     if len(known) < SEVERAL:
         return ""
-    base, why = _find_log_base(known)
+    base, added, why = _find_log_base(known)
     if base == 2:
         return ""
     if base:
-        name = "natural" if base == np.e else "decimal"
-        return (
-            f"its values look like {name} logarithms ({why}); multiply them by "
-            f"{np.log2(base):.4f} to make them log2."
-        )
+        name, unit = ("natural", "ln") if base == np.e else ("decimal", "log10")
+        unit = f"{unit}(x+{added:.3g})"
+        return f"its values look like {name} logarithms ({why}); state {unit} as their unit."
     mean, deviation = known.mean(), known.std()
     if len(known) >= FEW and abs(mean) < NEAR_TOTAL and _is_near(deviation, 1.0):
         return SCALED
@@ -240,8 +242,8 @@ def _find_log_conflict(known: np.ndarray) -> str:
     return ""
 
 
-def _find_log_base(known: np.ndarray) -> tuple[float, str]:
-    """The base that logarithms show, and the evidence; 0 if they show none.
+def _find_log_base(known: np.ndarray) -> tuple[float, float, str]:
+    """The base that logarithms show, what was added, and the evidence; a base of 0 if none.
 
     The values without them add up to a round total, or are whole numbers, as counts are. Of values
     below 0 the lowest is read as the logarithm of what was added.
@@ -252,11 +254,11 @@ def _find_log_base(known: np.ndarray) -> tuple[float, str]:
         if len(known) >= FEW:
             total = float(linear.sum())
             if any(_is_near(total, one) for one in TOTALS):
-                return base, f"without them the sum is {total:,.0f}"
+                return base, added, f"without them the sum is {total:,.0f}"
         small = np.unique(linear[(linear > 0.1) & (linear < 20.1)])
         if len(small) >= 10 and (np.abs(small - np.round(small)) < 0.03).mean() > 0.95:
-            return base, "without them they are whole numbers"
-    return 0.0, ""
+            return base, added, "without them they are whole numbers"
+    return 0.0, 0.0, ""
 
 
 def may_be_length_normalised(values: np.ndarray, unit: str) -> bool:

@@ -17,8 +17,8 @@ ORIGIN_COLUMNS = ("fastq_1", "fastq_2", "bam", "sra", "matrix")
 
 
 UNLABELLED = (
-    "training needs those; to classify new samples name the model, too: classify needs "
-    "bundle=FOLDER beside samples=SHEET"
+    "training needs those; new samples are classified by: snakemake classify --cores 2 --config "
+    "samples=SHEET"
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tissuestate.errors import InputError, suggest_nearest
-from tissuestate.labels import HEADS, OTHER, SEXES, STATES, UNITS
+from tissuestate.labels import HEADS, OTHER, SEXES, STATES, UNITS, is_unit
 from tissuestate.sheet.checks import check_class_sizes, check_name, check_names, check_unique
 from tissuestate.sheet.classes import ClassTable
 from tissuestate.sheet.rows import EMPTY_WORDS, ORIGIN_COLUMNS, UNLABELLED, read_rows
@@ -191,10 +191,11 @@ def _check_origin(path: str | Path, number: int, row: dict[str, str], labelled: 
             f"{', '.join(STRANDEDNESS)}."
         )
     if origin == "matrix":
-        if (row["unit"] or labelled) and row["unit"] not in UNITS:
+        if (row["unit"] or labelled) and not is_unit(row["unit"]):
             raise InputError(
                 f"{where}, column unit: found {row['unit'] or 'nothing'!r}; a matrix needs its "
-                f"unit, one of {UNITS[0]}, {UNITS[1]} (TPM, FPKM, CPM), {UNITS[2]} (of those + 1)."
+                f"unit, one of {UNITS[0]}, {UNITS[1]} (TPM, FPKM, CPM), {UNITS[2]} (of those + 1), "
+                "or a logarithm such as log2(x+0.001) or ln(x+1)."
             )
     else:
         for column in ("column", "unit"):
