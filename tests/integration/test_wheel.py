@@ -81,3 +81,8 @@ def test_the_wheel_alone_classifies(tmp_path: Path) -> None:
     assert "S66" in (tmp_path / "calls" / "pages" / "S66.html").read_text()
     lines = (tmp_path / "calls" / "calls.tsv").read_text().splitlines()
     assert len(lines) == len(expected) + 1
+    explained = subprocess.run(
+        [*command, "--explain"], cwd=tmp_path, env={}, capture_output=True, text=True, check=False
+    )
+    assert explained.returncode == 2
+    assert "tissuestate[explain]" in explained.stderr
