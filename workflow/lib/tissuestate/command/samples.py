@@ -9,6 +9,7 @@ import pandas as pd
 from tissuestate.command.files import GivenFile
 from tissuestate.errors import InputError
 from tissuestate.matrices.gene_map import GeneMap
+from tissuestate.matrices.genes import ENSEMBL
 from tissuestate.matrices.layouts import name_of_sample
 from tissuestate.matrices.read import Contents, list_contents
 from tissuestate.sheet.sheet import COLUMNS
@@ -81,9 +82,10 @@ def _list_columns(file: GivenFile, unit: str, gene_map: GeneMap) -> Contents:
             "expected one column per sample: give the counts that it was made of."
         )
     if len(columns) >= MANY:
-        symbols = gene_map.to_symbols(columns)[0]
-        known = [n for n, s in zip(columns, symbols, strict=True) if s and not n.isdigit()]
-        if len(known) > len(columns) / 2:
+        some = columns[:: len(columns) // MANY]
+        symbols = set(gene_map.table["symbol"])  # its look-ups also load aliases, which take time
+        known = [name for name in some if name in symbols or ENSEMBL.fullmatch(name)]
+        if len(known) > len(some) / 2:
             raise InputError(
                 f"{file.name}: its columns are genes ({', '.join(known[:3])}, …); expected one "
                 "column per sample: transpose the table."
