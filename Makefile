@@ -22,7 +22,8 @@ setup-dev: ## the same, and packages for tests and linters
 
 # Snakemake's self-contained report, made again if the run has changed its summary.
 report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
-	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html; \
+	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html \
+		--report-metadata results/report/run/metadata.yaml; \
 	echo "The report is $(abspath $(1))/results/report.html"
 
 # The sheet names matrices by a path that is the same on every machine, and so is the bundle.

@@ -14,11 +14,13 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MANIFEST = json.loads((ROOT / ".github" / "release-please-manifest.json").read_text())
 
 
-def test_there_is_one_version() -> None:
+def test_there_is_one_version_and_one_licence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert project["version"] == citation["version"] == MANIFEST["."] == VERSION
     assert project["urls"]["Repository"] == citation["repository-code"]
+    assert project["license"] == citation["license"] == "MIT"
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
 
 
 def test_a_release_changes_the_version_wherever_it_stands() -> None:
