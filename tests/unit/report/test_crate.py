@@ -12,6 +12,7 @@ from tissuestate.report.checklist import checklist_facts
 from tissuestate.report.crate import PROFILES, describe_run
 from tissuestate.report.render import render
 from tissuestate.startup.config import read_layers
+from yte import process_yaml
 
 SETTINGS = read_layers(DEFAULTS, ROOT / "config" / "config.yaml")
 
@@ -118,6 +119,16 @@ def test_a_simulated_run_says_so(crate, tmp_path, description):
 
 def test_equal_runs_give_equal_crates(crate, tmp_path, description):
     assert described(tmp_path, description)["@graph"] == crate
+
+
+def test_the_first_page_of_the_report_names_the_bundle(description):
+    facts = {"name": f"?a: {MARKUP}", "checksum": "ab12" * 16, **description}
+    found = process_yaml(render("metadata.yaml.j2", facts))
+    assert found == {
+        f"Samples that trained the bundle ?a: {MARKUP} (fingerprint ab12ab12ab12)": 70,
+        "Samples that tested it": 14,
+        "Genes that it knows": 1234,
+    }
 
 
 def checklist(description, settings) -> dict[str, str]:
