@@ -174,6 +174,7 @@ def _predict(
     if unread:
         nothing = pd.DataFrame(np.nan, unread, classifier.genes)
         parts.append(classifier.predict(nothing, "count", mrin, refused))
+        parts[-1].samples["recognition"] = ""  # of no file
     return Predictions.concat(parts).select(sheet["sample"].tolist())
 
 
