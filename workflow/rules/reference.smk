@@ -110,7 +110,8 @@ rule index_genome:
         "../../envs/star.yaml"
     threads: 8
     resources:
-        mem_mb=memory(2000, per_input=10 / config["reference"]["star_sparsity"]),
+        # The index is as large as the genome makes it; the base holds the annotation's junctions.
+        mem_mb=memory(6000, per_input=10 / config["reference"]["star_sparsity"], of="genome"),
         runtime=minutes(20, per_gb=40),
     params:
         sparsity=lookup("reference/star_sparsity", within=config),
