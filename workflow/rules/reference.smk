@@ -110,7 +110,8 @@ rule index_genome:
         "../../envs/star.yaml"
     threads: 8
     resources:
-        mem_mb=memory(2000, per_input=10 / config["reference"]["star_sparsity"]),
+        # The index is as large as the genome makes it; the base holds the annotation's junctions.
+        mem_mb=memory(6000, per_input=10 / config["reference"]["star_sparsity"], of="genome"),
         runtime=minutes(20, per_gb=40),
     params:
         sparsity=lookup("reference/star_sparsity", within=config),
@@ -150,17 +151,25 @@ rule derive_transcripts:
         "../scripts/reference/derive_transcripts.py"
 
 
-# A reference made here for one bundle or cohort may serve another, and is then checked again.
+# A reference made here for one bundle or cohort may serve another, and is then checked again. Of the
+# bundle's transcripts mRIN looks at those that the reference has, be it of another genome build.
 REFERENCE_FITS = []
+MRIN_TRANSCRIPTS = "<reference>/transcripts.bed"
 if CLASSIFYING:
     REFERENCE_FITS = "<results>/integrity/reference.txt"
+    # A bundle that was trained on matrices has no mRIN to compare with.
+    KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
+    if KNOWS_INTEGRITY:
+        MRIN_TRANSCRIPTS = "<results>/integrity/transcripts.bed"
 
     rule check_reference:
         input:
             annotation="<reference>/annotation.gtf",
             bed="<reference>/transcripts.bed",
+            chromosomes="<reference>/chromosomes.tsv",
         output:
             fits=REFERENCE_FITS,
+            transcripts=branch(KNOWS_INTEGRITY, then=MRIN_TRANSCRIPTS, otherwise=[]),
         log:
             "<logs>/check_reference.log",
         conda:

@@ -17,11 +17,15 @@ def size_mb(input):
         return 0
 
 
-def memory(base, per_input=0.0):
-    """MB: a base and a multiple of the inputs' size, doubled with each attempt."""
+def memory(base, per_input=0.0, of=None):
+    """MB: a base and a multiple of the inputs' size, doubled with each attempt.
+
+    of: the name of the one input whose size counts.
+    """
 
     def mem_mb(wildcards, input, attempt):
-        return int((base + per_input * size_mb(input)) * 2 ** (attempt - 1))
+        counted = input if of is None else type(input)([input[of]])
+        return int((base + per_input * size_mb(counted)) * 2 ** (attempt - 1))
 
     return mem_mb
 
