@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tissuestate.bundle.format import VERSION
+from tissuestate.report.crate import REPOSITORY
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -18,7 +19,7 @@ def test_there_is_one_version_and_one_licence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert project["version"] == citation["version"] == MANIFEST["."] == VERSION
-    assert project["urls"]["Repository"] == citation["repository-code"]
+    assert project["urls"]["Repository"] == citation["repository-code"] == REPOSITORY
     assert project["license"] == citation["license"] == "MIT"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
 

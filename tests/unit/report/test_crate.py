@@ -74,12 +74,12 @@ def test_a_run_has_a_workflow_inputs_and_results(crate):
     run = entity(crate, "#run")
     assert run["@type"] == "CreateAction"
     assert run["instrument"] == {"@id": "Snakefile"}
-    assert run["object"] == [{"@id": "config.yaml"}]
-    assert run["result"] == [{"@id": "metrics.tsv"}]
+    assert run["object"] == {"@id": "config.yaml"}
+    assert run["result"] == {"@id": "metrics.tsv"}
     assert run["startTime"] <= run["endTime"]
     root = entity(crate, "./")
     assert root["mainEntity"] == {"@id": "Snakefile"}
-    assert root["mentions"] == [{"@id": "#run"}]
+    assert root["mentions"] == {"@id": "#run"}
     assert {one["@id"] for one in root["conformsTo"]} == set(PROFILES)
     assert {one["@id"] for one in root["hasPart"]} == {"Snakefile", "config.yaml", "metrics.tsv"}
     assert "ComputationalWorkflow" in entity(crate, "Snakefile")["@type"]
@@ -90,7 +90,7 @@ def test_files_carry_their_fingerprint_and_the_metrics_their_values(crate, tmp_p
     found = entity(crate, "metrics.tsv")
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
     assert found["contentSize"] == str(len(content))
-    assert found["variableMeasured"] == [{"@id": "#tissue-accuracy"}]
+    assert found["variableMeasured"] == {"@id": "#tissue-accuracy"}
     assert entity(crate, "#tissue-accuracy")["value"] == 1
     torch = entity(crate, "https://pypi.org/project/torch/2.13.0/")
     assert torch["softwareVersion"] == "2.13.0+cpu"
