@@ -58,7 +58,7 @@ LEARNT_FROM_COUNTS = (
     "The model learnt from counts. Samples of GTEx and TCGA divided by gene length were called "
     "equally well, but 3 in 100 more got no answer."
 )
-BLOCK = 256  # samples processed at once, which bounds memory
+BLOCK = 1024  # samples processed at once, which bounds memory
 
 
 class Classifier:
