@@ -22,7 +22,8 @@ setup-dev: ## the same, and packages for tests and linters
 
 # Snakemake's self-contained report, made again if the run has changed its summary.
 report = [ $(1)/results/report.html -nt $(1)/results/report/summary.html ] || \
-	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html; \
+	PYTHONWARNINGS=ignore snakemake --workflow-profile none --directory $(1) $(2) --quiet all --report results/report.html \
+		--report-metadata results/report/run/metadata.yaml; \
 	echo "The report is $(abspath $(1))/results/report.html"
 
 # The sheet names matrices by a path that is the same on every machine, and so is the bundle.
@@ -101,7 +102,8 @@ external: setup ## score calls of other laboratories' samples by BUNDLE, and tho
 	@test ! -f $(LEFT_OUT_CALLS) || python benchmarks/external.py $(LEFT_OUT_CALLS) $(DATA)/external benchmarks/external.tsv results/external/left_out.html --name "ridge, laboratories left out"
 	@echo "The pages are in $(abspath results/external)"
 
-pin: ## write envs/*.pin.txt with the solver (needs conda channels and snakedeploy)
-	@command -v conda mamba >/dev/null || { echo "pin: install conda or mamba first" >&2; exit 1; }
+# A pin lists what conda installs, so environments with packages of pip have none.
+pin: ## write envs/*.pin.txt with conda's solver (needs conda channels and snakedeploy)
+	@command -v conda >/dev/null || { echo "pin: install conda first" >&2; exit 1; }
 	@command -v snakedeploy >/dev/null || { echo "pin: pip install snakedeploy first" >&2; exit 1; }
-	snakedeploy pin-conda-envs envs/*.yaml
+	snakedeploy pin-conda-envs --conda-frontend conda $$(grep -L -e '- pip:' envs/*.yaml)

@@ -13,6 +13,7 @@ import anndata
 import pandas as pd
 import pytest
 from conftest import ROOT
+from second_build import write_second_build
 from tissuestate.bundle.format import CARD, read_bundle, write_bundle
 
 
@@ -333,6 +334,39 @@ def test_reads_are_called_by_a_bundle_of_matrices_which_knows_no_integrity(
     assert "no mRIN to compare with" in calls.at["P1", "warnings"]
     assert float(calls.at["P1", "aligned"]) > 0.9 and float(calls.at["P1", "assigned"]) > 0.5
     assert "the bundle has no reference" in (demo / "results/tried/pages/P1.html").read_text()
+
+
+def test_reads_on_another_build_of_the_genome_are_called_alike(snakemake, demo: Path) -> None:
+    """Other coordinates, names of chromosomes and ids, as hg38 after training on hg19."""
+    given = demo / "results/demo"
+    write_second_build(given / "genome.fa", given / "annotation.gtf", demo / "second")
+    reads_sheet(demo, "one", "A104-KID")
+    reads_sheet(demo, "two", "A204-LIV")
+    files = [
+        f"P{n}\town/{name}_1.fastq.gz\town/{name}_2.fastq.gz"
+        for n, name in ((1, "one"), (2, "two"))
+    ]
+    (demo / "second.tsv").write_text("\n".join(["sample\tfastq_1\tfastq_2", *files, ""]))
+    first = classified(snakemake, demo, "second.tsv", explain=False)[1]
+    reference = "{genome: {path: second/genome.fa}, annotation: {path: second/annotation.gtf}}"
+    options = ["bundle=results/bundle", "samples=second.tsv", "explain=false"]
+    options += [
+        f"reference={reference}",
+        "pathvars={results: second/calls, reference: second/made}",
+    ]
+    run = snakemake(demo, "classify", "--quiet", "rules", "--config", *options)
+    assert run.returncode == 0, run.stdout[-3000:]
+    second = table(demo / "second/calls/calls.tsv", dtype=str, keep_default_na=False)
+    second = second.set_index("sample")
+    figures = ["mrin", "mrin_transcripts", "genes_found"]
+    print(pd.concat([first[figures], second[figures]], axis=1).to_string())
+    heads = ["tumour", "disease_state", "tissue", "subtype", "refused"]
+    assert second[heads].equals(first[heads])
+    apart = first["mrin"].astype(float) - second["mrin"].astype(float)
+    assert apart.abs().max() < 0.02
+    assert (second["mrin_transcripts"].astype(float) >= 100).all()
+    log = (demo / "second/calls/logs/check_reference.log").read_text()
+    assert re.search(r"mRIN looks at 2\d\d of the bundle's 300 transcripts", log), log
 
 
 def test_other_reads_in_place_of_a_sample_are_aligned_whatever_their_time(

@@ -39,7 +39,8 @@ json.dump(found, sys.stdout)
 def test_the_wheel_alone_classifies(tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(ROOT / "workflow" / "lib", source / "workflow" / "lib")
-    shutil.copy(ROOT / "pyproject.toml", source)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path)]
     subprocess.run([*wheel, str(source)], check=True)
     (built,) = tmp_path.glob("tissuestate-*.whl")

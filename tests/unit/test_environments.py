@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -106,42 +107,79 @@ def module_files(name: str) -> list[Path]:
     return found
 
 
-def imported(path: Path, *, everywhere: bool) -> set[str]:
-    """Modules that a file imports, also inside functions if `everywhere` is true."""
-    found: set[str] = set()
-    todo: list[ast.AST] = [ast.parse(path.read_text())]
+def is_typing_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imported(node: ast.AST) -> set[str]:
+    """Modules, and names of the library, that an import statement names; none for other code."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if not isinstance(node, ast.ImportFrom):
+        return set()
+    if (node.module or "").startswith("tissuestate"):
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return {node.module or ""}
+
+
+@cache
+def read_code(path: Path) -> tuple[ast.AST, set[str]]:
+    """A file's code, and what it calls the modules of others that it imports: `np`, `json`, ..."""
+    tree = ast.parse(path.read_text())
+    aliases = [
+        alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    ]
+    return tree, {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+
+
+def used_in(part: ast.AST, foreign: set[str]) -> tuple[set[str], set[str], list[ast.AST]]:
+    """Modules that a piece of code imports, names that it uses, and definitions within it.
+
+    What is used of a module of others (`np.load`) names nothing of the library.
+    """
+    modules, names, definitions = set(), set(), []
+    todo = list(ast.iter_child_nodes(part))
     while todo:
         node = todo.pop()
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tissuestate"):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if isinstance(node, ast.FunctionDef) and not everywhere:
+        if is_typing_only(node):
             continue
-        if not typing_only:
-            todo += ast.iter_child_nodes(node)
-    return found
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            definitions.append(node)
+            todo += node.decorator_list
+            continue
+        modules |= imported(node)
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") not in foreign:
+            names.add(node.attr)
+        todo += ast.iter_child_nodes(node)
+    return modules, names, definitions
 
 
+@cache
 def needed_modules(script: Path) -> set[str]:
-    """Foreign modules that a Python script needs, by way of the library too."""
-    seen: set[Path] = set()
-    needed: set[str] = set()
-    todo = [script]
+    """Foreign modules that a Python script needs, by way of the library and inside functions, too.
+
+    A function or class counts if the code that can run uses its name.
+    """
+    seen, needed, names = {script}, set(), set()
+    waiting: list[tuple[ast.AST, set[str]]] = []  # definitions, each with its file's foreign names
+    todo = [read_code(script)]
     while todo:
-        path = todo.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        for name in imported(path, everywhere=path == script):
-            top = name.partition(".")[0]
-            todo += module_files(name)
-            if top not in {"tissuestate", "snakemake", *sys.stdlib_module_names}:
-                needed.add(top)
-    return needed
+        part, foreign = todo.pop()
+        modules, used, definitions = used_in(part, foreign)
+        names |= used
+        waiting += [(definition, foreign) for definition in definitions]
+        for module in modules:
+            for path in set(module_files(module)) - seen:
+                seen.add(path)
+                todo.append(read_code(path))
+        needed |= {module.partition(".")[0] for module in modules}
+        if not todo:
+            is_used = [one.name in names or one.name.startswith("__") for one, _ in waiting]
+            todo = [one for one, use in zip(waiting, is_used, strict=True) if use]
+            waiting = [one for one, use in zip(waiting, is_used, strict=True) if not use]
+    return needed - {"tissuestate", "snakemake", *sys.stdlib_module_names}
 
 
 def called(text: str) -> set[str]:
@@ -163,9 +201,10 @@ def needs(rule: Rule) -> dict[str, set[str]]:
             continue
         modules = needed_modules(script)
         found |= {name: MODULES.get(name, {name}) for name in modules}
+        named = {name for node in ast.walk(ast.parse(text)) for name in imported(node)}
         sources = [
             text,
-            *(p.read_text() for m in imported(script, everywhere=True) for p in module_files(m)),
+            *(p.read_text() for m in named for p in module_files(m)),
         ]
         constants = {
             node.value
@@ -214,10 +253,21 @@ def test_what_a_script_imports_is_followed_through_the_packages() -> None:
     assert {"torch", "numpy", "safetensors"} <= needed
 
 
+def test_imports_inside_functions_count_if_the_functions_can_run() -> None:
+    # Both import the correction, whose functions import rpy2; only one of them fits it.
+    fitted, applied = (
+        needed_modules(ROOT / "workflow/scripts" / script)
+        for script in ("expression/correct_expression.py", "classification/classify_samples.py")
+    )
+    assert "rpy2" in fitted - applied
+
+
 def test_rules_are_found() -> None:
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     assert len(RULES) == len(re.findall(r"(?m)^ *rule\b", text)) > 0
     assert all(rule.scripts or rule.shell for rule in RULES if rule.conda)
+    assert sum(bool(rule.conda) for rule in RULES) > 40
+    assert len({script for rule in RULES for script in rule.scripts}) > 40
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -36,6 +36,23 @@ def test_the_paper_config_plans_from_reads(snakemake, root: Path, tmp_path: Path
     assert "components is 2000, but the sheet has 84 samples, of which about 59" in planned.stdout
 
 
+def test_reads_are_called_on_hg38_with_a_bundle_of_matrices(snakemake, root, tmp_path) -> None:
+    for name in ("a_1", "a_2", "b"):
+        (tmp_path / f"{name}.fastq").write_text(f"@{name}\nACGT\n+\nIIII\n")
+    rows = ["sample\tfastq_1\tfastq_2", "a\ta_1.fastq\ta_2.fastq", "b\tb.fastq\t", ""]
+    (tmp_path / "new.tsv").write_text("\n".join(rows))
+    config = str(root / "config" / "hg38.yaml")
+    bundle = f"bundle={root}/tests/data/bundle"
+    planned = snakemake(
+        *(tmp_path, "classify", "-n", "--quiet", "rules", "--configfile", config),
+        *("--config", bundle, "samples=new.tsv"),
+    )
+    assert planned.returncode == 0, planned.stdout
+    for rule, number in (("fetch_genome", 1), ("fetch_annotation", 1), ("align_reads", 2)):
+        assert re.search(rf"^{rule} +{number}$", planned.stdout, flags=re.M), planned.stdout
+    assert "profile_integrity" not in planned.stdout, "the bundle has no mRIN"
+
+
 def test_the_config_of_laboratories_plans_published_models(snakemake, root, tmp_path) -> None:
     (tmp_path / "counts.tsv").write_text("gene\ts0\nTP53\t1\n")
     columns = "sample donor laboratory study source disease_state tissue subtype matrix unit"

@@ -1,8 +1,5 @@
 # Classification of new samples by a bundle: reads or counts, without labels, one by one.
 
-# A bundle that was trained on matrices has no mRIN to compare with.
-KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
-
 
 rule classify_samples:
     input:

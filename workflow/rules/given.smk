@@ -214,7 +214,7 @@ def remove_outdated_results():
     if CLASSIFYING:
         made_from["calls"] = calls_digest()
         names = ("calls.tsv", "calls.json", "genes.tsv", "pages")
-        names += ("integrity/mrin.tsv", "integrity/reference.txt")
+        names += ("integrity/mrin.tsv", "integrity/reference.txt", "integrity/transcripts.bed")
         products["calls"] = [path_in_run(f"<results>/{name}") for name in names]
     else:
         made_from["cohort"] = digest_of(file_checksums([*LABELS, *GENES, *MATRICES]))

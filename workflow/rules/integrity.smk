@@ -4,7 +4,7 @@
 rule profile_integrity:
     input:
         bam=after_removing_outdated(alignment_file),
-        bed="<reference>/transcripts.bed",
+        bed=MRIN_TRANSCRIPTS,
         chromosomes="<reference>/chromosomes.tsv",
         sequences=sequence_checksums_of,
         fits=REFERENCE_FITS,
@@ -68,7 +68,7 @@ else:
     rule apply_integrity:
         input:
             profiles=per_sample("<results>/integrity/profiles/{sample}.npz"),
-            bed="<reference>/transcripts.bed",
+            bed=MRIN_TRANSCRIPTS,
             reference=local(f"{BUNDLE}/integrity.npz"),
         output:
             mrin="<results>/integrity/mrin.tsv",

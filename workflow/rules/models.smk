@@ -13,12 +13,12 @@ rule tune_network:
     benchmark:
         "<benchmarks>/tune_network/{task}.{features}.{round}.{worker}.tsv"
     conda:
-        ("../../envs/torch-gpu.yaml" if config["device"] == "cuda" else "../../envs/torch.yaml")
+        ("../../envs/torch-gpu.yaml" if gpus("tune_network") else "../../envs/torch.yaml")
     threads: network_threads
     resources:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(120, per_gb=600),
-        gpu=1,
+        gpu=gpus("tune_network"),
     params:
         code=code_digest("models/tune_network.py"),
         task="{task}",
@@ -77,12 +77,12 @@ rule train_network:
     benchmark:
         "<benchmarks>/train_network/{task}.{features}.tsv"
     conda:
-        ("../../envs/torch-gpu.yaml" if config["device"] == "cuda" else "../../envs/torch.yaml")
+        ("../../envs/torch-gpu.yaml" if gpus("train_network") else "../../envs/torch.yaml")
     threads: network_threads
     resources:
         mem_mb=memory(2000, per_input=6),
         runtime=minutes(60, per_gb=120),
-        gpu=1,
+        gpu=gpus("train_network"),
     params:
         code=code_digest("models/train_network.py"),
         task="{task}",

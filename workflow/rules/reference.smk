@@ -1,7 +1,8 @@
 # Genome, annotation, STAR index, and the representative transcripts for mRIN.
 
-STAR_INDEX = [
-    f"<reference>/star/{name}"
+# By name, as a cache between workflows wants it.
+STAR_OUTPUT = {
+    name.replace(".", "_"): f"<reference>/star/{name}"
     for name in (
         "Genome",
         "SA",
@@ -19,7 +20,10 @@ STAR_INDEX = [
         "sjdbList.out.tab",
         "transcriptInfo.tab",
     )
-]
+}
+STAR_INDEX = list(STAR_OUTPUT.values())
+# Whether `--cache` is given; Snakemake warns of cacheable rules without it.
+CACHED = workflow.workflow_settings.cache is not None
 
 for kind in ("genome", "annotation"):
     if is_url(config["reference"][kind]["path"]):
@@ -31,6 +35,7 @@ for kind in ("genome", "annotation"):
                 file=protected(reference_file(kind)),
             log:
                 f"<logs>/fetch_{kind}.log",
+            cache: CACHED
             conda:
                 "../../envs/python.yaml"
             threads: 1
@@ -45,8 +50,7 @@ for kind in ("genome", "annotation"):
                 "../scripts/reference/fetch_file.py"
 
 
-# Training and classification share the reference, its timings among it: Snakemake takes a result for
-# as old as its benchmark.
+# No benchmark: a result that a cache may bring can have none.
 rule prepare_reference:
     input:
         genome=after_removing_outdated(reference_file("genome")),
@@ -57,8 +61,7 @@ rule prepare_reference:
         chromosomes="<reference>/chromosomes.tsv",
     log:
         "<logs>/prepare_reference.log",
-    benchmark:
-        "<reference>/timings/prepare_reference.tsv"
+    cache: CACHED
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -101,16 +104,16 @@ rule index_genome:
         # Made first, since it finds faults of genome and annotation, and another bundle's reference.
         transcripts="<reference>/transcripts.bed",
     output:
-        STAR_INDEX,
+        **STAR_OUTPUT,
     log:
         "<logs>/index_genome.log",
-    benchmark:
-        "<reference>/timings/index_genome.tsv"
+    cache: CACHED
     conda:
         "../../envs/star.yaml"
     threads: 8
     resources:
-        mem_mb=memory(2000, per_input=10 / config["reference"]["star_sparsity"]),
+        # The index is as large as the genome makes it; the base holds the annotation's junctions.
+        mem_mb=memory(6000, per_input=10 / config["reference"]["star_sparsity"], of="genome"),
         runtime=minutes(20, per_gb=40),
     params:
         sparsity=lookup("reference/star_sparsity", within=config),
@@ -150,17 +153,25 @@ rule derive_transcripts:
         "../scripts/reference/derive_transcripts.py"
 
 
-# A reference made here for one bundle or cohort may serve another, and is then checked again.
+# A reference made here for one bundle or cohort may serve another, and is then checked again. Of the
+# bundle's transcripts mRIN looks at those that the reference has, be it of another genome build.
 REFERENCE_FITS = []
+MRIN_TRANSCRIPTS = "<reference>/transcripts.bed"
 if CLASSIFYING:
     REFERENCE_FITS = "<results>/integrity/reference.txt"
+    # A bundle that was trained on matrices has no mRIN to compare with.
+    KNOWS_INTEGRITY = Path(BUNDLE, "integrity.npz").is_file()
+    if KNOWS_INTEGRITY:
+        MRIN_TRANSCRIPTS = "<results>/integrity/transcripts.bed"
 
     rule check_reference:
         input:
             annotation="<reference>/annotation.gtf",
             bed="<reference>/transcripts.bed",
+            chromosomes="<reference>/chromosomes.tsv",
         output:
             fits=REFERENCE_FITS,
+            transcripts=branch(KNOWS_INTEGRITY, then=MRIN_TRANSCRIPTS, otherwise=[]),
         log:
             "<logs>/check_reference.log",
         conda:
@@ -180,7 +191,6 @@ if CLASSIFYING:
 
 rule reference:
     input:
-        STAR_INDEX if FROM_READS else [],
-        "<reference>/transcripts.bed" if FROM_READS else [],
+        after_removing_outdated([*STAR_INDEX, "<reference>/transcripts.bed"] if FROM_READS else []),
     message:
         "The reference is ready"

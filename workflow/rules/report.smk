@@ -351,6 +351,7 @@ rule describe_run:
             category="7 Model",
             labels=result_labels("TRIPOD+AI checklist"),
         ),
+        metadata="<results>/report/run/metadata.yaml",
         crate="<results>/ro-crate-metadata.json",
     log:
         "<logs>/describe_run.log",

@@ -1,6 +1,8 @@
 # Resources of jobs: memory, time and threads.
 from snakemake_interface_storage_plugins.exceptions import FileOrDirectoryNotFoundError
 
+from tissuestate.startup.tools import has_gpu
+
 
 def size_mb(input):
     """The inputs' size; 0 if a job of the same group has yet to make one of them.
@@ -15,11 +17,15 @@ def size_mb(input):
         return 0
 
 
-def memory(base, per_input=0.0):
-    """MB: a base and a multiple of the inputs' size, doubled with each attempt."""
+def memory(base, per_input=0.0, of=None):
+    """MB: a base and a multiple of the inputs' size, doubled with each attempt.
+
+    of: the name of the one input whose size counts.
+    """
 
     def mem_mb(wildcards, input, attempt):
-        return int((base + per_input * size_mb(input)) * 2 ** (attempt - 1))
+        counted = input if of is None else type(input)([input[of]])
+        return int((base + per_input * size_mb(counted)) * 2 ** (attempt - 1))
 
     return mem_mb
 
@@ -39,6 +45,19 @@ def network_threads(wildcards):
     Measured on two cores: 300 features three times as fast with one as with two, 2,000 about equal.
     """
     return 4 if wildcards.features == "all" else 1
+
+
+def gpus(rule):
+    """The GPUs that a job of `rule` gets, which decide its environment, too.
+
+    A profile says how many are reserved. Without one, a job gets a GPU if this machine has any.
+    """
+    name = MODIFIER.modify_rulename(rule)
+    reserved = workflow.resource_settings.overwrite_resources.get(name, {}).get("gpu")
+    if reserved is not None:
+        return reserved.raw
+    device = config["device"]
+    return int(device == "cuda" or (device == "auto" and has_gpu()))
 
 
 def align_threads():

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import tomllib
 
 import numpy as np
 import pandas as pd
@@ -158,11 +157,6 @@ def test_a_pickle_in_place_of_arrays_is_never_opened(written, tmp_path):
     with pytest.raises(InputError):
         load_arrays(written / "features.npz")
     assert not (tmp_path / "sprung").exists()
-
-
-def test_the_version_is_that_of_the_project(root):
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    assert project["version"] == bundle.VERSION
 
 
 def test_the_data_are_described_in_counts_without_names():

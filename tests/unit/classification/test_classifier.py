@@ -572,6 +572,26 @@ def test_reads_below_the_thresholds_of_the_bundle_are_refused() -> None:
     assert list(refuse_poor_reads(quality, {})) == ["few"], "of a bundle without thresholds"
 
 
+def test_reads_whose_mrin_was_not_measured_are_called_with_a_note(
+    tmp_path, classifier, frame
+) -> None:
+    names = frame.index[:2]
+    counts = {}
+    for name in names:
+        counts[name] = tmp_path / f"{name}.tsv"
+        values = frame.loc[name].astype(int)
+        counts[name].write_text(f"Geneid\t{name}\n" + values.to_csv(sep="\t", header=False))
+    lines = ["sample\tfastq_1", *(f"{name}\t{name}.fq" for name in names), ""]
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines))
+    sheet = read_sheet(tmp_path / "sheet.tsv", labelled=False)
+    quality = pd.DataFrame(1.0, names, ["aligned", "assigned"]).assign(reads=1e6)
+    mrin = pd.Series([np.nan, 0.01], names)
+    found = call_samples(classifier, sheet, read_new_samples(sheet, counts), quality, mrin)
+    assert (found.samples["refused"] == "").all()
+    noted = ["mRIN was not measured" in " ".join(found.record(name)["notes"]) for name in names]
+    assert noted == [True, False]
+
+
 def single(values: pd.Series, layout: str) -> str:
     """One sample's counts as the tools write them, by Ensembl id."""
     ids = gene_map().table.set_index("symbol")["ensembl"][GENES]

@@ -224,6 +224,14 @@ def test_integrity_is_placed_among_that_of_the_training_samples():
     assert sample_facts(record(mrin=0.1), background(mrin=(0.1, 0.1)))["integrity"]["at"] == 0.0
 
 
+def test_a_page_says_on_how_many_transcripts_mrin_was_measured_or_was_not():
+    reads = {"reads": 9e6, "aligned": 0.9, "assigned": 0.8}
+    measured = page_of(record(mrin=0.01, mrin_transcripts=1234.0, **reads), background())
+    assert "measured on 1,234 transcripts" in measured.text
+    few = page_of(record(mrin=None, mrin_transcripts=12.0, **reads), background())
+    assert "not measured: the reads cover 12 of the transcripts" in few.text
+
+
 @pytest.mark.parametrize(
     "given",
     [

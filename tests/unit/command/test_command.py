@@ -398,3 +398,11 @@ def test_progress_is_shown_on_a_terminal_alone(run: Run) -> None:
     os.close(ours)
     assert b"24 samples" in shown
     assert b"100%" in shown
+
+
+def test_of_a_file_that_cannot_be_read_no_genes_were_recognised(
+    run: Run, counts: pd.DataFrame
+) -> None:
+    write(counts.iloc[:, :1], "one.tsv")
+    table = pd.read_csv(io.StringIO(run("classify", "one.tsv", "lost.tsv").out), sep="\t")
+    assert table["recognition"].isna().tolist() == [False, True]

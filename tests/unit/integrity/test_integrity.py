@@ -237,10 +237,45 @@ def test_missing_reference_and_other_transcripts_are_refused(files, tmp_path):
     bed, profiles, _ = files
     with pytest.raises(InputError, match="none of the 12 samples with reads is a training sample"):
         score_cohort(profiles, bed, {"elsewhere"})
-    model = score_cohort(profiles, bed, set(profiles)).model
     other = tmp_path / "other.bed"
-    other.write_text("chr1\t0\t1\tt0\t0\t+\t0\t0\t0\t1\t1\t0\n")
-    with pytest.raises(InputError, match=r"other\.bed: other transcripts"):
-        score_samples(profiles, other, model)
+    other.write_text("chr1\t0\t1\telse\t0\t+\t0\t0\t0\t1\t1\t0\n")
     with pytest.raises(InputError, match="made with other transcripts"):
         score_cohort(profiles, other, set(profiles))
+    model = score_cohort(profiles, bed, set(profiles)).model
+    with pytest.raises(InputError, match=r"other\.bed: its transcript 'else' is none"):
+        score_samples({}, other, model)
+
+
+@pytest.mark.parametrize("least", [3, 12])
+def test_a_part_of_the_transcripts_is_scored_unless_too_few_are_covered(
+    files, tmp_path, monkeypatch, least
+):
+    """Every other transcript, as a reference of another build may share."""
+    bed, profiles, matrix = files
+    model = score_cohort(profiles, bed, set(profiles)).model
+    part = tmp_path / "part.bed"
+    part.write_text("".join(bed.read_text().splitlines(keepends=True)[::2]))
+    number = 6
+    sample, row = list(profiles)[number], matrix[number][::2]
+    profile = Profile(np.nan_to_num(row), np.where(np.isnan(row), 0, 9), np.ones(100), 1)
+    save_profile(tmp_path / "p.npz", profile, file_checksum(part))
+    monkeypatch.setattr("tissuestate.integrity.mrin.LEAST_SHARED", least)
+    scores = score_samples({sample: tmp_path / "p.npz"}, part, model)
+    shifted = row - model.median_[::2]
+    used = int((~np.isnan(shifted)).sum())
+    assert scores["transcripts"].tolist() == [used]
+    if used < least:
+        assert scores[["mrin", "z", "p"]].isna().all(axis=None)
+    else:
+        assert scores["mrin"].tolist() == pytest.approx([-np.nanmean(shifted)], abs=1e-12)
+
+
+def test_no_shared_transcript_is_no_fault(files, tmp_path):
+    bed, profiles, _ = files
+    model = score_cohort(profiles, bed, set(profiles)).model
+    none = tmp_path / "none.bed"
+    none.touch()
+    profile = Profile(np.empty(0), np.empty(0), np.full(100, np.nan), 5)
+    save_profile(tmp_path / "p.npz", profile, file_checksum(none))
+    scores = score_samples({"s": tmp_path / "p.npz"}, none, model)
+    assert scores["mrin"].isna().all() and scores["transcripts"].tolist() == [0]

@@ -226,3 +226,22 @@ def test_a_device_is_chosen_or_taken_by_name():
     assert choose_device().type in ("cpu", "cuda")
     with pytest.raises(InputError, match="abacus"):
         choose_device("abacus")
+
+
+def test_a_gpu_reserved_for_a_job_that_trains_on_the_cpu_is_in_the_log(monkeypatch, caplog):
+    for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    choose_device()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    choose_device()
+    assert not caplog.records
+    monkeypatch.setenv("SLURM_JOB_GPUS", "3")
+    choose_device()
+    assert "SLURM_JOB_GPUS=3" in caplog.text and "torch sees none" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    choose_device("auto")
+    assert not caplog.records
+    choose_device("cpu")
+    assert "the config says 'device: cpu'" in caplog.text

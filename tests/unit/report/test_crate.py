@@ -12,6 +12,7 @@ from tissuestate.report.checklist import checklist_facts
 from tissuestate.report.crate import PROFILES, describe_run
 from tissuestate.report.render import render
 from tissuestate.startup.config import read_layers
+from yte import process_yaml
 
 SETTINGS = read_layers(DEFAULTS, ROOT / "config" / "config.yaml")
 
@@ -73,12 +74,12 @@ def test_a_run_has_a_workflow_inputs_and_results(crate):
     run = entity(crate, "#run")
     assert run["@type"] == "CreateAction"
     assert run["instrument"] == {"@id": "Snakefile"}
-    assert run["object"] == [{"@id": "config.yaml"}]
-    assert run["result"] == [{"@id": "metrics.tsv"}]
+    assert run["object"] == {"@id": "config.yaml"}
+    assert run["result"] == {"@id": "metrics.tsv"}
     assert run["startTime"] <= run["endTime"]
     root = entity(crate, "./")
     assert root["mainEntity"] == {"@id": "Snakefile"}
-    assert root["mentions"] == [{"@id": "#run"}]
+    assert root["mentions"] == {"@id": "#run"}
     assert {one["@id"] for one in root["conformsTo"]} == set(PROFILES)
     assert {one["@id"] for one in root["hasPart"]} == {"Snakefile", "config.yaml", "metrics.tsv"}
     assert "ComputationalWorkflow" in entity(crate, "Snakefile")["@type"]
@@ -89,7 +90,7 @@ def test_files_carry_their_fingerprint_and_the_metrics_their_values(crate, tmp_p
     found = entity(crate, "metrics.tsv")
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
     assert found["contentSize"] == str(len(content))
-    assert found["variableMeasured"] == [{"@id": "#tissue-accuracy"}]
+    assert found["variableMeasured"] == {"@id": "#tissue-accuracy"}
     assert entity(crate, "#tissue-accuracy")["value"] == 1
     torch = entity(crate, "https://pypi.org/project/torch/2.13.0/")
     assert torch["softwareVersion"] == "2.13.0+cpu"
@@ -118,6 +119,16 @@ def test_a_simulated_run_says_so(crate, tmp_path, description):
 
 def test_equal_runs_give_equal_crates(crate, tmp_path, description):
     assert described(tmp_path, description)["@graph"] == crate
+
+
+def test_the_first_page_of_the_report_names_the_bundle(description):
+    facts = {"name": f"?a: {MARKUP}", "checksum": "ab12" * 16, **description}
+    found = process_yaml(render("metadata.yaml.j2", facts))
+    assert found == {
+        f"Samples that trained the bundle ?a: {MARKUP} (fingerprint ab12ab12ab12)": 70,
+        "Samples that tested it": 14,
+        "Genes that it knows": 1234,
+    }
 
 
 def checklist(description, settings) -> dict[str, str]:

@@ -32,12 +32,15 @@ def schema(root: Path) -> Path:
 
 
 def test_the_packaged_configs_are_accepted(shipped, schema):
-    assert set(shipped) == {"config", "defaults", "laboratories", "paper", "recount3", "rnaseqdb"}
+    names = {"config", "defaults", "hg38", "laboratories", "paper", "recount3", "rnaseqdb"}
+    assert set(shipped) == names
     for config in shipped.values():
         check_config(config, schema)
 
 
-@pytest.mark.parametrize("name", ["config", "laboratories", "paper", "recount3", "rnaseqdb"])
+@pytest.mark.parametrize(
+    "name", ["config", "hg38", "laboratories", "paper", "recount3", "rnaseqdb"]
+)
 def test_packaged_configs_state_only_what_differs_from_the_defaults(root, name):
     defaults = dict(leaves(read_layers(DEFAULTS)))
     said = dict(leaves(read_layers(root / "config" / f"{name}.yaml")))

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, missing_tools
+from tissuestate.startup import tools
+from tissuestate.startup.tools import DEBIAN_R_PACKAGES, DEBIAN_TOOLS, has_gpu, missing_tools
 
 
 def program(folder: Path, name: str, text: str = "") -> None:
@@ -51,3 +52,15 @@ def test_setup_installs_every_package_that_may_be_named(root: Path) -> None:
     lines = (root / "envs/debian.txt").read_text().splitlines()
     listed = {line for line in lines if not line.startswith("#")}
     assert {*DEBIAN_TOOLS.values(), *DEBIAN_R_PACKAGES.values()} <= listed
+
+
+def test_a_gpu_is_found_by_its_driver_unless_it_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "DRIVER", tmp_path / "gpus")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert not has_gpu()
+    (tmp_path / "gpus" / "0000:17:00.0").mkdir(parents=True)
+    assert has_gpu()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert not has_gpu()

@@ -31,7 +31,9 @@ with log_to(snakemake.log[0]):
             new.refused.setdefault(name, reason)
     mrin = None
     if source.get("mrin"):
-        mrin = read_table(source.mrin).set_index("sample")["mrin"]
+        integrity = read_table(source.mrin).set_index("sample")
+        mrin = integrity["mrin"]
+        quality = quality.join(integrity["transcripts"].rename("mrin_transcripts"))
     found = call_samples(classifier, sheet, new, quality, mrin)
 
     table, records = describe_calls(

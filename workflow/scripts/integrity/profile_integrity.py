@@ -11,11 +11,11 @@ with log_to(snakemake.log[0]):
     from tissuestate.errors import InputError
     from tissuestate.integrity.profiles import profile_bam, save_profile
     from tissuestate.reference.chromosomes import header_checksums, read_chromosomes
-    from tissuestate.reference.transcripts import read_bed
+    from tissuestate.reference.shared import read_shared
     from tissuestate.refusals import read_refusal, write_refusal
 
     source, target = snakemake.input, snakemake.output.profile
-    transcripts = read_bed(source.bed)
+    transcripts = read_shared(source.bed)
     chromosomes = read_chromosomes(source.chromosomes)
     sequences = header_checksums(Path(source.sequences).read_text()) if source.sequences else {}
     refused = snakemake.params.flaw or read_refusal(source.bam)

@@ -25,6 +25,5 @@ with log_to(snakemake.log[0]):
     with atomic(snakemake.output.bed) as temporary:
         write_bed(temporary, transcripts)
         if bundle:  # before the index is made
-            genes = gene_ids(snakemake.input.annotation)
-            check_reference_fits(bundle, temporary.read_bytes(), genes, "config: reference")
+            check_reference_fits(bundle, gene_ids(snakemake.input.annotation), "config: reference")
     logging.info("%d representative transcripts", len(transcripts))

@@ -3,7 +3,7 @@
 set -euo pipefail
 exec 3>&2 > "${snakemake_log[0]}" 2>&1
 
-folder=$(dirname "${snakemake_output[0]}")
+folder=$(dirname "${snakemake_output[Genome]}")
 sparsity=${snakemake_params[sparsity]}
 rm -rf "$folder/.tmp" # left by an attempt that was killed; STAR would not begin
 

@@ -12,6 +12,7 @@ with log_to(snakemake.log[0]):
     from tissuestate.report.checklist import checklist_facts
     from tissuestate.report.crate import describe_run
     from tissuestate.report.document import render_document
+    from tissuestate.report.render import render
 
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     description = json.loads(Path(source.bundle).read_text(encoding="utf-8"))
@@ -20,7 +21,9 @@ with log_to(snakemake.log[0]):
         temporary.write_text(yaml.safe_dump(params.settings, sort_keys=False), encoding="utf-8")
     facts = {"title": "TRIPOD+AI checklist", **checklist_facts(description, params.settings)}
     documents = render_document("tripod.md.j2", facts)
-    for path, text in zip((output.checklist, output.page), documents, strict=True):
+    metadata = render("metadata.yaml.j2", {"name": None, **description})
+    texts = (*documents, metadata)
+    for path, text in zip((output.checklist, output.page, output.metadata), texts, strict=True):
         with atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     inputs = {

@@ -30,7 +30,7 @@ from tissuestate.files import atomic
 from tissuestate.labels import has_class
 
 FORMAT = 1
-VERSION = "0.1.0"
+VERSION = "0.1.0"  # x-release-please-version
 DESCRIPTION = "bundle.json"
 CARD = "MODEL_CARD.md"
 # The bundle that comes with the code: resources/bundle, also in an installed package.

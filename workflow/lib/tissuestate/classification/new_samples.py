@@ -25,6 +25,10 @@ NO_MRIN = Note(
     "Whether the RNA is degraded is not known: the bundle was trained on matrices, and there is no "
     "mRIN to compare with."
 )
+TOO_FEW_TRANSCRIPTS = Note(
+    "Whether the RNA is degraded is not known: mRIN was not measured, because the reads cover too "
+    "few of the transcripts that the bundle knows."
+)
 NO_PROFILE = "the coverage of its transcripts could not be read; see the log of profile_integrity."
 CUT_SHORT = (
     "its last row has no line end, and genes of the model are missing: the file was cut short; "
@@ -111,8 +115,9 @@ def call_samples(
     """The calls of all samples of the sheet, in its order; a sample without a call is refused.
 
     `quality` has reads, aligned and assigned of the samples from reads (see `read_qualities`), of
-    which those below the thresholds of the bundle are refused; `mrin` their mRIN, None if the
-    bundle was trained on matrices and has no reference for it. `advance` is told of those called.
+    which those below the thresholds of the bundle are refused; `mrin` their mRIN, NaN if it could
+    not be measured, None if the bundle was trained on matrices and has no reference for it.
+    `advance` is told of those called.
     """
     refused = {**refuse_poor_reads(quality, classifier.description["thresholds"]), **new.refused}
     if mrin is not None:
@@ -128,9 +133,11 @@ def call_samples(
     for sample, sentence in doubts:
         if not found.samples.at[sample, "refused"]:
             found.warnings[sample].append(sentence)
-    if mrin is None:
-        for sample in quality.index.difference(list(refused)):
+    for sample in quality.index.difference(list(refused)):
+        if mrin is None:
             found.warnings[sample].append(NO_MRIN)
+        elif math.isnan(mrin[sample]):
+            found.warnings[sample].append(TOO_FEW_TRANSCRIPTS)
     expressed = found.samples["sex_expressed"]
     for sample, stated in zip(sheet["sample"], sheet["sex"], strict=True):
         found.warnings[sample] += warn_of_sheet(expressed[sample], stated)
@@ -174,6 +181,7 @@ def _predict(
     if unread:
         nothing = pd.DataFrame(np.nan, unread, classifier.genes)
         parts.append(classifier.predict(nothing, "count", mrin, refused))
+        parts[-1].samples["recognition"] = ""  # of no file
     return Predictions.concat(parts).select(sheet["sample"].tolist())
 
 

@@ -91,7 +91,10 @@ def sample_facts(
             name: record[name]
             for name in ("recognition", "unit", "novelty", "mrin", "sex_expressed")
         },
-        **{name: record.get(name) for name in ("reads", "aligned", "assigned", "sex")},
+        **{
+            name: record.get(name)
+            for name in ("reads", "aligned", "assigned", "mrin_transcripts", "sex")
+        },
         "integrity": _integrity(record["mrin"], background.mrin),
         "inputs": record.get("input", ()),
         "bundle": record.get("bundle"),

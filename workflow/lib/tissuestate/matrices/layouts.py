@@ -88,7 +88,8 @@ def recognise_layout(path: Path, unit: str, strandedness: str) -> Layout:
     if len(header) < 2:
         raise InputError(
             f"{path}: its first line has one column, {header[0][:40]!r}; a matrix is separated by "
-            "tabs or commas, not by semicolons or spaces, ids first."
+            "tabs or commas, not by semicolons or spaces, ids first. Delete a title above the "
+            "header."
         )
     rows = [split_cells(path, line, delimiter) for line in lines[1:] if line.strip()]
     plain = Layout("matrix", delimiter, skip + 1, header, (0,), {})
@@ -161,7 +162,7 @@ def _match_header(
         raise InputError(
             f"{path}, row {number}: {len(row)} cells ({found}, …), but the header{end} has "
             f"{len(header)} ({above}, …), so that the names cannot be assigned; give each "
-            "column its name, the ids too."
+            "column its name, the ids too, and delete a title above the header."
         )
     extra = range(len(names), max(len(row), len(names)))
     return [*names, *("" for _ in extra)], tuple(extra)

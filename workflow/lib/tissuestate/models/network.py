@@ -1,6 +1,8 @@
 """The tandem's networks: fully connected layers with one softmax head per question."""
 
 import json
+import logging
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +18,10 @@ from tissuestate.errors import InputError
 from tissuestate.files import atomic
 from tissuestate.models.architecture import DESCRIPTION, WEIGHTS, Architecture
 
+logger = logging.getLogger(__name__)
+
+# Set by SLURM and container runtimes for a job that has a GPU.
+RESERVED = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -117,7 +123,10 @@ class ClassifierNetwork(nn.Module):
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """The named device; for 'auto' CUDA if present, else the CPU."""
+    """The named device; for 'auto' CUDA if present, else the CPU.
+
+    Logs a warning if a GPU is reserved for this job and the CPU is chosen.
+    """
     found = {
         "cuda": torch.cuda.is_available(),
         "cpu": True,
@@ -127,6 +136,17 @@ def choose_device(device: str = "auto") -> torch.device:
     if not found.get(device.partition(":")[0], False):
         present = ", ".join(name for name, present in found.items() if present)
         raise InputError(f"device {device!r} does not exist here; use auto, or one of: {present}.")
+    reserved = [name for name in RESERVED if os.environ.get(name, "") not in ("", "-1")]
+    if device == "cpu" and reserved:
+        reason = "the config says 'device: cpu'" if found["cuda"] else "torch sees none"
+        logger.warning(
+            "A GPU is reserved for this job (%s), but it trains on the CPU: %s. torch %s is built "
+            "for CUDA %s.",
+            ", ".join(f"{name}={os.environ[name]}" for name in reserved),
+            reason,
+            torch.__version__,
+            torch.version.cuda,
+        )
     return torch.device(device)
 
 

@@ -1,4 +1,4 @@
-"""Check that the reference is that of a bundle, before hours are spent on another.
+"""Check that a bundle can call what a reference counts, before hours are spent on another.
 
 Imports no module of the models, so that an edit of these aligns no reads again.
 """
@@ -12,26 +12,13 @@ from pathlib import Path
 from tissuestate.errors import InputError
 
 
-def check_reference_fits(
-    bundle: str | Path, transcripts: bytes, genes: set[str], reference: str | Path
-) -> None:
-    """Raise InputError unless the reference is the one that a bundle's samples are counted on.
+def check_reference_fits(bundle: str | Path, genes: set[str], reference: str | Path) -> None:
+    """Raise InputError unless a bundle can call samples that are counted on a reference.
 
-    bundle: its folder; transcripts: the BED file that mRIN looks at; genes: the gene ids of the
-    annotation; reference: how to name it. A bundle that was trained on reads needs exactly its
-    transcripts; any bundle needs as many of its genes in the annotation as a sample must have.
+    bundle: its folder; genes: the gene ids of the annotation; reference: how to name it. The
+    annotation, of whatever build, needs as many of the bundle's genes as a sample must have.
     """
     folder = Path(bundle)
-    advice = (
-        "name the config that the bundle was trained with: --configfile, and if its reference "
-        "differs from one prepared here, a folder of its own: 'pathvars={reference: …}'."
-    )
-    fitted = folder / "transcripts.bed"
-    if fitted.is_file() and fitted.read_bytes() != transcripts:
-        raise InputError(
-            f"{reference}: has other transcripts than the bundle {bundle} was trained with; "
-            f"{advice}"
-        )
     try:
         description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         wanted, least = set(description["genes"]), description["thresholds"]["genes"]
@@ -48,7 +35,8 @@ def check_reference_fits(
     if found < least * len(wanted):
         raise InputError(
             f"{reference}: has {found:,} of the {len(wanted):,} genes of the bundle {bundle}; "
-            f"{advice}"
+            "name a config with an annotation of the same species: --configfile, and if it differs "
+            "from one prepared here, a folder of its own: 'pathvars={reference: …}'."
         )
 
 

@@ -38,7 +38,7 @@ class Transcript:
         return sum(end - start for start, end in self.exons)
 
 
-def _join_exons(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def join_exons(exons: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Exons sorted, overlapping or touching ones merged."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(exons):
@@ -71,7 +71,7 @@ def representative_transcripts(gtf: str | Path) -> list[Transcript]:
     order: dict[str, int] = {}
     for (gene_id, chrom, strand, name), parts in exons.items():
         order.setdefault(chrom, len(order))
-        candidate = Transcript(name, chrom, strand, _join_exons(parts))
+        candidate = Transcript(name, chrom, strand, join_exons(parts))
         locus = (gene_id, chrom, strand)
         holder = best.get(locus)
         if holder is None or (-candidate.length, name) < (-holder.length, holder.name):
@@ -190,5 +190,5 @@ def _parse_bed_row(fields: list[str], where: str) -> Transcript:
         )
     disjoint = len(set(bounds)) == len(bounds)
     return Transcript(
-        fields[3], fields[0], fields[5], tuple(exons) if disjoint else _join_exons(exons)
+        fields[3], fields[0], fields[5], tuple(exons) if disjoint else join_exons(exons)
     )

@@ -23,6 +23,7 @@ PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
 LICENCE = "https://spdx.org/licenses/MIT"
+REPOSITORY = "https://github.com/tissuestate/tissuestate"
 ARTICLE = "https://doi.org/10.1038/s41598-022-13665-5"
 
 
@@ -51,7 +52,7 @@ def describe_run(
     crate.license = _add_entity(crate, LICENCE, "CreativeWork", name="MIT License", url=LICENCE)
     place, properties = _relative_path(folder, workflow), _describe_file(workflow)
     tool = crate.add_workflow(workflow, place, main=True, lang="snakemake", properties=properties)
-    tool["name"] = "tissuestate"
+    tool["name"], tool["url"] = "tissuestate", REPOSITORY
     tool["version"] = description["versions"]["tissuestate"]
     tool["license"], tool["citation"] = {"@id": LICENCE}, {"@id": ARTICLE}
     tool["softwareRequirements"] = [
@@ -76,13 +77,22 @@ def describe_run(
         actionStatus="http://schema.org/CompletedActionStatus",
     )
     run["instrument"], run["object"], run["result"] = tool, used, made
-    crate.root_dataset["mentions"] = [run]
+    crate.root_dataset["mentions"] = run
     crate.root_dataset["datePublished"] = max(times).isoformat(timespec="seconds")
     crate.root_dataset["conformsTo"] = [
         _add_entity(crate, url, "CreativeWork", name=name, version=version)
         for url, (name, version) in PROFILES.items()
     ]
-    return crate.metadata.generate()
+    metadata = crate.metadata.generate()
+    return {**metadata, "@graph": [_unwrap_single_values(one) for one in metadata["@graph"]]}
+
+
+def _unwrap_single_values(entity: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity without lists of one value, as RO-Crate recommends."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for name, value in entity.items()
+    }
 
 
 def _add_entity(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Entity:

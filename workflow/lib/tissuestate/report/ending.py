@@ -19,7 +19,7 @@ def call_facts(records: Sequence[Mapping[str, Any]], background: Background) -> 
 
     records: those of calls.json. counts: the most frequent verdicts with their numbers; others: the
     number of samples with another one. called: the number of samples that are not refused, and
-    unanswered: of them, those without a disease state or tissue.
+    unanswered: of them, those without a tissue.
     """
     facts = index_facts(records, background)
     verdicts = [
@@ -27,8 +27,7 @@ def call_facts(records: Sequence[Mapping[str, Any]], background: Background) -> 
     ]
     counts = Counter(tuple(verdict.items()) for verdict in verdicts).most_common(LISTED)
     accepted = [record["heads"] for record in records if not record["refused"]]
-    # A subtype may be missing for a reason: only tumours have one.
-    answered = [h for h in accepted if h["disease_state"]["call"] and h["tissue"]["call"]]
+    answered = [heads for heads in accepted if heads["tissue"]["call"]]
     return {
         **facts,
         "called": len(accepted),

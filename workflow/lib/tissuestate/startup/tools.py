@@ -1,8 +1,10 @@
 """Programs that the workflow calls and that are missing, and how to install them."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 DEBIAN_TOOLS = {
     "STAR": "rna-star",
@@ -13,6 +15,7 @@ DEBIAN_TOOLS = {
     "fasterq-dump": "sra-toolkit",
     "Rscript": "r-base-core",
 }
+DRIVER = Path("/proc/driver/nvidia/gpus")  # NVIDIA's driver keeps a folder here for each GPU
 DEBIAN_R_PACKAGES = {"sva": "r-bioc-sva", "org.Hs.eg.db": "r-bioc-org.hs.eg.db"}
 
 
@@ -53,3 +56,9 @@ def _installed_r_packages() -> set[str]:
         check=False,
     )
     return set(listing.stdout.split())
+
+
+def has_gpu() -> bool:
+    """Whether this machine has an NVIDIA GPU that jobs may use."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and DRIVER.is_dir() and any(DRIVER.iterdir())
