@@ -62,12 +62,14 @@ install_python() {
         say "making .venv with $("$python" --version)"
         "$python" -m venv --clear .venv
     fi
-    state=$(cat requirements.txt requirements-dev.txt constraints.txt | cksum)
+    state=$(cat requirements.txt requirements-dev.txt constraints.txt pyproject.toml | cksum)
     [ "$(cat "$stamp" 2>/dev/null)" != "$state" ] || return 0
     say "installing the Python packages of $requirements"
     # rpy2 without a compiler and without R's headers.
     RPY2_CFFI_MODE=ABI PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -qq \
         --requirement "$requirements" --constraint constraints.txt
+    # The command tissuestate, from the code of this folder.
+    PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -qq --no-deps --editable .
     printf '%s\n' "$state" >"$stamp"
 }
 

