@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tissuestate.errors import InputError
+from tissuestate.matrices import ensembl
 from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import COLUMNS, GeneMap
+from tissuestate.matrices.gene_rows import MappedRows
 from tissuestate.matrices.gene_sources import build_gene_map
 
 TABLE = pd.DataFrame(
@@ -263,9 +265,32 @@ def test_an_ensembl_id_of_several_genes_is_that_of_the_main_one(human, shared, s
     assert human.to_symbols([shared])[0].tolist() == [symbol]
 
 
-def test_transcripts_of_the_database_alone_are_not_recognised(human):
-    """The database names some transcripts of a gene, which would get a part of its reads."""
-    assert human.to_symbols(["ENST00000373020", "ENST00000494424"])[1].n_recognised == 0
+def test_transcripts_of_ensembl_are_recognised(human):
+    known = {
+        "ENST00000269305": "TP53",
+        "ENST00000275493.7": "EGFR",
+        "ENST00000229239": "GAPDH",
+        "ENST00000373020.9": "TSPAN6",
+        "ENST00000256078": "KRAS",
+    }
+    symbols, found = human.to_symbols([*known, "ENST00000999999", "ENSMUST00000108658"])
+    assert symbols.tolist() == [*known.values(), "", ""]
+    assert (found.kind, found.n_recognised) == ("transcript", 5)
+
+
+def test_a_transcript_whose_gene_the_map_lacks_is_not_lost(gene_map):
+    rows = MappedRows.from_ids(["ENST00000229239", "ENST00000999999"], gene_map)
+    assert (rows.symbols.tolist(), rows.known.tolist()) == ([], [True, False])
+
+
+def test_a_damaged_table_of_transcripts_is_refused(monkeypatch, tmp_path):
+    path = tmp_path / "transcripts.tsv.gz"
+    path.write_bytes(ensembl.TRANSCRIPTS.read_bytes()[:-9])
+    monkeypatch.setattr(ensembl, "TRANSCRIPTS", path)
+    ensembl._genes_of_transcripts.cache_clear()
+    with pytest.raises(InputError, match="is damaged; install the software again"):
+        ensembl.find_gene("ENST00000269305")
+    ensembl._genes_of_transcripts.cache_clear()
 
 
 @pytest.mark.parametrize("content", [b"", b"no gtf\n", b"\x1f\x8b\x08\x00", b"\xff\xff"])

@@ -14,6 +14,7 @@ import pandas as pd
 
 from tissuestate.errors import InputError
 from tissuestate.files import atomic
+from tissuestate.matrices.ensembl import find_gene
 from tissuestate.matrices.genes import (
     ENSEMBL,
     NUMBER,
@@ -84,6 +85,10 @@ class GeneMap:
         names = [str(name) for name in ids]
         known = [name in self._transcript for name in names]
         return are_transcripts(names) | np.array(known, dtype=bool)
+
+    def are_placed(self, ids: Iterable[str]) -> np.ndarray:
+        """Mask of the transcripts of Ensembl whose gene is known, also if this map lacks it."""
+        return np.array([find_gene(plain_id(name.strip("\"' "))) != "" for name in ids], dtype=bool)
 
     def _look_up_table(self, column: str) -> dict[str, str]:
         """{id: symbol}; for an id in two rows the first counts."""
@@ -205,10 +210,11 @@ class GeneMap:
         if not like:
             return "", "unknown"
         bare = like[1].upper()
-        if like[2].upper() == "T" and bare in self._transcript:
-            return self._transcript[bare], "transcript"
+        if like[2].upper() == "T":
+            symbol = self._transcript.get(bare) or self._ensembl.get(find_gene(bare), "")
+            return symbol, "transcript"
         gene = self._ensembl.get(bare) or self._ensembl.get(bare.replace("ENSGR", "ENSG0"), "")
-        return gene, "transcript" if like[2].upper() == "T" else "ensembl"
+        return gene, "ensembl"
 
     def _find_beside_ids(self, name: str, ensembl: list[re.Match[str]]) -> tuple[str, str]:
         """Symbol and kind of Ensembl ids with something beside them; genes decide."""

@@ -109,7 +109,7 @@ class MappedRows:
     symbols: np.ndarray  # of the genes found, ascending
     rows: GeneRows  # whose genes are positions in `symbols`
     transcripts: np.ndarray  # which ids are transcripts
-    known: np.ndarray  # which have a symbol
+    known: np.ndarray  # which have a symbol, or are transcripts of a gene that the map lacks
     recognition: Recognition
 
     @classmethod
@@ -119,6 +119,8 @@ class MappedRows:
         """Map a table's ids to symbols; an unknown id among `own_names` is its own symbol."""
         symbols, found = gene_map.to_symbols(ids)
         known = symbols != ""
+        lost = np.flatnonzero(~known)
+        known[lost] = gene_map.are_placed([ids[row] for row in lost.tolist()])
         names = [
             symbol or (name if name in own_names else "")
             for symbol, name in zip(symbols, ids, strict=True)
