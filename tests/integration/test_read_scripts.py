@@ -498,7 +498,7 @@ def test_killed_tools_are_reported_and_the_next_run_starts_again(
 
     def make_index() -> tuple[int, str]:
         inputs = {key: reference / name for key, name in FILES.items()}
-        outputs = {"genome": index / "Genome"}
+        outputs = {"Genome": index / "Genome"}
         return run_script(
             "reference/index_genome.sh", index, inputs, outputs, sparsity=1, overhang=74
         )
