@@ -283,6 +283,33 @@ def test_a_transcript_whose_gene_the_map_lacks_is_not_lost(gene_map):
     assert (rows.symbols.tolist(), rows.known.tolist()) == ([], [True, False])
 
 
+@pytest.mark.parametrize(
+    ("name", "is_known", "is_transcript"),
+    [
+        ("ENST00000229239.10|ENSG00000999991.1|-|-|GAPDH-201|", True, True),  # as salmon has them
+        ("ENST00000999999.1|ENSG00000999991.1|-|", False, True),
+        ("ENSTR0000381192.5", True, True),  # the copy on chromosome Y, as GENCODE 19 has it
+        ("ENSTOTAL", False, False),
+        ("ENST", False, False),
+        ("ENST0000022923", False, False),
+    ],
+)
+def test_any_name_that_begins_as_a_transcript_can_be_asked_for(
+    gene_map, name, is_known, is_transcript
+):
+    rows = MappedRows.from_ids([name], gene_map)
+    assert (rows.known.tolist(), rows.transcripts.tolist()) == ([is_known], [is_transcript])
+
+
+def test_transcripts_of_both_copies_of_a_gene_are_added_up(human):
+    """The copy on chromosome Y is no row of the gene itself, which would leave out the others."""
+    names = ["ENST00000381192.10|ENSG00000002586.20|", "ENSTR0000381192.5|ENSGR0000002586.13|"]
+    for ids in (names, [name.split("|")[0] for name in names]):
+        mapped = MappedRows.from_ids(ids, human)
+        counts, _ = mapped.rows.collapse(np.array([[7.0, 2.0]]), ["count"])
+        assert (mapped.symbols.tolist(), counts.tolist()) == (["CD99"], [[9.0]])
+
+
 def test_a_damaged_table_of_transcripts_is_refused(monkeypatch, tmp_path):
     path = tmp_path / "transcripts.tsv.gz"
     path.write_bytes(ensembl.TRANSCRIPTS.read_bytes()[:-9])

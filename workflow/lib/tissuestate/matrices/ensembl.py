@@ -1,6 +1,7 @@
 """The genes of Ensembl's human transcripts, for tables of transcripts without their genes."""
 
 import gzip
+import re
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -13,11 +14,13 @@ from tissuestate.errors import InputError
 # one of the code that uses it.
 TRANSCRIPTS = Path(__file__).with_name("ensembl_transcripts.tsv.gz")
 SHA256 = "4aea18bbb587ba8134ac18d1cd74cf7bc943ca41468c798b4d56dec7ca6588d7"
+_TRANSCRIPT = re.compile(r"ENST([0-9]{11})")
 
 
 def find_gene(transcript: str) -> str:
     """The Ensembl id of a transcript's gene ('' if none is known); both without version."""
-    gene = _genes_of_transcripts().get(int(transcript[4:])) if transcript[:4] == "ENST" else None
+    number = _TRANSCRIPT.fullmatch(transcript.replace("ENSTR", "ENST0"))  # the copy on chromosome Y
+    gene = _genes_of_transcripts().get(int(number[1])) if number else None
     return "" if gene is None else f"ENSG{gene:011d}"
 
 

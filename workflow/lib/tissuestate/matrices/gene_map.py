@@ -87,8 +87,14 @@ class GeneMap:
         return are_transcripts(names) | np.array(known, dtype=bool)
 
     def are_placed(self, ids: Iterable[str]) -> np.ndarray:
-        """Mask of the transcripts of Ensembl whose gene is known, also if this map lacks it."""
-        return np.array([find_gene(plain_id(name.strip("\"' "))) != "" for name in ids], dtype=bool)
+        """Mask of the ids that are, or begin with, an Ensembl transcript of a known gene.
+
+        The map may lack the gene.
+        """
+        first = [ENSEMBL.match(name.strip("\"' ")) for name in ids]
+        return np.array(
+            [like is not None and find_gene(like[1].upper()) != "" for like in first], dtype=bool
+        )
 
     def _look_up_table(self, column: str) -> dict[str, str]:
         """{id: symbol}; for an id in two rows the first counts."""

@@ -28,7 +28,7 @@ ENTREZ_KNOWN, ENTREZ_LARGE, FEW_NUMBERS = (0.6, 0.95), 100_000, 50
 # Entrez ids of transcripts none does.
 REPEATED, REPEATED_FEW = 0.005, 10
 REFSEQ = re.compile(r"([NX][MR]_[0-9]{6,9})(?:\.[0-9]+)?", re.I)
-_TRANSCRIPT = re.compile(rf"ENS[A-Z]*?T[0-9]{{11}}|{REFSEQ.pattern}", re.I)
+_TRANSCRIPT = re.compile(rf"ENS[A-Z]*?T[R0-9][0-9]{{10}}|{REFSEQ.pattern}", re.I)
 
 
 @dataclass(frozen=True)
