@@ -48,6 +48,7 @@ def test_each_form_gives_the_same_map(tmp_path: Path, text: str) -> None:
         (b"", "found '' in its first row"),
         (b"tx\tgene\n", "a header, but no row"),
         (b"t1\tg\xff\n", "not UTF-8"),
+        (b"t" * 200_000 + b"\tg1\n", "not a text table"),
         (b"%PDF-1.4 ", "a PDF document"),
         (GTF.replace("transcript_id", "tid").encode(), "no line has a transcript_id"),
     ],

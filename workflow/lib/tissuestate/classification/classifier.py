@@ -88,8 +88,6 @@ class Classifier:
         try:
             classifier = cls(bundle)
             classifier._check()
-            if tx2gene is not None:
-                classifier.gene_map = classifier.gene_map.with_transcripts(read_tx2gene(tx2gene))
         except InputError:
             raise
         except (
@@ -104,6 +102,8 @@ class Classifier:
                 f"{bundle.folder}: the bundle's parts do not fit together ({error!r}); build the "
                 "bundle again."
             ) from error
+        if tx2gene is not None:
+            classifier.gene_map = classifier.gene_map.with_transcripts(read_tx2gene(tx2gene))
         return classifier
 
     def _check(self) -> None:
@@ -149,11 +149,11 @@ class Classifier:
 
         unit: count (raw or expected), normalised (TPM, FPKM, scaled), log2 (of normalised + 1), a
         logarithm such as log2(x+0.001) or ln(x+1), or auto (or '') to infer it from the values; one
-        for all or one per sample. mrin: of samples
-        that came as reads. Missing genes (absent or NaN) are estimated from the others; a sample
-        with too few genes is refused, and a class that is not clear is not called. refused: reasons
-        why samples cannot be called, found when they were read. Text, infinite or negative values,
-        or an unknown unit refuse only their own sample. advance: is told of samples that are done.
+        for all or one per sample. mrin: of samples that came as reads. Missing genes (absent or
+        NaN) are estimated from the others; a sample with too few genes is refused, and a class that
+        is not clear is not called. refused: reasons why samples cannot be called, found when they
+        were read. Text, infinite or negative values, or an unknown unit refuse only their own
+        sample. advance: is told of samples that are done.
 
         Raises InputError for faults of the whole table: repeated samples, an unknown unit for all,
         mRIN that is no number.

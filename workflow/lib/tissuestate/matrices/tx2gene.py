@@ -1,14 +1,13 @@
 """A user's own table of transcripts and genes, as tximport takes it, or an annotation in GTF."""
 
-import csv
-import io
 import re
 from pathlib import Path
 
 from tissuestate.errors import InputError
 from tissuestate.matrices.genes import are_transcripts, plain_id
-from tissuestate.reference.gtf import open_unzipped, read_names
-from tissuestate.text import detect_kind
+from tissuestate.matrices.layouts import split_cells
+from tissuestate.reference.gtf import read_names
+from tissuestate.text import detect_kind, open_content
 
 _GTF_COLUMNS = 9
 # Names of columns that a header has, and that no transcript or gene has.
@@ -23,19 +22,17 @@ def read_tx2gene(path: str | Path) -> dict[str, str]:
     header. Raises InputError, naming the row, for a row without both, and for a transcript with two
     genes.
     """
-    lines = _read_lines(path)
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    if first.count("\t") == _GTF_COLUMNS - 1:
-        names = read_names(path)
-        rows = [
-            (0, str(transcript), str(gene))
-            for transcript, gene in zip(names["transcript_id"], names["gene_id"], strict=True)
-            if transcript
-        ]
-        if not rows:
-            raise InputError(f"{path}: no line has a transcript_id; give an annotation in GTF.")
-    else:
-        rows = _parse_rows(path, lines)
+    path = Path(path)
+    kind = detect_kind(path)
+    if kind.name:
+        raise InputError(
+            f"{path}: {kind}; expected a text of transcripts and their genes: {kind.advice}."
+        )
+    with open_content(path) as stream:
+        lines = (line for line in stream if line.strip() and not line.startswith(b"#"))
+        first = next(lines, b"")
+    is_annotation = first.count(b"\t") == _GTF_COLUMNS - 1
+    rows = _read_annotation(path) if is_annotation else _read_rows(path, first)
     found: dict[str, str] = {}
     for number, transcript, gene in rows:
         name, gene = plain_id(transcript), plain_id(gene)
@@ -48,42 +45,41 @@ def read_tx2gene(path: str | Path) -> dict[str, str]:
     return found
 
 
-def _read_lines(path: str | Path) -> list[str]:
-    with open_unzipped(path) as handle:
-        kind = detect_kind(path)
-        if kind.name:
-            raise InputError(
-                f"{path}: {kind}; expected a text of transcripts and their genes: {kind.advice}."
-            )
-        try:
-            return handle.read().decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{path}: its text is not UTF-8 (byte {error.start}); save it as UTF-8 text."
-            ) from error
+def _read_annotation(path: str | Path) -> list[tuple[int, str, str]]:
+    """(0, transcript, gene) of each transcript of a GTF."""
+    names = read_names(path)
+    rows = [
+        (0, str(transcript), str(gene))
+        for transcript, gene in zip(names["transcript_id"], names["gene_id"], strict=True)
+        if transcript
+    ]
+    if not rows:
+        raise InputError(f"{path}: no line has a transcript_id; give an annotation in GTF.")
+    return rows
 
 
-def _parse_rows(path: str | Path, lines: list[str]) -> list[tuple[int, str, str]]:
-    """(row, transcript, gene) of each row of a table, its header left out."""
-    first = next((line for line in lines if line.strip()), "")
-    mark = next((mark for mark in "\t,; " if mark in first), None)
+def _read_rows(path: Path, first: bytes) -> list[tuple[int, str, str]]:
+    """(row, transcript, gene) of each row of a table, its header left out; `first` is its first."""
+    mark = next((mark for mark in "\t,; " if mark.encode() in first), None)
     if mark is None:
         raise InputError(
-            f"{path}: found {first[:40]!r} in its first row, expected two columns, transcripts and "
-            "their genes. Separate them by tabs."
+            f"{path}: found {first.decode(errors='replace').strip()[:40]!r} in its first row, "
+            "expected two columns, transcripts and their genes. Separate them by tabs."
         )
-    cells = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=mark, skipinitialspace=True))
     rows = []
-    for number, row in enumerate(cells, start=1):
-        if not any(cell.strip() for cell in row):
-            continue
-        names = [cell.strip() for cell in row[:2]]
-        if len(names) < 2 or not all(names):
-            raise InputError(
-                f"{path}, row {number}: found {mark.join(row)[:60]!r}, expected a transcript and "
-                "its gene. Complete the row, or remove it."
-            )
-        rows.append((number, names[0], names[1]))
+    with open_content(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            cells = split_cells(path, line, mark)
+            if mark == " ":
+                cells = list(filter(None, cells))
+            if not any(cells):
+                continue
+            if len(cells) < 2 or not all(cells[:2]):
+                raise InputError(
+                    f"{path}, row {number}: found {mark.join(cells)[:60]!r}, expected a transcript "
+                    "and its gene. Complete the row, or remove it."
+                )
+            rows.append((number, cells[0], cells[1]))
     if rows and _HEADER.match(rows[0][1]) and not are_transcripts(rows[0][1:]).any():
         rows = rows[1:]
     if not rows:
