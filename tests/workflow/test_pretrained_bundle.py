@@ -56,3 +56,14 @@ def test_a_table_of_transcripts_is_called_as_its_genes(snakemake, tmp_path: Path
     assert run.returncode == 0, run.stdout[-3000:]
     calls = pd.read_csv(path, sep="\t", index_col=0).loc[:, "tumour":"subtype_abstained"]
     assert calls.loc["genes"].astype(str).equals(calls.loc["transcripts"].astype(str))
+
+
+def test_a_missing_table_of_transcripts_is_named_before_anything_runs(
+    snakemake, tmp_path: Path
+) -> None:
+    usual_counts().to_csv(tmp_path / "counts.tsv", sep="\t")
+    (tmp_path / "new.tsv").write_text("sample\tmatrix\nusual\tcounts.tsv\n")
+    run = snakemake(tmp_path, "classify", "--config", "samples=new.tsv", "tx2gene=lost.tsv")
+    assert run.returncode == 1
+    assert "config: tx2gene: there is no file 'lost.tsv'" in run.stdout.splitlines()[-1]
+    assert not (tmp_path / "results").exists()

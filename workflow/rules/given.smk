@@ -52,7 +52,7 @@ def flaw_of_sample(wildcards):
 
 def user_files():
     """{file: place that names it} of every local file of config and sheet."""
-    named = dict.fromkeys([*LABELS, *GENES], "config")
+    named = dict.fromkeys(LABELS, "config") | dict.fromkeys(GENES, "tx2gene")
     if FROM_READS:
         named |= dict.fromkeys(REFERENCE, "reference")
     for sample in ROWS:
@@ -74,8 +74,15 @@ def written_by_this_run(file, roots):
     return False
 
 
+# What to do if a file that the config names is missing.
+ADVICE = {
+    "reference": "correct its path, or name the config of your reference with --configfile",
+    "tx2gene": "correct its path, or leave the key out if the matrices hold genes",
+}
+
+
 def check_user_files():
-    """Stop if this run would write over a file of the user, or if the reference is missing.
+    """Stop if this run would write over a file of the user, or if one that the config names is missing.
 
     Then compute all checksums in parallel. Called when all rules are known.
     """
@@ -84,10 +91,10 @@ def check_user_files():
         os.path.realpath(path): path for path in map(path_in_run, ("<results>", "<reference>"))
     }
     for file, place in files.items():
-        if place == "reference" and not os.path.isfile(file):
+        if place in ADVICE and not os.path.isfile(file):
             stop(
-                f"config: reference: there is no file {file!r} (looked for {os.path.abspath(file)}); "
-                "correct its path, or name the config of your reference with --configfile."
+                f"config: {place}: there is no file {file!r} (looked for {os.path.abspath(file)}); "
+                f"{ADVICE[place]}."
             )
         if written_by_this_run(file, roots):
             stop(
