@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tissuestate.errors import InputError
-from tissuestate.labels import STATED_UNITS, is_unit, plain_unit
+from tissuestate.labels import STATED_UNITS, UNITS, is_unit, plain_unit
 from tissuestate.matrices.gene_ids import describe_id_problem
 from tissuestate.matrices.gene_map import GeneMap
 from tissuestate.matrices.gene_rows import MappedRows
@@ -137,7 +137,7 @@ def resolve_units(
         is_valid = is_known and is_unit(unit)
         if is_known and not is_valid:
             refused[name] = f"unit {unit!r} is unknown; use one of {STATED_UNITS}."
-        if is_valid:
+        if is_valid and unit not in UNITS:
             (row[:],), reasons = to_plain_unit(row[None], unit)
             if reasons:
                 refused[name] = reasons[0]
