@@ -28,9 +28,8 @@ def write_in_half_precision(bundle: Bundle, folder: Path) -> None:
             if name.endswith(".npz"):
                 arrays = load_arrays(bundle.path(name))
                 files[name] = Path(parts) / name
-                is_single = {key: array.dtype == np.float32 for key, array in arrays.items()}
                 halved = {
-                    key: array.astype(np.float16) if is_single[key] else array
+                    key: array.astype(np.float16) if array.dtype == np.float32 else array
                     for key, array in arrays.items()
                 }
                 save_arrays(files[name], halved)
@@ -71,12 +70,14 @@ def main(results: Path, folder: Path) -> None:
             )
             if name == "test" and (change > LARGEST_CHANGE or differ):
                 sys.exit("Half precision changes the calls of test samples; nothing was written.")
+        size = sum(path.stat().st_size for path in halved.iterdir())
+        if size > LARGEST_SIZE:
+            sys.exit(
+                f"It has {size / 1e6:.1f} MB, over {LARGEST_SIZE / 1e6:.0f}; nothing was written."
+            )
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(halved, folder)
-    size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder}: {size / 1e6:.1f} MB, fingerprint {read_bundle(folder).fingerprint}")
-    if size > LARGEST_SIZE:
-        sys.exit(f"It is larger than {LARGEST_SIZE / 1e6:.0f} MB.")
 
 
 if __name__ == "__main__":
